@@ -1,0 +1,59 @@
+# The commands of this repository. `make demo` and `make test` set up what they need.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+HW ?= mnist_lenet
+
+# real data, where a folder beside the clone holds it; else the embedded sample
+ifneq ($(wildcard ../shared/data),)
+export GRADEPROP_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: demo test check setup release verify reference bench lock clean help
+help:
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
+
+demo: setup ## release the first assignment, grade a handful of submissions, write the pages
+	$(BIN)/gradeprop demo $(HW)
+
+test: setup ## run every test
+	$(BIN)/python -m pytest
+
+check: setup ## what CI runs, and more: format, lint, types, releases, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/gradeprop release --check
+	$(BIN)/python -m pytest
+
+release: setup ## make release/ from source/
+	$(BIN)/gradeprop release
+
+verify: setup ## prove the hidden checks on known answers and on junk
+	$(BIN)/gradeprop verify $(HW)
+
+reference: setup ## train the references on real data, write docs/results/
+	$(BIN)/python benchmarks/reference.py $(HW) --dataset mnist --seeds 3
+
+bench: setup ## the same submissions and checks through ours and through nbgrader autograde
+	$(BIN)/python benchmarks/nbgrader_ratio.py
+
+setup: $(READY) ## make .venv with everything in it
+
+$(READY): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or later is needed, and $(PYTHON) is older: name another, make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv >/dev/null || { \
+	  echo "Python here cannot make virtual environments: that needs Debian's package python3-venv."; \
+	  test "$$(id -u)" = 0 || { echo "Install it (as root: apt-get install python3-venv), then run make again."; exit 1; }; \
+	  apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv --clear .venv; }
+	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
+	@touch $@
+
+lock: setup ## pin what is installed now, after the tests pass
+	{ echo "# Tested together; used as constraints by make setup. Made by make lock."; \
+	  $(BIN)/pip freeze --exclude-editable | grep -v '@ ' | sort -f; } > requirements.lock.part
+	mv requirements.lock.part requirements.lock
+
+clean: ## remove what can be made again, .venv too
+	rm -rf .venv .cache autograded gradebook.db

@@ -1,0 +1,83 @@
+"""Record → the page a student reads: one HTML file, no script, nothing loaded from elsewhere."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cache
+from itertools import starmap
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from gradeprop.records import Assignment, Curves, GradeRecord, Outcome, write_bytes
+
+_MARKS = {"passed": "✓", "broken": "…"}
+_WORDS = {
+    "passed": "passed",
+    "failed": "not yet",
+    "error": "your code raised an error",
+    "timeout": "your code took too long",
+    "crash": "your code ended the process",
+    "missing": "missing",
+    "broken": "held for your instructor",
+}
+
+
+def write_page(assignment: Assignment, record: GradeRecord, file: Path) -> None:
+    """Write the feedback page of one record."""
+    write_bytes(page(assignment, record).encode(), file)
+
+
+def page(assignment: Assignment, record: GradeRecord) -> str:
+    """The feedback page as HTML; every text in it is escaped."""
+    by_question: dict[str, list[Outcome]] = defaultdict(list)
+    for outcome in record.outcomes:
+        by_question[outcome.question].append(outcome)
+    return (
+        _environment()
+        .get_template("feedback.html")
+        .render(
+            assignment=assignment,
+            record=record,
+            by_question=by_question,
+            manual=[question for question in assignment.questions if question.manual],
+            marks=defaultdict(lambda: "✗", _MARKS),
+            words=_WORDS,
+            style=Markup(_environment().get_template("style.css").render()),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("gradeprop")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters |= {"points": points, "differs": _differs, "chart": chart}
+    return environment
+
+
+def points(value: float) -> str:
+    """Points as people write them: 4, 2.5."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _differs(row: Sequence[str]) -> bool:
+    """Whether a row of (what, yours, expected) is one to look at."""
+    return len(row) == 3 and row[1] != row[2]
+
+
+def chart(curves: Curves) -> Markup:
+    """Curves as SVG, with a text twin for those who do not see them."""
+    series = {label: values for label, values in curves.series.items() if values}
+    if not series:
+        return Markup("")
+    steps = max(len(values) for values in series.values())
+    low, high = min(map(min, series.values())), max(map(max, series.values()))
+
+    def place(step: int, value: float) -> str:
+        """Plot coordinates: x from 0 to 450, y from 0 (high) to 190 (low)."""
+        return f"{450 * step / max(steps - 1, 1):.1f},{190 * (high - value) / ((high - low) or 1):.1f}"
+
+    lines = {label: " ".join(starmap(place, enumerate(values))) for label, values in series.items()}
+    template = _environment().get_template("curves.svg")
+    return Markup(template.render(curves=curves, series=series, lines=lines, steps=steps, low=low, high=high))

@@ -1,0 +1,118 @@
+"""Build the root that all jobs see, and become the zygote in it. Runs as a fresh process with a clean environment.
+
+in:  argv: the descriptor of the control socket; its first message: ``Spec`` as JSON
+out: nothing but {"fault": sentence} on the control socket if the root cannot be made
+"""
+
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from . import kernel
+
+ROOT = "/tmp"
+DEVICES = ("null", "zero", "full", "random", "urandom")
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "HOME": "/tmp",
+    "USER": "student",
+    "LANG": "C.UTF-8",
+    "MPLBACKEND": "Agg",
+    "MPLCONFIGDIR": "/tmp",
+    "PYTHONHASHSEED": "0",  # the order of sets is the same in every run
+    "OMP_NUM_THREADS": "1",  # a parent that ever used two threads makes a child on two threads hang
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # fewer page tables to copy at each fork
+}
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    spec = json.loads(control.recv(1 << 20))
+    try:
+        if spec["tier"] == "full":
+            _enter_namespaces(spec)
+        _become_zygote(spec, control)
+    except OSError as error:
+        control.send(json.dumps({"fault": str(error)}).encode())
+
+
+def _enter_namespaces(spec: dict[str, Any]) -> None:
+    uid, gid = os.getuid(), os.getgid()
+    # root needs no user namespace here: it leaves its rights by taking another uid, and can bind what only root can reach
+    pid = kernel.fork_into(kernel.NAMESPACES | (0 if uid == 0 else kernel.NEWUSER))
+    if pid:
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 0xFF)
+    kernel.die_with_parent()
+    if uid:
+        kernel.map_user(uid, uid, gid)
+    _build_root(spec)
+
+
+def _build_root(spec: dict[str, Any]) -> None:
+    kernel.mount("none", "/", None, kernel.REC | kernel.PRIVATE)
+    # opened first: what lies below ROOT on the host is hidden in the next moment
+    sources = {to: os.open(source, os.O_PATH) for to, source in spec["binds"].items()}
+    devices = {name: os.open(f"/dev/{name}", os.O_PATH) for name in DEVICES}
+    kernel.mount("tmpfs", ROOT, "tmpfs", kernel.NOSUID | kernel.NODEV, "size=1m,nr_inodes=4096,mode=755")
+    for to, descriptor in sources.items():
+        _bind(descriptor, ROOT + to)
+        kernel.make_read_only(ROOT + to)
+    for name, descriptor in devices.items():
+        _bind(descriptor, f"{ROOT}/dev/{name}")
+    for link, to in spec["links"].items():
+        Path(ROOT + link).parent.mkdir(parents=True, exist_ok=True)
+        Path(ROOT + link).symlink_to(to)
+    for folder in spec["hide"]:  # an empty folder, or an empty file, over each
+        _cover(ROOT + folder)
+    Path(ROOT, "etc").mkdir(exist_ok=True)
+    Path(ROOT, "etc/passwd").write_text("student:x:1000:1000::/tmp:/bin/sh\n")
+    for folder in ("proc", "tmp"):
+        Path(ROOT, folder).mkdir()
+    # before the old root goes: the kernel gives a new /proc only to those who see a whole one
+    kernel.mount("proc", f"{ROOT}/proc", "proc", kernel.NOSUID | kernel.NODEV | kernel.NOEXEC)
+    kernel.mount("tmpfs", f"{ROOT}/tmp", "tmpfs", kernel.NOSUID | kernel.NODEV, "size=64m,nr_inodes=4096,mode=1777")
+    kernel.pivot_root(ROOT)
+    flags = kernel.REMOUNT | kernel.BIND | kernel.RDONLY | kernel.NOSUID | kernel.NODEV
+    kernel.mount("none", "/", None, flags)
+    socket.sethostname("jail")
+
+
+def _bind(source: int, target: str) -> None:
+    here = f"/proc/self/fd/{source}"
+    if Path(here).is_dir():
+        Path(target).mkdir(parents=True, exist_ok=True)
+    else:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        Path(target).touch()
+    kernel.mount(here, target, None, kernel.BIND | kernel.REC)
+    os.close(source)
+
+
+def _cover(target: str) -> None:
+    if Path(target).is_dir():
+        flags = kernel.RDONLY | kernel.NOSUID | kernel.NODEV | kernel.NOEXEC
+        kernel.mount("tmpfs", target, "tmpfs", flags, "size=4k,nr_inodes=1,mode=555")
+    elif Path(target).exists():
+        kernel.mount(f"{ROOT}/dev/null", target, None, kernel.BIND)
+
+
+def _become_zygote(spec: dict[str, Any], control: socket.socket) -> NoReturn:
+    if spec["uid"] is not None:
+        os.setgroups([])
+        os.setresgid(spec["uid"], spec["uid"], spec["uid"])
+        os.setresuid(spec["uid"], spec["uid"], spec["uid"])
+    os.chdir("/")
+    kernel.no_new_privileges()
+    os.umask(0o022)
+    os.set_inheritable(control.fileno(), True)
+    code = "import sys; sys.path.insert(0, sys.argv[2]); from inside import zygote; zygote.main()"
+    argv = [spec["python"], "-sSPB", "-c", code, str(control.fileno()), spec["inside"]]
+    home = {key: spec["home"] for key in ("HOME", "TMPDIR", "MPLCONFIGDIR")}
+    # exec, so that neither memory, command line nor environment of the grader's side remain
+    os.execve(argv[0], argv, ENVIRONMENT | home)

@@ -1,0 +1,136 @@
+"""Submission → observations: one run in the jail, kept beside the submission.
+
+What is kept is all that a check will ever see, so a mended check can be run again without running student code.
+"""
+
+import ast
+from pathlib import Path
+
+import msgspec
+
+from gradeprop import records, wire
+from gradeprop.errors import CourseError, WireError
+from gradeprop.jail import Answer, Jail, Job
+from gradeprop.paths import GIVEN, AssignmentPaths, StudentPaths
+from gradeprop.records import Assignment, Probe, Run, Submission
+
+
+def observe(
+    assignment: Assignment,
+    paths: AssignmentPaths,
+    submission: Submission,
+    kept: StudentPaths,
+    jail: Jail,
+    inputs: bytes,
+    seed: int,
+    dataset: str,
+) -> Run:
+    """Run the probes on a submission in the jail, and keep what came back at ``kept``.
+
+    Args:
+        inputs: the held-out inputs, as safetensors; never their answers.
+        seed: for all that the probes draw.
+
+    Raises:
+        JailError: the machine failed; nothing is kept, and an earlier run is left as it was.
+    """
+    names = probe_names(paths.probes)
+    answer = jail.run(
+        Job(
+            files={name: (kept.submitted / name).read_bytes() for name in submission.files},
+            given=given_files(paths, assignment.given),
+            probes=paths.probes.read_bytes(),
+            inputs=inputs,
+            seed=seed,
+            limits=assignment.limits,
+        )
+    )
+    probes, values, tensors, ended = _decode(answer, frozenset(names))
+    run = Run(
+        assignment=assignment.name,
+        student=submission.student,
+        seed=seed,
+        dataset=dataset,
+        tier=answer.tier,
+        probes=probes,
+        values=values,
+        output=answer.output,
+        ended=ended,
+        wall_s=answer.wall_s,
+        cpu_s=answer.cpu_s,
+    )
+    keep(run, tensors, kept)
+    return run
+
+
+def not_run(assignment: Assignment, submission: Submission, kept: StudentPaths, reason: str) -> Run:
+    """The run of a submission that holds nothing to run; ``reason`` is the sentence that every check shows."""
+    run = Run(
+        assignment=assignment.name,
+        student=submission.student,
+        seed=0,
+        dataset="",
+        tier="not run",
+        probes=(),
+        values={},
+        ended=reason,
+    )
+    keep(run, {}, kept)
+    return run
+
+
+def keep(run: Run, tensors: dict[str, wire.RawTensor], kept: StudentPaths) -> None:
+    """Write a run and its tensors, each whole or not at all; the run last, since it says that both are there."""
+    records.write_bytes(wire.pack(tensors), kept.observations)
+    records.write(run, kept.run)
+
+
+def probe_names(file: Path) -> list[str]:
+    """The names of the probes, in the order of the file.
+
+    Raises:
+        CourseError: the file is missing or is not Python.
+    """
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CourseError("the file is not there; it calls what students write", file) from None
+    except SyntaxError as error:
+        raise CourseError(f"not Python: {error.msg}", file, error.lineno) from error
+    functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return [name.removeprefix("probe_") for name in functions if name.startswith("probe_")]
+
+
+def given_files(paths: AssignmentPaths, names: tuple[str, ...]) -> dict[str, bytes]:
+    """The helpers of source/given that belong to an assignment, by their name in a submission.
+
+    Raises:
+        CourseError: one is missing.
+    """
+    try:
+        return {f"{GIVEN}/{name}": (paths.bundle.given / name).read_bytes() for name in names}
+    except FileNotFoundError as error:
+        raise CourseError(
+            f"given names {Path(str(error.filename)).name}, which is not in source/given", paths.toml
+        ) from None
+
+
+def _decode(
+    answer: Answer, names: frozenset[str]
+) -> tuple[tuple[Probe, ...], dict[str, dict[str, msgspec.Raw]], dict[str, wire.RawTensor], str]:
+    """All frames of an answer: the first of each probe counts; one that breaks the protocol ends the reading."""
+    probes: dict[str, Probe] = {}
+    values: dict[str, dict[str, msgspec.Raw]] = {}
+    tensors: dict[str, wire.RawTensor] = {}
+    ended = answer.ended
+    for header, blob in answer.frames:
+        try:
+            probe, found, raw = wire.decode(header, blob, names)
+        except WireError as error:
+            ended = ended or f"What came back from your code could not be read: {error}"
+            break
+        if probe.name not in probes:
+            probes[probe.name] = probe
+            values[probe.name] = found
+            tensors |= {f"{probe.name}/{name}": tensor for name, tensor in raw.items()}
+    return tuple(probes.values()), values, tensors, ended

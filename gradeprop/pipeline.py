@@ -1,0 +1,110 @@
+"""One submission through the whole line: intake, observe, judge, grade.
+
+    with Grader(bundle, assignment, dataset) as grader:
+        record = grader.grade_one(Path("submissions/ada"))
+
+Whatever happens to one submission becomes its record; the next is graded all the same.
+"""
+
+import contextlib
+import hashlib
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from gradeprop import grade, intake, records
+from gradeprop.errors import CourseError, JailError, NoJailError, SubmissionError
+from gradeprop.jail import open_jail
+from gradeprop.judge import Judge
+from gradeprop.observe import not_run, observe
+from gradeprop.paths import STUDENT_CODE, Bundle, StudentPaths, student_key
+from gradeprop.records import Assignment, GradeRecord, Run, Submission
+
+_TRIES = 3
+"""how often a submission is run when the machine fails"""
+
+
+class Grader:
+    """A jail and the checks of one assignment, both warm, and what leads from a submission to its record."""
+
+    def __init__(
+        self, bundle: Bundle, assignment: Assignment, dataset: str, seed: int | None = None, into: Path | None = None
+    ) -> None:
+        """Keep what belongs to a submission below ``into``; without it, below autograded/."""
+        self.assignment, self.dataset, self.seed = assignment, dataset, seed
+        self.paths = bundle.assignment(assignment.name)
+        self.into = into or self.paths.autograded
+        with contextlib.ExitStack() as stack:
+            self.jail = stack.enter_context(open_jail(bundle.root))
+            self.judge = stack.enter_context(Judge(assignment, self.paths))
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> "Grader":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()
+
+    def grade_one(self, path: Path, student: str | None = None) -> GradeRecord:
+        """Grade a student's folder or zip; the record is written before it is returned.
+
+        Raises:
+            NoJailError: this machine cannot hold untrusted code.
+        """
+        name = student if student is not None else intake.student_name(path)
+        kept = self.kept(student_key(name))
+        for file in (kept.record, kept.run, kept.feedback):  # nothing old ever stands for a new submission
+            file.unlink(missing_ok=True)
+        submission = self._take(path, name, kept)
+        record = self._settle(submission, lambda: self._observe(submission, kept), kept)
+        records.write(record, kept.record)
+        return record
+
+    def kept(self, key: str) -> StudentPaths:
+        """Where the files of one student are kept."""
+        return StudentPaths(self.into / key)
+
+    def grade_again(self, kept: StudentPaths) -> GradeRecord:
+        """Judge the kept observations again, with the checks as they are now; no student code runs."""
+        old = records.read(GradeRecord, kept.record)
+        fields = {name: getattr(old, name) for name in ("student", "key", "files", "sha256", "problems")}
+        record = self._settle(Submission(**fields), lambda: records.read(Run, kept.run), kept)
+        records.write(record, kept.record)
+        return record
+
+    def _take(self, path: Path, name: str, kept: StudentPaths) -> Submission:
+        try:
+            return intake.take(path, name, self.assignment, kept.submitted)
+        except SubmissionError as error:
+            return Submission(student=name, key=student_key(name), files=(), sha256="", problems=(str(error),))
+
+    def _observe(self, submission: Submission, kept: StudentPaths) -> Run:
+        if STUDENT_CODE not in submission.files:
+            why = next(iter(submission.problems), f"{STUDENT_CODE} is missing, so nothing could be run.")
+            return not_run(self.assignment, submission, kept, why)
+        seed = self._seed(submission)
+        inputs = self.judge.inputs(self.dataset, seed)
+        return observe(self.assignment, self.paths, submission, kept, self.jail, inputs, seed, self.dataset)
+
+    def _settle(self, submission: Submission, run: Callable[[], Run], kept: StudentPaths) -> GradeRecord:
+        """The three fates: a grade, or the instructor's to mend, or ours, tried again first."""
+        failures: list[str] = []
+        while len(failures) < _TRIES:
+            try:
+                observed = run()
+                return grade.grade(self.assignment, submission, observed, self.judge.check(observed, kept).outcomes)
+            except NoJailError:
+                raise
+            except JailError as error:
+                failures.append(str(error))
+            except CourseError as error:
+                return grade.needs_review(self.assignment, submission, str(error))
+        return grade.not_graded(self.assignment, submission, f"The machine failed {_TRIES} times: {failures[-1]}")
+
+    def _seed(self, submission: Submission) -> int:
+        """Fresh for each run, or, to repeat a class, derived from one seed and the student's name."""
+        if self.seed is None:
+            return secrets.randbits(63)
+        text = f"{self.seed}/{submission.key}".encode()
+        return int.from_bytes(hashlib.sha256(text).digest()[:8]) >> 1

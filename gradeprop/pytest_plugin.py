@@ -1,0 +1,312 @@
+"""The checks of one assignment, kept warm: pytest collects them once, then runs them once per submission, in a fork.
+
+Started by ``judge`` as ``python -m gradeprop.pytest_plugin <root> <assignment> <fd>``: a trusted process that has torch
+and the checks loaded and that student code has never run in. It answers requests on the socket ``fd``:
+
+    {"inputs": {dataset, seed}}                        → the held-out inputs, as safetensors
+    {"check": {run, observations, probe, …}}           → the outcomes, and which probes each check asked for
+
+A fork answers each, so nothing that a check leaves behind reaches the next submission.
+"""
+
+import functools
+import importlib.util
+import os
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import msgspec
+import pytest
+import safetensors
+import safetensors.torch
+import torch
+from _pytest.runner import runtestprotocol
+from torch import Tensor
+
+from gradeprop import judge, records
+from gradeprop.check import CheckFailed, Observed, Points, Show
+from gradeprop.paths import AssignmentPaths, Bundle
+from gradeprop.records import Outcome
+
+_CHECK_S = 60.0
+"""a check that takes longer is the instructor's to mend"""
+
+
+def load_module(file: Path, name: str) -> ModuleType:
+    """Import one file of the course under a name of our own."""
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None, file
+    assert spec.loader is not None, file
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Checks:
+    """The pytest plugin: fixtures, points, and a run loop that serves requests in place of running once."""
+
+    def __init__(self, paths: AssignmentPaths, channel: socket.socket) -> None:
+        self.paths, self.channel = paths, channel
+        self.flaws: list[Outcome] = []
+        self.request: judge.CheckRequest
+        self.now: Observed
+
+    # ---- fixtures: what a check sees
+
+    @pytest.fixture
+    def observed(self) -> Observed:
+        """Call it with the name of a probe; see gradeprop.check.Seen."""
+        return self.now
+
+    @pytest.fixture
+    def points(self) -> Points:
+        """Lets a check keep a part of its points."""
+        return Points()
+
+    @pytest.fixture
+    def show(self) -> Show:
+        """Puts tables and curves on the feedback page."""
+        return self.showing
+
+    @pytest.fixture
+    def answers(self) -> dict[str, Tensor]:
+        """What belongs to the held-out inputs and never enters the jail: the labels."""
+        return self.held_out(self.request.dataset, self.request.seed)[1]
+
+    @pytest.fixture
+    def bars(self) -> dict[str, tuple[float, float]]:
+        """Accuracy bars in percent by name of the weights: (pass, full)."""
+        return self.request.bars
+
+    @pytest.fixture
+    def reference(self) -> ModuleType:
+        """The reference solution."""
+        return self.solution
+
+    @functools.cached_property
+    def solution(self) -> ModuleType:
+        return load_module(self.paths.bundle.solution, "reference_solution")
+
+    @functools.lru_cache(maxsize=2)  # noqa: B019  (the plugin lives as long as the process)
+    def held_out(self, dataset: str, seed: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        if not self.paths.held_out.is_file():
+            return {}, {}
+        found: tuple[dict[str, Tensor], dict[str, Tensor]] = self.held_out_module.held_out(dataset, seed)
+        return found
+
+    @functools.cached_property
+    def held_out_module(self) -> ModuleType:
+        return load_module(self.paths.held_out, "held_out")
+
+    # ---- hooks
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.addinivalue_line("markers", "points(n, question): what the check is worth, and for which question")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            where, text = self.paths.bundle.root / report.nodeid, str(report.longrepr).strip().splitlines()
+            shown = next((line for line in text if line.startswith("E ")), text[-1] if text else "").removeprefix("E ")
+            line = next((part.split(":")[1] for part in text if part.startswith(f"{report.nodeid}:")), "?")
+            self.flaws.append(_broken(report.nodeid, "", f"{where}:{line}: cannot be loaded: {shown.strip()}"))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        checks = [check for item in session.items if (check := self.describe(item))]
+        torch.manual_seed(0)
+        _warm()
+        judge.send(self.channel, judge.Hello(checks=checks, flaws=self.flaws))
+        while (message := judge.receive_bytes(self.channel)) is not None:
+            self.serve(session, msgspec.json.decode(message, type=judge.InputsRequest | judge.CheckRequest))
+        return True
+
+    # ---- requests
+
+    def describe(self, item: pytest.Item) -> judge.Check | None:
+        """A check's question and points; one without becomes a flaw."""
+        marker = item.get_closest_marker("points")
+        question = marker.kwargs.get("question") if marker else None
+        if marker is None or question is None or len(marker.args) != 1 or not marker.args[0] > 0:
+            where = f"{self.paths.bundle.root / item.location[0]}:{(item.location[1] or 0) + 1}"
+            message = f"{where}: {item.name} has no points: mark it with @pytest.mark.points(n, question=…)"
+            self.flaws.append(_broken(item.nodeid, "", message))
+            return None
+        return judge.Check(name=item.nodeid, question=question, points=marker.args[0], line=_first_line(item))
+
+    def serve(self, session: pytest.Session, request: judge.InputsRequest | judge.CheckRequest) -> None:
+        if isinstance(request, judge.InputsRequest):
+            try:
+                inputs, _ = self.held_out(request.dataset, request.seed)
+                judge.send_bytes(self.channel, b"+" + safetensors.torch.save(inputs))
+            except Exception as error:
+                judge.send_bytes(self.channel, b"-" + _where(error, self.paths.bundle.root).encode())
+            return
+        self.held_out(request.dataset, request.seed)  # here, so that the forks share what it loads
+        judge.send(self.channel, self.answer(session, request))
+
+    def answer(self, session: pytest.Session, request: judge.CheckRequest) -> judge.Checked:
+        """Fork, run every check in the child, collect the outcomes as they come; say which check never ended."""
+        items = [i for i in session.items if i.get_closest_marker("points") and request.asks_for(i.nodeid)]
+        reader, writer = socket.socketpair()
+        if (child := os.fork()) == 0:
+            reader.close()
+            self.channel.close()
+            self.run(items, request, writer)
+        writer.close()
+        done: list[judge.Ended] = []
+        with reader:
+            deadline = time.monotonic() + _CHECK_S
+            while len(done) < len(items) and _readable(reader, deadline):
+                if (ended := judge.receive(reader, judge.Ended)) is None:
+                    break
+                done.append(ended)
+                deadline = time.monotonic() + _CHECK_S
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        outcomes = [ended.outcome for ended in done]
+        if len(done) < len(items):
+            stuck, *rest = items[len(done) :]
+            message = f"{_place(stuck)}: this check crashed, or ran longer than {_CHECK_S:.0f} s"
+            outcomes += [_broken(stuck.nodeid, _question(stuck), message, stuck)]
+            outcomes += [
+                _broken(i.nodeid, _question(i), f"{_place(i)}: not run, after the crash above", i) for i in rest
+            ]
+        return judge.Checked(outcomes=outcomes, used={ended.outcome.check: ended.used for ended in done})
+
+    def run(self, items: list[pytest.Item], request: judge.CheckRequest, writer: socket.socket) -> None:
+        """In the fork: run the checks, send each outcome, never return."""
+        status = 1
+        try:
+            run = records.read(records.Run, Path(request.run))
+            with safetensors.safe_open(request.observations, framework="pt") as file:
+                names = frozenset(file.keys())
+                self.request = request
+                for item in items:
+                    self.now = Observed(run.probes, run.values, functools.partial(_tensor, file, names), run.ended)
+                    outcome = self.outcome(item)
+                    judge.send(writer, judge.Ended(outcome=outcome, used=sorted(self.now.used)))
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+    def outcome(self, item: pytest.Item) -> Outcome:
+        """Run one check by pytest's own protocol; an exception that is not a failed check is the instructor's."""
+        torch.manual_seed(0)
+        marker = item.get_closest_marker("points")
+        assert marker is not None
+        possible = float(marker.args[0])
+        self.raised: BaseException | None = None
+        self.showing = Show()
+        reports = runtestprotocol(item, log=False, nextitem=None)
+        message, fate, points = "", "passed", possible
+        if self.raised is not None or not all(report.passed for report in reports):
+            error = self.raised
+            if isinstance(error, CheckFailed):
+                message, fate, points = str(error), error.fate, max(0.0, min(float(error.points), possible))
+            elif isinstance(error, AssertionError):
+                message, fate, points = str(error).strip() or "This does not hold.", "failed", 0.0
+            else:
+                message = _where(error, self.paths.bundle.root) if error else f"{_place(item)}: the check was skipped"
+                return _broken(item.nodeid, marker.kwargs["question"], message, item)
+        return Outcome(
+            check=item.nodeid,
+            question=marker.kwargs["question"],
+            line=_first_line(item),
+            fate=fate,  # type: ignore[arg-type]
+            points=points,
+            possible=possible,
+            message=message,
+            exhibits=tuple(self.showing.exhibits),
+        )
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+        if call.excinfo is not None:
+            self.raised = call.excinfo.value
+        return (yield)
+
+
+def _tensor(file: "safetensors.safe_open", names: frozenset[str], name: str) -> Tensor:
+    if name not in names:
+        raise KeyError(name)
+    tensor: Tensor = file.get_tensor(name)  # type: ignore[no-untyped-call]
+    return tensor
+
+
+def _readable(reader: socket.socket, deadline: float) -> bool:
+    return bool(select.select([reader], [], [], max(0.0, deadline - time.monotonic()))[0])
+
+
+def _warm() -> None:
+    """What the first check would wait for, done before the first fork; one thread, or a fork's second one hangs."""
+    parameter = torch.nn.Parameter(torch.ones(1))
+    torch.optim.SGD([parameter], lr=0.1)  # the first optimiser imports torch._dynamo
+    torch.nn.Conv2d(1, 1, 1)(torch.ones(1, 1, 1, 1)).sum().backward()
+
+
+def _first_line(item: pytest.Item) -> str:
+    doc = getattr(getattr(item, "obj", None), "__doc__", None) or item.name.replace("_", " ")
+    return str(doc).strip().splitlines()[0]
+
+
+def _question(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("points")
+    return str(marker.kwargs["question"]) if marker else ""
+
+
+def _place(item: pytest.Item) -> str:
+    return f"{item.path}:{(item.location[1] or 0) + 1}"
+
+
+def _where(error: BaseException, root: Path) -> str:
+    """File and line of the course to mend, and the error."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f for f in frames if Path(f.filename).is_relative_to(root) and "site-packages" not in f.filename]
+    package = Path(__file__).parent
+    ours = [f for f in ours if not Path(f.filename).is_relative_to(package)] or ours
+    place = f"{ours[-1].filename}:{ours[-1].lineno}" if ours else str(root)
+    return f"{place}: {type(error).__name__}: {error}"
+
+
+def _broken(check: str, question: str, message: str, item: pytest.Item | None = None) -> Outcome:
+    marker = item.get_closest_marker("points") if item else None
+    return Outcome(
+        check=check,
+        question=question,
+        line=_first_line(item) if item else check,
+        fate="broken",
+        points=0.0,
+        possible=float(marker.args[0]) if marker else 0.0,
+        message=message,
+    )
+
+
+def serve(root: Path, assignment: str, fd: int) -> int:
+    """Collect the checks of an assignment and answer requests until the socket closes."""
+    torch.set_num_threads(1)
+    paths = Bundle(root).assignment(assignment)
+    sys.path.insert(0, str(paths.bundle.source))  # for ``from given import …`` in checks
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    arguments = [str(paths.tests), f"--rootdir={root}", "-c", os.devnull, "--import-mode=importlib", "--assert=plain"]
+    # wrong/ and right/ hold student code: never collected, never imported
+    arguments += [
+        f"--ignore={paths.wrong}",
+        f"--ignore={paths.right}",
+        "--capture=no",
+        "--continue-on-collection-errors",
+    ]
+    arguments += ["-p", "no:cacheprovider", "-W", "ignore", "-q", "--no-header", "--no-summary"]
+    return int(pytest.main(arguments, plugins=[Checks(paths, socket.socket(fileno=fd))]))
+
+
+if __name__ == "__main__":
+    sys.exit(serve(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

@@ -1,0 +1,234 @@
+"""What the stages hand to each other: frozen records, and their JSON.
+
+    course ──▶ Assignment        intake ──▶ Submission        observe ──▶ Run (observations on disk)
+    check ──▶ tuple[Outcome, …]  grade ──▶ GradeRecord
+
+Everything written for others carries ``schema``, so that a reader knows what it holds.
+"""
+
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+
+from gradeprop.errors import CourseError
+
+SCHEMA = 1
+
+Fate = Literal["passed", "failed", "error", "timeout", "crash", "missing", "broken"]
+"""What became of one check: ``broken`` is the instructor's, all others are the student's."""
+
+Status = Literal["graded", "needs_review", "not_graded"]
+"""A record is ``graded``, held back for the instructor, or not graded because the machine failed."""
+
+ProbeStatus = Literal["ok", "error", "timeout", "crash", "absent"]
+"""How a probe ended in the jail: ``absent`` means that the student's function or file is not there."""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frozen record that refuses fields it does not know."""
+
+
+class Limits(Record, rename="kebab", frozen=True, kw_only=True):
+    """What one submission may use; a process, a file or a byte more ends the run."""
+
+    probe_s: float = 20.0
+    """wall-clock seconds for one probe"""
+    wall_s: float = 120.0
+    """wall-clock seconds for the whole run"""
+    memory_mib: int = 2048
+    processes: int = 64
+    disk_mib: int = 64
+    """size of the private file system, the submission's own files not counted"""
+    output_kib: int = 64
+    """how much of stdout and stderr is kept; 512 times as much ends the run"""
+    answer_mib: int = 64
+    """size of all that the probes may send back together"""
+    submission_mib: int = 100
+    files: int = 200
+
+
+class Question(Record, frozen=True, kw_only=True):
+    """One question: ``name`` is the id of its cell in the notebook and of its checks."""
+
+    name: str
+    title: str
+    points: float
+    manual: bool = False
+    """graded by hand, from a rubric in the notebook"""
+
+
+class Held(Record, frozen=True, kw_only=True):
+    """Accuracy bars for one data set, in percent of the held-out images."""
+
+    bars: dict[str, tuple[float, float]]
+    """by name of the weights: (pass, full)"""
+
+
+class Assignment(Record, rename="kebab", frozen=True, kw_only=True):
+    """One assignment as its folders describe it."""
+
+    name: str
+    title: str
+    questions: tuple[Question, ...]
+    submission: dict[str, str]
+    """files that a submission should hold: name → what it is; more are allowed"""
+    given: tuple[str, ...]
+    """files of source/given handed to students with this assignment"""
+    limits: Limits
+    held_out: dict[str, Held]
+    root: str
+    """the folder of the bundle"""
+
+    @property
+    def points(self) -> float:
+        """Points to be had automatically."""
+        return sum(question.points for question in self.questions if not question.manual)
+
+
+class Submission(Record, frozen=True, kw_only=True):
+    """A safe copy of what a student handed in."""
+
+    student: str
+    """the name as given, shown to people"""
+    key: str
+    """the name as a folder"""
+    files: tuple[str, ...]
+    """relative names of the copied files, sorted"""
+    sha256: str
+    """of all names and contents"""
+    problems: tuple[str, ...]
+    """sentences for the student: what was left out or could not be read"""
+
+
+class Probe(Record, frozen=True, kw_only=True):
+    """How one probe ended; its tensors and values lie in the observations file."""
+
+    name: str
+    status: ProbeStatus
+    message: str = ""
+    """for the student: the error and the lines of their own files it came from, capped"""
+    wall_s: float = 0.0
+
+
+class Run(Record, frozen=True, kw_only=True):
+    """One run in the jail: what is kept beside the submission, so that checks can be mended and run again."""
+
+    schema: int = SCHEMA
+    assignment: str
+    student: str
+    seed: int
+    dataset: str
+    tier: str
+    """which jail held the code"""
+    probes: tuple[Probe, ...]
+    values: dict[str, dict[str, msgspec.Raw]]
+    """by probe: what came back that is not a tensor, as undecoded JSON; nothing in it is believed"""
+    output: str = ""
+    """the start of what the student's code printed, for the instructor only"""
+    ended: str = ""
+    """a sentence for the student if the whole run was ended early, else empty"""
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+
+
+class Table(Record, frozen=True, kw_only=True, tag="table"):
+    """A table that a check shows on the feedback page, such as layer shapes side by side."""
+
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class Curves(Record, frozen=True, kw_only=True, tag="curves"):
+    """Lines over a common x axis that a check shows on the feedback page."""
+
+    caption: str
+    x_label: str
+    y_label: str
+    series: dict[str, tuple[float, ...]]
+    """by label: one value per step, the first at x = 1"""
+
+
+class Outcome(Record, frozen=True, kw_only=True):
+    """What one check says."""
+
+    check: str
+    """file and function, for the instructor"""
+    question: str
+    line: str
+    """the first line of the check's docstring: what the student reads"""
+    fate: Fate
+    points: float
+    possible: float
+    message: str = ""
+    """for the student, or for the instructor where the fate is ``broken``"""
+    exhibits: tuple[Table | Curves, ...] = ()
+
+
+class QuestionScore(Record, frozen=True, kw_only=True):
+    """The sum of a question's checks."""
+
+    name: str
+    title: str
+    points: float
+    possible: float
+
+
+class GradeRecord(Record, frozen=True, kw_only=True):
+    """The grade of one submission, and how it came about."""
+
+    schema: int = SCHEMA
+    gradeprop: str
+    assignment: str
+    student: str
+    key: str
+    status: Status
+    reason: str = ""
+    """one sentence where the status is not ``graded``"""
+    points: float
+    possible: float
+    questions: tuple[QuestionScore, ...]
+    outcomes: tuple[Outcome, ...]
+    problems: tuple[str, ...] = ()
+    """sentences for the student on what they handed in"""
+    files: tuple[str, ...] = ()
+    sha256: str = ""
+    seed: int = 0
+    dataset: str = ""
+    tier: str = ""
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+
+
+T = TypeVar("T", bound=Record)
+
+
+def to_json(record: Record) -> bytes:
+    """The record as indented UTF-8 JSON, keys in the order of the fields."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+
+
+def write(record: Record, file: Path) -> None:
+    """Write a record whole or not at all (temp file and rename)."""
+    write_bytes(to_json(record), file)
+
+
+def write_bytes(data: bytes, file: Path) -> None:
+    """Write bytes whole or not at all (temp file and rename)."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.part")
+    part.write_bytes(data)
+    part.replace(file)
+
+
+def read(kind: type[T], file: Path) -> T:
+    """Read a record that we wrote.
+
+    Raises:
+        CourseError: the file is not such a record (an older schema, or edited by hand).
+    """
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise CourseError(f"not a {kind.__name__} of schema {SCHEMA}: {error}", file) from error

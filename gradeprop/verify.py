@@ -1,0 +1,110 @@
+"""Proof that the checks are right: every known answer gets exactly what it must, and junk breaks nothing.
+
+The reference gets all points, the stub none, each of wrong/ its points and its message, each of right/ all points; then
+every value of the reference's observations is replaced by junk of every type, and no check may break on it.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from gradeprop import cases, records, wire
+from gradeprop.cases import Case
+from gradeprop.observe import keep
+from gradeprop.paths import StudentPaths
+from gradeprop.pipeline import Grader
+from gradeprop.records import GradeRecord, Record, Run
+
+_JUNK: tuple[object, ...] = (
+    None, True, -1, 10**30, 1.5, "nan", "-inf", "text", "", [], [None] * 3, [[1]], {}, {"a": 1}, {"$type": "Evil"},
+    {"$tensor": "no such"}, {"$tensor": 7}, "x" * 5_000, [1.0] * 20_000, "<script>alert(1)</script>",
+    {"$tensor": "junk-f32"}, {"$tensor": "junk-nan"}, {"$tensor": "junk-empty"}, {"$tensor": "junk-bool"},
+    {"$tensor": "junk-i64"}, {"$tensor": "junk-f16"}, {"$tensor": "junk-scalar"}, {"weight": {"$tensor": "junk-f32"}},
+)  # fmt: skip
+_JUNK_TENSORS = {
+    "junk-f32": wire.RawTensor("F32", (2, 3), b"\0" * 24),
+    "junk-nan": wire.RawTensor("F32", (2,), b"\xff" * 8),
+    "junk-empty": wire.RawTensor("F32", (0, 4), b""),
+    "junk-bool": wire.RawTensor("BOOL", (3,), b"\1\0\1"),
+    "junk-i64": wire.RawTensor("I64", (2,), b"\x7f" * 16),
+    "junk-f16": wire.RawTensor("F16", (2,), b"\0" * 4),
+    "junk-scalar": wire.RawTensor("F64", (), b"\0" * 8),
+}
+
+
+class Verdict(Record, frozen=True, kw_only=True):
+    """What verify says of one case: no ``wrong`` sentence means that it holds."""
+
+    name: str
+    points: float
+    expected: float
+    wrong: str = ""
+
+
+def verify(grader: Grader, only: str = "", junk: bool = True) -> Iterator[Verdict]:
+    """Prove the cases whose name contains ``only``, then junk; a verdict each, as they come."""
+    all_cases = cases.read_cases(grader.assignment, grader.paths)
+    reference = cases.reference_weights(grader.paths, grader.dataset)
+    with tempfile.TemporaryDirectory() as scratch:
+        for number, case in enumerate(all_cases):
+            if only in case.name:
+                folder = cases.make(case, grader.paths, reference, Path(scratch) / str(number))
+                yield judge_case(case, grader.grade_one(folder, f"verify {case.name}"))
+        if junk:
+            yield from _junk(grader, cases.make(all_cases[0], grader.paths, reference, Path(scratch) / "junk"))
+
+
+def judge_case(case: Case, record: GradeRecord) -> Verdict:
+    """Hold a record against what its case must get."""
+    lost = {question.name: question.possible - question.points for question in record.questions}
+    messages = "\n".join([*record.problems, *(outcome.message for outcome in record.outcomes)])
+    wrong = ""
+    if record.status != "graded":
+        wrong = record.reason
+    elif case.message not in messages:
+        wrong = f"no message says {case.message!r}"
+    elif case.lost and {name: points for name, points in lost.items() if points} != case.lost:
+        wrong = f"lost {_shown(lost)}; expected {_shown(case.lost)}"
+    elif record.points != case.points:
+        wrong = f"lost {_shown(lost)}"
+    return Verdict(name=case.name, points=record.points, expected=case.points, wrong=wrong)
+
+
+def _shown(lost: dict[str, float]) -> str:
+    return ", ".join(f"{name} {points:g}" for name, points in sorted(lost.items()) if points) or "nothing"
+
+
+def _junk(grader: Grader, folder: Path) -> Iterator[Verdict]:
+    """Replace each value of each probe by each kind of junk; judge the checks that look at the probe."""
+    record = grader.grade_one(folder, "verify junk")
+    kept = grader.kept(record.key)
+    run, tensors = records.read(Run, kept.run), wire.unpack(kept.observations.read_bytes())
+    used = grader.judge.check(run, kept).used
+    for probe in run.probes:
+        checks = tuple(check for check, probes in used.items() if probe.name in probes)
+        junked = {f"{probe.name}/{name}": tensor for name, tensor in _JUNK_TENSORS.items()}
+        for key in run.values[probe.name]:
+            yield _junk_one(grader, run, kept, checks, probe.name, key, tensors | junked)
+
+
+def _junk_one(
+    grader: Grader,
+    run: Run,
+    kept: StudentPaths,
+    checks: tuple[str, ...],
+    probe: str,
+    key: str,
+    tensors: dict[str, wire.RawTensor],
+) -> Verdict:
+    broken = []
+    for junk in _JUNK:
+        raw = msgspec.Raw(msgspec.json.encode(junk))
+        values = run.values | {probe: run.values[probe] | {key: raw}}
+        keep(msgspec.structs.replace(run, values=values), tensors, kept)
+        outcomes = grader.judge.check(run, kept, checks).outcomes
+        broken += [f"{str(junk)[:40]!r} breaks {o.check}: {o.message}" for o in outcomes if o.fate == "broken"]
+    return Verdict(
+        name=f"junk in {probe}.{key}", points=len(_JUNK) - len(broken), expected=len(_JUNK), wrong="; ".join(broken[:2])
+    )
