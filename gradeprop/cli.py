@@ -5,30 +5,34 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from gradeprop import __version__, records
+from gradeprop import __version__
 from gradeprop.course import read_assignment, read_course
 from gradeprop.errors import CourseError, GradepropError
-from gradeprop.paths import PUBLIC_CHECKS, STUDENT_CODE, Bundle, student_key
+from gradeprop.paths import PUBLIC_CHECKS, STUDENT_CODE, Bundle
 from gradeprop.records import Assignment, GradeRecord
+
+if TYPE_CHECKING:
+    from gradeprop.pipeline import Grader
 
 out = Console()
 
 
 @contextlib.contextmanager
-def progress(text: str, total: int | None) -> Iterator[Progress]:
-    """A bar where a person waits; on stderr, and gone when it is done."""
+def progress(text: str, total: int | None) -> Iterator[Callable[[], None]]:
+    """A bar where a person waits, on stderr; gives what to call at each step."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        bar.add_task(text, total=total)
-        yield bar
+        task = bar.add_task(text, total=total)
+        yield lambda: bar.advance(task)
 
 
 class Command(click.Group):
@@ -120,19 +124,14 @@ def grade(
     dataset: str,
     seed: int | None,
 ) -> None:
-    """Grade folders or zips, one per student; --help-names… says how names are read.
+    """Grade folders or zips, each named for its student; a folder that holds nothing else is a class."""
+    from gradeprop import scale
 
-    A folder or zip is named for its student. A folder that holds several of them and no student_code.py is a class.
-    """
     bundle, one = _assignment(ctx, assignment)
-    named = _named(submissions, student)
-    with _grader(bundle, one, dataset, seed) as grader, progress("grading", len(named)) as bar:
-        graded = []
-        for path, name in named:
-            graded.append(grader.grade_one(path, name))
-            _write_page(bundle, one, graded[-1])
-            bar.advance(bar.task_ids[0])
-    _finish(bundle, one, graded)
+    named = scale.submissions(submissions, student)
+    with _grader(bundle, one, dataset, seed) as grader, progress("grading", len(named)) as tick:
+        graded = scale.grade_class(grader, named, tick)
+    _show(bundle, one, graded)
 
 
 @main.command()
@@ -140,122 +139,102 @@ def grade(
 @click.pass_context
 def regrade(ctx: click.Context, assignment: str) -> None:
     """Judge what was kept of every submission again, with the checks as they are now; no student code runs."""
+    from gradeprop import scale
+
     bundle, one = _assignment(ctx, assignment)
-    kept = [bundle.assignment(one.name).student(file.parent.name) for file in sorted(_records(bundle, one))]
-    if not kept:
-        raise click.ClickException(f"nothing of {one.name} has been graded yet.")
-    with _grader(bundle, one, "auto", None) as grader, progress("judging", len(kept)) as bar:
-        graded = []
-        for student in kept:
-            graded.append(grader.grade_again(student))
-            _write_page(bundle, one, graded[-1])
-            bar.advance(bar.task_ids[0])
-    _finish(bundle, one, graded)
+    with _grader(bundle, one, "auto", None) as grader:
+        kept = scale.kept_submissions(grader)
+        with progress("judging", len(kept)) as tick:
+            graded = scale.judge_class_again(grader, kept, tick)
+    _show(bundle, one, graded)
 
 
 @main.command()
 @click.argument("assignment")
-@click.option("--only", default="", help="Only cases whose name contains this.")
-@click.option("--junk/--no-junk", default=True, help="Also replace every observation by junk.")
+@click.option("--only", default="", help="Only cases whose name contains this, and no junk.")
 @data_option
 @seed_option
 @click.pass_context
-def verify(ctx: click.Context, assignment: str, only: str, junk: bool, dataset: str, seed: int | None) -> None:
-    """Prove the checks: reference, stub, wrong and right answers get exactly what they must, and junk breaks nothing."""
-    from gradeprop.verify import verify as proving
+def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: int | None) -> None:
+    """Prove the checks: every known answer gets exactly what it must, and junk breaks none."""
+    from gradeprop.verify import verify as prove
 
     bundle, one = _assignment(ctx, assignment)
+    verdicts = []
+    with contextlib.ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        grader = stack.enter_context(_grader(bundle, one, dataset, seed, scratch))
+        tick = stack.enter_context(progress("proving", None))
+        for verdict in prove(grader, only):
+            verdicts.append(verdict)
+            tick()
     table = Table("case", "points", "expected", "")
-    failed = count = 0
-    with tempfile.TemporaryDirectory() as scratch:
-        with _grader(bundle, one, dataset, seed, Path(scratch)) as grader, progress("proving", None) as bar:
-            for verdict in proving(grader, only, junk and not only):
-                count += 1
-                failed += bool(verdict.wrong)
-                if verdict.wrong or not verdict.name.startswith("junk"):
-                    table.add_row(
-                        verdict.name, f"{verdict.points:g}", f"{verdict.expected:g}", verdict.wrong or "holds"
-                    )
-                bar.advance(bar.task_ids[0])
-    out.print(table)
-    out.print(f"{count - failed} of {count} hold" + (f"; {failed} do not" if failed else ""), highlight=False)
+    for verdict in verdicts:
+        if verdict.wrong or not verdict.name.startswith("junk"):
+            table.add_row(verdict.name, f"{verdict.points:g}", f"{verdict.expected:g}", verdict.wrong or "holds")
+    failed = sum(bool(verdict.wrong) for verdict in verdicts)
+    out.print(table, markup=False)
+    out.print(f"{len(verdicts) - failed} of {len(verdicts)} hold", highlight=False)
     sys.exit(1 if failed else 0)
 
 
-def _grader(bundle: Bundle, one: Assignment, dataset: str, seed: int | None, into: Path | None = None) -> "Grader":  # type: ignore[name-defined]  # noqa: F821
-    from gradeprop.pipeline import Grader  # starts faster for commands that need none
+@main.command()
+@click.argument("assignment")
+@data_option
+@click.pass_context
+def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
+    """Release an assignment and grade a small class of right, wrong, broken and hostile submissions."""
+    from gradeprop import scale
+    from gradeprop.demo import make_class
+    from gradeprop.release import release as make_release
+
+    bundle, one = _assignment(ctx, assignment)
+    make_release(one, bundle)
+    out.print(f"release/{one.name} is made: what students get", highlight=False)
+    dataset = _dataset(one, dataset)
+    with out.status(f"training the reference on {dataset}, once"):
+        folder = make_class(one, bundle.assignment(one.name), dataset)
+    named = scale.submissions([folder])
+    with _grader(bundle, one, dataset, None) as grader, progress("grading", len(named)) as tick:
+        graded = scale.grade_class(grader, named, tick)
+    _show(bundle, one, graded)
+
+
+def _grader(bundle: Bundle, one: Assignment, dataset: str, seed: int | None, into: Path | None = None) -> "Grader":
+    from gradeprop.pipeline import Grader  # loads the jail, which most commands need not
 
     return Grader(bundle, one, _dataset(one, dataset), seed, into)
 
 
 def _dataset(assignment: Assignment, asked: str) -> str:
-    """The held-out data set: the one asked for, or the first whose folder is there, or the embedded sample."""
+    """The held-out data set: the one asked for, or the first that is on disk; the sample always is."""
     known = tuple(assignment.held_out)
-    if asked != "auto":
-        if asked not in known:
-            raise CourseError(
-                f"{assignment.name} has no bars for the data set {asked!r}; it has: {', '.join(known)}", "--data"
-            )
-        return asked
-    folder = Path(os.environ.get("GRADEPROP_DATA", "data"))
-    return next((name for name in known if name == "sample" or (folder / name).is_dir()), "")
+    if asked != "auto" and asked not in known:
+        raise CourseError(
+            f"there are no bars for the data set {asked!r}, only for: {', '.join(known)}", assignment.name
+        )
+    folder = Path(os.environ.get("GRADEPROP_DATA") or "data")
+    here = (name for name in known if name == "sample" or (folder / name).is_dir())
+    return asked if asked != "auto" else next(here, "")
 
 
-def _named(paths: Sequence[Path], student: str | None) -> list[tuple[Path, str]]:
-    """Each submission with its student; two of one student are refused, since neither may win by chance."""
-    from gradeprop.intake import student_name
-
-    found = [each for path in paths for each in _class(path)]
-    if student is not None and len(found) != 1:
-        raise click.ClickException(f"--student names one student, and there are {len(found)} submissions.")
-    named = [(path, student or student_name(path)) for path in found]
-    seen: dict[str, Path] = {}
-    for path, name in named:
-        if (first := seen.setdefault(student_key(name), path)) is not path:
-            raise click.ClickException(f"{first} and {path} are both of the student {name!r}; keep one of them.")
-    return named
-
-
-def _class(path: Path) -> list[Path]:
-    """A submission is itself; a folder of folders and zips without student_code.py is a class."""
-    if not path.exists() and not path.is_symlink():
-        raise click.ClickException(f"{path} is not there.")
-    inside = sorted(path.iterdir()) if path.is_dir() and not path.is_symlink() else []
-    several = [each for each in inside if not each.name.startswith(".") and (each.is_dir() or each.suffix == ".zip")]
-    return several if several and not any(each.is_file() and each.suffix != ".zip" for each in inside) else [path]
-
-
-def _records(bundle: Bundle, one: Assignment) -> Iterator[Path]:
-    return bundle.assignment(one.name).autograded.glob("*/record.json")
-
-
-def _write_page(bundle: Bundle, one: Assignment, record: GradeRecord) -> None:
-    from gradeprop.feedback import write_page
-
-    write_page(one, record, bundle.assignment(one.name).student(record.key).feedback)
-
-
-def _finish(bundle: Bundle, one: Assignment, graded: Sequence[GradeRecord]) -> None:
-    """The class in a CSV, the gradebook, and a table of this run."""
-    from gradeprop import export, gradebook
-
+def _show(bundle: Bundle, one: Assignment, graded: Sequence[GradeRecord]) -> None:
+    """The table of a run, and where everything lies; exit status 1 if a grade is held back."""
     paths = bundle.assignment(one.name)
-    everyone = [records.read(GradeRecord, file) for file in sorted(_records(bundle, one))]
-    export.write_csv(everyone, paths.grades_csv)
-    gradebook.write(graded, one, f"sqlite:///{bundle.gradebook}")
     table = Table("student", "points", "status", "what stands out", title=one.title)
     for record in graded:
-        lost = sorted((o for o in record.outcomes if o.points < o.possible), key=lambda o: o.points - o.possible)
-        first = record.reason or next((o.message for o in lost), "") or next(iter(record.problems), "")
         points = f"{record.points:g} / {record.possible:g}" if record.status == "graded" else "–"
-        table.add_row(
-            record.student, points, record.status.replace("_", " "), first.splitlines()[0][:90] if first else ""
-        )
-    out.print(table, highlight=False, markup=False)
-    out.print(
-        f"pages: {paths.autograded}/<student>/feedback.html   table: {paths.grades_csv}   gradebook: {bundle.gradebook}",
-        highlight=False,
-        soft_wrap=True,
-    )
+        table.add_row(record.student, points, record.status.replace("_", " "), _stands_out(record))
+    out.print(table, markup=False)
+    for what, where in (("pages", f"{paths.autograded}/*/feedback.html"), ("table", paths.grades_csv)):
+        out.print(f"{what:10}{where}", highlight=False, soft_wrap=True)
+    out.print(f"gradebook {bundle.gradebook}", highlight=False, soft_wrap=True)
     if held := [record for record in graded if record.status != "graded"]:
-        raise click.ClickException(f"{len(held)} of {len(graded)} not graded: {held[0].reason}")
+        raise click.ClickException(f"{len(held)} of {len(graded)} are held back: {held[0].reason}")
+
+
+def _stands_out(record: GradeRecord) -> str:
+    """The first line of what cost the most."""
+    lost = sorted((o for o in record.outcomes if o.points < o.possible), key=lambda o: o.points - o.possible)
+    messages = [record.reason, *(record.problems[:1] if not record.points else ()), *(o.message for o in lost)]
+    return next((message.splitlines()[0][:100] for message in messages if message), "")

@@ -1,7 +1,9 @@
 """Read what instructors wrote, folders and TOML, into records."""
 
+import importlib.util
 import tomllib
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import msgspec
@@ -49,6 +51,16 @@ def read_assignment(bundle: Bundle, name: str) -> Assignment:
     table = _toml(where)
     table["limits"] = course.limits | table.get("limits", {})
     return _checked(_convert(table | {"name": name, "root": str(bundle.root)}, Assignment, where), where)
+
+
+def load_module(file: Path, name: str) -> ModuleType:
+    """Import one file of the course under a name of our own."""
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None, file
+    assert spec.loader is not None, file
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _toml(file: Path) -> dict[str, Any]:

@@ -5,113 +5,24 @@ This side imports no torch, so that the command answers at once and a worker sta
 
 import os
 import socket
-import struct
 import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
 
 import msgspec
 
 from gradeprop.errors import CourseError, JailError
+from gradeprop.messages import Check, Checked, CheckRequest, Hello, InputsRequest, receive, receive_bytes, send
 from gradeprop.paths import AssignmentPaths, StudentPaths
 from gradeprop.records import Assignment, Outcome, Record, Run
-
-_LENGTH = struct.Struct("<Q")
-T = TypeVar("T")
-
-
-class InputsRequest(Record, frozen=True, kw_only=True, tag="inputs"):
-    """Asks for the held-out inputs."""
-
-    dataset: str
-    seed: int
-
-
-class CheckRequest(Record, frozen=True, kw_only=True, tag="check"):
-    """Asks for the outcomes of one submission."""
-
-    run: str
-    observations: str
-    dataset: str
-    seed: int
-    bars: dict[str, tuple[float, float]]
-    only: tuple[str, ...] | None = None
-    """names of the checks to run; None for all"""
-
-    def asks_for(self, check: str) -> bool:
-        return self.only is None or check in self.only
-
-
-class Check(Record, frozen=True, kw_only=True):
-    """One hidden check."""
-
-    name: str
-    question: str
-    points: float
-    line: str
-
-
-class Hello(Record, frozen=True, kw_only=True):
-    """What the process says once the checks are loaded."""
-
-    checks: list[Check]
-    flaws: list[Outcome]
-
-
-class Ended(Record, frozen=True, kw_only=True):
-    """One check has ended; ``used`` names the probes it asked for."""
-
-    outcome: Outcome
-    used: list[str]
-
-
-class Checked(Record, frozen=True, kw_only=True):
-    """All checks have ended."""
-
-    outcomes: list[Outcome]
-    used: dict[str, list[str]]
-
-
-def send_bytes(channel: socket.socket, data: bytes) -> None:
-    """One message, its length first."""
-    channel.sendall(_LENGTH.pack(len(data)) + data)
-
-
-def send(channel: socket.socket, message: Record) -> None:
-    """One record as a message."""
-    send_bytes(channel, msgspec.json.encode(message))
-
-
-def receive_bytes(channel: socket.socket) -> bytes | None:
-    """The next message; None where the other side has ended."""
-    head = _exactly(channel, _LENGTH.size)
-    return None if head is None else _exactly(channel, _LENGTH.unpack(head)[0])
-
-
-def receive(channel: socket.socket, kind: type[T]) -> T | None:
-    """The next message as a record; both ends are ours, so a wrong one is a bug."""
-    data = receive_bytes(channel)
-    return None if data is None else msgspec.json.decode(data, type=kind)
-
-
-def _exactly(channel: socket.socket, size: int) -> bytes | None:
-    parts = bytearray()
-    while len(parts) < size:
-        try:
-            part = channel.recv(min(size - len(parts), 1 << 20))
-        except ConnectionError:
-            return None
-        if not part:
-            return None
-        parts += part
-    return bytes(parts)
 
 
 class Judge:
     """The checks of one assignment, loaded once; use it as a context manager."""
+
+    _heard: Hello | None
 
     def __init__(self, assignment: Assignment, paths: AssignmentPaths) -> None:
         self.assignment, self._root, self._tests = assignment, paths.bundle.root, paths.tests
@@ -167,14 +78,29 @@ class Judge:
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C reaches the grader alone, which ends this in order
             )
-        self._channel = ours
-        hello = receive(ours, Hello)
-        if hello is None:
+        self._channel, self._heard = ours, None
+
+    @property
+    def _hello(self) -> Hello:
+        """Waits for the checks to be loaded, which goes on beside whatever else is started."""
+        if self._heard is None:
+            self._heard = receive(self._channel, Hello)
+        if self._heard is None:
             raise CourseError(f"the checks cannot be loaded (exit status {self._process.wait()})", self._tests)
-        self.checks = hello.checks
-        self.flaws = [*hello.flaws, *_sums(self.assignment, hello.checks, self._tests)]
+        return self._heard
+
+    @property
+    def checks(self) -> list[Check]:
+        """The hidden checks, in the order of their files."""
+        return self._hello.checks
+
+    @property
+    def flaws(self) -> list[Outcome]:
+        """What is wrong with the checks themselves, as broken outcomes of every submission."""
+        return [*self._hello.flaws, *_sums(self.assignment, self.checks, self._tests)]
 
     def _ask(self, request: Record) -> bytes:
+        _ = self._hello
         try:
             send(self._channel, request)
             answer = receive_bytes(self._channel)

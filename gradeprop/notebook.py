@@ -11,7 +11,6 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from json.decoder import scanstring
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,8 @@ import nbformat
 
 from gradeprop.errors import CourseError
 
-REGIONS = ("SOLUTION", "HIDDEN TESTS", "MARK SCHEME")
-"""what nbgrader cuts out of a notebook: from ``BEGIN <region>`` to ``END <region>``"""
-
-_MARKER = re.compile(rf"\b(BEGIN|END) ({'|'.join(REGIONS)})\b[ \t]*(.*)")
+_REGIONS = ("SOLUTION", "HIDDEN TESTS", "MARK SCHEME")  # what nbgrader cuts out, from BEGIN … to END …
+_MARKER = re.compile(rf"\b(BEGIN|END) ({'|'.join(_REGIONS)})\b[ \t]*(.*)")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _KEPT_METADATA = ("nbgrader", "deletable", "editable", "tags")
 _DECODER = json.JSONDecoder()
@@ -51,13 +48,9 @@ class Cell:
     grade: bool
     """it carries points: an automatic test, a written answer, or a task"""
     solution: bool
+    """the student writes in it"""
     locked: bool
     points: float | None
-
-    @property
-    def line(self) -> int:
-        """The line of the file that the source starts on."""
-        return self.lines[0]
 
     @property
     def label(self) -> str:
@@ -69,31 +62,35 @@ def strip_python(text: str, where: Path | str) -> str:
     """The text without its solutions; what remains compiles.
 
     Raises:
-        CourseError: a marker is not closed, is nested, stands alone or says no task; or the rest is not Python.
+        CourseError: a marker is not closed, is nested, stands alone or names no task; or the rest is not Python.
     """
     lines = text.splitlines(keepends=True)
     kept, start = [], 0
     for begin, end in regions(lines, where, range(1, len(lines) + 1)):
-        if begin.region != "SOLUTION" or not begin.text:
-            wanted = "### BEGIN SOLUTION <what the student has to do>"
-            raise CourseError(f"in Python files a region begins with: {wanted}", where, begin.line + 1)
-        indent = lines[begin.line][: -len(lines[begin.line].lstrip())]
+        line = lines[begin.line]
+        if begin.region != "SOLUTION" or not begin.text or not line.lstrip().startswith("#"):
+            wanted = "on a line of its own, ### BEGIN SOLUTION <what the student has to do>"
+            raise CourseError(f"in a Python file, a region begins {wanted}", where, begin.line + 1)
+        indent = line[: -len(line.lstrip())]
         kept += [*lines[start : begin.line], f"{indent}raise NotImplementedError({_quoted(begin.text)})\n"]
         start = end.line + 1
     stripped = "".join([*kept, *lines[start:]])
     try:
         ast.parse(stripped)
     except SyntaxError as error:
-        message = f"without its solutions this is no Python: {error.msg}, at {(error.text or '').strip()!r}"
+        message = f"without its solutions this is not Python: {error.msg}, at {(error.text or '').strip()!r}"
         raise CourseError(message, where) from error
     return stripped
 
 
-def regions(lines: Sequence[str], where: Path | str, numbers: Sequence[int]) -> list[tuple[Marker, Marker]]:
+def regions(
+    lines: Sequence[str], where: Path | str, numbers: Sequence[int], prefix: str = ""
+) -> list[tuple[Marker, Marker]]:
     """The marked regions of a text, each as its two markers.
 
     Args:
         numbers: the line of the file that each line stands on.
+        prefix: begins the message of an error.
 
     Raises:
         CourseError: a marker is not closed, is nested, or stands alone.
@@ -103,14 +100,15 @@ def regions(lines: Sequence[str], where: Path | str, numbers: Sequence[int]) -> 
     for marker in _markers(lines):
         number = numbers[marker.line]
         if marker.begins and begin is not None:
-            raise CourseError(f"BEGIN {marker.region} inside BEGIN {begin.region}", where, number)
+            raise CourseError(f"{prefix}BEGIN {marker.region} inside BEGIN {begin.region}", where, number)
         if not marker.begins and (begin is None or begin.region != marker.region):
-            raise CourseError(f"END {marker.region} without a BEGIN before it", where, number)
+            raise CourseError(f"{prefix}END {marker.region} without its BEGIN before it", where, number)
         if begin is not None:
             found.append((begin, marker))
         begin = marker if marker.begins else None
     if begin is not None:
-        raise CourseError(f"BEGIN {begin.region} is never closed by END {begin.region}", where, numbers[begin.line])
+        message = f"{prefix}BEGIN {begin.region} is never closed by END {begin.region}"
+        raise CourseError(message, where, numbers[begin.line])
     return found
 
 
@@ -122,28 +120,29 @@ def read_cells(file: Path) -> tuple[Cell, ...]:
     """
     text = _text(file)
     notebook = _notebook(text, file)
-    positions = _children(text, _children(text, _start(text))["cells"])
-    cells = tuple(_cell(i, raw, text, positions[i], file) for i, raw in enumerate(notebook["cells"]))
+    positions = _children(text, _children(text, _skip(text, 0))["cells"])
+    cells = tuple(_cell(i, raw, text, positions[i]) for i, raw in enumerate(notebook["cells"]))
     for cell in cells:
-        regions(cell.source.split("\n"), f"{file} {cell.label}", cell.lines)
+        regions(cell.source.split("\n"), file, cell.lines, f"{cell.label}: ")
     return cells
 
 
 def normalised(file: Path) -> bytes:
-    """The notebook as bytes that depend on nothing but what it says: fixed ids, no outputs, keys sorted."""
+    """The notebook as bytes that depend on nothing but what it says: fixed ids, no outputs, keys sorted.
+
+    Raises:
+        CourseError: as ``read_cells``.
+    """
     notebook = _notebook(_text(file), file)
     for index, cell in enumerate(notebook["cells"]):
-        metadata = cell["metadata"]
-        name = metadata.get("nbgrader", {}).get("grade_id") or f"cell-{index + 1}"
-        cell["id"] = re.sub(r"[^A-Za-z0-9_-]", "-", name)[:64]
-        cell["metadata"] = {key: metadata[key] for key in _KEPT_METADATA if key in metadata}
+        cell["id"] = f"cell-{index + 1}"
+        cell["metadata"] = {key: cell["metadata"][key] for key in _KEPT_METADATA if key in cell["metadata"]}
         cell["source"] = "".join(cell["source"]).splitlines(keepends=True)
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook["metadata"] = {"kernelspec": kernel, "language_info": {"name": "python"}}
-    notebook["nbformat"], notebook["nbformat_minor"] = 4, 5
-    _validated(notebook, file)
+    notebook["nbformat_minor"] = 5
     return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
@@ -155,7 +154,7 @@ def _markers(lines: Sequence[str]) -> Iterator[Marker]:
 
 def _quoted(text: str) -> str:
     """As ruff would quote it."""
-    return json.dumps(text, ensure_ascii=False) if '"' not in text else repr(text)
+    return repr(text) if '"' in text else json.dumps(text, ensure_ascii=False)
 
 
 def _text(file: Path) -> str:
@@ -166,50 +165,42 @@ def _text(file: Path) -> str:
 
 
 def _notebook(text: str, file: Path) -> dict[str, Any]:
+    """The notebook, cells without ids: they are ours, and nbformat would invent random ones."""
     try:
         notebook = json.loads(text)
     except json.JSONDecodeError as error:
         raise CourseError(f"not JSON: {error.msg} (column {error.colno})", file, error.lineno) from error
-    if not isinstance(notebook, dict) or notebook.get("nbformat") != 4 or not isinstance(notebook.get("cells"), list):
+    if not isinstance(notebook, dict) or notebook.get("nbformat") != 4:
         raise CourseError("not a notebook of format 4", file)
-    for cell in notebook["cells"]:
-        cell.pop("id", None)  # ids are ours, see ``normalised``; nbformat would invent random ones
-    _validated(notebook | {"nbformat_minor": 4}, file)
+    for cell in notebook.get("cells", ()):
+        cell.pop("id", None)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what nbformat would mend: ``normalised`` mends it
+            nbformat.validate(nbformat.from_dict(notebook | {"nbformat_minor": 4}))
+    except nbformat.ValidationError as error:
+        raise CourseError(f"not a notebook: {str(error).splitlines()[0]}", file) from error
     return notebook
 
 
-def _validated(notebook: dict[str, Any], file: Path) -> None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what it mends in silence, ``normalised`` mends
-            nbformat.validate(nbformat.from_dict(notebook))
-    except nbformat.ValidationError as error:
-        raise CourseError(f"not a notebook: {str(error).splitlines()[0]}", file) from error
-
-
-def _cell(index: int, raw: dict[str, Any], text: str, position: int, file: Path) -> Cell:
+def _cell(index: int, raw: dict[str, Any], text: str, position: int) -> Cell:
     source = "".join(raw["source"])
     start = _children(text, position)["source"]
-    count = source.count("\n") + 1
-    starts = [start] * count
-    if isinstance(raw["source"], list) and all(part.count("\n") <= 1 for part in raw["source"]):
-        starts = list(_children(text, start).values())[:count]
-        starts += [starts[-1] if starts else start] * (count - len(starts))
-    lines = tuple(text.count("\n", 0, at) + 1 for at in starts)
+    # one line of the file per line of the source, as every editor writes it; else all are where the source starts
+    starts = list(_children(text, start).values()) if isinstance(raw["source"], list) else []
+    starts += [starts[-1] if starts else start] * (source.count("\n") + 1 - len(starts))
     meta = raw["metadata"].get("nbgrader", {})
-    if not isinstance(meta, dict):
-        raise CourseError(f"cell {index + 1}: its nbgrader metadata is no object", file, lines[0])
     points = meta.get("points")
     return Cell(
         index=index,
-        lines=lines,
+        lines=tuple(text.count("\n", 0, at) + 1 for at in starts),
         cell_type=raw["cell_type"],
         source=source,
         grade_id=str(meta.get("grade_id", "")),
         grade=bool(meta.get("grade")) or bool(meta.get("task")),
         solution=bool(meta.get("solution")),
         locked=bool(meta.get("locked")),
-        points=float(points) if isinstance(points, int | float) and not isinstance(points, bool) else None,
+        points=float(points) if isinstance(points, int | float) else None,
     )
 
 
@@ -220,16 +211,12 @@ def _children(text: str, position: int) -> dict[Any, int]:
     while text[position] not in "}]":
         key: Any = len(found)
         if is_object:
-            key, position = scanstring(text, position + 1)
+            key, position = _DECODER.raw_decode(text, position)
             position = _skip(text, _skip(text, position) + 1)
         found[key] = position
         position = _skip(text, _DECODER.raw_decode(text, position)[1])
         position = _skip(text, position + 1) if text[position] == "," else position
     return found
-
-
-def _start(text: str) -> int:
-    return _skip(text, 0)
 
 
 def _skip(text: str, position: int) -> int:

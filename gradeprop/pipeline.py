@@ -56,8 +56,14 @@ class Grader:
         kept = self.kept(student_key(name))
         for file in (kept.record, kept.run, kept.feedback):  # nothing old ever stands for a new submission
             file.unlink(missing_ok=True)
-        submission = self._take(path, name, kept)
-        record = self._settle(submission, lambda: self._observe(submission, kept), kept)
+        try:
+            submission = intake.take(path, name, self.assignment, kept.submitted)
+            record = self._settle(submission, lambda: self._observe(submission, kept), kept)
+        except SubmissionError as error:
+            submission = _unread(name, str(error))
+            record = self._settle(submission, lambda: self._observe(submission, kept), kept)
+        except JailError as error:
+            record = grade.not_graded(self.assignment, _unread(name), str(error))
         records.write(record, kept.record)
         return record
 
@@ -72,12 +78,6 @@ class Grader:
         record = self._settle(Submission(**fields), lambda: records.read(Run, kept.run), kept)
         records.write(record, kept.record)
         return record
-
-    def _take(self, path: Path, name: str, kept: StudentPaths) -> Submission:
-        try:
-            return intake.take(path, name, self.assignment, kept.submitted)
-        except SubmissionError as error:
-            return Submission(student=name, key=student_key(name), files=(), sha256="", problems=(str(error),))
 
     def _observe(self, submission: Submission, kept: StudentPaths) -> Run:
         if STUDENT_CODE not in submission.files:
@@ -108,3 +108,8 @@ class Grader:
             return secrets.randbits(63)
         text = f"{self.seed}/{submission.key}".encode()
         return int.from_bytes(hashlib.sha256(text).digest()[:8]) >> 1
+
+
+def _unread(student: str, *problems: str) -> Submission:
+    """A submission of which nothing could be taken."""
+    return Submission(student=student, key=student_key(student), files=(), sha256="", problems=problems)

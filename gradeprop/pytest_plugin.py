@@ -10,7 +10,6 @@ A fork answers each, so nothing that a check leaves behind reaches the next subm
 """
 
 import functools
-import importlib.util
 import os
 import select
 import signal
@@ -30,23 +29,14 @@ import torch
 from _pytest.runner import runtestprotocol
 from torch import Tensor
 
-from gradeprop import judge, records
+from gradeprop import messages, records
 from gradeprop.check import CheckFailed, Observed, Points, Show
+from gradeprop.course import load_module
 from gradeprop.paths import AssignmentPaths, Bundle
 from gradeprop.records import Outcome
 
 _CHECK_S = 60.0
 """a check that takes longer is the instructor's to mend"""
-
-
-def load_module(file: Path, name: str) -> ModuleType:
-    """Import one file of the course under a name of our own."""
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None, file
-    assert spec.loader is not None, file
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Checks:
@@ -55,7 +45,7 @@ class Checks:
     def __init__(self, paths: AssignmentPaths, channel: socket.socket) -> None:
         self.paths, self.channel = paths, channel
         self.flaws: list[Outcome] = []
-        self.request: judge.CheckRequest
+        self.request: messages.CheckRequest
         self.now: Observed
 
     # ---- fixtures: what a check sees
@@ -110,26 +100,27 @@ class Checks:
     def pytest_configure(self, config: pytest.Config) -> None:
         config.addinivalue_line("markers", "points(n, question): what the check is worth, and for which question")
 
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            where, text = self.paths.bundle.root / report.nodeid, str(report.longrepr).strip().splitlines()
-            shown = next((line for line in text if line.startswith("E ")), text[-1] if text else "").removeprefix("E ")
-            line = next((part.split(":")[1] for part in text if part.startswith(f"{report.nodeid}:")), "?")
-            self.flaws.append(_broken(report.nodeid, "", f"{where}:{line}: cannot be loaded: {shown.strip()}"))
+    def pytest_exception_interact(
+        self, node: pytest.Item | pytest.Collector, call: pytest.CallInfo[None], report: object
+    ) -> None:
+        """A file of checks that cannot be loaded is a flaw of the course."""
+        if isinstance(report, pytest.CollectReport) and call.excinfo is not None:
+            error = call.excinfo.value.__cause__ or call.excinfo.value
+            self.flaws.append(_broken(node.nodeid, "", _where(error, self.paths.bundle.root)))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         checks = [check for item in session.items if (check := self.describe(item))]
         torch.manual_seed(0)
         _warm()
-        judge.send(self.channel, judge.Hello(checks=checks, flaws=self.flaws))
-        while (message := judge.receive_bytes(self.channel)) is not None:
-            self.serve(session, msgspec.json.decode(message, type=judge.InputsRequest | judge.CheckRequest))
+        messages.send(self.channel, messages.Hello(checks=checks, flaws=self.flaws))
+        while (message := messages.receive_bytes(self.channel)) is not None:
+            self.serve(session, msgspec.json.decode(message, type=messages.InputsRequest | messages.CheckRequest))
         return True
 
     # ---- requests
 
-    def describe(self, item: pytest.Item) -> judge.Check | None:
+    def describe(self, item: pytest.Item) -> messages.Check | None:
         """A check's question and points; one without becomes a flaw."""
         marker = item.get_closest_marker("points")
         question = marker.kwargs.get("question") if marker else None
@@ -138,20 +129,20 @@ class Checks:
             message = f"{where}: {item.name} has no points: mark it with @pytest.mark.points(n, question=…)"
             self.flaws.append(_broken(item.nodeid, "", message))
             return None
-        return judge.Check(name=item.nodeid, question=question, points=marker.args[0], line=_first_line(item))
+        return messages.Check(name=item.nodeid, question=question, points=marker.args[0], line=_first_line(item))
 
-    def serve(self, session: pytest.Session, request: judge.InputsRequest | judge.CheckRequest) -> None:
-        if isinstance(request, judge.InputsRequest):
+    def serve(self, session: pytest.Session, request: messages.InputsRequest | messages.CheckRequest) -> None:
+        if isinstance(request, messages.InputsRequest):
             try:
                 inputs, _ = self.held_out(request.dataset, request.seed)
-                judge.send_bytes(self.channel, b"+" + safetensors.torch.save(inputs))
+                messages.send_bytes(self.channel, b"+" + safetensors.torch.save(inputs))
             except Exception as error:
-                judge.send_bytes(self.channel, b"-" + _where(error, self.paths.bundle.root).encode())
+                messages.send_bytes(self.channel, b"-" + _where(error, self.paths.bundle.root).encode())
             return
         self.held_out(request.dataset, request.seed)  # here, so that the forks share what it loads
-        judge.send(self.channel, self.answer(session, request))
+        messages.send(self.channel, self.answer(session, request))
 
-    def answer(self, session: pytest.Session, request: judge.CheckRequest) -> judge.Checked:
+    def answer(self, session: pytest.Session, request: messages.CheckRequest) -> messages.Checked:
         """Fork, run every check in the child, collect the outcomes as they come; say which check never ended."""
         items = [i for i in session.items if i.get_closest_marker("points") and request.asks_for(i.nodeid)]
         reader, writer = socket.socketpair()
@@ -160,11 +151,11 @@ class Checks:
             self.channel.close()
             self.run(items, request, writer)
         writer.close()
-        done: list[judge.Ended] = []
+        done: list[messages.Ended] = []
         with reader:
             deadline = time.monotonic() + _CHECK_S
             while len(done) < len(items) and _readable(reader, deadline):
-                if (ended := judge.receive(reader, judge.Ended)) is None:
+                if (ended := messages.receive(reader, messages.Ended)) is None:
                     break
                 done.append(ended)
                 deadline = time.monotonic() + _CHECK_S
@@ -178,9 +169,9 @@ class Checks:
             outcomes += [
                 _broken(i.nodeid, _question(i), f"{_place(i)}: not run, after the crash above", i) for i in rest
             ]
-        return judge.Checked(outcomes=outcomes, used={ended.outcome.check: ended.used for ended in done})
+        return messages.Checked(outcomes=outcomes, used={ended.outcome.check: ended.used for ended in done})
 
-    def run(self, items: list[pytest.Item], request: judge.CheckRequest, writer: socket.socket) -> None:
+    def run(self, items: list[pytest.Item], request: messages.CheckRequest, writer: socket.socket) -> None:
         """In the fork: run the checks, send each outcome, never return."""
         status = 1
         try:
@@ -191,7 +182,7 @@ class Checks:
                 for item in items:
                     self.now = Observed(run.probes, run.values, functools.partial(_tensor, file, names), run.ended)
                     outcome = self.outcome(item)
-                    judge.send(writer, judge.Ended(outcome=outcome, used=sorted(self.now.used)))
+                    messages.send(writer, messages.Ended(outcome=outcome, used=sorted(self.now.used)))
             status = 0
         except BaseException:
             traceback.print_exc()
@@ -269,6 +260,8 @@ def _place(item: pytest.Item) -> str:
 
 def _where(error: BaseException, root: Path) -> str:
     """File and line of the course to mend, and the error."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
     frames = traceback.extract_tb(error.__traceback__)
     ours = [f for f in frames if Path(f.filename).is_relative_to(root) and "site-packages" not in f.filename]
     package = Path(__file__).parent

@@ -43,8 +43,8 @@ class Verdict(Record, frozen=True, kw_only=True):
     wrong: str = ""
 
 
-def verify(grader: Grader, only: str = "", junk: bool = True) -> Iterator[Verdict]:
-    """Prove the cases whose name contains ``only``, then junk; a verdict each, as they come."""
+def verify(grader: Grader, only: str = "") -> Iterator[Verdict]:
+    """Prove every case, then junk, or the cases whose name contains ``only``; a verdict each, as they come."""
     all_cases = cases.read_cases(grader.assignment, grader.paths)
     reference = cases.reference_weights(grader.paths, grader.dataset)
     with tempfile.TemporaryDirectory() as scratch:
@@ -52,7 +52,7 @@ def verify(grader: Grader, only: str = "", junk: bool = True) -> Iterator[Verdic
             if only in case.name:
                 folder = cases.make(case, grader.paths, reference, Path(scratch) / str(number))
                 yield judge_case(case, grader.grade_one(folder, f"verify {case.name}"))
-        if junk:
+        if not only:
             yield from _junk(grader, cases.make(all_cases[0], grader.paths, reference, Path(scratch) / "junk"))
 
 

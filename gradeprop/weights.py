@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from gradeprop.pytest_plugin import load_module
+from gradeprop.course import load_module
 
 
 def convert(network: torch.nn.Module, reference: torch.nn.Module, file: Path) -> None:

@@ -8,7 +8,7 @@ HEAD = struct.Struct("<IQ")
 HEADER_LIMIT = 256 * 1024  # bytes
 
 
-class Oversize(Exception):  # noqa: N818  (an event, not a fault)
+class Oversize(Exception):
     """A frame announces more than is left of the budget."""
 
 

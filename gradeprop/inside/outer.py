@@ -44,7 +44,7 @@ def main() -> None:
 
 def _enter_namespaces(spec: dict[str, Any]) -> None:
     uid, gid = os.getuid(), os.getgid()
-    # root needs no user namespace here: it leaves its rights by taking another uid, and can bind what only root can reach
+    # root needs no user namespace: it leaves its rights by taking another uid, and binds what only root can reach
     pid = kernel.fork_into(kernel.NAMESPACES | (0 if uid == 0 else kernel.NEWUSER))
     if pid:
         os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 0xFF)
@@ -113,6 +113,6 @@ def _become_zygote(spec: dict[str, Any], control: socket.socket) -> NoReturn:
     os.set_inheritable(control.fileno(), True)
     code = "import sys; sys.path.insert(0, sys.argv[2]); from inside import zygote; zygote.main()"
     argv = [spec["python"], "-sSPB", "-c", code, str(control.fileno()), spec["inside"]]
-    home = {key: spec["home"] for key in ("HOME", "TMPDIR", "MPLCONFIGDIR")}
+    home = dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), spec["home"])
     # exec, so that neither memory, command line nor environment of the grader's side remain
     os.execve(argv[0], argv, ENVIRONMENT | home)

@@ -1,0 +1,193 @@
+"""Run one job: make its private place, start runners, keep time, count bytes, pass frames on.
+
+Pid 1 of the job's own namespaces (full tier), so nothing the student starts can signal it, and all ends when it ends.
+It never runs student code, and of what a runner sends it reads only the two lengths of each frame.
+
+in:  on the job's socket, one frame: header = ``Job`` as JSON, blob = the files, the probes, the inputs
+out: a frame per probe; last a frame without header: {"ended": sentence, "output": text}, or {"fault": sentence}
+"""
+
+import json
+import os
+import select
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+from . import confine, frames, runner, watch
+from .draw import Draw
+
+MIB = 1 << 20
+TICK_S = 0.1
+CHUNK = 1 << 20
+FLOOD = 512  # times what is kept of the output ends the run
+
+
+def main(job: int, home: str, setting: dict[str, Any], ids: tuple[int, int]) -> NoReturn:
+    """Never returns: whatever goes wrong here is a fault of ours, and is sent as one."""
+    try:
+        end = _conduct(job, Path(home), setting, ids)
+    except BaseException as error:
+        end = {"fault": f"{type(error).__name__}: {error}"}
+    try:
+        frames.send(job, b"", json.dumps(end).encode())
+    finally:
+        os._exit(0)
+
+
+def _conduct(job: int, home: Path, setting: dict[str, Any], ids: tuple[int, int]) -> dict[str, str]:
+    header, blob = frames.HEAD.unpack(_read(job, frames.HEAD.size))
+    spec = json.loads(_read(job, header))
+    if setting["tier"] == "full":
+        confine.enter_namespaces(ids, blob + spec["limits"]["disk-mib"] * MIB)
+    for folder in ("submission", "draws", "shm"):
+        (home / folder).mkdir()
+    for name, size in spec["files"]:
+        _receive_file(job, size, home / "submission" / name)
+    try:
+        probes = runner.load_probes(_read(job, spec["probes"]))
+    except Exception as error:
+        return {"broken": f"{type(error).__name__}: {error}"}
+    inputs = runner.load_inputs(_read(job, spec["inputs"]))
+    draws = [Draw(spec["seed"], name, home, inputs) for name in spec["names"]]
+    return _Course(job, home, setting, spec, probes, draws).run()
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        part = os.read(descriptor, min(size - len(data), CHUNK))
+        if not part:
+            raise EOFError("the grader is gone")
+        data += part
+    return bytes(data)
+
+
+def _receive_file(job: int, size: int, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("wb") as out:
+        while size:
+            part = _read(job, min(size, CHUNK))
+            size -= len(part)
+            out.write(part)
+
+
+class _Course:
+    """All probes in order, in a fresh runner wherever one was lost."""
+
+    def __init__(
+        self,
+        job: int,
+        home: Path,
+        setting: dict[str, Any],
+        spec: dict[str, Any],
+        probes: dict[str, runner.Probe],
+        draws: list[Draw],
+    ) -> None:
+        self.job, self.home, self.setting, self.probes, self.draws = job, home, setting, probes, draws
+        self.names: list[str] = spec["names"]
+        self.limits: dict[str, Any] = spec["limits"]
+        self.end_at = time.monotonic() + self.limits["wall-s"]
+        self.budget = self.limits["answer-mib"] * MIB + len(self.names) * (frames.HEADER_LIMIT + frames.HEAD.size)
+        self.usage = watch.Usage(setting["tier"], home, self.limits)
+        self.done, self.ended, self.output, self.printed = 0, "", b"", 0
+        self.imported, self.began = False, 0.0
+
+    def run(self) -> dict[str, str]:
+        while self.done < len(self.names) and not self.ended:
+            self._one_runner()
+        return {"ended": self.ended, "output": self.output.decode(errors="replace")}
+
+    def _one_runner(self) -> None:
+        (results, to_results), (output, to_output) = os.pipe(), os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            self._become_runner(to_results, to_output)
+        os.close(to_results)
+        os.close(to_output)
+        pidfd = os.pidfd_open(pid)
+        try:
+            self._attend(results, output, pid, pidfd)
+        finally:
+            watch.kill(pidfd)
+            for descriptor in (results, output, pidfd):
+                os.close(descriptor)
+
+    def _become_runner(self, results: int, output: int) -> NoReturn:
+        try:
+            confine.leave_descriptors(results, output)
+            confine.confine(self.setting, self.home, self.limits)
+            budget = self.limits["answer-mib"] * MIB
+            runner.main(self.probes, self.names[self.done :], self.draws[self.done :], budget, confine.RESULTS)
+        finally:
+            os._exit(1)
+
+    def _attend(self, results: int, output: int, pid: int, pidfd: int) -> None:
+        """Until the runner is through, dead, or out of bounds."""
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        for descriptor in (results, output):
+            os.set_blocking(descriptor, False)
+            poll.register(descriptor, select.POLLIN)
+        cutter = frames.Frames(self.budget)
+        self.imported, self.began = False, time.monotonic()
+        tick_at = self.began + TICK_S
+        while self.done < len(self.names) and not self.ended:
+            deadline = min(self.end_at, self.began + self.limits["probe-s"])
+            wait_s = min(deadline, tick_at) - time.monotonic()
+            died = any(descriptor == pidfd for descriptor, _ in poll.poll(max(0, wait_s) * 1000))
+            self._keep_output(output, poll)
+            try:
+                for data in _available(results, poll):
+                    self._forward(cutter.feed(data))
+            except frames.Oversize:
+                return self._lost("error", "The code gave back more numbers than can be looked at.")
+            if died and self.done < len(self.names):
+                return self._lost("crash", watch.obituary(pid))
+            now = time.monotonic()
+            if now >= self.end_at:
+                self.ended = f"The run was stopped after {self.limits['wall-s']:g} s."
+            elif now >= self.began + self.limits["probe-s"]:
+                return self._lost("timeout", f"This took more than {self.limits['probe-s']:g} s.")
+            elif now >= tick_at:
+                tick_at = now + TICK_S
+                if excess := self.usage.excess():
+                    return self._lost("crash", excess)
+        return None
+
+    def _forward(self, complete: Iterator[tuple[bytes, bytes]]) -> None:
+        for header, blob in complete:
+            if header and self.done < len(self.names):
+                frames.send(self.job, header, blob)
+                self.budget -= len(header) + len(blob)
+                self.done += 1
+            self.imported, self.began = True, time.monotonic()
+
+    def _lost(self, status: str, message: str) -> None:
+        """The probe that was running ends like this; if student_code was still being imported, every other one too."""
+        wall_s = time.monotonic() - self.began
+        for name in self.names[self.done : self.done + 1] if self.imported else self.names[self.done :]:
+            text = message if self.imported else f"While student_code.py was imported: {message}"
+            header = {"probe": name, "status": status, "message": text, "wall_s": wall_s, "values": {}}
+            frames.send(self.job, json.dumps(header).encode(), b"")
+            self.done += 1
+
+    def _keep_output(self, output: int, poll: select.poll) -> None:
+        kept = self.limits["output-kib"] * 1024
+        for data in _available(output, poll):
+            self.printed += len(data)
+            self.output += data[: kept - len(self.output)]
+            if self.printed > FLOOD * kept:
+                self.ended = f"The code printed more than {FLOOD * kept // MIB} MiB; the run was stopped."
+                return
+
+
+def _available(descriptor: int, poll: select.poll) -> Iterator[bytes]:
+    """What can be read now; a pipe that all writers have left is not waited for again."""
+    try:
+        while data := os.read(descriptor, CHUNK):
+            yield data
+        poll.unregister(descriptor)
+    except (BlockingIOError, KeyError):
+        return

@@ -1,0 +1,57 @@
+"""Say to a student what went wrong in their own code; nothing of ours, nothing of a hidden check."""
+
+import linecache
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+LIMIT = 4096  # characters
+GIVEN = "given"
+
+
+def explain(error: BaseException, student: ModuleType | None, submission: Path) -> tuple[str, str]:
+    """("error" or "absent", sentence with the line of the student's own files that it came from)."""
+    try:
+        status, text = _absent(error, student, submission) or ("error", _text(error))
+        lines = [text.replace(f"{submission}/", ""), _line(error, submission)]
+    except BaseException:  # an exception of the student's own making can do anything when looked at
+        status, lines = "error", ["An exception that cannot be shown."]
+    return status, "\n".join(filter(None, lines))[:LIMIT].encode(errors="replace").decode()
+
+
+def _absent(error: BaseException, student: ModuleType | None, submission: Path) -> tuple[str, str] | None:
+    if isinstance(error, AttributeError) and student is not None and error.obj is student:
+        return "absent", f"student_code.py has no {error.name}."
+    if isinstance(error, FileNotFoundError):
+        # safetensors gives the name in the text only
+        name = str(error.filename or str(error).split()[-1].strip("\"'"))
+        file = submission / name
+        if file.is_relative_to(submission) and ".." not in file.parts:
+            return "absent", f"{file.relative_to(submission)} is not there."
+    return None
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, SyntaxError):  # its own text repeats file and line
+        return f"{type(error).__name__}: {error.msg}"
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _line(error: BaseException, submission: Path) -> str:
+    if isinstance(error, SyntaxError) and error.filename and _own(error.filename, submission):
+        return _cite(error.filename, error.lineno or 0, error.text or "", submission)
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    for file, line in reversed(frames):
+        if _own(file, submission):
+            return _cite(file, line, linecache.getline(file, line), submission)
+    return ""
+
+
+def _own(file: str, submission: Path) -> bool:
+    path = Path(file)
+    return path.is_relative_to(submission) and not path.is_relative_to(submission / GIVEN)
+
+
+def _cite(file: str, line: int, source: str, submission: Path) -> str:
+    return f"{Path(file).relative_to(submission)}, line {line}: {source.strip()[:200]}".rstrip(": ")

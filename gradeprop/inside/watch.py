@@ -1,0 +1,95 @@
+"""What a job uses beyond the limits the kernel keeps for each process, and how its processes end."""
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+MIB = 1 << 20
+
+_SIGNALS = {
+    signal.SIGSEGV: "a segmentation fault",
+    signal.SIGBUS: "a bus error",
+    signal.SIGFPE: "an arithmetic fault",
+    signal.SIGILL: "an illegal instruction",
+    signal.SIGABRT: "an abort",
+    signal.SIGXCPU: "the limit on processor time",
+    signal.SIGSYS: "a forbidden system call",
+}
+
+
+def kill(runner: int) -> None:
+    """Kill a runner, by its pidfd, and all that it started, and reap them."""
+    with contextlib.suppress(ProcessLookupError):
+        if (
+            os.getpid() == 1
+        ):  # -1 is everybody in the job's own namespace; outside of one it would be the user's session
+            os.kill(-1, signal.SIGKILL)
+        else:
+            signal.pidfd_send_signal(runner, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+
+
+def obituary(runner: int) -> str:
+    """How a dead runner ended, in plain words."""
+    code = os.waitstatus_to_exitcode(os.waitpid(runner, 0)[1])
+    if code >= 0:
+        return f"The code ended the process (exit status {code})."
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    return f"The process was ended by {_SIGNALS.get(-code, 'a signal')} ({name})."  # type: ignore[call-overload]
+
+
+class Usage:
+    """Memory of all processes together, and disk where no file system of its own has a size."""
+
+    def __init__(self, tier: str, home: Path, limits: dict[str, Any]) -> None:
+        self._full, self._home, self._limits = tier == "full", home, limits
+        self._memory = limits["memory-mib"] * MIB + _anonymous("self")
+        self._disk = limits["disk-mib"] * MIB + (0 if self._full else _disk(home))
+
+    def excess(self) -> str:
+        """A sentence, or "" while all is within bounds."""
+        if self._full and _memory(self._memory) > self._memory:
+            return f"The code used more than {self._limits['memory-mib']} MiB of memory."
+        if not self._full and _disk(self._home) > self._disk:
+            return f"The code wrote more than {self._limits['disk-mib']} MiB to disk."
+        return ""
+
+
+def _memory(enough: int) -> int:
+    """Bytes of all processes of the namespace; shared pages are told apart only where it matters: that is slow."""
+    others = [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]  # noqa: PTH208
+    quick = sum(map(_anonymous, others))
+    return quick if quick <= enough else sum(map(_proportional, others))
+
+
+def _fields(file: str, *wanted: str) -> int:
+    try:
+        text = Path(file).read_text()
+    except OSError:
+        return -1
+    return sum(1024 * int(line.split()[1]) for line in text.splitlines() if line.startswith(wanted))
+
+
+def _anonymous(pid: str) -> int:
+    return max(0, _fields(f"/proc/{pid}/status", "RssAnon:", "RssShmem:"))
+
+
+def _proportional(pid: str) -> int:
+    """A page that n processes share counts 1/n; one that hides its maps counts whole."""
+    share = _fields(f"/proc/{pid}/smaps_rollup", "Pss_Anon:", "Pss_Shmem:")
+    return share if share >= 0 else _anonymous(pid)
+
+
+def _disk(home: Path) -> int:
+    total = 0
+    for folder, _, files in os.walk(home):
+        for name in files:
+            try:
+                total += os.lstat(os.path.join(folder, name)).st_blocks * 512  # noqa: PTH118  (ten times a second)
+            except OSError:
+                continue
+    return total

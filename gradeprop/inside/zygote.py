@@ -1,0 +1,154 @@
+"""Import all that a submission may need, once; then fork a driver per job. One thread, no secret, no byte of a job.
+
+in:  argv: the descriptor of the control socket; messages: ``Setting`` as JSON, then per job one byte and a socket
+out: {"ready": …} or {"fault": sentence}; per job {"started": …} with a pidfd, then {"cpu_s": …} when all of it is gone
+"""
+
+import contextlib
+import gc
+import json
+import os
+import select
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from . import kernel
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    control.set_inheritable(False)
+    setting = json.loads(control.recv(1 << 20))
+    full = setting["tier"] == "full"
+    if full:
+        kernel.die_with_parent()
+    kernel.adopt_orphans()
+    try:
+        began = time.monotonic()
+        _warm(setting["path"])
+    except BaseException as error:
+        _tell(control, fault=f"the zygote did not start: {type(error).__name__}: {error}")
+        raise
+    _tell(control, ready=time.monotonic() - began)
+    null = os.open("/dev/null", os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.close(null)
+    while (job := _receive(control)) is not None:
+        _serve(control, job, setting, full)
+
+
+def _warm(path: list[str]) -> None:
+    """Import and use once what submissions import and use, so that a fork finds it done."""
+    sys.path[:] = [entry for entry in sys.path if entry != sys.argv[2]] + path
+    import torch
+
+    torch.set_num_threads(1)  # before any operation
+    from . import driver  # noqa: F401
+
+    _warm_figures()
+    _warm_training()
+    gc.collect()
+    gc.freeze()  # the collector would write to every page that the forks share
+    deadline = time.monotonic() + 10
+    while len(threads := os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{len(threads)} threads; a fork would lose all but one")
+        time.sleep(0.01)
+
+
+def _warm_figures() -> None:
+    import io
+
+    import matplotlib.pyplot as plt
+    import PIL.PngImagePlugin
+
+    figure, axis = plt.subplots()
+    axis.plot([1, 2], label="a")
+    axis.legend()
+    figure.savefig(io.BytesIO(), format="png")
+    plt.close("all")
+    PIL.PngImagePlugin.Image.new("L", (4, 4)).save(io.BytesIO(), "png")
+
+
+def _warm_training() -> None:
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    with contextlib.suppress(ImportError):  # a course may do without
+        import torchvision.transforms.v2  # noqa: F401
+        import tqdm.auto  # noqa: F401
+    layers = (
+        torch.nn.Conv2d(1, 2, 3),
+        torch.nn.BatchNorm2d(2),
+        torch.nn.ReLU(),
+        torch.nn.MaxPool2d(2),
+        torch.nn.Flatten(),
+    )
+    model = torch.nn.Sequential(*layers, torch.nn.Dropout(0.1), torch.nn.Linear(18, 2))
+    for kind in (torch.optim.SGD, torch.optim.AdamW):  # the first optimiser imports torch._dynamo
+        optimizer = kind(model.parameters(), lr=0.1)
+        for images, labels in DataLoader(TensorDataset(torch.rand(4, 1, 8, 8), torch.zeros(4).long()), 2, shuffle=True):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(images), labels).backward()
+            optimizer.step()
+
+
+def _receive(control: socket.socket) -> int | None:
+    """The descriptor of a job's socket; None when the grader is gone."""
+    message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+    return descriptors[0] if message else None
+
+
+def _serve(control: socket.socket, job: int, setting: dict[str, Any], full: bool) -> None:
+    home = "/tmp" if full else tempfile.mkdtemp(dir=setting["home"])
+    ids = os.getuid(), os.getgid()
+    try:
+        pid = kernel.fork_into(kernel.NAMESPACES | kernel.NEWUSER if full else 0)
+    except OSError as error:
+        os.close(job)
+        _tell(control, fault=f"no process for the job: {error}")
+        return
+    if pid == 0:
+        from . import driver
+
+        control.close()
+        driver.main(job, home, setting, ids)
+    os.close(job)
+    pidfd = os.pidfd_open(pid)
+    socket.send_fds(control, [b'{"started":1}'], [pidfd])
+    _wait(control, pidfd)
+    usage = os.wait4(pid, 0)[2]
+    _sweep()
+    if not full:
+        shutil.rmtree(home, ignore_errors=True)
+    os.close(pidfd)
+    _tell(control, cpu_s=usage.ru_utime + usage.ru_stime)
+
+
+def _wait(control: socket.socket, pidfd: int) -> None:
+    """Until the driver has ended, and its namespaces with it; a grader that is gone ends it at once."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    poll.register(control, 0)  # only that the other side is gone
+    if all(descriptor != pidfd for descriptor, _ in poll.poll()):
+        os._exit(0)
+
+
+def _sweep() -> None:
+    """Without namespaces a runner can outlive its driver: it is our child then, the only one."""
+    task = Path(f"/proc/self/task/{os.getpid()}/children")
+    for child in task.read_text().split() if task.exists() else ():
+        os.kill(int(child), 9)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+
+
+def _tell(control: socket.socket, **message: Any) -> None:
+    control.send(json.dumps(message).encode())

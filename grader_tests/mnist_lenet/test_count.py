@@ -1,0 +1,63 @@
+"""Counting parameters.
+
+Each check compares what the student's function says of two models, so that a mistake in the unit costs points once.
+"""
+
+import pytest
+from gradeprop.check import fail
+
+
+def almost(a, b):
+    """Equal but for rounding, which has a check of its own."""
+    return abs(a - b) <= 0.01 * abs(b)
+
+
+def compare(seen, one, other, larger, message):
+    """The function counts the same in two models, and not because it counts nothing."""
+    a, b, c = (seen.number(name) for name in (one, other, larger))
+    if not c > 1.2 * b > 0:
+        fail("A larger model must give a larger number.")
+    if not almost(a, b):
+        fail(f"{message} It gave {a:.6g} where {b:.6g} is right in its own units.")
+
+
+@pytest.mark.points(2, question="count")
+def test_parameters_are_counted_in_millions(observed, expected):
+    """The number of parameters comes in millions."""
+    got, right = observed("count").number("large"), expected("count").number("large")
+    if almost(got / 1e6, right):
+        fail(f"{got:,.0f} looks like the number itself; divide by a million.")
+    if not almost(got, right):
+        fail(f"A linear layer of {right * 1e6:,.0f} parameters gives {got:.6g}; expected {right:.6g}. Does a weight of (m, n) count m·n?")
+
+
+@pytest.mark.points(1, question="count")
+def test_the_count_is_not_rounded(observed):
+    """The number is not rounded."""
+    small, large = (observed("count").number(name) for name in ("small", "large"))
+    if small <= 0 or (small < 1 and round(small, 4) == small) or small == large:
+        fail(f"{small:g} million for a small network looks rounded.")
+
+
+@pytest.mark.points(2, question="count")
+def test_frozen_parameters_do_not_count(observed):
+    """Parameters with ``requires_grad=False`` do not count."""
+    compare(observed("count_frozen"), "frozen", "half", "both", "A frozen layer was counted.")
+
+
+@pytest.mark.points(1, question="count")
+def test_a_shared_parameter_counts_once(observed):
+    """A parameter that two layers share counts once."""
+    compare(observed("count_tied"), "tied", "one", "apart", "A shared weight was counted twice.")
+
+
+@pytest.mark.points(1, question="count")
+def test_buffers_do_not_count(observed):
+    """Buffers, such as the statistics of a BatchNorm, do not count."""
+    compare(observed("count_buffers"), "buffered", "model", "larger", "A buffer was counted: training does not change it.")
+
+
+@pytest.mark.points(1, question="count")
+def test_parameters_of_any_kind_count(observed):
+    """Parameters count wherever they are in the model, in layers or not."""
+    compare(observed("count_nested"), "own", "layer", "both", "A parameter that is in no layer was missed.")

@@ -1,0 +1,207 @@
+"""LeNet-5, and the accuracy of the weights that were handed in."""
+
+import functools
+import math
+from itertools import zip_longest
+
+import pytest
+import torch
+from gradeprop.check import fail
+from torch.nn import functional as F  # noqa: N812
+
+SHAPES = ((6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 5, 5), (120,), (84,), (10,))
+LAYERS = ("the first convolution", "the second convolution", "the third convolution", "the first linear layer")
+RELU4 = (torch.relu,) * 4
+
+
+def same(x):
+    return x
+
+
+def lenet(weights, x, bends=RELU4, pool=F.max_pool2d, last=same):
+    """LeNet-5, or a misreading of it: other non-linearities, another pooling, something after the logits."""
+    x = pool(bends[0](F.conv2d(x, weights["conv1.weight"], weights["conv1.bias"])), 2)
+    x = pool(bends[1](F.conv2d(x, weights["conv2.weight"], weights["conv2.bias"])), 2)
+    x = bends[2](F.conv2d(x, weights["conv3.weight"], weights["conv3.bias"])).flatten(1)
+    x = bends[3](F.linear(x, weights["fc1.weight"], weights["fc1.bias"]))
+    return last(F.linear(x, weights["fc2.weight"], weights["fc2.bias"]))
+
+
+def misreadings():
+    """Sentence → how that network differs from LeNet-5."""
+    for i, layer in enumerate(LAYERS):
+        yield f"There is no ReLU after {layer}.", {"bends": (*RELU4[:i], same, *RELU4[i + 1 :])}
+    yield "There is no ReLU anywhere.", {"bends": (same,) * 4}
+    yield "There is no ReLU after the convolutions.", {"bends": (same, same, same, torch.relu)}
+    yield "The pooling takes the average, not the maximum.", {"pool": F.avg_pool2d}
+    yield "A softmax follows the last layer; the loss applies it already.", {"last": functools.partial(F.softmax, dim=1)}
+    yield "A log-softmax follows the last layer.", {"last": functools.partial(F.log_softmax, dim=1)}
+    yield "A ReLU follows the last layer; logits may be negative.", {"last": torch.relu}
+    for other in (torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.gelu, F.silu):
+        text = f"The non-linearity is {other.__name__}, not ReLU"
+        yield f"{text}.", {"bends": (other,) * 4}
+        yield f"{text}, and the pooling takes the average.", {"bends": (other,) * 4, "pool": F.avg_pool2d}
+
+
+def misread(weights, images, logits):
+    """The misreading that gives these logits, or an empty text."""
+    return next((text for text, change in misreadings() if close(lenet(weights, images, **change), logits)), "")
+
+
+def close(a, b):
+    """Agreement within what another order of additions may change."""
+    return a.shape == b.shape and bool(((a - b).abs() <= 1e-3 * b.abs().clamp(min=1)).all())
+
+
+def sizes(parameters):
+    return [int(math.prod(parameter.numbers("shape"))) for parameter in parameters]
+
+
+@pytest.mark.points(4, question="lenet")
+def test_lenet_has_its_parameters(observed, expected, points, show):
+    """LeNet-5 has 61,706 parameters: weights and biases of three convolutions and two linear layers."""
+    parameters = observed("lenet_parameters").items("parameters")
+    got, asked = sizes(parameters), sizes(expected("lenet_parameters").items("parameters"))
+    rows = [(p.text("name"), p.numbers("shape"), f"{size:,}") for p, size in zip(parameters, got, strict=True)]
+    show.table("The parameters of your LeNet5", ("name", "shape", "number"), rows[:30])
+    if not got:
+        fail("LeNet5 has no parameters: layers in a Python list are not found; use attributes or nn.ModuleList.")
+    wrong = max(len([n for n in asked if n not in got]), len([n for n in got if n not in asked]), len(got) - len(asked))
+    if wrong:
+        hint = "Does every layer have its bias?" if set(got) < set(asked) else "Compare the table of your layers."
+        points.part(max(0, 4 - wrong), f"LeNet5 has {sum(got):,} parameters; LeNet-5 has 61,706. {hint}")
+
+
+@pytest.mark.points(2, question="lenet")
+def test_the_number_of_classes_can_be_chosen(observed):
+    """``LeNet5(num_classes=7)`` gives seven logits per image."""
+    observed("lenet_classes").tensor("logits", shape=(3, 7))
+
+
+@pytest.mark.points(4, question="lenet")
+def test_the_layers_have_the_shapes_of_lenet(observed, expected, points, show):
+    """Between its layers, LeNet-5 has the shapes that the paper draws."""
+    steps, ours = observed("lenet_layers").items("trace"), expected("lenet_layers").items("trace")
+    rows = zip_longest(layers(steps), layers(ours), fillvalue=("", ""))
+    show.table("Layers, for three images", ("yours", "shape", "LeNet-5", "shape"), [(*a, *b) for a, b in rows][:30])
+    shapes = [tuple(step.numbers("shape")) for step in steps]
+    rest = [trimmed(shape[1:]) for shape in shapes if shape[:1] == (3,)]  # the trace is of three images
+    missing = []
+    for shape in SHAPES:
+        if shape in rest:
+            rest = rest[rest.index(shape) + 1 :]
+        else:
+            missing.append(shape)
+    if missing:
+        message = f"No layer gives (n, {', '.join(map(str, missing[0]))}) in its turn."
+        points.part(max(0, 4 - len(missing)), f"{message} Convolutions are 5×5, without padding; pooling is 2×2.")
+
+
+def trimmed(shape):
+    """(120, 1, 1) and (120,) are the same layer: a convolution of the whole input or a linear layer."""
+    return shape[:1] if shape[1:] == (1, 1) else shape
+
+
+def layers(steps):
+    """The layers among the steps of a trace: name and shape."""
+    names = {"convolution": "conv", "addmm": "linear", "mm": "linear", "max_pool2d_with_indices": "max pool"}
+    hidden = {"view", "t", "detach", "_unsafe_view", "empty", "clone", "alias", "transpose", "expand", "permute"}
+    found = [(step.text("op"), [int(size) for size in step.numbers("shape")]) for step in steps]
+    return [(names.get(op, op.replace("_", " ")), shape) for op, shape in found if op not in hidden]
+
+
+@pytest.mark.points(6, question="lenet")
+def test_lenet_computes_what_the_paper_draws(observed, expected):
+    """With the same weights, your network and LeNet-5 give the same logits."""
+    seen, ours = observed("lenet_twin"), expected("lenet_twin")
+    logits, images, weights = seen.tensor("logits", shape=(9, 10)), ours.tensor("images"), ours.tensors("state")
+    present = {tensor.numel() for tensor in seen.tensors("state").values()}
+    for name, tensor in weights.items():
+        if name.endswith("bias") and tensor.numel() not in present:
+            tensor.zero_()  # a missing bias is told, and costs points, elsewhere
+    if not close(logits, lenet(weights, images)):
+        text = misread(weights, images, logits)
+        fail(f"Your logits are not those of LeNet-5. {text or 'Compare the order and the shapes of your layers.'}")
+
+
+@pytest.mark.points(2, question="lenet")
+def test_every_parameter_learns(observed):
+    """The gradient reaches every parameter of LeNet-5."""
+    parameters = observed("lenet_gradients").items("parameters")
+    still = [p.text("name") for p in parameters if not p.number("gradient") > 0]
+    if still or not parameters:
+        names = ", ".join(still[:10]) or "any parameter"
+        fail(f"No gradient reaches {names}. Is a layer unused, frozen, in a Python list, or cut off by .detach() or .data?")
+
+
+@pytest.mark.points(2, question="lenet")
+def test_an_image_gets_the_same_logits_every_time(observed):
+    """An image gets the same logits alone as in a batch and twice in a row, and is not changed."""
+    seen = observed("lenet_repeats")
+    first = seen.tensor("first", shape=(5, None))
+    if not (first.std(0) > 1e-6).any():
+        fail("All images get the same logits.")
+    if not close(seen.tensor("again"), first):
+        fail("The same batch got other logits the second time: LeNet-5 has no dropout and keeps nothing from the last call.")
+    if not close(seen.tensor("alone"), first):
+        fail("An image got other logits alone than in a batch: do view or flatten mix the images? Keep n as first size.")
+    if seen.number("changed") != 0:
+        fail("The images that went in were changed in place.")
+
+
+def grade_accuracy(logits, labels, bar, points, most, passed):
+    """Full points from the upper bar, a part from the lower one."""
+    right = (logits.argmax(1) == labels).float().mean().item()
+    error = 100 * math.sqrt(right * (1 - right) / len(labels))
+    message = f"{100 * right:.2f} % of {len(labels):,} held-out images are right (standard error {error:.2f} points)"
+    low, high = bar
+    if 100 * right < low:
+        fail(f"{message}; {low:g} % is asked for, {high:g} % for all points. Were these the weights after training?")
+    if 100 * right < high:
+        points.part(passed, f"{message}; {high:g} % gives all {most} points.")
+
+
+def as_lenet(state, reference):
+    """A student's parameters as weights of ``lenet``; None where they are not LeNet-5's. Its ten sizes tell them apart."""
+    by_size = {tensor.numel(): tensor for tensor in state.values()}
+    wanted = reference.LeNet5().state_dict()
+    if len(state) != len(wanted) or any(tensor.numel() not in by_size for tensor in wanted.values()):
+        return None
+    found = {name: by_size[tensor.numel()] for name, tensor in wanted.items()}
+    found = {name: t.T if t.dim() == 2 and t.shape[0] > t.shape[1] else t for name, t in found.items()}  # (in, out)
+    return {name: tensor.reshape(wanted[name].shape) for name, tensor in found.items()}
+
+
+@pytest.mark.points(4, question="accuracy")
+def test_lenet_is_accurate(observed, answers, bars, points, reference):
+    """LeNet5 with your weights reads digits it has never seen."""
+    seen = observed("weights_lenet5")
+    logits = seen.tensor("logits", shape=(len(answers["labels"]), 10))
+    weights = as_lenet(seen.tensors("state"), reference)
+    if weights:  # then another network cannot stand in for it
+        images = (answers["images"][:100].unsqueeze(1) / 255 - reference.MEAN) / reference.STD
+        if not close(logits[:100], lenet(weights, images)) and not misread(weights, images, logits[:100]):
+            fail("LeNet-5 with the weights in lenet5.safetensors gives other logits than your LeNet5 does.")
+    grade_accuracy(logits, answers["labels"], bars["lenet5"], points, most=4, passed=2)
+
+
+@pytest.mark.points(3, question="accuracy")
+def test_the_regularised_network_is_accurate(observed, answers, bars, points):
+    """The regularised LeNet-5 with your weights reads digits it has never seen."""
+    logits = observed("weights_regularised").tensor("logits", shape=(len(answers["labels"]), 10))
+    grade_accuracy(logits, answers["labels"], bars["lenet5_regularised"], points, most=3, passed=1)
+
+
+@pytest.mark.points(1, question="accuracy")
+def test_the_history_of_training_is_kept(observed, show):
+    """history.json holds the loss and the accuracy of every epoch."""
+    models = observed("history").items("models")
+    if not models:
+        fail("history.json holds no training curves: save it as the notebook does.")
+    for model in models:
+        length = len(model.numbers("train_loss"))
+        for quantity in ("loss", "accuracy"):
+            lists = {name: model.numbers(f"{name}_{quantity}", length) for name in ("train", "test")}
+            if not length:
+                fail("history.json holds empty lists: train first.")
+            show.curves(f"{model.text('name')}: {quantity}".lstrip(": "), "epoch", quantity, lists)

@@ -1,0 +1,63 @@
+"""The MLP of LeNet-5's size."""
+
+import math
+import re
+
+import pytest
+from gradeprop.check import fail
+
+MATRIX_PRODUCT = re.compile(r"(add)?mm|(add|ba)*bmm|(mat)?mul_matrix|matmul|linear|mv|addmv|convolution")
+# these bend nothing, whatever else stands between two matrix products
+LINEAR = re.compile(
+    r"t|(un)?squeeze|_?(unsafe_)?(view|reshape).*|flatten|transpose|permute|expand|clone|detach|alias|add|sub|mul|div|"
+    r"(lift_)?fresh|_to_copy|empty.*|zeros.*|ones.*|randn?|copy|slice|select|.*batch_norm.*|.*dropout.*|bernoulli"
+)
+
+
+def size(parameter):
+    return math.prod(parameter.numbers("shape"))
+
+
+@pytest.mark.points(2, question="mlp")
+def test_the_mlp_is_of_lenets_size(observed):
+    """CustomMLP has within 5 % of LeNet-5's 61,706 parameters."""
+    total = sum(size(parameter) for parameter in observed("mlp").items("parameters"))
+    if not abs(total - 61_706) <= 0.05 * 61_706:
+        fail(f"CustomMLP has {total:,.0f} parameters; from 58,621 to 64,791 are asked for. Do all layers stand in self?")
+
+
+@pytest.mark.points(2, question="mlp")
+def test_the_mlp_has_two_hidden_layers(observed):
+    """CustomMLP has at least two hidden layers, and no convolution; all of its parameters learn."""
+    parameters = observed("mlp").items("parameters")
+    still = [parameter.text("name") for parameter in parameters if not parameter.number("gradient") > 0]
+    if still:
+        fail(f"No gradient reaches {', '.join(still[:10])}: is it used in forward?")
+    dims = [len(parameter.numbers("shape")) for parameter in parameters]
+    if dims.count(2) < 3 or max(dims) > 2:
+        fail(f"CustomMLP has {max(0, dims.count(2) - 1)} hidden layers and is fully connected: at least two are asked for.")
+
+
+@pytest.mark.points(2, question="mlp")
+def test_the_mlp_bends_after_each_hidden_layer(observed):
+    """A non-linearity follows each hidden layer: without it two layers are worth one."""
+    names = [step.text("op") for step in observed("mlp").items("trace")]
+    products = [i for i, name in enumerate(names) if MATRIX_PRODUCT.fullmatch(name)]
+    if len(products) < 2:
+        fail("CustomMLP multiplies with fewer than two matrices: where are its hidden layers?")
+    for number, (begin, end) in enumerate(zip(products, products[1:], strict=False), start=1):
+        if all(LINEAR.fullmatch(name) for name in names[begin + 1 : end]):
+            fail(f"No non-linearity follows hidden layer {number}.")
+
+
+@pytest.mark.points(2, question="mlp")
+def test_the_mlp_gives_ten_logits_per_image(observed):
+    """CustomMLP gives ten logits per image, whichever images are beside it."""
+    seen = observed("mlp_repeats")
+    first = seen.tensor("first", shape=(5, 10))
+    if not (first.std(0) > 1e-6).any():
+        fail("All images get the same logits.")
+    if ((first.sum(1) - 1).abs() < 1e-4).all() and (first >= 0).all():
+        fail("The outputs of an image are positive and sum to 1: leave the softmax to the loss.")
+    if not (seen.tensor("alone", shape=(5, 10)) - first).abs().max() < 1e-4:
+        fail("An image got other logits alone than in a batch: flatten must keep n as the first size.")

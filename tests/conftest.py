@@ -1,0 +1,33 @@
+"""A toy course that every test may copy and change."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gradeprop.course import read_assignment
+from gradeprop.judge import Judge
+from gradeprop.paths import AssignmentPaths, Bundle
+from gradeprop.records import Assignment
+
+REPOSITORY = Bundle(Path(__file__).parents[1])
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> AssignmentPaths:
+    """A private copy of tests/toy_course."""
+    root = tmp_path / "course"
+    shutil.copytree(Path(__file__).parent / "toy_course", root, ignore=shutil.ignore_patterns("__pycache__"))
+    return Bundle(root).assignment("toy")
+
+
+@pytest.fixture
+def toy_assignment(toy: AssignmentPaths) -> Assignment:
+    return read_assignment(toy.bundle, "toy")
+
+
+@pytest.fixture
+def toy_judge(toy: AssignmentPaths, toy_assignment: Assignment) -> Iterator[Judge]:
+    with Judge(toy_assignment, toy) as judge:
+        yield judge

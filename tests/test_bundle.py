@@ -1,0 +1,96 @@
+"""The repository itself: what must agree agrees, and imports point down."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from gradeprop.notebook import strip_python
+from tests.conftest import REPOSITORY
+
+ROOT = REPOSITORY.root
+LAYERS = [
+    {"errors", "inside"},
+    {"records", "paths"},
+    {"wire", "course", "notebook", "intake", "jail", "check", "messages"},
+    {"release", "observe", "judge", "pytest_plugin", "grade", "gradebook", "feedback", "export", "weights"},
+    {"pipeline", "cases"},
+    {"scale", "verify", "demo"},
+    {"cli"},
+]
+LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
+
+
+def imports(file: Path) -> set[str]:
+    """The modules of the package that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "gradeprop":
+            _, *rest = node.module.split(".")
+            found |= {rest[0]} if rest else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("gradeprop.")}
+    return found - {"__version__"}
+
+
+def test_imports_point_down_and_stages_never_import_each_other() -> None:
+    package = ROOT / "gradeprop"
+    for file in package.rglob("*.py"):
+        module = file.relative_to(package).with_suffix("").parts[0]
+        if module != "__init__":
+            upwards = {other for other in imports(file) - {module} if LEVEL[other] >= LEVEL[module]}
+            assert not upwards, f"{file.name} imports {upwards}"
+
+
+def test_nothing_of_a_submission_is_unpickled_or_evaluated() -> None:
+    door = re.compile(r"\b(pickle|dill|cloudpickle|marshal|torch\.load|joblib)\b|(?<![.\w])(eval|exec)\(")
+    for file in (ROOT / "gradeprop").rglob("*.py"):
+        if "inside" not in file.parts:
+            code = "\n".join(
+                line.split("#")[0] for line in re.sub(r'""".*?"""', "", file.read_text(), flags=re.S).splitlines()
+            )
+            code = re.sub(r'f?"[^"\n]*"', '""', code)
+            assert not door.search(code), f"{file}: {door.search(code)}"
+
+
+def test_the_environment_and_the_package_ask_for_the_same() -> None:
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = [
+        line.strip("- \n")
+        for line in (ROOT / "environment.yml").read_text().splitlines()
+        if line.startswith("      - ")
+    ]
+    assert lines == package["dependencies"]
+    assert f"python{package['requires-python']}" in (ROOT / "environment.yml").read_text()
+
+
+def test_the_lock_pins_what_the_package_asks_for_and_holds_no_address() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    assert "://" not in lock
+    assert " @ " not in lock
+    pinned = {line.split("==")[0].lower().replace("_", "-") for line in lock.splitlines() if "==" in line}
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [*package["dependencies"], *package["optional-dependencies"]["dev"]]
+    assert {re.split(r"[>=;]", name)[0].lower() for name in asked} <= pinned
+
+
+def test_the_stub_at_the_root_is_made_from_the_solution() -> None:
+    assert REPOSITORY.stub.read_text() == strip_python(REPOSITORY.solution.read_text(), REPOSITORY.solution)
+
+
+def test_the_stub_can_be_imported_and_is_clean() -> None:
+    subprocess.run(["python", "-W", "error", "-c", "import student_code"], cwd=ROOT, check=True)
+    subprocess.run(["ruff", "check", "--quiet", "student_code.py"], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "check", "bench", "reference"])
+def test_every_command_the_readme_names_is_in_the_makefile(target: str) -> None:
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
+
+
+def test_ci_calls_the_readmes_test_command() -> None:
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+    assert "make test" in (ROOT / "README.md").read_text()

@@ -1,0 +1,75 @@
+"""The page a student reads: every text escaped, no script, the curve with its text twin."""
+
+import pytest
+
+from gradeprop.course import read_assignment
+from gradeprop.feedback import chart, page, points
+from gradeprop.grade import grade, needs_review, not_graded
+from gradeprop.paths import AssignmentPaths
+from gradeprop.records import Assignment, Curves, GradeRecord, Outcome, Run, Submission, Table
+
+RUN = Run(
+    assignment="toy", student="", seed=7, dataset="sample", tier="full", probes=(), values={}, ended="It stopped."
+)
+ADA = Submission(
+    student="<b>Ada</b>", key="ada", files=("student_code.py",), sha256="0", problems=("A <i>problem</i>.",)
+)
+
+
+def outcome(**changes: object) -> Outcome:
+    fields = {
+        "check": "t",
+        "question": "double",
+        "line": "A number is doubled.",
+        "fate": "failed",
+        "points": 0,
+        "possible": 4,
+    }
+    return Outcome(**(fields | changes))
+
+
+def graded(assignment: Assignment, *outcomes: Outcome) -> GradeRecord:
+    return grade(assignment, ADA, RUN, outcomes)
+
+
+@pytest.fixture
+def assignment(toy: AssignmentPaths) -> Assignment:
+    return read_assignment(toy.bundle, "toy")
+
+
+def test_everything_from_a_submission_is_escaped(assignment: Assignment) -> None:
+    evil = "<script>alert(1)</script>"
+    table = Table(caption=evil, header=(evil,), rows=((evil, "1", "2"),))
+    curves = Curves(caption=evil, x_label=evil, y_label=evil, series={evil: (1.0, 2.0)})
+    html = page(assignment, graded(assignment, outcome(message=evil, exhibits=(table, curves))))
+    assert "<script" not in html
+    assert "<b>Ada" not in html
+    assert "<i>problem" not in html
+    assert html.count("&lt;script&gt;") >= 8
+
+
+def test_the_page_says_points_problems_and_why_the_run_ended(assignment: Assignment) -> None:
+    html = page(assignment, graded(assignment, outcome(), outcome(fate="passed", points=2, possible=2)))
+    assert "<strong>2</strong> of 10 points" in html
+    assert "It stopped." in html
+    assert "Why? (5 points)" in html.replace("\n    ", " ")
+
+
+def test_a_record_held_back_shows_no_grade_and_no_secret(assignment: Assignment) -> None:
+    broken = outcome(fate="broken", message="/home/prof/grader_tests/test_toy.py:3: KeyError")
+    for record in (graded(assignment, broken), needs_review(assignment, ADA, "x"), not_graded(assignment, ADA, "y")):
+        html = page(assignment, record)
+        assert record.status != "graded"
+        assert "of 10 points" not in html
+        assert "/home/prof" not in html
+
+
+def test_a_curve_has_a_text_twin_and_survives_odd_lengths() -> None:
+    both = Curves(caption="", x_label="epoch", y_label="loss", series={"train": (2.0, 1.0), "test": (3.0,), "none": ()})
+    svg = chart(both)
+    assert "loss over epoch: train goes from 2 to 1; test goes from 3 to 3." in svg
+    assert chart(Curves(caption="", x_label="", y_label="", series={})) == ""
+
+
+def test_points_are_written_as_people_write_them() -> None:
+    assert [points(4.0), points(2.5), points(0), points(1 / 3)] == ["4", "2.5", "0", "0.33"]
