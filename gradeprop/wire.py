@@ -1,7 +1,7 @@
 """Read what came out of the jail, and believe nothing: sizes before bytes, types before values.
 
-A frame is a header, JSON of a closed type, and a blob, safetensors. Values stay undecoded JSON: what they mean is for the
-check that looks at them. They are only known to be JSON, not too deep, and to name tensors that are there.
+A frame is a header, JSON of a closed type, and a blob, safetensors. Values stay undecoded JSON: what they mean is for
+the check that looks at them. They are only known to be JSON, not too deep, and to name tensors that are there.
 """
 
 import math

@@ -115,9 +115,9 @@ def test_a_check_without_points_is_told(toy: AssignmentPaths) -> None:
 
 def test_held_out_inputs_that_cannot_be_made_are_the_instructors(toy: AssignmentPaths) -> None:
     toy.held_out.write_text("def held_out(dataset, seed):\n    return 1 / 0\n")
-    with Judge(read_assignment(toy.bundle, "toy"), toy) as judge:
-        with pytest.raises(CourseError, match=r"held_out\.py:2: ZeroDivisionError"):
-            judge.inputs("sample", 1)
+    failed = pytest.raises(CourseError, match=r"held_out\.py:2: ZeroDivisionError")
+    with Judge(read_assignment(toy.bundle, "toy"), toy) as judge, failed:
+        judge.inputs("sample", 1)
 
 
 def test_a_process_that_was_killed_is_ours_and_the_next_submission_finds_a_new_one(

@@ -16,6 +16,11 @@ SENDABLE = {
 }  # fmt: skip
 
 
+def _whole(text: str) -> str:
+    """JSON has no half of a surrogate pair."""
+    return str(text).encode(errors="replace").decode()
+
+
 class TooLarge(Exception):
     """More than may be sent."""
 
@@ -38,13 +43,13 @@ class Packer:
         if isinstance(value, float):
             return float(value) if math.isfinite(value) else str(float(value))
         if isinstance(value, str):
-            return str(value).encode(errors="replace").decode()  # JSON has no half of a surrogate pair
+            return _whole(value)
         if isinstance(value, Tensor) and value.layout == torch.strided and value.dtype in SENDABLE:
             return self._tensor(value)
         if isinstance(value, list | tuple) and depth < DEPTH:
             return [self.pack(item, depth + 1) for item in value]
         if isinstance(value, dict) and depth < DEPTH and all(isinstance(key, str | int) for key in value):
-            return {str(key): self.pack(item, depth + 1) for key, item in value.items()}
+            return {_whole(str(key)): self.pack(item, depth + 1) for key, item in value.items()}
         return {"$type": type(value).__name__}
 
     def _tensor(self, value: Tensor) -> dict[str, str]:
@@ -54,6 +59,6 @@ class Packer:
         if self._left < 0 or len(self.tensors) == TENSORS:
             raise TooLarge
         name = str(len(self.tensors))
-        plain = value.as_subclass(Tensor).detach().cpu()  # type: ignore[no-untyped-call]
+        plain = value.as_subclass(Tensor).detach().cpu()
         self.tensors[name] = plain.clone(memory_format=torch.contiguous_format)
         return {"$tensor": name}

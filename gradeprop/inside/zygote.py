@@ -66,14 +66,14 @@ def _warm_figures() -> None:
     import io
 
     import matplotlib.pyplot as plt
-    import PIL.PngImagePlugin
+    from PIL import Image
 
     figure, axis = plt.subplots()
     axis.plot([1, 2], label="a")
     axis.legend()
     figure.savefig(io.BytesIO(), format="png")
     plt.close("all")
-    PIL.PngImagePlugin.Image.new("L", (4, 4)).save(io.BytesIO(), "png")
+    Image.new("L", (4, 4)).save(io.BytesIO(), "png")
 
 
 def _warm_training() -> None:
@@ -82,7 +82,7 @@ def _warm_training() -> None:
 
     with contextlib.suppress(ImportError):  # a course may do without
         import torchvision.transforms.v2  # noqa: F401
-        import tqdm.auto  # noqa: F401
+        import tqdm.auto  # type: ignore[import-untyped]  # noqa: F401
     layers = (
         torch.nn.Conv2d(1, 2, 3),
         torch.nn.BatchNorm2d(2),
@@ -95,7 +95,7 @@ def _warm_training() -> None:
         optimizer = kind(model.parameters(), lr=0.1)
         for images, labels in DataLoader(TensorDataset(torch.rand(4, 1, 8, 8), torch.zeros(4).long()), 2, shuffle=True):
             optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(model(images), labels).backward()
+            torch.nn.functional.cross_entropy(model(images), labels).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
 

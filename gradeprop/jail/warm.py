@@ -148,7 +148,7 @@ class Jail:
         setting, spec = self._settings(filtered)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, tempfile.TemporaryFile() as errors:
-            argv = [python(), "-ISB", "-c", _BOOT, str(theirs.fileno()), INSIDE.parent]
+            argv = [str(python()), "-ISB", "-c", _BOOT, str(theirs.fileno()), str(INSIDE.parent)]
             self._process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env={}, cwd="/",
                 pass_fds=[theirs.fileno()], start_new_session=True,
@@ -279,7 +279,8 @@ def _converse(ours: socket.socket, job: Job, names: tuple[str, ...]) -> tuple[tu
         + (len(names) + 4) * (frames.HEADER_LIMIT + frames.HEAD.size)
         + 8 * 1024 * job.limits.output_kib
     )
-    cutter, got = frames.Frames(budget), []
+    cutter = frames.Frames(budget)
+    got: list[tuple[bytes, bytes]] = []
     try:
         for part in _parts(job, names):
             ours.settimeout(max(0.001, deadline - time.monotonic()))

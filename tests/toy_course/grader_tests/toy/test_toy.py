@@ -8,11 +8,8 @@ def test_doubles(observed, show):
     """A number is doubled."""
     seen = observed("double")
     x, twice = seen.tensor("x", (3,)), seen.tensor("twice", (3,))
-    show.table(
-        "Your numbers",
-        ("x", "yours", "expected"),
-        [(round(float(a), 2), float(b), float(2 * a)) for a, b in zip(x, twice)],
-    )
+    rows = [(float(number), float(yours), float(2 * number)) for number, yours in zip(x, twice, strict=True)]
+    show.table("Your numbers", ("x", "yours", "expected"), rows)
     assert_close(twice, 2 * x, hint="Is it added to itself?", what="the result")
 
 
