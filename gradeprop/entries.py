@@ -85,7 +85,8 @@ def entries(path: Path) -> Iterator[Iterator[Entry]]:
             os.close(descriptor)
         return
     with os.fdopen(descriptor, "rb") as file, _archive(file, name) as archive:
-        yield (_in_zip(archive, info) for info in archive.infolist()[:_LOOKED_AT] if not info.is_dir())
+        found = (_in_zip(archive, info) for info in archive.infolist()[:_LOOKED_AT])
+        yield (entry for entry in found if not entry.name.endswith("/"))
 
 
 def shown(name: str) -> str:

@@ -10,6 +10,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn
 
 import msgspec
 
@@ -86,7 +87,10 @@ class Judge:
         if self._heard is None:
             self._heard = receive(self._channel, Hello)
         if self._heard is None:
-            raise CourseError(f"the checks cannot be loaded (exit status {self._process.wait()})", self._tests)
+            status = self._process.wait()
+            if status < 0:
+                self._begin_again(status)
+            raise CourseError(f"the checks cannot be loaded (exit status {status})", self._tests)
         return self._heard
 
     @property
@@ -106,13 +110,15 @@ class Judge:
             answer = receive_bytes(self._channel)
         except OSError:
             answer = None
-        if answer is None:  # killed, or out of memory: ours; the next request finds a fresh process
-            self._channel.close()
-            self._process.kill()
-            status = self._process.wait()
-            self._start()
-            raise JailError(f"the process that runs the checks died (exit status {status})")
+        if answer is None:
+            self._begin_again(self._process.wait())
         return answer
+
+    def _begin_again(self, status: int) -> NoReturn:
+        """Killed, or out of memory: ours; the next request finds a fresh process."""
+        self._channel.close()
+        self._start()
+        raise JailError(f"the process that runs the checks died (exit status {status})")
 
 
 def _sums(assignment: Assignment, checks: list[Check], tests: Path) -> list[Outcome]:

@@ -172,8 +172,10 @@ def _notebook(text: str, file: Path) -> dict[str, Any]:
         raise CourseError(f"not JSON: {error.msg} (column {error.colno})", file, error.lineno) from error
     if not isinstance(notebook, dict) or notebook.get("nbformat") != 4:
         raise CourseError("not a notebook of format 4", file)
-    for cell in notebook.get("cells", ()):
-        cell.pop("id", None)
+    cells = notebook.get("cells")
+    for cell in cells if isinstance(cells, list) else ():
+        if isinstance(cell, dict):
+            cell.pop("id", None)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what nbformat would mend: ``normalised`` mends it

@@ -7,7 +7,6 @@ Whatever happens to one submission becomes its record; the next is graded all th
 """
 
 import contextlib
-import hashlib
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -32,12 +31,13 @@ class Grader:
         self, bundle: Bundle, assignment: Assignment, dataset: str, seed: int | None = None, into: Path | None = None
     ) -> None:
         """Keep what belongs to a submission below ``into``; without it, below autograded/."""
-        self.assignment, self.dataset, self.seed = assignment, dataset, seed
+        self.assignment, self.dataset = assignment, dataset
+        self.seed = secrets.randbits(63) if seed is None else seed  # one for the class: unknown before the run
         self.paths = bundle.assignment(assignment.name)
         self.into = into or self.paths.autograded
         with contextlib.ExitStack() as stack:
+            self.judge = stack.enter_context(Judge(assignment, self.paths))  # loads the checks while the jail starts
             self.jail = stack.enter_context(open_jail(bundle.root))
-            self.judge = stack.enter_context(Judge(assignment, self.paths))
             self._stack = stack.pop_all()
 
     def __enter__(self) -> "Grader":
@@ -62,6 +62,8 @@ class Grader:
         except SubmissionError as error:
             submission = _unread(name, str(error))
             record = self._settle(submission, lambda: self._observe(submission, kept), kept)
+        except NoJailError:
+            raise
         except JailError as error:
             record = grade.not_graded(self.assignment, _unread(name), str(error))
         records.write(record, kept.record)
@@ -83,9 +85,8 @@ class Grader:
         if STUDENT_CODE not in submission.files:
             why = next(iter(submission.problems), f"{STUDENT_CODE} is missing, so nothing could be run.")
             return not_run(self.assignment, submission, kept, why)
-        seed = self._seed(submission)
-        inputs = self.judge.inputs(self.dataset, seed)
-        return observe(self.assignment, self.paths, submission, kept, self.jail, inputs, seed, self.dataset)
+        inputs = self.judge.inputs(self.dataset, self.seed)
+        return observe(self.assignment, self.paths, submission, kept, self.jail, inputs, self.seed, self.dataset)
 
     def _settle(self, submission: Submission, run: Callable[[], Run], kept: StudentPaths) -> GradeRecord:
         """The three fates: a grade, or the instructor's to mend, or ours, tried again first."""
@@ -101,13 +102,6 @@ class Grader:
             except CourseError as error:
                 return grade.needs_review(self.assignment, submission, str(error))
         return grade.not_graded(self.assignment, submission, f"The machine failed {_TRIES} times: {failures[-1]}")
-
-    def _seed(self, submission: Submission) -> int:
-        """Fresh for each run, or, to repeat a class, derived from one seed and the student's name."""
-        if self.seed is None:
-            return secrets.randbits(63)
-        text = f"{self.seed}/{submission.key}".encode()
-        return int.from_bytes(hashlib.sha256(text).digest()[:8]) >> 1
 
 
 def _unread(student: str, *problems: str) -> Submission:

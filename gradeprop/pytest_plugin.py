@@ -9,6 +9,7 @@ and the checks loaded and that student code has never run in. It answers request
 A fork answers each, so nothing that a check leaves behind reaches the next submission.
 """
 
+import copy
 import functools
 import os
 import select
@@ -17,7 +18,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -30,9 +31,10 @@ from _pytest.runner import runtestprotocol
 from torch import Tensor
 
 from gradeprop import messages, records
-from gradeprop.check import CheckFailed, Observed, Points, Show
+from gradeprop.check import CheckFailed, Observed, Points, Seen, Show
 from gradeprop.course import load_module
-from gradeprop.paths import AssignmentPaths, Bundle
+from gradeprop.expected import observe_reference
+from gradeprop.paths import AssignmentPaths, Bundle, StudentPaths
 from gradeprop.records import Outcome
 
 _CHECK_S = 60.0
@@ -47,6 +49,7 @@ class Checks:
         self.flaws: list[Outcome] = []
         self.request: messages.CheckRequest
         self.now: Observed
+        self.reference_now: Observed
 
     # ---- fixtures: what a check sees
 
@@ -76,6 +79,11 @@ class Checks:
         return self.request.bars
 
     @pytest.fixture
+    def expected(self) -> Callable[[str], Seen]:
+        """As ``observed``, for the reference solution under the same draws."""
+        return self.reference_now
+
+    @pytest.fixture
     def reference(self) -> ModuleType:
         """The reference solution."""
         return self.solution
@@ -90,6 +98,10 @@ class Checks:
             return {}, {}
         found: tuple[dict[str, Tensor], dict[str, Tensor]] = self.held_out_module.held_out(dataset, seed)
         return found
+
+    @functools.lru_cache(maxsize=2)  # noqa: B019
+    def reference_run(self, dataset: str, seed: int) -> StudentPaths:
+        return observe_reference(self.paths, self.solution, self.held_out(dataset, seed)[0], seed)
 
     @functools.cached_property
     def held_out_module(self) -> ModuleType:
@@ -139,7 +151,7 @@ class Checks:
             except Exception as error:
                 messages.send_bytes(self.channel, b"-" + _where(error, self.paths.bundle.root).encode())
             return
-        self.held_out(request.dataset, request.seed)  # here, so that the forks share what it loads
+        self.reference_run(request.dataset, request.seed)  # here, so that the forks share what it makes
         messages.send(self.channel, self.answer(session, request))
 
     def answer(self, session: pytest.Session, request: messages.CheckRequest) -> messages.Checked:
@@ -175,14 +187,14 @@ class Checks:
         """In the fork: run the checks, send each outcome, never return."""
         status = 1
         try:
-            run = records.read(records.Run, Path(request.run))
-            with safetensors.safe_open(request.observations, framework="pt") as file:
-                names = frozenset(file.keys())
-                self.request = request
-                for item in items:
-                    self.now = Observed(run.probes, run.values, functools.partial(_tensor, file, names), run.ended)
-                    outcome = self.outcome(item)
-                    messages.send(writer, messages.Ended(outcome=outcome, used=sorted(self.now.used)))
+            kept = self.reference_run(request.dataset, request.seed)
+            self.request, self.reference_now = request, _open(kept.run, kept.observations)
+            seen = _open(Path(request.run), Path(request.observations))
+            for item in items:
+                self.now = copy.copy(seen)
+                self.now.used = set()
+                outcome = self.outcome(item)
+                messages.send(writer, messages.Ended(outcome=outcome, used=sorted(self.now.used)))
             status = 0
         except BaseException:
             traceback.print_exc()
@@ -226,11 +238,19 @@ class Checks:
         return (yield)
 
 
-def _tensor(file: "safetensors.safe_open", names: frozenset[str], name: str) -> Tensor:
-    if name not in names:
-        raise KeyError(name)
-    tensor: Tensor = file.get_tensor(name)  # type: ignore[no-untyped-call]
-    return tensor
+def _open(run_file: Path, observations: Path) -> Observed:
+    """The observations of one run; the process ends before the file needs closing."""
+    run = records.read(records.Run, run_file)
+    file = safetensors.safe_open(observations, framework="pt")
+    names = frozenset(file.keys())  # type: ignore[no-untyped-call]
+
+    def tensor(name: str) -> Tensor:
+        if name not in names:
+            raise KeyError(name)
+        found: Tensor = file.get_tensor(name)  # type: ignore[no-untyped-call]
+        return found
+
+    return Observed(run.probes, run.values, tensor, run.ended)
 
 
 def _readable(reader: socket.socket, deadline: float) -> bool:

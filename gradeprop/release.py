@@ -17,6 +17,7 @@ from pathlib import Path
 
 from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import SaveCells
 from traitlets.config import Config
 
 from gradeprop.errors import CourseError
@@ -48,8 +49,10 @@ def release(assignment: Assignment, bundle: Bundle) -> Path:
             target.rename(old)
         part.rename(target)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        if old.exists() and not target.exists():
+            old.rename(target)
+        for folder in (part, old):
+            shutil.rmtree(folder, ignore_errors=True)
     write_bytes(files[STUDENT_CODE], bundle.stub)
     return target
 
@@ -138,7 +141,7 @@ def _text(file: Path) -> str:
 
 
 def _converted(paths: AssignmentPaths) -> bytes:
-    """The notebook as nbgrader releases it, made in a course and a database of its own."""
+    """The notebook as nbgrader releases it, made in a course of its own and without its database."""
     log = logging.Logger(f"{__name__}.nbgrader")  # known to nobody else: nothing is printed
     log.addHandler(heard := _Heard())
     with tempfile.TemporaryDirectory() as folder:
@@ -147,11 +150,13 @@ def _converted(paths: AssignmentPaths) -> bytes:
         config = Config()
         config.CourseDirectory.root = str(root)
         config.CourseDirectory.assignment_id = paths.name
+        config.GenerateAssignment.no_database = True
+        config.GenerateAssignment.preprocessors = [p for p in GenerateAssignment().preprocessors if p is not SaveCells]
         course = CourseDirectory(config=config, log=log)
         try:
             GenerateAssignment(coursedir=course, config=config, log=log).start()
         except Exception as error:  # whatever it raises, the notebook is at fault
-            raise CourseError(f"nbgrader: {heard.reason or error}", paths.notebook) from error
+            raise CourseError(f"nbgrader: {heard.reason or ' '.join(str(error).split())}", paths.notebook) from error
         return normalised(root / "release" / paths.name / paths.notebook.name)
 
 
@@ -161,9 +166,9 @@ class _Heard(logging.Handler):
     reason = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
-        if message.startswith("Traceback") and not self.reason:
-            self.reason = message.strip().splitlines()[-1]
+        header, *lines = record.getMessage().splitlines() or [""]
+        if header.startswith("Traceback") and not self.reason:
+            self.reason = next((line for line in lines if not line.startswith(" ")), "")
 
 
 def _import(folder: Path, bundle: Bundle) -> None:
@@ -172,7 +177,8 @@ def _import(folder: Path, bundle: Bundle) -> None:
     environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise CourseError(f"without its solutions it cannot be imported: {done.stderr.strip()[-500:]}", bundle.solution)
+        why = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
+        raise CourseError(f"without its solutions it cannot be imported: {why}", bundle.solution)
 
 
 def _matters(file: Path) -> bool:

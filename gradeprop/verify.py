@@ -10,12 +10,13 @@ from pathlib import Path
 
 import msgspec
 
-from gradeprop import cases, records, wire
+from gradeprop import cases, records
 from gradeprop.cases import Case
 from gradeprop.observe import keep
 from gradeprop.paths import StudentPaths
 from gradeprop.pipeline import Grader
 from gradeprop.records import GradeRecord, Record, Run
+from gradeprop.wire import RawTensor, unpack
 
 _JUNK: tuple[object, ...] = (
     None, True, -1, 10**30, 1.5, "nan", "-inf", "text", "", [], [None] * 3, [[1]], {}, {"a": 1}, {"$type": "Evil"},
@@ -24,13 +25,13 @@ _JUNK: tuple[object, ...] = (
     {"$tensor": "junk-i64"}, {"$tensor": "junk-f16"}, {"$tensor": "junk-scalar"}, {"weight": {"$tensor": "junk-f32"}},
 )  # fmt: skip
 _JUNK_TENSORS = {
-    "junk-f32": wire.RawTensor("F32", (2, 3), b"\0" * 24),
-    "junk-nan": wire.RawTensor("F32", (2,), b"\xff" * 8),
-    "junk-empty": wire.RawTensor("F32", (0, 4), b""),
-    "junk-bool": wire.RawTensor("BOOL", (3,), b"\1\0\1"),
-    "junk-i64": wire.RawTensor("I64", (2,), b"\x7f" * 16),
-    "junk-f16": wire.RawTensor("F16", (2,), b"\0" * 4),
-    "junk-scalar": wire.RawTensor("F64", (), b"\0" * 8),
+    "junk-f32": RawTensor("F32", (2, 3), b"\0" * 24),
+    "junk-nan": RawTensor("F32", (2,), b"\xff" * 8),
+    "junk-empty": RawTensor("F32", (0, 4), b""),
+    "junk-bool": RawTensor("BOOL", (3,), b"\1\0\1"),
+    "junk-i64": RawTensor("I64", (2,), b"\x7f" * 16),
+    "junk-f16": RawTensor("F16", (2,), b"\0" * 4),
+    "junk-scalar": RawTensor("F64", (), b"\0" * 8),
 }
 
 
@@ -80,7 +81,7 @@ def _junk(grader: Grader, folder: Path) -> Iterator[Verdict]:
     """Replace each value of each probe by each kind of junk; judge the checks that look at the probe."""
     record = grader.grade_one(folder, "verify junk")
     kept = grader.kept(record.key)
-    run, tensors = records.read(Run, kept.run), wire.unpack(kept.observations.read_bytes())
+    run, tensors = records.read(Run, kept.run), unpack(kept.observations.read_bytes())
     used = grader.judge.check(run, kept).used
     for probe in run.probes:
         checks = tuple(check for check, probes in used.items() if probe.name in probes)
@@ -96,7 +97,7 @@ def _junk_one(
     checks: tuple[str, ...],
     probe: str,
     key: str,
-    tensors: dict[str, wire.RawTensor],
+    tensors: dict[str, RawTensor],
 ) -> Verdict:
     broken = []
     for junk in _JUNK:

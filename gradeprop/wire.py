@@ -1,29 +1,37 @@
 """Read what came out of the jail, and believe nothing: sizes before bytes, types before values.
 
 A frame is a header, JSON of a closed type, and a blob, safetensors. Values stay undecoded JSON: what they mean is for
-the check that looks at them. They are only known to be JSON, not too deep, and to name tensors that are there.
+the check that looks at them. They are only known to be JSON, not too deep, and to name tensors that are there. Tensors
+stay bytes: this side needs no torch, and no decoder but the one below, which reads nothing that it has not measured.
 """
 
 import math
-from typing import Annotated, Any, Literal, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import msgspec
-import safetensors.torch
 from msgspec import Meta, Raw
-from torch import Tensor
 
 from gradeprop.errors import WireError
 from gradeprop.inside.frames import HEADER_LIMIT
 from gradeprop.records import Probe, ProbeStatus
 
-TENSORS = 2000
+TENSORS = 2000  # of one probe
 DEPTH = 20  # the jail packs 16
 DIMENSIONS = 16
 BLOB_LIMIT = 1 << 30  # bytes; the jail's own limit is answer-mib
 
+Dtype = Literal["BOOL", "U8", "I8", "I16", "I32", "I64", "F16", "BF16", "F32", "F64"]
+_BYTES = dict(zip(get_args(Dtype), (1, 1, 1, 2, 4, 8, 2, 2, 4, 8), strict=True))
 _Size = Annotated[int, Meta(ge=0)]
-_Dtype = Literal["BOOL", "U8", "I8", "I16", "I32", "I64", "F16", "BF16", "F32", "F64"]
-_BYTES = dict(zip(get_args(_Dtype), (1, 1, 1, 2, 4, 8, 2, 2, 4, 8), strict=True))
+
+
+class RawTensor(NamedTuple):
+    """A tensor as bytes, little-endian and contiguous; their number is that of the shape, their values are anything."""
+
+    dtype: Dtype
+    shape: tuple[int, ...]
+    data: bytes
 
 
 class _Header(msgspec.Struct, forbid_unknown_fields=True):
@@ -37,12 +45,12 @@ class _Header(msgspec.Struct, forbid_unknown_fields=True):
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     """One tensor in the header of a safetensors blob."""
 
-    dtype: _Dtype
-    shape: Annotated[list[_Size], Meta(max_length=DIMENSIONS)]
+    dtype: Dtype
+    shape: Annotated[tuple[_Size, ...], Meta(max_length=DIMENSIONS)]
     data_offsets: tuple[_Size, _Size]
 
 
-def decode(header: bytes, blob: bytes, names: frozenset[str]) -> tuple[Probe, dict[str, Raw], dict[str, Tensor]]:
+def decode(header: bytes, blob: bytes, names: frozenset[str]) -> tuple[Probe, dict[str, Raw], dict[str, RawTensor]]:
     """One frame: how the probe ended, its values as undecoded JSON, its tensors by name.
 
     Args:
@@ -60,33 +68,50 @@ def decode(header: bytes, blob: bytes, names: frozenset[str]) -> tuple[Probe, di
         raise WireError(f"A header breaks the protocol: {error}") from error
     if head.probe not in names:
         raise WireError("A frame answers a probe that was not asked.")
-    tensors = _tensors(blob)
+    tensors = unpack(blob) if blob else {}
+    if len(tensors) > TENSORS:
+        raise WireError(f"More than {TENSORS} tensors.")
     _check(values, tensors)
     return Probe(name=head.probe, status=head.status, message=head.message, wall_s=head.wall_s), head.values, tensors
 
 
-def _tensors(blob: bytes) -> dict[str, Tensor]:
-    if not blob:
-        return {}
-    length = int.from_bytes(blob[:8], "little")
-    if length > min(len(blob) - 8, HEADER_LIMIT):
-        raise WireError("A blob's header is larger than may be.")
+def unpack(blob: bytes) -> dict[str, RawTensor]:
+    """The tensors of a safetensors blob, which must fill it without gap or overlap.
+
+    Raises:
+        WireError: anything else.
+    """
+    begin = start = 8 + int.from_bytes(blob[:8], "little")
+    if not 8 < begin <= len(blob):
+        raise WireError("A blob is shorter than its header says.")
     try:
-        entries = msgspec.json.decode(blob[8 : 8 + length], type=dict[str, _Entry])
-        for entry in entries.values():
-            begin, end = entry.data_offsets
-            if math.prod(entry.shape) * _BYTES[entry.dtype] != end - begin or end > len(blob) - 8 - length:
-                raise WireError("A tensor's shape is not that of its bytes.")
-        if len(entries) > TENSORS:
-            raise WireError(f"More than {TENSORS} tensors.")
-        return safetensors.torch.load(blob)
-    except WireError:
-        raise
-    except Exception as error:  # whatever a decoder can raise: KeyError, OverflowError, its own kinds
-        raise WireError(f"A blob breaks the protocol: {error}") from error
+        entries = msgspec.json.decode(blob[8:begin], type=dict[str, _Entry])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise WireError(f"A blob's header breaks the protocol: {error}") from error
+    tensors: dict[str, RawTensor] = {}
+    for name, entry in sorted(entries.items(), key=lambda item: item[1].data_offsets):
+        end = begin + math.prod(entry.shape) * _BYTES[entry.dtype]
+        if entry.data_offsets != (begin - start, end - start) or end > len(blob):
+            raise WireError("A tensor's bytes are not where its shape and its neighbours say.")
+        tensors[name] = RawTensor(entry.dtype, entry.shape, blob[begin:end])
+        begin = end
+    if begin != len(blob):
+        raise WireError("A blob is longer than its tensors.")
+    return tensors
 
 
-def _check(values: Any, tensors: dict[str, Tensor]) -> None:
+def pack(tensors: Mapping[str, RawTensor]) -> bytes:
+    """The tensors as safetensors, for what is kept of a run."""
+    entries, end = {}, 0
+    for name, tensor in tensors.items():
+        offsets = (end, end + len(tensor.data))
+        entries[name], end = _Entry(tensor.dtype, tensor.shape, offsets), offsets[1]
+    header = msgspec.json.encode(entries)
+    header += b" " * (-len(header) % 8)
+    return b"".join((len(header).to_bytes(8, "little"), header, *(tensor.data for tensor in tensors.values())))
+
+
+def _check(values: Any, tensors: dict[str, RawTensor]) -> None:
     waiting = [(values, 0)]
     while waiting:
         value, depth = waiting.pop()

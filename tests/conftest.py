@@ -14,12 +14,17 @@ from gradeprop.records import Assignment
 REPOSITORY = Bundle(Path(__file__).parents[1])
 
 
+def copy_toy(root: Path) -> AssignmentPaths:
+    """A copy of tests/toy_course in ``root``."""
+    toy = Path(__file__).parent / "toy_course"
+    shutil.copytree(toy, root, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    return Bundle(root).assignment("toy")
+
+
 @pytest.fixture
 def toy(tmp_path: Path) -> AssignmentPaths:
     """A private copy of tests/toy_course."""
-    root = tmp_path / "course"
-    shutil.copytree(Path(__file__).parent / "toy_course", root, ignore=shutil.ignore_patterns("__pycache__"))
-    return Bundle(root).assignment("toy")
+    return copy_toy(tmp_path / "course")
 
 
 @pytest.fixture

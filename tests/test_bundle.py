@@ -16,7 +16,7 @@ LAYERS = [
     {"errors", "inside"},
     {"records", "paths"},
     {"wire", "course", "notebook", "intake", "jail", "check", "messages"},
-    {"release", "observe", "judge", "pytest_plugin", "grade", "gradebook", "feedback", "export", "weights"},
+    {"release", "observe", "judge", "expected", "pytest_plugin", "grade", "gradebook", "feedback", "export", "weights"},
     {"pipeline", "cases"},
     {"scale", "verify", "demo"},
     {"cli"},

@@ -54,4 +54,5 @@ def _own(file: str, submission: Path) -> bool:
 
 
 def _cite(file: str, line: int, source: str, submission: Path) -> str:
-    return f"{Path(file).relative_to(submission)}, line {line}: {source.strip()[:200]}".rstrip(": ")
+    where = f"{Path(file).relative_to(submission)}, line {line}"
+    return f"{where}: {source.strip()[:200]}" if source.strip() else where

@@ -110,6 +110,15 @@ def filter_calls(program: bytes) -> None:
     _prctl(22, ctypes.c_ulong(2), fprog)
 
 
+def use_huge_pages() -> None:
+    """Gather this process's memory in pages of 2 MiB: a fork copies page tables, and takes a third of the time."""
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        where, rights, *_, name = [*line.split(maxsplit=5), ""] if len(line.split()) == 5 else line.split(maxsplit=5)
+        begin, end = (int(side, 16) for side in where.split("-"))
+        if rights.startswith("rw") and name in ("", "[heap]"):
+            _libc.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), 25)  # old kernels refuse: no matter
+
+
 _FILE = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15  # execute, write, read, truncate, ioctl on devices
 _READ = 1 << 0 | 1 << 2 | 1 << 3  # execute, read files, list folders
 LIST = 1 << 3

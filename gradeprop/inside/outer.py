@@ -1,7 +1,7 @@
 """Build the root that all jobs see, and become the zygote in it. Runs as a fresh process with a clean environment.
 
 in:  argv: the descriptor of the control socket; its first message: ``Spec`` as JSON
-out: nothing but {"fault": sentence} on the control socket if the root cannot be made
+out: nothing, but if the root cannot be made {"none": reason}, for anything else {"fault": reason}
 """
 
 import json
@@ -34,12 +34,14 @@ ENVIRONMENT = {
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     spec = json.loads(control.recv(1 << 20))
+    problem = "none"
     try:
         if spec["tier"] == "full":
             _enter_namespaces(spec)
+        problem = "fault"
         _become_zygote(spec, control)
     except OSError as error:
-        control.send(json.dumps({"fault": str(error)}).encode())
+        control.send(json.dumps({problem: str(error)}).encode())
 
 
 def _enter_namespaces(spec: dict[str, Any]) -> None:

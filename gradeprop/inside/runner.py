@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -43,7 +43,7 @@ def main(probes: dict[str, Probe], names: Sequence[str], draws: Sequence[Draw], 
     frames.send(results, b"", b"")
     for name, draw in zip(names, draws, strict=True):
         began = time.monotonic()
-        status, message, values, blob = failure or _observe(probes[name], student, draw, budget)
+        status, message, values, blob = failure or observe(probes[name], student, draw, budget)
         header = _header(name, status, message, time.monotonic() - began, values)
         if len(header) > frames.HEADER_LIMIT:
             header, blob = _header(name, "error", _TOO_LARGE, time.monotonic() - began, {}), b""
@@ -53,7 +53,8 @@ def main(probes: dict[str, Probe], names: Sequence[str], draws: Sequence[Draw], 
 
 
 _TOO_LARGE = "The code gave back more numbers than can be looked at."
-Observed = tuple[str, str, dict[str, Any], bytes]
+Status = Literal["ok", "error", "timeout", "crash", "absent"]
+Observed = tuple[Status, str, dict[str, Any], bytes]
 
 
 def _header(name: str, status: str, message: str, wall_s: float, values: dict[str, Any]) -> bytes:
@@ -73,7 +74,7 @@ def _import(submission: Path) -> tuple[ModuleType | None, Observed | None]:
         return None, (*explain(error, None, submission), {}, b"")
 
 
-def _observe(probe: Probe, student: ModuleType | None, draw: Draw, budget: int) -> Observed:
+def observe(probe: Probe, student: ModuleType | None, draw: Draw, budget: int) -> Observed:
     packer = Packer(budget)
     try:
         _reset(draw.seed, draw.submission)
@@ -90,10 +91,11 @@ def _reset(seed: int, submission: Path) -> None:
     """What one probe leaves behind in the process must not change the next."""
     random.seed(seed)
     np.random.seed(seed)
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)  # not torch.manual_seed, which looks for devices that are not there
     torch.set_grad_enabled(True)
     torch.set_default_dtype(torch.float32)
     torch.set_num_threads(1)
     os.chdir(submission)
     plt.close("all")
-    plt.switch_backend("Agg")
+    if plt.get_backend().lower() != "agg":
+        plt.switch_backend("agg")

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import kernel
+from . import confine, kernel
 
 
 def main() -> None:
@@ -28,6 +28,8 @@ def main() -> None:
     if full:
         kernel.die_with_parent()
     kernel.adopt_orphans()
+    if full and (problem := _try_namespaces()):
+        return _tell(control, none=f"namespaces for a job: {problem}")
     try:
         began = time.monotonic()
         _warm(setting["path"])
@@ -41,6 +43,24 @@ def main() -> None:
     os.close(null)
     while (job := _receive(control)) is not None:
         _serve(control, job, setting, full)
+    return None
+
+
+def _try_namespaces() -> str:
+    """Why a job could not have namespaces of its own; "" if it can."""
+    ids = os.getuid(), os.getgid()
+    try:
+        pid = kernel.fork_into(kernel.NAMESPACES | kernel.NEWUSER)
+        if pid == 0:
+            try:
+                confine.enter_namespaces(ids, 1 << 20)
+                os._exit(0)
+            except OSError as error:
+                os._exit(error.errno or 1)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        return os.strerror(code) if code else ""
+    except OSError as error:
+        return str(error)
 
 
 def _warm(path: list[str]) -> None:
@@ -55,6 +75,7 @@ def _warm(path: list[str]) -> None:
     _warm_training()
     gc.collect()
     gc.freeze()  # the collector would write to every page that the forks share
+    kernel.use_huge_pages()
     deadline = time.monotonic() + 10
     while len(threads := os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
         if time.monotonic() > deadline:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -43,7 +43,7 @@ class Job:
     files: Mapping[str, bytes]
     """the submission: relative name → content"""
     given: Mapping[str, bytes]
-    """helpers, laid into given/ over whatever the submission has there"""
+    """helpers, laid over whatever the submission has there: given/<name> → content"""
     probes: bytes
     inputs: bytes
     """held-out inputs as safetensors, or b"": never a label"""
@@ -92,11 +92,12 @@ def probe_names(probes: bytes) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def open_jail(tier: Tier | None = None, hide: Iterable[Path] = (), unsafe: bool = False) -> "Iterator[Jail]":
+def open_jail(*hide: Path, tier: Tier | None = None, unsafe: bool = False) -> "Iterator[Jail]":
     """A jail of the given tier, or of the best that this machine can make.
 
     Args:
         hide: folders that must not be seen even if they lie where Python does: the course, its data.
+        tier: without it the environment variable GRADEPROP_TIER, if set, says which.
         unsafe: where no jail can be made, run the code all the same; the answer's tier says so.
 
     Raises:
@@ -104,21 +105,36 @@ def open_jail(tier: Tier | None = None, hide: Iterable[Path] = (), unsafe: bool 
         JailError: one could be made, but did not start.
     """
     asked = tier or os.environ.get(TIER)
-    tiers = [asked] if asked else ["full", "restricted", *(["none"] if unsafe else [])]
     reasons = []
-    for name in tiers:
+    for name in (asked,) if asked else ("full", "restricted", "none"):
         if name == "none" and not unsafe:
-            raise NoJailError("Without a jail, untrusted code is not run; --unsafe runs it all the same.")
-        jail = Jail(name, tuple(hide))
+            break
+        jail = Jail(name, hide)
         try:
             jail.start()
         except NoJailError as error:
-            reasons.append(f"{name}: {error}")
+            reasons.append(f"The {name} tier: {error}.")
             continue
         with jail:
             yield jail
         return
-    raise NoJailError(" ".join(reasons))
+    raise NoJailError(f"No jail can be made here, so nothing was run. {' '.join(reasons)} {remedy()}")
+
+
+def remedy() -> str:
+    """One sentence on what would let this machine make the full tier."""
+    for name, bad, good in (
+        ("kernel.unprivileged_userns_clone", "0", "1"),
+        ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
+        ("user.max_user_namespaces", "0", "10000"),
+    ):
+        file = Path("/proc/sys", name.replace(".", "/"))
+        if file.exists() and file.read_text().strip() == bad:
+            return f"As root, run `sysctl {name}={good}`."
+    return (
+        "In a container, start it with `--security-opt seccomp=unconfined --security-opt systempaths=unconfined`; "
+        "elsewhere use Linux 5.14 or newer with user namespaces."
+    )
 
 
 class Jail:
@@ -127,7 +143,7 @@ class Jail:
     def __init__(self, tier: str, hide: tuple[Path, ...] = ()) -> None:
         self._kind, self._hide = tier, hide
         self._process: subprocess.Popen[bytes] | None = None
-        self._control = socket.socket()
+        self._control: socket.socket  # there with the process
         self._scratch: Path | None = None
         self.tier = tier
         self.ready_s = 0.0
@@ -173,7 +189,7 @@ class Jail:
             lacking = (
                 "libseccomp (install libseccomp2)" if landlock else "Landlock (Linux 5.13 or newer, with lsm=landlock)"
             )
-            raise NoJailError(f"Without user namespaces a jail needs {lacking}, which is not there.")
+            raise NoJailError(f"it needs {lacking}, which is not there")
         uid = None
         if os.getuid() == 0 and (full or readable_by_others(view)):
             uid = _SPARE_UIDS[0] + os.getpid() % _SPARE_UIDS[1]
@@ -199,8 +215,8 @@ class Jail:
 
     def close(self) -> None:
         """End the zygote and all below it."""
-        self._control.close()
         if self._process is not None:
+            self._control.close()
             self._process.kill()
             self._process.wait()
             self._process = None
@@ -303,8 +319,7 @@ def _converse(ours: socket.socket, job: Job, names: tuple[str, ...]) -> tuple[tu
 
 
 def _parts(job: Job, names: tuple[str, ...]) -> Iterator[bytes]:
-    given = {f"given/{name}": content for name, content in job.given.items()}
-    files = dict(job.files) | given
+    files = dict(job.files) | dict(job.given)
     spec = {
         "files": [(name, len(content)) for name, content in files.items()],
         "probes": len(job.probes), "inputs": len(job.inputs), "names": names, "seed": job.seed,

@@ -110,10 +110,11 @@ def open_digits(student, folder, *augment):
 def probe_images(student, draw):
     folder, pixels, labels = write_digits(draw, "digits_5")
     dataset = open_digits(student, folder)
-    samples = [dataset[i] for i in range(len(dataset))]
+    images, labels_read = zip(*(dataset[i] for i in range(len(dataset))), strict=True)
     return {
-        "images": default_collate([image for image, _ in samples]),
-        "labels": default_collate([label for _, label in samples]),  # what a DataLoader makes of them
+        "images": default_collate(list(images)),
+        "labels": default_collate(list(labels_read)),  # what a DataLoader makes of them
+        "read": [int(label) for label in labels_read],
         "pixels": pixels,
         "written": labels,
     }
@@ -140,7 +141,7 @@ def probe_augment_hook(student, draw):
     folder, pixels, _ = write_digits(draw, "digits_8")
     dataset = open_digits(student, folder, augment)
     images = default_collate([dataset[i][0] for i in range(len(dataset))])
-    return {"given": torch.stack(given), "images": images, "pixels": pixels}
+    return {"given": torch.stack(given) if given else None, "images": images, "pixels": pixels}
 
 
 # ---------------------------------------------------------------- loaders
@@ -188,8 +189,7 @@ def probe_lenet_parameters(student, draw):
 
 
 def probe_lenet_classes(student, draw):
-    images = draw.normal(4, 1, 32, 32)
-    return {"ten": student.LeNet5()(images), "seven": student.LeNet5(num_classes=7)(images[:3])}
+    return {"logits": student.LeNet5(num_classes=7)(draw.normal(3, 1, 32, 32))}
 
 
 def probe_lenet_layers(student, draw):
@@ -288,7 +288,7 @@ def probe_count_nested(student, draw):
     layer = nn.Linear(1000, width(draw), bias=False)
     own = nn.Module()
     own.inner = nn.ModuleDict({"table": nn.ParameterList([copy.deepcopy(layer.weight).detach()])})
-    return counted(student, layer=layer, own=own, both=nn.ModuleList([layer, own]))
+    return counted(student, layer=layer, own=own, larger=nn.Sequential(layer, nn.Linear(1000, 1000)))
 
 
 # ---------------------------------------------------------------- train, test
@@ -318,6 +318,11 @@ def some_batches(draw, n=14, size=4):
     """Images, labels, and a loader that keeps their order; the last batch is smaller."""
     images, labels = draw.normal(n, 1, 8, 8), draw.integers(0, 10, n)
     return {"images": images, "labels": labels}, DataLoader(TensorDataset(images, labels), size)
+
+
+def twice(earlier, later):
+    """What a loop returned when called twice: the second time must not know of the first."""
+    return {**later, **{f"first_{name}": value for name, value in earlier.items()}}
 
 
 def give_gradients(model, draw):
@@ -366,8 +371,9 @@ def probe_train_returns(student, draw):
     model, (data, loader) = network(draw), some_batches(draw)
     easy_end(model, draw, data)
     optimizer = momentum(model, 0.0)  # the weights stay, so that a mistake in the steps does not show here
-    first = pair(student.train_model(model, loader, optimizer, CRITERION, 1))
-    return {**data, **pair(student.train_model(model, loader, optimizer, CRITERION, 2)), "first": first, "logits": model(data["images"])}
+    earlier = pair(student.train_model(model, loader, optimizer, CRITERION, 1))
+    later = pair(student.train_model(model, loader, optimizer, CRITERION, 2))
+    return {**data, **twice(earlier, later), "logits": model(data["images"])}
 
 
 def probe_train_bar(student, draw):
@@ -380,8 +386,9 @@ def probe_train_bar(student, draw):
 def probe_test_returns(student, draw):
     model, (data, loader) = network(draw), some_batches(draw)
     easy_end(model, draw, data)
-    first = pair(student.test_model(model, loader, CRITERION))
-    return {**data, **pair(student.test_model(model, loader, CRITERION)), "first": first, "logits": model(data["images"])}
+    earlier = pair(student.test_model(model, loader, CRITERION))
+    later = pair(student.test_model(model, loader, CRITERION))
+    return {**data, **twice(earlier, later), "logits": model(data["images"])}
 
 
 def probe_test_mode(student, draw):
@@ -455,17 +462,19 @@ def a_digit(draw):
 
 
 def probe_augment(student, draw):
-    image = a_digit(draw)
-    given = image.clone()
-    results = {str(number): student.augment_digit(given) for number in range(24)}
-    return {"image": image, "given": given, "results": results}
+    image, results, changed = a_digit(draw), {}, False
+    for number in range(24):
+        given = image.clone()
+        results[str(number)] = student.augment_digit(given)
+        changed = changed or not torch.equal(given, image)
+    return {"image": image, "changed": changed, "results": results}
 
 
 def augment_varies(student, draw):
-    """Whether augment_digit changes an image, each time differently; False where it cannot be called."""
+    """Whether augment_digit changes an image; it may be missing or fail, which is told elsewhere."""
+    image = a_digit(draw)
     try:
-        first, second = (student.augment_digit(a_digit(draw)) for _ in range(2))
-        return any(not torch.equal(student.augment_digit(first), first) for _ in range(20))
+        return any(not torch.equal(student.augment_digit(image.clone()), image) for _ in range(20))
     except Exception:
         return False
 

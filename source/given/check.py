@@ -1,7 +1,7 @@
 """The checks you can run yourself: ``check("lenet")`` in a notebook, ``python -m given.check lenet`` in a shell.
 
-They run the files as they are saved, in a process of their own: nothing in your notebook changes, and an endless loop in
-your code is stopped. They find the likely mistakes; the checks behind the grade look further.
+They run the files as they are saved, in a process of their own: nothing in your notebook changes, and an endless loop
+in your code is stopped. They find the likely mistakes; the checks behind the grade look further.
 
 Inside: the process is pytest on ``public_checks.py``, and this file is its plugin, which prints one line per check.
 """

@@ -4,11 +4,11 @@
     folder = write_folder(resize(images), labels, …)    00000_6.png, 00001_0.png, …, 32×32 pixels each
     loader = in_memory(resize(images), labels)          batches (n, 1, 32, 32), normalised, as a DataLoader gives them
 
-MNIST is looked for in the folder ``$GRADEPROP_DATA/mnist`` (its four ``.gz`` files, unchanged), then in ``cache()``, and
-is downloaded there if it is in neither.
+MNIST is looked for in the folder ``$GRADEPROP_DATA/mnist`` (its four ``.gz`` files, unchanged), then in ``cache()``,
+and is downloaded there if it is in neither.
 
-Sources: MNIST: LeCun, Cortes, Burges, http://yann.lecun.com/exdb/mnist/. The sample: Alpaydin, Kaynak, "Optical Recognition
-of Handwritten Digits", UCI, 1998, doi:10.24432/C50P49, as scikit-learn carries it.
+Sources: MNIST: LeCun, Cortes, Burges, http://yann.lecun.com/exdb/mnist/. The sample: Alpaydin, Kaynak, "Optical
+Recognition of Handwritten Digits", UCI, 1998, doi:10.24432/C50P49, as scikit-learn carries it.
 """
 
 import gzip
@@ -226,7 +226,7 @@ def _sample(train: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _centred(image: np.ndarray) -> np.ndarray:
-    """The image (28, 28), moved by whole pixels so that the middle of its ink is the middle of the frame, as in MNIST."""
+    """The image (28, 28), moved by whole pixels until the centre of its ink is that of the frame, as in MNIST."""
     rows, columns = np.indices(image.shape)
     down, right = (int(np.round(13.5 - np.average(axis, weights=image))) for axis in (rows, columns))
     return np.roll(image, (down, right), axis=(0, 1))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 History = dict[str, list[float]]  # train_loss, test_loss, train_accuracy, test_accuracy: one value per epoch
@@ -42,7 +42,7 @@ def fit(
         scheduler: changes the learning rate after each epoch.
 
     Returns:
-        Four lists, ``train_loss``, ``test_loss``, ``train_accuracy`` and ``test_accuracy``, with one value per epoch. The
+        Four lists, ``train_loss``, ``test_loss``, ``train_accuracy`` and ``test_accuracy``, one value per epoch. The
         training values are averages *during* the epoch, the test values belong to the weights at its end.
     """
     history: History = {"train_loss": [], "test_loss": [], "train_accuracy": [], "test_accuracy": []}
@@ -54,8 +54,8 @@ def fit(
         if scheduler is not None:
             scheduler.step()
         for part, (loss, accuracy) in {"train": train, "test": test}.items():
-            history[f"{part}_loss"].append(loss)
-            history[f"{part}_accuracy"].append(accuracy)
+            history[f"{part}_loss"].append(float(loss))
+            history[f"{part}_accuracy"].append(float(accuracy))
         print(
             f"epoch {epoch:>2}/{epochs}   loss: train {train[0]:.4f}, test {test[0]:.4f}   "
             f"accuracy: train {train[1]:.2%}, test {test[1]:.2%}   {time.perf_counter() - start:.1f} s"
@@ -67,7 +67,7 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
     """Save the weights as safetensors: names and numbers, no code, so that anyone may open the file safely."""
     path = Path(path)
     part = path.with_name(f"{path.name}.part")  # renamed when whole
-    save_file({name: weights.detach().cpu().clone() for name, weights in model.state_dict().items()}, part)
+    part.write_bytes(save({name: weights.detach().cpu().clone() for name, weights in model.state_dict().items()}))
     part.replace(path)
 
 

@@ -1,0 +1,131 @@
+"""Trains the reference solution of an assignment, and writes down what it reaches.
+
+    python benchmarks/reference.py mnist_lenet --dataset mnist --seeds 0 1 2
+
+Measures: accuracy on all test images of the saved weights, read back from disk, and the seconds that training took,
+once per seed. Writes the raw rows to docs/results/<assignment>.json, a page to docs/results/<assignment>.md, and the
+first seed's weights and history to .cache/reference/<assignment>/<dataset>/. Ends with 1 if a target is missed.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import mean
+from types import ModuleType
+
+import numpy as np
+import torch
+import torchvision
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main() -> int:
+    """Train, measure, write; 1 if a target is missed."""
+    parser = argparse.ArgumentParser(description="Train the reference solution of an assignment.")
+    parser.add_argument("assignment")
+    parser.add_argument("--dataset", default="mnist", choices=["mnist", "sample"])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--epochs", type=int, help="other than the recipe's, for a quick look; nothing is written down")
+    options = parser.parse_args()
+    reference = load_reference(options.assignment)
+    cache = ROOT / ".cache" / "reference" / options.assignment / options.dataset
+    cache.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for number, seed in enumerate(options.seeds):
+        with tempfile.TemporaryDirectory() as other:
+            folder = cache if number == 0 else Path(other)
+            rows.append(train_reference(reference, options.dataset, folder, seed, options.epochs))
+        print(rows[-1])
+    targets = reference.TARGETS.get(options.dataset, {})
+    if not options.epochs:
+        write_results(options.assignment, options.dataset, rows, targets, reference.RECIPES[options.dataset])
+    missed = [f"{row['seed']}: {name}" for row in rows for name, bar in targets.items() if row[name] < bar]
+    print(f"Missed targets: {', '.join(missed) or 'none'}.")
+    return 1 if missed else 0
+
+
+def load_reference(assignment: str) -> ModuleType:
+    """The module source/<assignment>/reference.py."""
+    sys.path.insert(0, str(ROOT / "source"))
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "source" / assignment / "reference.py")
+    reference = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    return reference
+
+
+def train_reference(reference: ModuleType, dataset: str, folder: Path, seed: int, epochs: int | None = None) -> dict:
+    """Train into the folder; the row: seed, seconds, and accuracy in percent by model."""
+    start = time.perf_counter()
+    reference.train(dataset, folder, seed, epochs)
+    row = {"seed": seed, "seconds": round(time.perf_counter() - start, 1)}
+    history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+    row |= {name: round(100 * values["test_accuracy"][-1], 2) for name, values in history.items()}
+    for name in ("lenet5", "lenet5_regularised"):  # what counts is what the file holds
+        row[name] = accuracy(reference, dataset, name, folder / f"{name}.safetensors")
+    return row
+
+
+def accuracy(reference: ModuleType, dataset: str, name: str, weights: Path) -> float:
+    """Percent of the test images that the weights in the file read rightly."""
+    from given.training import load_weights
+
+    model = load_weights(reference.setup(name, lr=0)[0], weights).eval()
+    images, labels = reference.load(dataset, train=False)
+    with torch.no_grad():
+        batches = reference.digits.in_memory(images, labels, batch_size=1000)
+        right = sum(int((model(x).argmax(1) == y).sum()) for x, y in batches)
+    return round(100 * right / len(labels), 2)
+
+
+def write_results(assignment: str, dataset: str, rows: list[dict], targets: dict[str, float], recipe: tuple) -> None:
+    """Put this data set's rows into the assignment's JSON and page, beside those of others."""
+    file = ROOT / "docs" / "results" / f"{assignment}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    results = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"schema": 1, "runs": {}}
+    used = f"{os.cpu_count()} cores, {torch.get_num_threads()} of them used, no graphics card"
+    versions = {module.__name__: module.__version__ for module in (torch, torchvision, np)}
+    results["assignment"] = assignment
+    results["runs"][dataset] = {
+        "recipe": dict(zip(("epochs", "batch_size", "lr"), recipe, strict=True)),
+        "machine": f"{platform.machine()}, {used}",
+        "versions": {"python": platform.python_version()} | versions,
+        "targets": targets,
+        "rows": rows,
+    }
+    for path, text in ((file, json.dumps(results, indent=1) + "\n"), (file.with_suffix(".md"), page(results))):
+        part = path.with_name(f"{path.name}.part")
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+
+
+def page(results: dict) -> str:
+    """The results as a page to read."""
+    lines = [f"# What the reference solution of `{results['assignment']}` reaches", ""]
+    lines += ["Accuracy in percent of the test images, weights after the last epoch; no epoch was chosen on them."]
+    for dataset, run in sorted(results["runs"].items()):
+        rows = run["rows"]
+        names = [name for name in rows[0] if name not in ("seed", "seconds")]
+        recipe = ", ".join(f"{key} {value}" for key, value in run["recipe"].items()).replace("_", " ")
+        versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+        targets = ", ".join(f"`{name}` {bar} %" for name, bar in run["targets"].items())
+        lines += ["", f"## {dataset}", "", f"| seed | {' | '.join(names)} | seconds |", "|---" * (len(names) + 2) + "|"]
+        for row in rows:
+            values = " | ".join(f"{row[name]:.2f}" for name in names)
+            lines.append(f"| {row['seed']} | {values} | {row['seconds']:.0f} |")
+        lines.append(f"| mean | {' | '.join(f'{mean(row[name] for row in rows):.2f}' for name in names)} | |")
+        lines += ["", f"Recipe: {recipe}. Machine: {run['machine']}; {versions}. Targets: {targets or 'none'}."]
+        seeds = " ".join(str(row["seed"]) for row in rows)
+        command = f"python benchmarks/reference.py {results['assignment']} --dataset {dataset} --seeds {seeds}"
+        lines += ["", f"Again: `{command}`"]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

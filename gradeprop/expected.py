@@ -1,0 +1,66 @@
+"""What the reference gives: the same probes with the same draws on our own solution, in the trusted process."""
+
+import os
+import signal
+import tempfile
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+import msgspec
+from torch import Tensor
+
+from gradeprop import records, wire
+from gradeprop.inside import draw, runner
+from gradeprop.paths import AssignmentPaths, StudentPaths
+from gradeprop.records import Probe, Run
+
+_BUDGET = 1 << 30
+_PATIENCE_S = 120
+
+
+def observe_reference(
+    paths: AssignmentPaths, solution: ModuleType, inputs: dict[str, Tensor], seed: int
+) -> StudentPaths:
+    """Run every probe on the solution, in a fork, and keep what came back in a folder of its own.
+
+    A probe that needs a submission's files finds none: it is kept as absent.
+    """
+    home = Path(tempfile.mkdtemp(prefix="gradeprop-expected-"))
+    kept = StudentPaths(home / "kept")
+    if (child := os.fork()) == 0:
+        signal.alarm(_PATIENCE_S)
+        try:
+            _observe(paths, solution, inputs, seed, home, kept)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    return kept
+
+
+def _observe(
+    paths: AssignmentPaths, solution: ModuleType, inputs: dict[str, Tensor], seed: int, home: Path, kept: StudentPaths
+) -> None:
+    (home / "submission").mkdir()
+    probes: list[Probe] = []
+    values: dict[str, dict[str, msgspec.Raw]] = {}
+    tensors: dict[str, wire.RawTensor] = {}
+    for name, probe in runner.load_probes(paths.probes.read_bytes()).items():
+        drawn = draw.Draw(seed, name, home, inputs)
+        status, message, found, blob = runner.observe(probe, solution, drawn, _BUDGET)
+        probes.append(Probe(name=name, status=status, message=message))
+        values[name] = {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in found.items()}
+        tensors |= {f"{name}/{key}": tensor for key, tensor in (wire.unpack(blob) if blob else {}).items()}
+    records.write_bytes(wire.pack(tensors), kept.observations)
+    run = Run(
+        assignment=paths.name,
+        student="reference",
+        seed=seed,
+        dataset="",
+        tier="trusted",
+        probes=tuple(probes),
+        values=values,
+    )
+    records.write(run, kept.run)

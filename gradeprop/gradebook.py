@@ -1,0 +1,161 @@
+"""Grade records → nbgrader's database, where formgrader and ``nbgrader export`` find them.
+
+    graded                      each automatic question's score in its cell; what a person gave by hand stays
+    needs_review, not_graded    no score at all, and the cells ask for a person: never a zero, never an old score
+
+nbgrader commits after every small step, and prints where that fails; so the rows are made here, one commit per record.
+"""
+
+import contextlib
+import math
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from alembic.script import ScriptDirectory
+from nbgrader import api
+from nbgrader.dbutil import ALEMBIC_DIR
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import DatabaseError
+
+from gradeprop.errors import CourseError
+from gradeprop.records import Assignment, GradeRecord, Question
+
+_PATIENCE_S = 20.0
+"""how long another program may hold the database; SQLite itself waits five seconds each time"""
+
+
+def student_id(key: str) -> str:
+    """What the gradebook calls a student: the key, without what ends a field of nbgrader's CSV or starts a formula."""
+    return re.sub(r"[,;]|^[=+@-]", lambda match: f"%{ord(match[0]):02X}", key)
+
+
+def write(graded: Iterable[GradeRecord], assignment: Assignment, db_url: str, patience_s: float = _PATIENCE_S) -> None:
+    """Write records to the gradebook at ``db_url``; the same records once more change nothing.
+
+    Raises:
+        CourseError: the database cannot be written, or holds hand-given scores of a question that is no more.
+    """
+    everyone = tuple(graded)
+    _persist(lambda: _write_all(everyone, assignment, db_url), db_url, patience_s)
+
+
+def _persist(write: Callable[[], None], db_url: str, patience_s: float) -> None:
+    """Begin again while another program holds the database: SQLite has one writer, and every step can be repeated."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return write()
+        except (DatabaseError, api.InvalidEntry) as error:
+            why = str(error).splitlines()[0]
+            if "locked" not in why:
+                raise CourseError(f"the gradebook cannot be written: {why}", db_url) from error
+            if time.monotonic() > deadline:
+                message = "the gradebook stays locked by another program, such as formgrader; try again"
+                raise CourseError(message, db_url) from error
+            time.sleep(0.2)
+
+
+def _write_all(graded: Sequence[GradeRecord], assignment: Assignment, db_url: str) -> None:
+    _prepare(db_url)
+    with api.Gradebook(db_url) as book:
+        notebook = _register(book.db, assignment, db_url)
+        for record in graded:
+            _write_one(book.db, notebook, record, assignment)
+
+
+def _register(db: Any, assignment: Assignment, db_url: str) -> Any:
+    """The notebook, with a cell for every question and for nothing else."""
+    name = assignment.name
+    notebook = _one(db, api.Notebook, name=name, assignment=_one(db, api.Assignment, name=name))
+    wanted = {question.name: question for question in assignment.questions}
+    found = {cell.name: cell for cell in _graded_cells(notebook)}
+    for name, cell in found.items():
+        if name in wanted:
+            cell.max_score = wanted[name].points
+        elif any(grade.manual_score is not None for grade in cell.grades):
+            raise CourseError(f"it holds scores given by hand for {name!r}, which is no question any more", db_url)
+        else:
+            for row in (*cell.grades, cell):
+                db.delete(row)
+    for name in wanted.keys() - found.keys():
+        _add_question(db, notebook, wanted[name])
+    db.commit()
+    return notebook
+
+
+def _add_question(db: Any, notebook: Any, question: Question) -> None:
+    """A cell as nbgrader itself would register it, a written one with room for comments."""
+    kind = "markdown" if question.manual else "code"
+    cell = api.GradeCell(name=question.name, notebook=notebook, max_score=question.points, cell_type=kind)
+    db.add(cell)
+    if question.manual:
+        _one(db, api.SolutionCell, name=question.name, notebook=notebook)
+    db.add_all(api.Grade(cell=cell, notebook=handed_in) for handed_in in notebook.submissions)
+
+
+def _write_one(db: Any, notebook: Any, record: GradeRecord, assignment: Assignment) -> None:
+    student = _one(db, api.Student, id=student_id(record.key))
+    submission = _one(db, api.SubmittedAssignment, assignment=notebook.assignment, student=student)
+    handed_in = _one(db, api.SubmittedNotebook, notebook=notebook, assignment=submission)
+    news = _comment(db, handed_in, record)
+    scores = {score.name: score.points for score in record.questions} if record.status == "graded" else {}
+    by_hand = {question.name for question in assignment.questions if question.manual}
+    there = {grade.cell_id: grade for grade in handed_in.grades}
+    for cell in _graded_cells(notebook):
+        grade = there.get(cell.id) or _one(db, api.Grade, cell=cell, notebook=handed_in)
+        if cell.name in by_hand:
+            grade.needs_manual_grade = news or grade.manual_score is None or grade.needs_manual_grade
+        else:
+            _score(grade, _within(scores.get(cell.name), cell.max_score))
+    db.commit()
+
+
+def _score(grade: Any, points: float | None) -> None:
+    """What a person gave in its place stays, and is to be looked at again if the score under it changed."""
+    overruled = grade.manual_score is not None and (grade.auto_score != points or grade.needs_manual_grade)
+    grade.auto_score = points
+    grade.needs_manual_grade = points is None or overruled
+
+
+def _within(points: float | None, most: float) -> float | None:
+    return None if points is None or not math.isfinite(points) else min(max(points, 0.0), most)
+
+
+def _comment(db: Any, handed_in: Any, record: GradeRecord) -> bool:
+    """Tell who grades by hand which submission it is and what is amiss with it; whether that is news."""
+    told = "\n".join([f"Submission {record.sha256[:12]}.", *filter(None, (record.reason, *record.problems))])
+    there = {comment.cell_id: comment for comment in handed_in.comments}
+    news = False
+    for cell in (*handed_in.notebook.solution_cells, *handed_in.notebook.task_cells):
+        comment = there.get(cell.id) or _one(db, api.Comment, cell=cell, notebook=handed_in)
+        news, comment.auto_comment = news or comment.auto_comment != told, told
+    return news
+
+
+def _graded_cells(notebook: Any) -> list[Any]:
+    return [*notebook.grade_cells, *notebook.task_cells]
+
+
+def _one(db: Any, kind: Any, **keys: Any) -> Any:
+    """The row with these values, made where there is none."""
+    row = db.query(kind).filter_by(**keys).one_or_none()
+    if row is None:
+        db.add(row := kind(**keys))
+        db.flush()
+    return row
+
+
+def _prepare(db_url: str) -> None:
+    """Say of a new database which version of nbgrader's tables it has.
+
+    nbgrader starts a program to learn that, which takes seconds and fails where it is not on the search path.
+    """
+    engine = create_engine(db_url)
+    with contextlib.closing(engine.connect()) as connection, connection.begin():
+        if not inspect(connection).get_table_names():
+            head = ScriptDirectory(ALEMBIC_DIR).get_current_head()
+            connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+            connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": head})
+    engine.dispose()

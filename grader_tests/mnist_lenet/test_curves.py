@@ -1,0 +1,80 @@
+"""The learning curves, looked up in the figure."""
+
+import pytest
+from gradeprop.check import fail
+
+NAMES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+
+
+def same_values(got, right):
+    """The same values, as they are or in percent."""
+    return len(got) == len(right) and any(
+        all(abs(a - scale * b) < 1e-4 * scale for a, b in zip(got, right, strict=True)) for scale in (1, 100)
+    )
+
+
+def find(observed, expected):
+    """The lines that draw the four curves, as far as they are there, by the name of the curve."""
+    lines, (history,) = observed("curves").items("lines"), expected("curves").items("history")
+    found = {}
+    for name in NAMES:
+        right = history.numbers(name)
+        found |= {name: line for line in lines if name not in found and same_values(line.numbers("y"), right)}
+    if not found:
+        fail(f"None of the {len(lines)} lines in the figure draws a value of the history.")
+    return found
+
+
+@pytest.mark.points(2, question="curves")
+def test_all_four_curves_are_drawn(observed, expected):
+    """Loss and accuracy are drawn, for training and for test."""
+    found = find(observed, expected)
+    missing = [name for name in NAMES if name not in found]
+    if missing:
+        fail(f"No line draws {' or '.join(missing)}.")
+
+
+@pytest.mark.points(1, question="curves")
+def test_curves_start_at_epoch_1(observed, expected):
+    """The curves start at epoch 1."""
+    for name, line in find(observed, expected).items():
+        x = line.numbers("x", len(line.numbers("y")))
+        if x != list(range(1, len(x) + 1)):
+            fail(f"{name} is drawn over {x[:1] or ''}…{x[-1:] or ''}; its first value is that of epoch 1.")
+
+
+@pytest.mark.points(1, question="curves")
+def test_axes_are_labelled(observed, expected):
+    """Every axis has a label."""
+    for name, line in find(observed, expected).items():
+        for axis in ("x", "y"):
+            if not line.text(f"{axis}_label").strip():
+                fail(f"The {axis} axis of {name} has no label.")
+
+
+def called(line):
+    """What a reader finds beside a curve: its entry in the legend, or the heading of a plot of its own."""
+    label = line.text("label")
+    return label if label in line.texts("legend") else line.text("heading")
+
+
+@pytest.mark.points(1, question="curves")
+def test_a_legend_tells_training_from_test(observed, expected):
+    """A legend tells the training curve from the test curve."""
+    found = {name: called(line).lower() for name, line in find(observed, expected).items()}
+    for quantity in ("loss", "accuracy"):
+        train, test = found.get(f"train_{quantity}"), found.get(f"test_{quantity}")
+        if train == test or not (train or train is None) or not (test or test is None):
+            fail(f"Nothing tells the curves of the {quantity} apart: give each plot a label and call legend().")
+        if train and test and "test" in train and "train" in test:
+            fail(f"The names of the curves of the {quantity} are exchanged.")
+
+
+@pytest.mark.points(1, question="curves")
+def test_the_figure_is_returned_with_its_title(observed):
+    """The figure is returned, and bears the title."""
+    seen = observed("curves")
+    if not seen.flag("returned"):
+        fail("plot_curves should return the figure.")
+    if "Network 5b" not in seen.text("titles"):
+        fail("The title is not in the figure.")

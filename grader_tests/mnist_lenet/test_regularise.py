@@ -1,0 +1,95 @@
+"""Augmentation and regularisers, by what they do."""
+
+import math
+import re
+
+import pytest
+import torch
+from gradeprop.check import fail
+from torch.nn import functional as F  # noqa: N812
+
+NORM = re.compile(r".*(batch|layer|group|instance)_norm.*")
+
+
+@pytest.mark.points(1, question="regularise")
+def test_an_augmented_digit_is_a_new_image(observed, expected):
+    """``augment_digit`` returns a new image of the same shape, type and range, and leaves the one it got."""
+    seen, image = observed("augment"), expected("augment").tensor("image")
+    if seen.flag("changed"):
+        fail("The image that went in was changed in place: work on a copy.")
+    for name, result in seen.tensors("results").items():
+        if result.shape != image.shape or result.dtype != image.dtype:
+            fail(f"Result {name} is {result.dtype} {list(result.shape)}; expected torch.float32 [1, 32, 32].")
+        if result.min() < -1e-5 or result.max() > 1 + 1e-5:
+            fail("The pixels left [0, 1].")
+
+
+def likeness(picture, image):
+    """How well two pictures agree, wherever the one lies in the other: 1 where they are equal."""
+    a, b = (one.reshape(1, 1, 32, 32).float() for one in (picture, image))
+    products = F.conv2d(a, b, padding=8)
+    return (products.max() / (a.norm() * b.norm()).clamp(min=1e-9)).item()
+
+
+@pytest.mark.points(1, question="regularise")
+def test_an_augmented_digit_varies_and_stays_readable(observed, expected):
+    """``augment_digit`` gives another image each time, and the digit can still be read."""
+    image = expected("augment").tensor("image")
+    results = [r for r in observed("augment").tensors("results").values() if r.numel() == 1024]
+    if len({tuple(result.flatten().tolist()) for result in results}) < 3:
+        fail("The image came back the same, or nearly always: is anything random?")
+    for result in results:
+        upright = likeness(result, image)
+        others = [likeness(result, image.flip(axes)) for axes in ((-1,), (-2,), (-1, -2))]
+        if max(others) > upright + 0.05:
+            fail("A digit came back mirrored or upside down: a mirrored 2 is no 2, and a turned 6 is a 9.")
+        if upright < 0.5:
+            fail("A digit came back so different that it can hardly be read.")
+
+
+@pytest.mark.points(1, question="regularise")
+def test_the_regularised_network_is_of_lenets_size(observed):
+    """The regularised network gives ten logits and has within 5 % of 61,706 parameters."""
+    seen = observed("regularised")
+    seen.tensor("first", shape=(6, 10))
+    total = sum(math.prod(parameter.numbers("shape")) for parameter in seen.items("parameters"))
+    if not abs(total - 61_706) <= 0.05 * 61_706:
+        fail(f"The network has {total:,.0f} parameters; from 58,621 to 64,791 are asked for.")
+
+
+@pytest.mark.points(1, question="regularise")
+def test_the_setup_can_be_trained(observed):
+    """The optimiser holds every parameter, and the loss reaches each of them."""
+    left_out = observed("regularised").texts("left_out")
+    if left_out:
+        fail(f"The optimiser does not hold {', '.join(left_out[:10])}: hand it the parameters of the model you return.")
+    seen = observed("regularised_step")
+    seen.number("loss")
+    still = [p.text("name") for p in seen.items("parameters") if not p.number("gradient") > 0]
+    if still or not seen.items("parameters"):
+        fail(f"No gradient reaches {', '.join(still[:10]) or 'any parameter'}.")
+
+
+def found_regularisers(observed, expected):
+    """Each regulariser that shows in what the setup does."""
+    network, rest, truth = observed("regularised"), observed("regularisers"), expected("regularisers")
+    first, again = network.tensor("first", shape=(6, 10)), network.tensor("again", shape=(6, 10))
+    if not torch.allclose(first, again, atol=1e-6):
+        yield "dropout or other randomness while training"
+    if any(NORM.fullmatch(step.text("op")) for step in network.items("trace")):
+        yield "normalisation"
+    if rest.number("after") < rest.number("before") * (1 - 1e-9):
+        yield "weight decay"
+    each = F.cross_entropy(truth.tensor("log_probabilities"), truth.tensor("labels"), reduction="none")
+    if all(abs(rest.number("loss") - plain.item()) > 1e-4 for plain in (each.mean(), each.sum())):
+        yield "a loss that adds to cross entropy"
+    if rest.flag("augments"):
+        yield "augmentation"
+
+
+@pytest.mark.points(4, question="regularise")
+def test_two_regularisers_are_at_work(observed, expected, points):
+    """At least two regularisers are at work."""
+    found = list(found_regularisers(observed, expected))
+    if len(found) < 2:
+        points.part(2 * len(found), f"Only this was found to work: {found[0] if found else 'nothing'}. Two are asked for.")
