@@ -67,7 +67,7 @@ def train_reference(reference: ModuleType, dataset: str, folder: Path, seed: int
     row = {"seed": seed, "seconds": round(time.perf_counter() - start, 1)}
     history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
     row |= {name: round(100 * values["test_accuracy"][-1], 2) for name, values in history.items()}
-    for name in ("lenet5", "lenet5_regularised"):  # what counts is what the file holds
+    for name in reference.MODELS:  # what counts is what the file holds
         row[name] = accuracy(reference, dataset, name, folder / f"{name}.safetensors")
     return row
 
@@ -76,7 +76,7 @@ def accuracy(reference: ModuleType, dataset: str, name: str, weights: Path) -> f
     """Percent of the test images that the weights in the file read rightly."""
     from given.training import load_weights
 
-    model = load_weights(reference.setup(name, lr=0)[0], weights).eval()
+    model = load_weights(reference.MODELS[name](reference.student_code), weights).eval()
     images, labels = reference.load(dataset, train=False)
     with torch.no_grad():
         batches = reference.digits.in_memory(images, labels, batch_size=1000)

@@ -179,6 +179,24 @@ def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: i
 
 
 @main.command()
+def doctor() -> None:
+    """Say which jails this machine can make, and what each stops, by trying it."""
+    from gradeprop.jail import probe_tiers
+
+    with out.status("trying to break out of each jail"):
+        reports = probe_tiers()
+    table = Table("a submission tries to", *(report.tier for report in reports))
+    for attempt in dict.fromkeys(attempt for report in reports for attempt in report.stops):
+        stopped = (report.stops.get(attempt) for report in reports)
+        table.add_row(attempt, *({True: "stopped", False: "NOT stopped", None: "–"}[found] for found in stopped))
+    out.print(table, markup=False)
+    for report in reports:
+        out.print(f"{report.tier}: {report.problem or f'ready in {report.ready_s:.1f} s'}", highlight=False)
+    if all(report.problem for report in reports):
+        raise click.ClickException("no jail can be made here, so no submission will be run")
+
+
+@main.command()
 @click.argument("assignment")
 @data_option
 @click.pass_context

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import tempfile
-import traceback
 from pathlib import Path
 from types import ModuleType
 
@@ -20,20 +18,20 @@ _PATIENCE_S = 120
 
 
 def observe_reference(
-    paths: AssignmentPaths, solution: ModuleType, inputs: dict[str, Tensor], seed: int
+    paths: AssignmentPaths, solution: ModuleType, inputs: dict[str, Tensor], seed: int, home: Path
 ) -> StudentPaths:
-    """Run every probe on the solution, in a fork, and keep what came back in a folder of its own.
+    """Run every probe on the solution, in a fork, and keep what came back below the new folder ``home``.
 
     A probe that needs a submission's files finds none: it is kept as absent.
     """
-    home = Path(tempfile.mkdtemp(prefix="gradeprop-expected-"))
     kept = StudentPaths(home / "kept")
     if (child := os.fork()) == 0:
         signal.alarm(_PATIENCE_S)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for descriptor in (1, 2):  # the solution's progress bars
+            os.dup2(nowhere, descriptor)
         try:
             _observe(paths, solution, inputs, seed, home, kept)
-        except BaseException:
-            traceback.print_exc()
         finally:
             os._exit(0)
     os.waitpid(child, 0)
@@ -43,7 +41,7 @@ def observe_reference(
 def _observe(
     paths: AssignmentPaths, solution: ModuleType, inputs: dict[str, Tensor], seed: int, home: Path, kept: StudentPaths
 ) -> None:
-    (home / "submission").mkdir()
+    (home / "submission").mkdir(parents=True)
     probes: list[Probe] = []
     values: dict[str, dict[str, msgspec.Raw]] = {}
     tensors: dict[str, wire.RawTensor] = {}

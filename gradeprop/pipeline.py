@@ -7,6 +7,7 @@ Whatever happens to one submission becomes its record; the next is graded all th
 """
 
 import contextlib
+import importlib.util
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,7 @@ class Grader:
         self.into = into or self.paths.autograded
         with contextlib.ExitStack() as stack:
             self.judge = stack.enter_context(Judge(assignment, self.paths))  # loads the checks while the jail starts
-            self.jail = stack.enter_context(open_jail(bundle.root))
+            self.jail = stack.enter_context(open_jail(bundle.root, *_labels()))
             self._stack = stack.pop_all()
 
     def __enter__(self) -> "Grader":
@@ -102,6 +103,12 @@ class Grader:
             except CourseError as error:
                 return grade.needs_review(self.assignment, submission, str(error))
         return grade.not_graded(self.assignment, submission, f"The machine failed {_TRIES} times: {failures[-1]}")
+
+
+def _labels() -> list[Path]:
+    """Answers that come with a library: scikit-learn's digits, which are the embedded sample."""
+    found = importlib.util.find_spec("sklearn")
+    return [Path(place) / "datasets" / "data" for place in (found.submodule_search_locations or () if found else ())]
 
 
 def _unread(student: str, *problems: str) -> Submission:

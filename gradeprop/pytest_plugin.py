@@ -16,11 +16,13 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import NoReturn
 
 import msgspec
 import pytest
@@ -47,6 +49,7 @@ class Checks:
     def __init__(self, paths: AssignmentPaths, channel: socket.socket) -> None:
         self.paths, self.channel = paths, channel
         self.flaws: list[Outcome] = []
+        self.scratch = tempfile.TemporaryDirectory(prefix="gradeprop-")  # goes when the process ends
         self.request: messages.CheckRequest
         self.now: Observed
         self.reference_now: Observed
@@ -101,7 +104,8 @@ class Checks:
 
     @functools.lru_cache(maxsize=2)  # noqa: B019
     def reference_run(self, dataset: str, seed: int) -> StudentPaths:
-        return observe_reference(self.paths, self.solution, self.held_out(dataset, seed)[0], seed)
+        home = Path(self.scratch.name) / f"{dataset}-{seed}"
+        return observe_reference(self.paths, self.solution, self.held_out(dataset, seed)[0], seed, home)
 
     @functools.cached_property
     def held_out_module(self) -> ModuleType:
@@ -121,14 +125,16 @@ class Checks:
             self.flaws.append(_broken(node.nodeid, "", _where(error, self.paths.bundle.root)))
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+    def pytest_runtestloop(self, session: pytest.Session) -> NoReturn:
+        """Serve until the socket closes."""
         checks = [check for item in session.items if (check := self.describe(item))]
         torch.manual_seed(0)
         _warm()
         messages.send(self.channel, messages.Hello(checks=checks, flaws=self.flaws))
         while (message := messages.receive_bytes(self.channel)) is not None:
             self.serve(session, msgspec.json.decode(message, type=messages.InputsRequest | messages.CheckRequest))
-        return True
+        self.scratch.cleanup()
+        os._exit(0)  # nothing to tell, and taking torch apart takes seconds
 
     # ---- requests
 
@@ -304,7 +310,7 @@ def _broken(check: str, question: str, message: str, item: pytest.Item | None = 
 
 
 def serve(root: Path, assignment: str, fd: int) -> int:
-    """Collect the checks of an assignment and answer requests until the socket closes."""
+    """Collect the checks of an assignment and answer requests until the socket closes; returns only if that fails."""
     torch.set_num_threads(1)
     paths = Bundle(root).assignment(assignment)
     sys.path.insert(0, str(paths.bundle.source))  # for ``from given import …`` in checks

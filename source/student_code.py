@@ -98,7 +98,8 @@ class LeNet5(nn.Module):
     linear      (n, 84)           then ReLU
     linear      (n, num_classes)  logits: no softmax, the loss applies it
 
-    Source: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998, section II.B.
+    Source: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998,
+    section II.B.
     """
 
     def __init__(self, num_classes: int = 10) -> None:
@@ -127,7 +128,8 @@ class CustomMLP(nn.Module):
     """A fully connected network of LeNet-5's size, to compare with.
 
     At least two hidden layers, a non-linearity after each, and a parameter count within 5 % of LeNet-5's 61,706.
-    You choose the widths; for one hidden layer of h1 units and one of h2, count (1024 + 1)·h1 + (h1 + 1)·h2 + (h2 + 1)·10.
+    You choose the widths; for one hidden layer of h1 units and one of h2, count
+    (1024 + 1)·h1 + (h1 + 1)·h2 + (h2 + 1)·10.
     """
 
     def __init__(self) -> None:
@@ -228,12 +230,13 @@ def plot_curves(history: dict[str, list[float]], title: str) -> Figure:
     """Four curves over the epochs: loss and accuracy, on the training and on the test images.
 
     Args:
-        history: ``train_loss``, ``test_loss``, ``train_accuracy`` and ``test_accuracy``, one value per epoch, all lists of
-            the same length; the first value is that of epoch 1.
+        history: ``train_loss``, ``test_loss``, ``train_accuracy`` and ``test_accuracy``, one value per epoch, all
+            lists of the same length; the first value is that of epoch 1.
         title: the name of the model.
 
     Returns:
-        The figure, with a label on every axis and a legend that tells training from test. One plot or several, as you like.
+        The figure, with a label on every axis and a legend that tells training from test. One plot or several, as you
+        like.
     """
     ### BEGIN SOLUTION Task 7: draw the four curves
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
@@ -268,9 +271,9 @@ def augment_digit(image: Tensor) -> Tensor:
 def regularised_setup() -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Tensor, Tensor], Tensor]]:
     """LeNet-5 again, with what keeps it from learning its training images by heart.
 
-    Use at least two regularisers: dropout, batch normalisation, weight decay in the optimiser, a loss that adds to plain
-    cross entropy (label smoothing, an L1 or L2 penalty), ``augment_digit``, or others. The layers stay those of LeNet-5: a
-    parameter count within 5 % of 61,706.
+    Use at least two regularisers: dropout, batch normalisation, weight decay in the optimiser, a loss that adds to
+    plain cross entropy (label smoothing, an L1 or L2 penalty), ``augment_digit``, or others. The layers stay those of
+    LeNet-5: a parameter count within 5 % of 61,706.
 
     Returns:
         (model, optimizer, criterion), ready for ``train_model``; the optimizer holds the model's parameters.

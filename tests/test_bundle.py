@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -15,8 +16,20 @@ ROOT = REPOSITORY.root
 LAYERS = [
     {"errors", "inside"},
     {"records", "paths"},
-    {"wire", "course", "notebook", "intake", "jail", "check", "messages"},
-    {"release", "observe", "judge", "expected", "pytest_plugin", "grade", "gradebook", "feedback", "export", "weights"},
+    {"wire", "course", "notebook", "entries", "contents", "jail", "check", "messages"},
+    {
+        "intake",
+        "release",
+        "observe",
+        "judge",
+        "expected",
+        "pytest_plugin",
+        "grade",
+        "gradebook",
+        "feedback",
+        "export",
+        "weights",
+    },
     {"pipeline", "cases"},
     {"scale", "verify", "demo"},
     {"cli"},
@@ -75,8 +88,8 @@ def test_the_stub_at_the_root_is_made_from_the_solution() -> None:
 
 
 def test_the_stub_can_be_imported_and_is_clean() -> None:
-    subprocess.run(["python", "-W", "error", "-c", "import student_code"], cwd=ROOT, check=True)
-    subprocess.run(["ruff", "check", "--quiet", "student_code.py"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-W", "error", "-c", "import student_code"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "ruff", "check", "--quiet", "student_code.py"], cwd=ROOT, check=True)
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "check", "bench", "reference"])

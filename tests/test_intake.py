@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 
 from gradeprop import entries, intake
-from gradeprop.errors import SubmissionError
+from gradeprop.errors import JailError, SubmissionError
 from gradeprop.records import Assignment, Limits, Submission
 
 ASKED = {
@@ -219,6 +219,45 @@ def test_a_folder_swapped_for_a_link_while_it_is_walked_gains_nothing(into: Path
         for entry in listed.values():
             with pytest.raises(entries.Refused, match="is a link"), entry.opened() as read:
                 read(1)
+
+
+def test_a_file_swapped_for_something_special_is_neither_read_nor_waited_for(tmp_path: Path) -> None:
+    path = folder(tmp_path, {"pipe": b"", "hard": b""})
+    (tmp_path / "labels").write_text("7")
+    with entries.entries(path) as found:
+        listed = list(found)
+        for name in ("pipe", "hard"):
+            (path / name).unlink()
+        os.mkfifo(path / "pipe")
+        (path / "hard").hardlink_to(tmp_path / "labels")
+        for entry in listed:
+            with pytest.raises(entries.Refused, match="special|hard link"), entry.opened() as read:
+                read(1)
+
+
+def test_a_folder_without_end_is_left_out(take: Take, into: Path, tmp_path: Path) -> None:
+    path = folder(tmp_path, {"student_code.py": b"", "/".join("d" * 40) + "/deep.py": b""})
+    assert "lies too deep" in take(path).problems[0]
+    assert set(copied(into)) == {"student_code.py"}
+
+
+def test_what_may_not_be_read_is_named(take: Take, into: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(root: int, parts: tuple[str, ...]) -> int:
+        if parts:
+            raise PermissionError(13, "Permission denied")
+        return descend(root, parts)
+
+    descend = entries._descend
+    path = folder(tmp_path, {"student_code.py": b"", "data/x": b""})
+    monkeypatch.setattr(entries, "_descend", denied)
+    assert take(path).problems == ("data cannot be read (Permission denied), and was left out.",)
+
+
+def test_a_copy_that_cannot_be_written_is_ours_not_the_students(take: Take, into: Path, tmp_path: Path) -> None:
+    into.parent.parent.mkdir()
+    into.parent.write_text("a file where a folder should be")
+    with pytest.raises(JailError, match="could not be copied to"):
+        take(folder(tmp_path, GOOD))
 
 
 def test_a_bomb_is_refused_by_what_it_claims(take: Take, into: Path, tmp_path: Path) -> None:

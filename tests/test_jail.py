@@ -19,7 +19,7 @@ import sklearn
 from gradeprop import wire
 from gradeprop.errors import CourseError, JailError, NoJailError
 from gradeprop.inside import kernel
-from gradeprop.jail import Answer, Jail, Job, open_jail
+from gradeprop.jail import Answer, Jail, Job, open_jail, probe_tiers
 from gradeprop.jail.filters import compile_filter
 from gradeprop.records import Limits
 
@@ -449,12 +449,12 @@ def test_an_import_that_hangs_is_not_waited_for_twice(jail: Jail) -> None:
 
 
 def test_cant_leave_a_process_behind(jail: Jail) -> None:
-    mark = "gradeprop_orphan_test"
+    mark = "61.7183"  # seconds
     code = f"""
         import subprocess, sys
         def it(draw):
             try:
-                subprocess.Popen(["setsid", "sh", "-c", "setsid sleep 61 & exec -a {mark} sleep 61"], start_new_session=True)
+                subprocess.Popen(["sh", "-c", "setsid sleep {mark} & exec sleep {mark}"], start_new_session=True)
             except OSError:
                 pass
             return 1
@@ -596,7 +596,7 @@ def test_all_of_this_holds_for_an_ordinary_user() -> None:
                 "-q",
                 __file__,
                 "-k",
-                "not zygote and not unsafe",
+                "not zygote and not unsafe and not killed and not doctor and not refused",
             ]
             user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=/tmp"]
             os.execvp(user[0], [*user, *python, "--basetemp=/tmp/gradeprop-nobody"])
@@ -604,7 +604,7 @@ def test_all_of_this_holds_for_an_ordinary_user() -> None:
             os._exit(70)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     shutil.rmtree("/tmp/gradeprop-nobody", ignore_errors=True)
-    if code == 70 or not os.stat(ROOT).st_mode & 1:
+    if code == 70 or not ROOT.stat().st_mode & 1:
         pytest.skip("an ordinary user cannot be made to reach this Python")
     assert code == 0
 
@@ -620,3 +620,53 @@ def _reach(prefix: Path) -> None:
     kernel.mount("tmpfs", str(closed), "tmpfs", 0, "mode=755")
     prefix.mkdir(parents=True)
     kernel.mount(f"/proc/self/fd/{here}", str(prefix), None, kernel.BIND | kernel.REC)
+
+
+def test_a_grader_that_is_killed_leaves_nothing_behind(tmp_path: Path) -> None:
+    for tier in ("full", "restricted"):
+        code = f"""
+from gradeprop.jail import Job, open_jail
+from gradeprop.records import Limits
+with open_jail(tier={tier!r}) as jail:
+    print(jail._process.pid, flush=True)
+    code = b"import time\\nprint('started')\\ndef it(draw): time.sleep(60)"
+    jail.run(Job({{"student_code.py": code}}, {{}}, {ONE.encode()!r}, b"", 1, Limits(probe_s=60, wall_s=60)))
+"""
+        grader = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT, env={"TMPDIR": str(tmp_path)}
+        )
+        assert grader.stdout
+        zygote = int(grader.stdout.readline())
+        time.sleep(1)
+        grader.kill()
+        grader.communicate()
+        deadline = time.monotonic() + 5
+        while Path(f"/proc/{zygote}").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not Path(f"/proc/{zygote}").exists()
+        assert not list(tmp_path.glob("gradeprop-*"))
+
+
+@pytest.mark.slow
+def test_the_doctor_tries_what_each_tier_stops() -> None:
+    whole, less = probe_tiers()
+    if whole.problem or less.problem:
+        pytest.skip(f"{whole.problem} {less.problem}")
+    assert all(whole.stops.values())
+    assert [what for what, stopped in less.stops.items() if not stopped] == ["find out which files exist"]
+
+
+def test_an_unknown_tier_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADEPROP_TIER", "fulll")
+    with pytest.raises(NoJailError, match="The fulll tier is not one to choose"), open_jail():
+        pass
+
+
+def test_names_that_lead_out_of_the_folder_are_refused(jail: Jail) -> None:
+    for name in ("../x.py", "/x.py", "a/../../x.py"):
+        with pytest.raises(JailError, match="not a name below"):
+            answer(jail, "", files={name: b""})
+
+
+def test_a_file_where_the_given_folder_goes_gives_way(jail: Jail) -> None:
+    assert told(answer(jail, "import given.helper\ndef it(draw): return 1", files={"given": b"mine"})).it == 1

@@ -37,6 +37,7 @@ def confine(setting: dict[str, Any], home: Path, limits: dict[str, Any]) -> None
     """Limits, Landlock and the filter of system calls, in this order: each takes away what the one before needs."""
     os.environ.update({"HOME": str(home), "TMPDIR": str(home)})
     _limit(setting, limits)
+    kernel.die_with_parent()
     kernel.drop_capabilities()
     kernel.set_dumpable(True)
     if setting["landlock"]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import confine, frames, runner, watch
+from . import confine, frames, kernel, runner, watch
 from .draw import Draw
 
 MIB = 1 << 20
@@ -26,6 +26,7 @@ FLOOD = 512  # times what is kept of the output ends the run
 
 def main(job: int, home: str, setting: dict[str, Any], ids: tuple[int, int]) -> NoReturn:
     """Never returns: whatever goes wrong here is a fault of ours, and is sent as one."""
+    kernel.die_with_parent()
     try:
         end = _conduct(job, Path(home), setting, ids)
     except BaseException as error:

@@ -4,31 +4,37 @@ import linecache
 import traceback
 from pathlib import Path
 from types import ModuleType
+from typing import Literal
+
+Status = Literal["error", "absent"]
 
 LIMIT = 4096  # characters
 GIVEN = "given"
 
 
-def explain(error: BaseException, student: ModuleType | None, submission: Path) -> tuple[str, str]:
+def explain(error: BaseException, student: ModuleType | None, submission: Path) -> tuple[Status, str]:
     """("error" or "absent", sentence with the line of the student's own files that it came from)."""
     try:
-        status, text = _absent(error, student, submission) or ("error", _text(error))
+        absent = _absent(error, submission, student)
+        text = absent or _text(error)
         lines = [text.replace(f"{submission}/", ""), _line(error, submission)]
     except BaseException:  # an exception of the student's own making can do anything when looked at
-        status, lines = "error", ["An exception that cannot be shown."]
-    return status, "\n".join(filter(None, lines))[:LIMIT].encode(errors="replace").decode()
+        absent, lines = "", ["An exception that cannot be shown."]
+    message = "\n".join(filter(None, lines))[:LIMIT].encode(errors="replace").decode()
+    return "absent" if absent else "error", message
 
 
-def _absent(error: BaseException, student: ModuleType | None, submission: Path) -> tuple[str, str] | None:
+def _absent(error: BaseException, submission: Path, student: ModuleType | None) -> str:
+    """What of the submission is not there; "" if it is something else."""
     if isinstance(error, AttributeError) and student is not None and error.obj is student:
-        return "absent", f"student_code.py has no {error.name}."
+        return f"student_code.py has no {error.name}."
     if isinstance(error, FileNotFoundError):
         # safetensors gives the name in the text only
         name = str(error.filename or str(error).split()[-1].strip("\"'"))
         file = submission / name
         if file.is_relative_to(submission) and ".." not in file.parts:
-            return "absent", f"{file.relative_to(submission)} is not there."
-    return None
+            return f"{file.relative_to(submission)} is not there."
+    return ""
 
 
 def _text(error: BaseException) -> str:

@@ -1,6 +1,6 @@
 """Build the root that all jobs see, and become the zygote in it. Runs as a fresh process with a clean environment.
 
-in:  argv: the descriptor of the control socket; its first message: ``Spec`` as JSON
+in:  argv: the descriptor of the control socket; its first message: the plan's ``outer`` as JSON
 out: nothing, but if the root cannot be made {"none": reason}, for anything else {"fault": reason}
 """
 

@@ -1,6 +1,6 @@
 """Import all that a submission may need, once; then fork a driver per job. One thread, no secret, no byte of a job.
 
-in:  argv: the descriptor of the control socket; messages: ``Setting`` as JSON, then per job one byte and a socket
+in:  argv: the descriptor of the control socket; messages: the plan's ``zygote``, then per job a byte and a socket
 out: {"ready": …} or {"fault": sentence}; per job {"started": …} with a pidfd, then {"cpu_s": …} when all of it is gone
 """
 
@@ -10,6 +10,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -29,7 +30,8 @@ def main() -> None:
         kernel.die_with_parent()
     kernel.adopt_orphans()
     if full and (problem := _try_namespaces()):
-        return _tell(control, none=f"namespaces for a job: {problem}")
+        _tell(control, none=f"namespaces for a job: {problem}")
+        return
     try:
         began = time.monotonic()
         _warm(setting["path"])
@@ -41,9 +43,12 @@ def main() -> None:
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     os.close(null)
-    while (job := _receive(control)) is not None:
-        _serve(control, job, setting, full)
-    return None
+    try:
+        while (job := _receive(control)) is not None:
+            _serve(control, job, setting, full)
+    finally:
+        if not full:
+            shutil.rmtree(setting["home"], ignore_errors=True)
 
 
 def _try_namespaces() -> str:
@@ -153,19 +158,19 @@ def _serve(control: socket.socket, job: int, setting: dict[str, Any], full: bool
 
 
 def _wait(control: socket.socket, pidfd: int) -> None:
-    """Until the driver has ended, and its namespaces with it; a grader that is gone ends it at once."""
+    """Until the driver has ended, and its namespaces with it; where the grader is gone, end it."""
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
     poll.register(control, 0)  # only that the other side is gone
     if all(descriptor != pidfd for descriptor, _ in poll.poll()):
-        os._exit(0)
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
 
 
 def _sweep() -> None:
     """Without namespaces a runner can outlive its driver: it is our child then, the only one."""
     task = Path(f"/proc/self/task/{os.getpid()}/children")
     for child in task.read_text().split() if task.exists() else ():
-        os.kill(int(child), 9)
+        os.kill(int(child), signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):
         while True:
             os.waitpid(-1, 0)

@@ -1,12 +1,15 @@
 """Run a submission where it can do no harm, and bring back what it said.
 
-with open_jail() as jail:
-    answer = jail.run(job)
+    with open_jail(bundle.root) as jail:
+        answer = jail.run(job)
 
-view     what the jail sees of this machine        filters  the system calls it may not make
-warm     the process outside: starts the zygote    tiers    which kind of jail this machine can make
+tiers  choose a jail ▼                  view     what the jail sees of this machine
+warm   the zygote, seen from outside ▼  filters  the system calls it may not make
+job    one job over its socket          plan     what the processes inside are told
 """
 
-from gradeprop.jail.warm import Answer, Jail, Job, open_jail, probe_names
+from gradeprop.jail.job import Answer, Job, probe_names
+from gradeprop.jail.tiers import Tier, TierReport, open_jail, probe_tiers
+from gradeprop.jail.warm import Jail
 
-__all__ = ["Answer", "Jail", "Job", "open_jail", "probe_names"]
+__all__ = ["Answer", "Jail", "Job", "Tier", "TierReport", "open_jail", "probe_names", "probe_tiers"]

@@ -35,6 +35,7 @@ _CLONE_THREAD = 0x10000
 _AF_UNIX, _AF_NETLINK = 1, 16
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
+_PR_SET_PDEATHSIG = 1
 _WORD = 0xFFFFFFFF  # the kernel looks at 32 bits of an argument; so must the rule
 
 Rule = tuple[int, str, tuple[Any, ...]]
@@ -75,6 +76,7 @@ def _rules(namespaces: bool, arg: Any, op: Any) -> Iterator[Rule]:
         for name in _PRETENDED:
             yield 0, name, ()
         yield errno.EPERM, "clone", (arg(0, op.MASKED_EQ, _CLONE_THREAD, 0),)
+        yield errno.EPERM, "prctl", (arg(0, op.MASKED_EQ, _WORD, _PR_SET_PDEATHSIG),)  # it ends with its driver
         yield errno.EPERM, "prlimit64", (arg(0, op.NE, 0),)
         yield errno.EPERM, "sched_setaffinity", (arg(0, op.NE, 0),)
         for command in (_F_SETOWN, _F_SETSIG, _F_SETOWN_EX):  # a signal to anybody, sent by the kernel

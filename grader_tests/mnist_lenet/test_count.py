@@ -4,6 +4,7 @@ Each check compares what the student's function says of two models, so that a mi
 """
 
 import pytest
+
 from gradeprop.check import fail
 
 
@@ -28,7 +29,8 @@ def test_parameters_are_counted_in_millions(observed, expected):
     if almost(got / 1e6, right):
         fail(f"{got:,.0f} looks like the number itself; divide by a million.")
     if not almost(got, right):
-        fail(f"A linear layer of {right * 1e6:,.0f} parameters gives {got:.6g}; expected {right:.6g}. Does a weight of (m, n) count m·n?")
+        hint = "Does a weight of (m, n) count m·n?"
+        fail(f"A linear layer of {right * 1e6:,.0f} parameters gives {got:.6g}; expected {right:.6g}. {hint}")
 
 
 @pytest.mark.points(1, question="count")
@@ -55,7 +57,7 @@ def test_a_shared_parameter_counts_once(observed):
 @pytest.mark.points(1, question="count")
 def test_buffers_do_not_count(observed):
     """Buffers, such as the statistics of a BatchNorm, do not count."""
-    compare(observed("count_buffers"), "buffered", "model", "larger", "A buffer was counted: training does not change it.")
+    compare(observed("count_buffers"), "buffered", "model", "larger", "A buffer was counted; no gradient changes it.")
 
 
 @pytest.mark.points(1, question="count")

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from gradeprop.check import assert_close, assert_equal, fail
 
 FOLDER = "The images are those of the folder, in any order; none is turned, cut or resized."
@@ -10,8 +11,8 @@ MIRRORED = 12  # pictures in a folder; the numbers from here on are their mirror
 
 def pictures(images, pixels):
     """Which picture each image shows, whatever its scale and offset: 0…11, mirrored 12…23, or -1 for none of them."""
-    if images.dim() == 0 or images[0].numel() != 32 * 32:
-        fail(f"An image should hold 32×32 pixels; a batch has the shape {list(images.shape)}.")
+    if images.dim() < 2 or images.numel() != len(images) * 32 * 32 or not len(images):
+        fail(f"Each image should hold 32×32 pixels; together they have the shape {list(images.shape)}.")
     likeness = _standardised(images) @ _standardised(torch.cat([pixels, pixels.flip(-1)])).T
     best = likeness.max(1)
     return torch.where(best.values > 0.9, best.indices, -1)
@@ -39,14 +40,14 @@ def test_pixels_are_scaled_and_normalised(observed, expected):
     if (shown == -1).any() or len(shown) != 12:
         fail(f"{int((shown >= 0).sum())} of 12 images were recognised. {FOLDER}")
     raw = pixels[shown % 12].flatten(1).float()
-    got = images.flatten(1)
+    got = images.double().flatten(1)
     for hint, other in {
         "They are still 0…255, neither scaled nor normalised.": raw,
         "They are scaled to [0, 1] but not normalised.": raw / 255,
         "Divide by 255 before you normalise.": (raw - 0.1307) / 0.3081,
         "Subtract the mean, then divide by the standard deviation.": raw / 255 / 0.3081 - 0.1307,
     }.items():
-        if torch.allclose(got, other, atol=1e-4):
+        if torch.allclose(got, other.double(), atol=1e-4):
             fail(f"The pixels are not normalised as asked. {hint}")
     assert_close(got, (raw / 255 - 0.1307) / 0.3081, "Are mean and standard deviation right?", what="the pixels")
 
@@ -60,7 +61,7 @@ def test_each_image_has_its_own_label(observed, expected):
         fail(f"{int((shown >= 0).sum())} of 12 images were recognised. {FOLDER}")
     wrong = int((labels != truth.tensor("written")[shown % 12]).sum())
     if wrong:
-        hint = "It is what stands between the last _ and .png; numbers have any length, and a folder's name may hold a _."
+        hint = "It stands between the last _ and .png; a number has any length, and the name of a folder may hold a _."
         fail(f"{wrong} of {len(labels)} images have another image's label. {hint}")
 
 
@@ -70,7 +71,7 @@ def test_the_hook_sees_the_image_before_it_is_normalised(observed, expected):
     seen, pixels = observed("augment_hook"), expected("augment_hook").tensor("pixels")
     if not seen.has("given"):
         fail("augment was never called.")
-    if not seen.tensor("given").min() >= 0:
+    if (seen.tensor("given") < 0).any():
         fail("augment was given negative pixels: call it before you normalise.")
     if (pictures(seen.tensor("images"), pixels) < MIRRORED).any():
         fail("What augment returned was not used: image = self.augment(image).")
@@ -107,7 +108,7 @@ def test_nothing_is_dropped(observed, expected):
         for numbers in epochs(observed, expected, name):
             if sorted((numbers % 12).tolist()) != list(range(12)):
                 hint = "Keep the last, smaller batch: no drop_last." if len(numbers) < 12 else ""
-                fail(f"The {name} loader gave {len(numbers)} images in an epoch; the folder holds 12, each once. {hint}")
+                fail(f"The {name} loader gave {len(numbers)} images in an epoch; each of the 12 comes once. {hint}")
         sizes = observed("loaders").numbers(f"{name}_sizes")
         assert_equal(sizes, [5, 5, 2], f"12 images with batch_size=5: the sizes of the batches of the {name} loader")
 

@@ -6,8 +6,9 @@ from itertools import zip_longest
 
 import pytest
 import torch
-from gradeprop.check import fail
 from torch.nn import functional as F  # noqa: N812
+
+from gradeprop.check import fail
 
 SHAPES = ((6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 5, 5), (120,), (84,), (10,))
 LAYERS = ("the first convolution", "the second convolution", "the third convolution", "the first linear layer")
@@ -34,7 +35,7 @@ def misreadings():
     yield "There is no ReLU anywhere.", {"bends": (same,) * 4}
     yield "There is no ReLU after the convolutions.", {"bends": (same, same, same, torch.relu)}
     yield "The pooling takes the average, not the maximum.", {"pool": F.avg_pool2d}
-    yield "A softmax follows the last layer; the loss applies it already.", {"last": functools.partial(F.softmax, dim=1)}
+    yield "A softmax follows the last layer; the loss applies it.", {"last": functools.partial(F.softmax, dim=1)}
     yield "A log-softmax follows the last layer.", {"last": functools.partial(F.log_softmax, dim=1)}
     yield "A ReLU follows the last layer; logits may be negative.", {"last": torch.relu}
     for other in (torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.gelu, F.silu):
@@ -50,11 +51,16 @@ def misread(weights, images, logits):
 
 def close(a, b):
     """Agreement within what another order of additions may change."""
+    a, b = a.double(), b.double()
     return a.shape == b.shape and bool(((a - b).abs() <= 1e-3 * b.abs().clamp(min=1)).all())
 
 
+def whole(item):
+    return [int(size) for size in item.numbers("shape")]
+
+
 def sizes(parameters):
-    return [int(math.prod(parameter.numbers("shape"))) for parameter in parameters]
+    return [math.prod(parameter.numbers("shape")) for parameter in parameters]
 
 
 @pytest.mark.points(4, question="lenet")
@@ -62,14 +68,14 @@ def test_lenet_has_its_parameters(observed, expected, points, show):
     """LeNet-5 has 61,706 parameters: weights and biases of three convolutions and two linear layers."""
     parameters = observed("lenet_parameters").items("parameters")
     got, asked = sizes(parameters), sizes(expected("lenet_parameters").items("parameters"))
-    rows = [(p.text("name"), p.numbers("shape"), f"{size:,}") for p, size in zip(parameters, got, strict=True)]
+    rows = [(p.text("name"), whole(p), f"{size:,.0f}") for p, size in zip(parameters, got, strict=True)]
     show.table("The parameters of your LeNet5", ("name", "shape", "number"), rows[:30])
     if not got:
         fail("LeNet5 has no parameters: layers in a Python list are not found; use attributes or nn.ModuleList.")
     wrong = max(len([n for n in asked if n not in got]), len([n for n in got if n not in asked]), len(got) - len(asked))
     if wrong:
         hint = "Does every layer have its bias?" if set(got) < set(asked) else "Compare the table of your layers."
-        points.part(max(0, 4 - wrong), f"LeNet5 has {sum(got):,} parameters; LeNet-5 has 61,706. {hint}")
+        points.part(max(0, 4 - wrong), f"LeNet5 has {sum(got):,.0f} parameters; LeNet-5 has 61,706. {hint}")
 
 
 @pytest.mark.points(2, question="lenet")
@@ -106,7 +112,7 @@ def layers(steps):
     """The layers among the steps of a trace: name and shape."""
     names = {"convolution": "conv", "addmm": "linear", "mm": "linear", "max_pool2d_with_indices": "max pool"}
     hidden = {"view", "t", "detach", "_unsafe_view", "empty", "clone", "alias", "transpose", "expand", "permute"}
-    found = [(step.text("op"), [int(size) for size in step.numbers("shape")]) for step in steps]
+    found = [(step.text("op"), whole(step)) for step in steps]
     return [(names.get(op, op.replace("_", " ")), shape) for op, shape in found if op not in hidden]
 
 
@@ -131,27 +137,29 @@ def test_every_parameter_learns(observed):
     still = [p.text("name") for p in parameters if not p.number("gradient") > 0]
     if still or not parameters:
         names = ", ".join(still[:10]) or "any parameter"
-        fail(f"No gradient reaches {names}. Is a layer unused, frozen, in a Python list, or cut off by .detach() or .data?")
+        fail(f"No gradient reaches {names}. Is a layer unused, frozen, in a Python list, or cut off by .detach()?")
 
 
 @pytest.mark.points(2, question="lenet")
 def test_an_image_gets_the_same_logits_every_time(observed):
     """An image gets the same logits alone as in a batch and twice in a row, and is not changed."""
     seen = observed("lenet_repeats")
-    first = seen.tensor("first", shape=(5, None))
+    first = seen.tensor("first", shape=(5, 10)).double()
     if not (first.std(0) > 1e-6).any():
         fail("All images get the same logits.")
     if not close(seen.tensor("again"), first):
-        fail("The same batch got other logits the second time: LeNet-5 has no dropout and keeps nothing from the last call.")
+        fail("The same batch got other logits the second time: LeNet-5 has no dropout, and remembers nothing.")
     if not close(seen.tensor("alone"), first):
-        fail("An image got other logits alone than in a batch: do view or flatten mix the images? Keep n as first size.")
+        fail(
+            "An image got other logits alone than in a batch: do view or flatten mix the images? n must stay in front."
+        )
     if seen.number("changed") != 0:
         fail("The images that went in were changed in place.")
 
 
 def grade_accuracy(logits, labels, bar, points, most, passed):
     """Full points from the upper bar, a part from the lower one."""
-    right = (logits.argmax(1) == labels).float().mean().item()
+    right = (logits.double().argmax(1) == labels).float().mean().item()
     error = 100 * math.sqrt(right * (1 - right) / len(labels))
     message = f"{100 * right:.2f} % of {len(labels):,} held-out images are right (standard error {error:.2f} points)"
     low, high = bar
@@ -162,14 +170,14 @@ def grade_accuracy(logits, labels, bar, points, most, passed):
 
 
 def as_lenet(state, reference):
-    """A student's parameters as weights of ``lenet``; None where they are not LeNet-5's. Its ten sizes tell them apart."""
+    """A student's parameters as weights of ``lenet``, told apart by their sizes; None where they are not LeNet-5's."""
     by_size = {tensor.numel(): tensor for tensor in state.values()}
     wanted = reference.LeNet5().state_dict()
     if len(state) != len(wanted) or any(tensor.numel() not in by_size for tensor in wanted.values()):
         return None
     found = {name: by_size[tensor.numel()] for name, tensor in wanted.items()}
     found = {name: t.T if t.dim() == 2 and t.shape[0] > t.shape[1] else t for name, t in found.items()}  # (in, out)
-    return {name: tensor.reshape(wanted[name].shape) for name, tensor in found.items()}
+    return {name: tensor.float().reshape(wanted[name].shape) for name, tensor in found.items()}
 
 
 @pytest.mark.points(4, question="accuracy")

@@ -5,8 +5,9 @@ import re
 
 import pytest
 import torch
-from gradeprop.check import fail
 from torch.nn import functional as F  # noqa: N812
+
+from gradeprop.check import fail
 
 NORM = re.compile(r".*(batch|layer|group|instance)_norm.*")
 
@@ -24,27 +25,27 @@ def test_an_augmented_digit_is_a_new_image(observed, expected):
             fail("The pixels left [0, 1].")
 
 
-def likeness(picture, image):
-    """How well two pictures agree, wherever the one lies in the other: 1 where they are equal."""
-    a, b = (one.reshape(1, 1, 32, 32).float() for one in (picture, image))
-    products = F.conv2d(a, b, padding=8)
-    return (products.max() / (a.norm() * b.norm()).clamp(min=1e-9)).item()
+def likeness(pictures, image):
+    """How well each picture agrees with the image, wherever it lies, and with its three mirror images: (n, 4), up to 1."""
+    flipped = torch.stack([image.flip(axes) for axes in ((), (-1,), (-2,), (-1, -2))])
+    products = F.conv2d(pictures, flipped, padding=8).amax((2, 3))
+    return products / pictures.flatten(1).norm(dim=1, keepdim=True) / image.norm()
 
 
 @pytest.mark.points(1, question="regularise")
 def test_an_augmented_digit_varies_and_stays_readable(observed, expected):
     """``augment_digit`` gives another image each time, and the digit can still be read."""
     image = expected("augment").tensor("image")
-    results = [r for r in observed("augment").tensors("results").values() if r.numel() == 1024]
+    found = observed("augment").tensors("results").values()
+    results = [result.float().reshape(1, 32, 32) for result in found if result.numel() == 1024]
     if len({tuple(result.flatten().tolist()) for result in results}) < 3:
         fail("The image came back the same, or nearly always: is anything random?")
-    for result in results:
-        upright = likeness(result, image)
-        others = [likeness(result, image.flip(axes)) for axes in ((-1,), (-2,), (-1, -2))]
-        if max(others) > upright + 0.05:
-            fail("A digit came back mirrored or upside down: a mirrored 2 is no 2, and a turned 6 is a 9.")
-        if upright < 0.5:
-            fail("A digit came back so different that it can hardly be read.")
+    upright, *others = likeness(torch.stack(results), image).T
+    if not (upright > 0.3).all():
+        fail("A digit came back so different that it can hardly be read.")
+    # measured on 150 pictures: turning by 30 degrees gives at most 0.205, a mirror 0.22 or more
+    if not (torch.stack(others).amax(0) < upright + 0.21).all():
+        fail("A digit came back mirrored or upside down: a mirrored 2 is no 2, and a turned 6 is a 9.")
 
 
 @pytest.mark.points(1, question="regularise")
@@ -74,7 +75,7 @@ def found_regularisers(observed, expected):
     """Each regulariser that shows in what the setup does."""
     network, rest, truth = observed("regularised"), observed("regularisers"), expected("regularisers")
     first, again = network.tensor("first", shape=(6, 10)), network.tensor("again", shape=(6, 10))
-    if not torch.allclose(first, again, atol=1e-6):
+    if not torch.allclose(first.double(), again.double(), atol=1e-6):
         yield "dropout or other randomness while training"
     if any(NORM.fullmatch(step.text("op")) for step in network.items("trace")):
         yield "normalisation"
@@ -92,4 +93,4 @@ def test_two_regularisers_are_at_work(observed, expected, points):
     """At least two regularisers are at work."""
     found = list(found_regularisers(observed, expected))
     if len(found) < 2:
-        points.part(2 * len(found), f"Only this was found to work: {found[0] if found else 'nothing'}. Two are asked for.")
+        points.part(2 * len(found), f"Only this was found to work: {found[0] if found else 'nothing'}. Use two.")

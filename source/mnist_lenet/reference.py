@@ -6,15 +6,20 @@ fixed beforehand, and the weights at the end are kept: no epoch is chosen by loo
 
 from pathlib import Path
 
-import student_code
 import torch
 from given import digits
 from given.training import fit, save_history, save_weights
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
+import student_code
+
 RECIPES = {"mnist": (12, 128, 2e-3), "sample": (12, 32, 4e-3)}  # epochs, batch size, learning rate
 TARGETS = {"mnist": {"lenet5": 98.9, "lenet5_regularised": 99.1}}  # percent of the test images
+MODELS = {  # by the name of the saved weights: the network they belong to, of a student_code module
+    "lenet5": lambda student: student.LeNet5(),
+    "lenet5_regularised": lambda student: student.regularised_setup()[0],
+}
 
 
 def train(dataset: str, folder: Path, seed: int = 0, epochs: int | None = None) -> None:
@@ -36,7 +41,7 @@ def train(dataset: str, folder: Path, seed: int = 0, epochs: int | None = None) 
         loaders, loops = (train_loader, test_loader), (student_code.train_model, student_code.test_model)
         print(f"{name}, seed {seed}")
         history[name] = fit(model, loaders, optimizer, criterion, epochs, *loops, CosineAnnealingLR(optimizer, epochs))
-        if name != "mlp":
+        if name in MODELS:
             save_weights(model, folder / f"{name}.safetensors")
     save_history(history, folder / "history.json")
 

@@ -1,0 +1,79 @@
+"""What the two processes inside are told when a jail of some tier starts."""
+
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gradeprop.errors import NoJailError
+from gradeprop.inside import kernel
+from gradeprop.jail.filters import compile_filter
+from gradeprop.jail.view import INSIDE, make_view, python, readable_by_others
+
+_SPARE_UIDS = 64000, 1000  # first and how many; nobody's
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A jail that can be started."""
+
+    tier: str
+    """the full name, as records have it"""
+    outer: dict[str, Any]
+    """for inside/outer.py"""
+    zygote: dict[str, Any]
+    """for inside/zygote.py"""
+    scratch: Path | None
+    """where jobs write that have no file system of their own; to be removed"""
+
+
+def make_plan(tier: str, hide: Iterable[Path]) -> Plan:
+    """Plan a jail of a tier.
+
+    Raises:
+        NoJailError: this machine lacks what the tier stands on, or Python lies where it must not be seen.
+    """
+    full, code = tier == "full", compile_filter(namespaces=tier == "full")
+    view, landlock = make_view(hide), kernel.landlock_version() > 0
+    if tier == "restricted" and not landlock:
+        raise NoJailError("it needs Landlock (Linux 5.13 or newer, with lsm=landlock), which is not there")
+    if tier == "restricted" and not code:
+        raise NoJailError("it needs libseccomp (install libseccomp2), which is not there")
+    # a spare user, so that limits on processes bind and root's files are not one's own
+    apart = os.getuid() == 0 and (full or readable_by_others(view))
+    uid = _SPARE_UIDS[0] + os.getpid() % _SPARE_UIDS[1] if apart else None
+    scratch = None if full else Path(tempfile.mkdtemp(prefix="gradeprop-"))
+    if scratch and uid:
+        os.chown(scratch, uid, uid)
+    home = str(scratch or "/tmp")
+    outer = {
+        "tier": tier,
+        "python": str(python()),
+        "uid": uid,
+        "home": home,
+        "inside": "/jail" if full else str(INSIDE.parent),
+        "binds": {str(path): str(path) for path in view.folders} | {"/jail/inside": str(INSIDE)},
+        "links": view.links | {"/dev/shm": "/tmp/shm", "/dev/fd": "/proc/self/fd"},
+        "hide": [str(path) for path in view.hidden],
+    }
+    read, names = (["/"], []) if full else view.opened()
+    zygote = {
+        "tier": tier,
+        "path": view.libraries,
+        "home": home,
+        "filter": code.hex(),
+        "landlock": landlock and tier != "none",
+        "read": read,
+        "names": names,
+        "write": ["/dev"] if full else ["/dev/null"],
+    }
+    return Plan(_full_name(tier, bool(code), landlock), outer, zygote, scratch)
+
+
+def _full_name(tier: str, filtered: bool, landlock: bool) -> str:
+    if tier == "none":
+        return "none (unsafe)"
+    lacking = [what for what, there in (("libseccomp", filtered), ("Landlock", landlock)) if not there]
+    return f"{tier}, without {' and '.join(lacking)}" if lacking else tier

@@ -1,0 +1,88 @@
+"""The checks are proven by known answers, and the proof itself can fail."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gradeprop import cases
+from gradeprop.cases import Case, make, read_cases
+from gradeprop.course import read_assignment, read_course
+from gradeprop.errors import CourseError
+from gradeprop.paths import AssignmentPaths
+from gradeprop.pipeline import Grader
+from gradeprop.records import Assignment
+from gradeprop.verify import verify
+from tests.conftest import REPOSITORY
+
+
+@pytest.fixture
+def proven(toy: AssignmentPaths, toy_assignment: Assignment, tmp_path: Path) -> Iterator[Grader]:
+    """A grader of the toy course; its reference needs no weights."""
+    (toy.bundle.cache / "reference" / "toy" / "sample").mkdir(parents=True)
+    (toy.bundle.cache / "reference" / "toy" / "sample" / "history.json").write_text("{}")
+    toy.notebook.write_text("{}")
+    with Grader(toy.bundle, toy_assignment, "sample", into=tmp_path / "out") as grader:
+        yield grader
+
+
+def test_the_toy_course_holds_and_a_wrong_claim_does_not(proven: Grader) -> None:
+    verdicts = {verdict.name: verdict for verdict in verify(proven)}
+    assert {name for name, verdict in verdicts.items() if verdict.wrong} == set()
+    assert {"reference", "stub", "right/adds", "wrong/halves", "junk in double.twice"} <= set(verdicts)
+
+    toml = proven.paths.wrong / "halves" / "wrong.toml"
+    for old, new, says in [
+        ("points = 2", "points = 3", "lost double 4, held 4"),
+        ("itself", "nobody", "no message says"),
+        ("double = 4", "double = 2", "expected double 2, held 4"),
+    ]:
+        good = toml.read_text()
+        toml.write_text(good.replace(old, new))
+        assert says in next(verify(proven, "halves")).wrong
+        toml.write_text(good)
+
+
+def test_a_check_that_breaks_on_junk_is_found(toy: AssignmentPaths, request: pytest.FixtureRequest) -> None:
+    checks = toy.tests / "test_toy.py"
+    careless = 'float(seen._values.get("label", "")[0] == "s")'
+    checks.write_text(
+        checks.read_text().replace(
+            '    assert seen.tensor("twice")', f'    {careless}\n    assert seen.tensor("twice")'
+        )
+    )
+    broken = [verdict for verdict in verify(request.getfixturevalue("proven")) if verdict.wrong]
+    assert [verdict.name for verdict in broken] == ["junk in double.label"]
+    assert "breaks" in broken[0].wrong
+
+
+def test_a_stale_case_is_told(toy: AssignmentPaths, tmp_path: Path) -> None:
+    stale = Case(name="wrong/x", points=0, replace=(("no such line", ""),), folder=str(toy.wrong / "halves"))
+    with pytest.raises(CourseError, match="stands 0 times"):
+        make(stale, toy, tmp_path, tmp_path / "new")
+
+
+def test_a_case_without_its_toml_or_with_a_slip_is_told(toy: AssignmentPaths, toy_assignment: Assignment) -> None:
+    (toy.wrong / "empty").mkdir()
+    with pytest.raises(CourseError, match="wrong.toml is missing"):
+        read_cases(toy_assignment, toy)
+    (toy.wrong / "empty" / "wrong.toml").write_text("poinst = 3")
+    with pytest.raises(CourseError, match="wrong.toml"):
+        read_cases(toy_assignment, toy)
+
+
+def test_reference_weights_that_cannot_be_made_are_the_instructors(toy: AssignmentPaths) -> None:
+    with pytest.raises(CourseError, match="reference.py"):
+        cases.reference_weights(toy, "sample")
+
+
+@pytest.mark.parametrize("name", read_course(REPOSITORY).assignments)
+def test_every_assignment_of_the_course_is_proven(name: str, tmp_path: Path) -> None:
+    assignment = read_assignment(REPOSITORY, name)
+    with Grader(REPOSITORY, assignment, "sample", seed=20261121, into=tmp_path) as grader:
+        verdicts = list(verify(grader))
+    assert [f"{verdict.name}: {verdict.wrong}" for verdict in verdicts if verdict.wrong] == []
+    names = [verdict.name for verdict in verdicts]
+    assert sum(name.startswith("wrong/") for name in names) >= 25
+    assert sum(name.startswith("right/") for name in names) >= 6
+    assert sum(name.startswith("junk") for name in names) >= 20
