@@ -61,6 +61,7 @@ def _syntax(folder: Path) -> None:
 
 
 def _hostile(folder: Path) -> None:
+    _empty(folder)
     (folder / STUDENT_CODE).write_text(_HOSTILE)
 
 

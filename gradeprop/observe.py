@@ -63,13 +63,15 @@ def observe(
     return run
 
 
-def not_run(assignment: Assignment, submission: Submission, kept: StudentPaths, reason: str) -> Run:
+def not_run(
+    assignment: Assignment, submission: Submission, kept: StudentPaths, reason: str, seed: int, dataset: str
+) -> Run:
     """The run of a submission that holds nothing to run; ``reason`` is the sentence that every check shows."""
     run = Run(
         assignment=assignment.name,
         student=submission.student,
-        seed=0,
-        dataset="",
+        seed=seed,
+        dataset=dataset,
         tier="not run",
         probes=(),
         values={},

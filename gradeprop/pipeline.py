@@ -85,7 +85,7 @@ class Grader:
     def _observe(self, submission: Submission, kept: StudentPaths) -> Run:
         if STUDENT_CODE not in submission.files:
             why = next(iter(submission.problems), f"{STUDENT_CODE} is missing, so nothing could be run.")
-            return not_run(self.assignment, submission, kept, why)
+            return not_run(self.assignment, submission, kept, why, self.seed, self.dataset)
         inputs = self.judge.inputs(self.dataset, self.seed)
         return observe(self.assignment, self.paths, submission, kept, self.jail, inputs, self.seed, self.dataset)
 

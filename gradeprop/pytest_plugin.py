@@ -157,8 +157,12 @@ class Checks:
             except Exception as error:
                 messages.send_bytes(self.channel, b"-" + _where(error, self.paths.bundle.root).encode())
             return
-        self.reference_run(request.dataset, request.seed)  # here, so that the forks share what it makes
-        messages.send(self.channel, self.answer(session, request))
+        try:
+            self.reference_run(request.dataset, request.seed)  # here, so that the forks share what it makes
+            messages.send(self.channel, self.answer(session, request))
+        except Exception as error:
+            flaw = _broken(self.paths.name, "", _where(error, self.paths.bundle.root))
+            messages.send(self.channel, messages.Checked(outcomes=[flaw], used={}))
 
     def answer(self, session: pytest.Session, request: messages.CheckRequest) -> messages.Checked:
         """Fork, run every check in the child, collect the outcomes as they come; say which check never ended."""

@@ -26,7 +26,7 @@ def test_an_augmented_digit_is_a_new_image(observed, expected):
 
 
 def likeness(pictures, image):
-    """How well each picture agrees with the image, wherever it lies, and with its three mirror images: (n, 4), up to 1."""
+    """How well each picture agrees, wherever it lies, with the image and its three mirror images: (n, 4), up to 1."""
     flipped = torch.stack([image.flip(axes) for axes in ((), (-1,), (-2,), (-1, -2))])
     products = F.conv2d(pictures, flipped, padding=8).amax((2, 3))
     return products / pictures.flatten(1).norm(dim=1, keepdim=True) / image.norm()

@@ -42,7 +42,7 @@ def choose(dataset: str = "auto") -> str:
     """The name of the data set to use: for "auto", "mnist" if it is on this machine already, else "sample"."""
     if dataset != "auto":
         return dataset
-    if all((mnist_folder() / name).exists() for name in _published()):
+    if has_mnist():
         print(f'Data set: "mnist", because its files are in {mnist_folder()}.')
         return "mnist"
     print(f'Data set: "sample", because MNIST is not in {mnist_folder()}; load("mnist") would download it (12 MB).')
@@ -159,6 +159,11 @@ def mnist_folder() -> Path:
     if given and (Path(given) / "mnist").is_dir():
         return Path(given) / "mnist"
     return cache() / "mnist"
+
+
+def has_mnist() -> bool:
+    """Whether MNIST's four files are on this machine; whether they are whole is seen when they are read."""
+    return all((mnist_folder() / name).exists() for name in _published())
 
 
 def _mnist(train: bool) -> tuple[np.ndarray, np.ndarray]:

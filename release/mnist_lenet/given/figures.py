@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor, nn
 
 from given.digits import MEAN, STD
@@ -57,7 +58,8 @@ def confusion_matrix(labels: Tensor, predictions: Tensor, title: str) -> Figure:
         text = count or "·"
         axis.text(column, row, text, ha="center", va="center", color="w" if dark else "k", fontsize=9, weight=weight)
     axis.set(xlabel="read as", ylabel="label", xticks=range(10), yticks=range(10))
-    figure.colorbar(shown, ax=axis, label="errors (number of images)", shrink=0.8)
+    bar = figure.colorbar(shown, ax=axis, label="errors (number of images)", shrink=0.8)
+    bar.locator = MaxNLocator(integer=True)
     row, column = np.unravel_index(errors.argmax(), errors.shape)
     worst = f"most often, {errors[row, column]} times, a {row} was read as a {column}" if errors.any() else "none"
     return _finished(figure, title, f"{errors.sum()} of {counts.sum():,} images were read wrongly; {worst}.")
@@ -98,17 +100,14 @@ def activations(model: nn.Module, image: Tensor, title: str = "What the convolut
     parts = figure.subfigures(len(maps), 1, height_ratios=[-(-len(layer) // 8) for layer in maps], squeeze=False)
     for number, (part, layer) in enumerate(zip(parts[:, 0], maps, strict=True), start=1):
         tiles = [("image", _grey(image))] * (number == 1) + [(str(k), m) for k, m in enumerate(layer, start=1)]
-        axes = part.subplots(-(-len(tiles) // 8), 8, squeeze=False).ravel()
-        for axis in axes:
-            axis.set_axis_off()
-        for axis, (name, pixels) in zip(axes, tiles, strict=False):
+        axes = _frames(part.subplots(-(-len(tiles) // 8), 8, squeeze=False), len(tiles))
+        for axis, (name, pixels) in zip(axes, tiles, strict=True):
             axis.imshow(pixels, cmap="gray_r", vmin=0, vmax=None if name == "image" else layer.max())
             axis.set_title(name, fontsize=9, pad=2)
-        part.suptitle(
-            f"after convolution {number} and ReLU: {len(layer)} maps of {'×'.join(map(str, layer.shape[1:]))}"
-        )
+        about = f"after convolution {number} and ReLU: {_maps(layer)}"
+        part.suptitle(about, fontsize=10, x=0.01, ha="left")
     dead = sum(int(pixels.max() == 0) for layer in maps for pixels in layer)
-    shapes = " and ".join(f"{len(layer)} maps of {'×'.join(map(str, layer.shape[1:]))}" for layer in maps)
+    shapes = " and ".join(_maps(layer) for layer in maps)
     return _finished(figure, title, f"One digit after the convolutions: {shapes}; {dead} of them stay empty for it.")
 
 
@@ -139,21 +138,20 @@ def layer_table(model: nn.Module, input_shape: tuple[int, ...] = (1, 32, 32)) ->
 
 
 def histories(history_by_model: Mapping[str, History], title: str = "Test loss and accuracy") -> Figure:
-    """The test curves of several models side by side, training dashed."""
+    """Loss and accuracy of several models: on the test images, and thin and dashed on the training images."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     for axis, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         scale = 100 if quantity == "accuracy" else 1
         for (model, history), colour in zip(history_by_model.items(), COLOURS, strict=False):
             epochs = range(1, len(history["test_loss"]) + 1)
-            for part, line, width in (("train", "--", 1), ("test", "-", 2)):
-                values = scale * np.array(history[f"{part}_{quantity}"])
-                axis.plot(epochs, values, line, color=colour, linewidth=width, label=f"{model}, {part}")
+            axis.plot(epochs, scale * np.array(history[f"test_{quantity}"]), color=colour, linewidth=2, label=model)
+            axis.plot(epochs, scale * np.array(history[f"train_{quantity}"]), "--", color=colour, linewidth=1)
         axis.set(xlabel="epoch", ylabel="accuracy (%)" if scale == 100 else "loss")
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(alpha=0.3)
     low = min(min(history["test_accuracy"][1:] or history["test_accuracy"]) for history in history_by_model.values())
     axis.set_ylim(bottom=max(0, 100 * low - 2), top=100.2)  # the first epoch would hide the others
-    axis.legend(fontsize=8, loc="lower right")
+    axis.legend(title="test; training dashed", loc="lower right")
     ends = ", ".join(f"{model} {history['test_accuracy'][-1]:.2%}" for model, history in history_by_model.items())
     return _finished(figure, title, f"Accuracy on the test images after the last epoch: {ends}.")
 
@@ -166,7 +164,7 @@ def most_wrong(images: Tensor, labels: Tensor, logits: Tensor, title: str = "Sur
     figure, axes = _grid(max(len(worst), 1), columns=10, side=1.25)
     for axis, i in zip(axes, worst.tolist(), strict=False):
         axis.imshow(_grey(images[i]), cmap="gray_r")
-        axis.set_title(f"{int(labels[i])}, read {int(read[i])}\n{sure[i]:.0%} sure", fontsize=8, pad=2)
+        axis.set_title(f"{int(labels[i])}, read {int(read[i])}\n{sure[i]:.1%} sure", fontsize=8, pad=2)
     about = f"the surest of them {sure[worst[0]]:.1%} sure" if len(worst) else "so there is nothing to show"
     return _finished(figure, title, f"{len(wrong)} of {len(labels):,} images were read wrongly, {about}.")
 
@@ -174,18 +172,29 @@ def most_wrong(images: Tensor, labels: Tensor, logits: Tensor, title: str = "Sur
 def _grid(n: int, columns: int, side: float = 1.1) -> tuple[Figure, np.ndarray]:
     """A figure of ``n`` small pictures without ticks."""
     rows = -(-n // columns)
-    figure = Figure(figsize=(side * columns, (side + 0.3) * rows + 0.7), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axis in axes:
+    figure = Figure(figsize=(side * columns, (side + 0.15) * rows + 0.7), layout="constrained")
+    return figure, _frames(figure.subplots(rows, columns, squeeze=False), n)
+
+
+def _frames(axes: np.ndarray, n: int) -> np.ndarray:
+    """The first ``n`` axes with a thin frame for a picture, and the others empty."""
+    for axis in axes.ravel():
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_color("0.8")
+    for axis in axes.ravel()[n:]:
         axis.set_axis_off()
-    return figure, axes[:n]
+    return axes.ravel()[:n]
 
 
 def _finished(figure: Figure, title: str, caption: str) -> Figure:
-    figure.suptitle(title)
+    figure.suptitle(title, weight="bold")
     figure.supxlabel(caption, fontsize=9, color="0.3")
     print(f"{title}: {caption}")
     return figure
+
+
+def _maps(layer: np.ndarray) -> str:
+    return f"{layer.shape[0]} maps of {layer.shape[1]}×{layer.shape[2]}"
 
 
 def _array(tensor: Tensor | np.ndarray) -> np.ndarray:
