@@ -141,7 +141,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--data", default="sample", help="held-out images: sample or mnist")
     arguments = parser.parse_args()
-    rows, differences = [], []
+    rows, differences, load = [], [], os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         bundle = copy_course(Path(folder) / "course")
         for n in (FEW, arguments.n):
@@ -155,45 +155,49 @@ def main() -> None:
                 rows.append({"round": number, "tool": tool, "n": n, **took})
                 print(f"round {number}  {tool:10} n = {n:3} {took['wall_s']:8.2f} s", flush=True)
             differences += differing(scores["gradeprop"], scores["nbgrader"])
-    report(arguments, rows, not differences)
+    report(arguments, rows, not differences, load)
     sys.exit("\n".join(["The scores differ:", *differences]) if differences else 0)
 
 
-def report(arguments: argparse.Namespace, rows: list[dict], equal: bool) -> None:
+def report(arguments: argparse.Namespace, rows: list[dict], equal: bool, load: float) -> None:
     """The table, and the same with every run as JSON."""
-    per_submission, further = {}, {}
-    for tool in ("gradeprop", "nbgrader"):
-        few, many = (
-            statistics.median(row["wall_s"] for row in rows if (row["tool"], row["n"]) == (tool, n))
-            for n in (FEW, arguments.n)
-        )
-        per_submission[tool] = round(many / arguments.n, 3)
-        further[tool] = round((many - few) / (arguments.n - FEW), 3)
+
+    def median(tool: str, n: int, what: str) -> float:
+        return statistics.median(row[what] for row in rows if (row["tool"], row["n"]) == (tool, n))
+
+    table = {}
+    for what in ("wall_s", "cpu_s"):
+        for tool in ("gradeprop", "nbgrader"):
+            few, many = median(tool, FEW, what), median(tool, arguments.n, what)
+            further = (many - few) / (arguments.n - FEW)
+            table.setdefault(tool, {})[what] = {"each": round(many / arguments.n, 3), "further": round(further, 3)}
+    ratio = {
+        what: {key: round(value / table["gradeprop"][what][key], 2) for key, value in figures.items()}
+        for what, figures in table["nbgrader"].items()
+    }
     versions = {name: version(name) for name in ("gradeprop", "nbgrader", "torch")}
     result = {
         "schema": 1,
         "what": __doc__.splitlines()[0],
         "machine": machine(),
+        "load_average_before": round(load, 1),
         "versions": versions | {"python": platform.python_version()},
         "dataset": arguments.data,
         "n": arguments.n,
         "submissions": list(CASES),
         "rows": rows,
-        "seconds_per_submission": per_submission,
-        "ratio": round(per_submission["nbgrader"] / per_submission["gradeprop"], 2),
-        "seconds_per_further_submission": further,
-        "further_ratio": round(further["nbgrader"] / further["gradeprop"], 2),
+        "seconds_per_submission": table,
+        "ratio": ratio,
         "scores_equal": equal,
     }
     records.write_bytes(json.dumps(result, indent=2).encode() + b"\n", RESULT)
     print(f"\n{result['machine']}; {', '.join(f'{name} {v}' for name, v in result['versions'].items())}")
-    print(
-        f"{arguments.n} submissions of {HW} with the data set {arguments.data}; median of {arguments.rounds} rounds\n"
-    )
-    print(f"{'seconds per submission':24}{'of these':>10}{'of more':>10}")
-    for tool in per_submission:
-        print(f"{tool:24}{per_submission[tool]:10.2f}{further[tool]:10.2f}")
-    print(f"{'nbgrader / gradeprop':24}{result['ratio']:10.1f}{result['further_ratio']:10.1f}")
+    print(f"{arguments.n} submissions of {HW}, data set {arguments.data}, rounds {arguments.rounds}, load {load:.1f}\n")
+    print(f"{'seconds per submission':24}{'wall':>10}{'further':>10}{'cpu':>10}{'further':>10}")
+    for name, figures in {**table, "nbgrader / gradeprop": ratio}.items():
+        print(
+            f"{name:24}" + "".join(f"{figures[w][k]:10.2f}" for w in ("wall_s", "cpu_s") for k in ("each", "further"))
+        )
     print(f"the scores are {'equal' if equal else 'NOT equal'}")
 
 

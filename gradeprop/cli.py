@@ -142,10 +142,9 @@ def regrade(ctx: click.Context, assignment: str) -> None:
     from gradeprop import scale
 
     bundle, one = _assignment(ctx, assignment)
-    with _grader(bundle, one, "auto", None) as grader:
-        kept = scale.kept_submissions(grader)
-        with progress("judging", len(kept)) as tick:
-            graded = scale.judge_class_again(grader, kept, tick)
+    kept = scale.kept_submissions(bundle.assignment(one.name))
+    with _grader(bundle, one, "auto", None) as grader, progress("judging", len(kept)) as tick:
+        graded = scale.judge_class_again(grader, kept, tick)
     _show(bundle, one, graded)
 
 

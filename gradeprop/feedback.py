@@ -52,7 +52,7 @@ def page(assignment: Assignment, record: GradeRecord) -> str:
 def _environment() -> Environment:
     loader = PackageLoader("gradeprop")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"points": points, "differs": _differs, "chart": chart}
+    environment.filters |= {"points": points, "differs": _differs, "prose": prose, "chart": chart}
     return environment
 
 
@@ -61,9 +61,15 @@ def points(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def _differs(row: Sequence[str]) -> bool:
-    """Whether a row of (what, yours, expected) is one to look at."""
-    return len(row) == 3 and row[1] != row[2]
+def prose(text: str) -> Markup:
+    """Text in which ``names`` between double backticks are set as code."""
+    parts = text.split("``")
+    return Markup("").join(Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))
+
+
+def _differs(row: Sequence[str], header: Sequence[str]) -> bool:
+    """Whether a row is one to look at: its cells ``yours`` and ``expected`` differ."""
+    return {"yours", "expected"} <= {*header} and row[header.index("yours")] != row[header.index("expected")]
 
 
 def chart(curves: Curves) -> Markup:

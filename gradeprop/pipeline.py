@@ -7,6 +7,7 @@ Whatever happens to one submission becomes its record; the next is graded all th
 """
 
 import contextlib
+import functools
 import importlib.util
 import secrets
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from types import TracebackType
 
 from gradeprop import grade, intake, records
 from gradeprop.errors import CourseError, JailError, NoJailError, SubmissionError
-from gradeprop.jail import open_jail
+from gradeprop.jail import Jail, open_jail
 from gradeprop.judge import Judge
 from gradeprop.observe import not_run, observe
 from gradeprop.paths import STUDENT_CODE, Bundle, StudentPaths, student_key
@@ -36,10 +37,8 @@ class Grader:
         self.seed = secrets.randbits(63) if seed is None else seed  # one for the class: unknown before the run
         self.paths = bundle.assignment(assignment.name)
         self.into = into or self.paths.autograded
-        with contextlib.ExitStack() as stack:
-            self.judge = stack.enter_context(Judge(assignment, self.paths))  # loads the checks while the jail starts
-            self.jail = stack.enter_context(open_jail(bundle.root, *_labels()))
-            self._stack = stack.pop_all()
+        self._stack = contextlib.ExitStack()
+        self.judge = self._stack.enter_context(Judge(assignment, self.paths))
 
     def __enter__(self) -> "Grader":
         return self
@@ -70,6 +69,11 @@ class Grader:
         records.write(record, kept.record)
         return record
 
+    @functools.cached_property
+    def jail(self) -> Jail:
+        """Started for the first submission that is run; the judge loads its checks meanwhile."""
+        return self._stack.enter_context(open_jail(self.paths.bundle.root, *_labels()))
+
     def kept(self, key: str) -> StudentPaths:
         """Where the files of one student are kept."""
         return StudentPaths(self.into / key)
@@ -86,8 +90,8 @@ class Grader:
         if STUDENT_CODE not in submission.files:
             why = next(iter(submission.problems), f"{STUDENT_CODE} is missing, so nothing could be run.")
             return not_run(self.assignment, submission, kept, why, self.seed, self.dataset)
-        inputs = self.judge.inputs(self.dataset, self.seed)
-        return observe(self.assignment, self.paths, submission, kept, self.jail, inputs, self.seed, self.dataset)
+        jail, inputs = self.jail, self.judge.inputs(self.dataset, self.seed)
+        return observe(self.assignment, self.paths, submission, kept, jail, inputs, self.seed, self.dataset)
 
     def _settle(self, submission: Submission, run: Callable[[], Run], kept: StudentPaths) -> GradeRecord:
         """The three fates: a grade, or the instructor's to mend, or ours, tried again first."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from gradeprop import export, feedback, gradebook, records
 from gradeprop.errors import CourseError, SubmissionError
 from gradeprop.intake import student_name
-from gradeprop.paths import StudentPaths, student_key
+from gradeprop.paths import AssignmentPaths, StudentPaths, student_key
 from gradeprop.pipeline import Grader
 from gradeprop.records import GradeRecord
 
@@ -48,15 +48,15 @@ def grade_class(grader: Grader, named: Sequence[tuple[Path, str]], tick: Tick) -
     return graded
 
 
-def kept_submissions(grader: Grader) -> list[StudentPaths]:
-    """Everything that was graded before.
+def kept_submissions(paths: AssignmentPaths) -> list[StudentPaths]:
+    """Everything of an assignment that was graded before.
 
     Raises:
         CourseError: nothing was.
     """
-    kept = [StudentPaths(file.parent) for file in sorted(grader.into.glob("*/record.json"))]
+    kept = [StudentPaths(file.parent) for file in sorted(paths.autograded.glob("*/record.json"))]
     if not kept:
-        raise CourseError("nothing has been graded yet", grader.into)
+        raise CourseError("nothing has been graded yet", paths.autograded)
     return kept
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from gradeprop.course import read_assignment
-from gradeprop.feedback import chart, page, points
+from gradeprop.feedback import chart, page, points, prose
 from gradeprop.grade import grade, needs_review, not_graded
 from gradeprop.paths import AssignmentPaths
 from gradeprop.records import Assignment, Curves, GradeRecord, Outcome, Run, Submission, Table
@@ -69,6 +69,16 @@ def test_a_curve_has_a_text_twin_and_survives_odd_lengths() -> None:
     svg = chart(both)
     assert "loss over epoch: train goes from 2 to 1; test goes from 3 to 3." in svg
     assert chart(Curves(caption="", x_label="", y_label="", series={})) == ""
+
+
+def test_names_between_backticks_are_set_as_code() -> None:
+    assert prose("call ``a<b`` & go") == "call <code>a&lt;b</code> &amp; go"
+
+
+def test_only_a_row_that_differs_from_what_is_expected_is_marked(assignment: Assignment) -> None:
+    table = Table(caption="", header=("layer", "yours", "expected"), rows=(("a", "1", "1"), ("b", "1", "2")))
+    other = Table(caption="", header=("name", "shape", "number"), rows=(("a", "1", "2"),))
+    assert page(assignment, graded(assignment, outcome(exhibits=(table, other)))).count('<tr class="differs">') == 1
 
 
 def test_points_are_written_as_people_write_them() -> None:

@@ -189,6 +189,7 @@ def test_any_name_goes_through_nbgraders_own_export(url: str, tmp_path: Path) ->
 
 def test_a_plain_name_stays_as_it_is() -> None:
     assert [gradebook.student_id(name) for name in ("ada", "j.doe-2", "Zoë")] == ["ada", "j.doe-2", "Zoë"]
+    assert gradebook.student_id("a,b;c") == "a%2Cb%3Bc"
     assert len({gradebook.student_id(student_key(name)) for name in [*NAMES, "a%3Bb", "%3D1+1"]}) == len(NAMES) + 2
 
 

@@ -145,8 +145,8 @@ def test_a_broken_check_holds_the_record_back_and_a_mended_one_grades_it_without
     assert f"{checks}:9: ZeroDivisionError" in record.reason
     checks.write_text(good)
     with Grader(toy.bundle, toy_assignment, "sample") as grader:
-        grader.jail.close()  # no student code can run now
         again = grader.grade_again(grader.kept("ada"))
+        assert "jail" not in vars(grader), "no jail was made, so no student code ran"
     assert (again.status, again.points) == ("graded", 10)
 
 

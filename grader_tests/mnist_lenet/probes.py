@@ -89,13 +89,13 @@ def mirror(image):
 NUMBERS = ("9", "10", "00123", "1234567", "0", "007", "42", "99", "100", "31415", "8", "64")
 
 
-def write_digits(draw, name):
-    """A folder whose name holds an underscore, with one image of drawn pixels per number, in no order."""
+def write_digits(draw, name, n=12):
+    """A folder whose name holds an underscore, with an image of drawn pixels for each of the first n numbers."""
     folder = draw.folder() / name
     folder.mkdir()
-    pixels = draw.integers(0, 256, len(NUMBERS), 32, 32).to(torch.uint8)
-    labels = draw.integers(0, 10, len(NUMBERS))
-    for number, image, label in zip(NUMBERS, pixels, labels.tolist(), strict=True):
+    pixels = draw.integers(0, 256, n, 32, 32).to(torch.uint8)
+    labels = draw.integers(0, 10, n)
+    for number, image, label in zip(NUMBERS[:n], pixels, labels.tolist(), strict=True):
         Image.fromarray(image.numpy()).save(folder / f"{number}_{label}.png")
     return folder, pixels, labels
 
@@ -122,14 +122,14 @@ def probe_images(student, draw):
 
 
 def probe_other_files(student, draw):
-    folder, _, _ = write_digits(draw, "digits_6")
+    folder, _, _ = write_digits(draw, "digits_6", int(draw.integers(5, 13, 1)))
     (folder / "notes_3.txt").write_text("not an image")
     return {"length": len(open_digits(student, folder))}
 
 
 def probe_folder_types(student, draw):
-    folder, _, _ = write_digits(draw, "digits_7")
-    return {kind.__name__: len(student.DigitImages(kind(folder))) for kind in (type(folder), str)}
+    folder, _, _ = write_digits(draw, "digits_7", int(draw.integers(5, 13, 1)))
+    return {"path": len(student.DigitImages(folder)), "str": len(student.DigitImages(str(folder)))}
 
 
 def probe_augment_hook(student, draw):

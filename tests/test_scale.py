@@ -1,0 +1,90 @@
+"""A class: whose each submission is, two of one student refused, everyone in the table."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gradeprop.cli import main
+from gradeprop.errors import SubmissionError
+from gradeprop.paths import AssignmentPaths
+from gradeprop.scale import submissions
+from tests.conftest import REPOSITORY
+
+RIGHT = "def double(x):\n    return x + x\n"
+
+
+@pytest.fixture
+def class_folder(tmp_path: Path) -> Path:
+    for name, code in {"ada": RIGHT, 'bob, "Jr"': "def double(x):\n    return x\n", "=cmd()": RIGHT}.items():
+        (tmp_path / "class" / name).mkdir(parents=True)
+        (tmp_path / "class" / name / "student_code.py").write_text(code)
+    return tmp_path / "class"
+
+
+def test_a_folder_of_folders_is_a_class_and_a_folder_of_files_a_submission(class_folder: Path) -> None:
+    assert [name for _, name in submissions([class_folder])] == ["=cmd()", "ada", 'bob, "Jr"']
+    assert submissions([class_folder / "ada"]) == [(class_folder / "ada", "ada")]
+    assert submissions([class_folder / "ada"], "Ada L.") == [(class_folder / "ada", "Ada L.")]
+
+
+def test_two_submissions_of_one_student_are_refused(class_folder: Path) -> None:
+    with pytest.raises(SubmissionError, match="keep one of them"):
+        submissions([class_folder / "ada", class_folder])
+
+
+def test_a_missing_path_and_a_name_for_many_are_refused(class_folder: Path) -> None:
+    with pytest.raises(SubmissionError, match="is not there"):
+        submissions([class_folder / "eve"])
+    with pytest.raises(SubmissionError, match="there are 3 submissions"):
+        submissions([class_folder], "ada")
+
+
+def run(toy: AssignmentPaths, *arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(main, ["--course", str(toy.bundle.root), *arguments])
+    return result.exit_code, result.output
+
+
+def test_a_class_is_graded_and_judged_again_from_the_command(toy: AssignmentPaths, class_folder: Path) -> None:
+    status, said = run(toy, "grade", "toy", str(class_folder))
+    assert status == 0, said
+    with toy.grades_csv.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["points"] for row in rows} == {"10", "2"}
+    assert all(toy.student(name).feedback.is_file() for name in ("ada", "=cmd()"))
+    checks = toy.tests / "test_toy.py"
+    checks.write_text(checks.read_text().replace("    seen = ", "    1 / 0\n    seen = ", 1))
+    status, said = run(toy, "regrade", "toy")
+    assert status == 1
+    assert "3 of 3 are held back" in said
+    assert "test_toy.py:9: ZeroDivisionError" in said.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("grade", "tow", "."), "no assignment 'tow'"),
+        (("grade", "toy", "/nowhere"), "is not there"),
+        (("grade", "toy", ".", "--data", "imagenet"), "no bars for the data set 'imagenet'"),
+        (("regrade", "toy"), "nothing has been graded yet"),
+        (("check", "--folder", "/"), "holds no student_code.py"),
+    ],
+)
+def test_a_slip_is_one_sentence_and_a_status(toy: AssignmentPaths, arguments: tuple[str, ...], says: str) -> None:
+    status, said = run(toy, *arguments)
+    assert status == 1
+    assert says in said.replace("\n", " ")
+    assert "Traceback" not in said
+
+
+def test_public_checks_run_from_the_command(tmp_path: Path) -> None:
+    release = REPOSITORY.assignment("mnist_lenet").release
+    result = CliRunner().invoke(main, ["check", "count", "--folder", str(release)])
+    assert result.exit_code == 1
+
+
+def test_doctor_says_what_each_jail_stops() -> None:
+    result = CliRunner().invoke(main, ["doctor"])
+    assert result.exit_code == 0, result.output
+    assert "use the network" in result.output
