@@ -237,7 +237,7 @@ class Checks:
             fate=fate,  # type: ignore[arg-type]
             points=points,
             possible=possible,
-            message=message,
+            message=message or self.showing.said,
             exhibits=tuple(self.showing.exhibits),
         )
 

@@ -2,7 +2,8 @@
 
 import functools
 import math
-from itertools import zip_longest
+from itertools import groupby, zip_longest
+from operator import itemgetter
 
 import pytest
 import torch
@@ -96,7 +97,8 @@ def test_the_layers_have_the_shapes_of_lenet(observed, expected, points, show):
     """Between its layers, LeNet-5 has the shapes that the paper draws."""
     steps, ours = observed("lenet_layers").items("trace"), expected("lenet_layers").items("trace")
     rows = zip_longest(layers(steps), layers(ours), fillvalue=("", ""))
-    show.table("Layers, for three images", ("yours", "shape", "LeNet-5", "shape"), [(*a, *b) for a, b in rows][:30])
+    header = ("your layers", "yours", "LeNet-5", "expected")
+    show.table("What one image becomes", header, [(*a, *b) for a, b in rows][:30])
     shapes = [tuple(step.numbers("shape")) for step in steps]
     rest = [trimmed(shape[1:]) for shape in shapes if shape[:1] == (3,)]  # the trace is of three images
     missing = []
@@ -116,11 +118,13 @@ def trimmed(shape):
 
 
 def layers(steps):
-    """The layers among the steps of a trace: name and shape."""
+    """The layers of a trace as rows of a table: what stands together at one shape, and the shape."""
     names = {"convolution": "conv", "addmm": "linear", "mm": "linear", "max_pool2d_with_indices": "max pool"}
     hidden = {"view", "t", "detach", "_unsafe_view", "empty", "clone", "alias", "transpose", "expand", "permute"}
-    found = [(step.text("op"), whole(step)) for step in steps]
-    return [(names.get(op, op.replace("_", " ")), shape) for op, shape in found if op not in hidden]
+    found = [(step.text("op"), trimmed(tuple(whole(step)[1:]))) for step in steps]
+    shown = [(names.get(op, op.replace("_", " ")), shape) for op, shape in found if op not in hidden]
+    groups = [(shape, [op for op, _ in group]) for shape, group in groupby(shown, key=itemgetter(1))]
+    return [(", ".join(ops), " × ".join(map(str, shape))) for shape, ops in groups]
 
 
 @pytest.mark.points(6, question="lenet")
