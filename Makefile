@@ -17,14 +17,14 @@ demo: setup ## release the first assignment, grade a handful of submissions, wri
 	$(BIN)/gradeprop demo $(HW)
 
 test: setup ## run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: setup ## what CI runs, and more: format, lint, types, releases, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/gradeprop release --check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 release: setup ## make release/ from source/
 	$(BIN)/gradeprop release

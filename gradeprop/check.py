@@ -205,6 +205,11 @@ class Observed:
         self._values, self._tensors, self._ended = values, tensors, ended
         self.used: set[str] = set()
 
+    def swapped(self, probe: str = "", key: str = "", value: msgspec.Raw | None = None) -> "Observed":
+        """The same observations, nothing used yet, with one value put in another's place."""
+        swap = {probe: {**self._values.get(probe, {}), key: value}} if value is not None else {}
+        return Observed(tuple(self._probes.values()), {**self._values, **swap}, self._tensors, self._ended)
+
     def __call__(self, name: str) -> Seen:
         """What the probe sent back; the check fails with the student's own message if it did not end well."""
         self.used.add(name)

@@ -15,7 +15,7 @@ from typing import NoReturn
 import msgspec
 
 from gradeprop.errors import CourseError, JailError
-from gradeprop.messages import Check, Checked, CheckRequest, Hello, InputsRequest, receive, receive_bytes, send
+from gradeprop.messages import Check, Checked, CheckRequest, Hello, InputsRequest, Swap, receive, receive_bytes, send
 from gradeprop.paths import AssignmentPaths, StudentPaths
 from gradeprop.records import Assignment, Outcome, Record, Run
 
@@ -51,7 +51,9 @@ class Judge:
             raise CourseError(f"the held-out images cannot be made: {answer[1:].decode()}", self._tests)
         return answer[1:]
 
-    def check(self, run: Run, kept: StudentPaths, only: tuple[str, ...] | None = None) -> Checked:
+    def check(
+        self, run: Run, kept: StudentPaths, only: tuple[str, ...] | None = None, swaps: tuple[Swap, ...] = ()
+    ) -> Checked:
         """The outcomes of every check on the observations kept at ``kept``; flaws of the course are among them."""
         request = CheckRequest(
             run=str(kept.run),
@@ -60,6 +62,7 @@ class Judge:
             seed=run.seed,
             bars=self.assignment.held_out[run.dataset].bars if run.dataset in self.assignment.held_out else {},
             only=only,
+            swaps=swaps,
         )
         checked = msgspec.json.decode(self._ask(request), type=Checked)
         return Checked(outcomes=[*checked.outcomes, *self.flaws], used=checked.used)

@@ -19,6 +19,14 @@ class InputsRequest(Record, frozen=True, kw_only=True, tag="inputs"):
     seed: int
 
 
+class Swap(Record, frozen=True, kw_only=True):
+    """A value to put in the place of one that came back: how checks take junk is tried so."""
+
+    probe: str
+    key: str
+    value: msgspec.Raw
+
+
 class CheckRequest(Record, frozen=True, kw_only=True, tag="check"):
     """Asks for the outcomes of one submission."""
 
@@ -29,6 +37,8 @@ class CheckRequest(Record, frozen=True, kw_only=True, tag="check"):
     bars: dict[str, tuple[float, float]]
     only: tuple[str, ...] | None = None
     """names of the checks to run; None for all"""
+    swaps: tuple[Swap, ...] = ()
+    """the checks are run once for each; empty: once, on what came back"""
 
     def asks_for(self, check: str) -> bool:
         return self.only is None or check in self.only

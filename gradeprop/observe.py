@@ -11,7 +11,7 @@ import msgspec
 from gradeprop import records, wire
 from gradeprop.errors import CourseError, WireError
 from gradeprop.jail import Answer, Jail, Job
-from gradeprop.paths import AssignmentPaths, StudentPaths
+from gradeprop.paths import GIVEN, AssignmentPaths, StudentPaths
 from gradeprop.records import Assignment, Probe, Run, Submission
 
 
@@ -104,13 +104,13 @@ def probe_names(file: Path) -> list[str]:
 
 
 def given_files(paths: AssignmentPaths, names: tuple[str, ...]) -> dict[str, bytes]:
-    """The helpers of source/given that belong to an assignment, by their name there.
+    """The helpers of source/given that belong to an assignment, by their name in a submission.
 
     Raises:
         CourseError: one is missing.
     """
     try:
-        return {name: (paths.bundle.given / name).read_bytes() for name in names}
+        return {f"{GIVEN}/{name}": (paths.bundle.given / name).read_bytes() for name in names}
     except FileNotFoundError as error:
         raise CourseError(
             f"given names {Path(str(error.filename)).name}, which is not in source/given", paths.toml

@@ -9,8 +9,8 @@ and the checks loaded and that student code has never run in. It answers request
 A fork answers each, so nothing that a check leaves behind reaches the next submission.
 """
 
-import copy
 import functools
+import itertools
 import os
 import select
 import signal
@@ -166,31 +166,21 @@ class Checks:
 
     def answer(self, session: pytest.Session, request: messages.CheckRequest) -> messages.Checked:
         """Fork, run every check in the child, collect the outcomes as they come; say which check never ended."""
-        items = [i for i in session.items if i.get_closest_marker("points") and request.asks_for(i.nodeid)]
+        chosen = [i for i in session.items if i.get_closest_marker("points") and request.asks_for(i.nodeid)]
+        items = chosen * max(1, len(request.swaps))
         reader, writer = socket.socketpair()
         if (child := os.fork()) == 0:
             reader.close()
             self.channel.close()
-            self.run(items, request, writer)
+            self.run(chosen, request, writer)
         writer.close()
-        done: list[messages.Ended] = []
-        with reader:
-            deadline = time.monotonic() + _CHECK_S
-            while len(done) < len(items) and _readable(reader, deadline):
-                if (ended := messages.receive(reader, messages.Ended)) is None:
-                    break
-                done.append(ended)
-                deadline = time.monotonic() + _CHECK_S
+        done = _collect(reader, len(items))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         outcomes = [ended.outcome for ended in done]
-        if len(done) < len(items):
-            stuck, *rest = items[len(done) :]
-            message = f"{_place(stuck)}: this check crashed, or ran longer than {_CHECK_S:.0f} s"
-            outcomes += [_broken(stuck.nodeid, _question(stuck), message, stuck)]
-            outcomes += [
-                _broken(i.nodeid, _question(i), f"{_place(i)}: not run, after the crash above", i) for i in rest
-            ]
+        for number, item in enumerate(items[len(done) :]):
+            why = "not run, after the crash above" if number else f"this crashed, or ran longer than {_CHECK_S:.0f} s"
+            outcomes.append(_broken(item.nodeid, _question(item), f"{_place(item)}: {why}", item))
         return messages.Checked(outcomes=outcomes, used={ended.outcome.check: ended.used for ended in done})
 
     def run(self, items: list[pytest.Item], request: messages.CheckRequest, writer: socket.socket) -> None:
@@ -200,9 +190,8 @@ class Checks:
             kept = self.reference_run(request.dataset, request.seed)
             self.request, self.reference_now = request, _open(kept.run, kept.observations)
             seen = _open(Path(request.run), Path(request.observations))
-            for item in items:
-                self.now = copy.copy(seen)
-                self.now.used = set()
+            for swap, item in itertools.product(request.swaps or (None,), items):
+                self.now = seen.swapped(swap.probe, swap.key, swap.value) if swap else seen.swapped()
                 outcome = self.outcome(item)
                 messages.send(writer, messages.Ended(outcome=outcome, used=sorted(self.now.used)))
             status = 0
@@ -261,6 +250,17 @@ def _open(run_file: Path, observations: Path) -> Observed:
         return found
 
     return Observed(run.probes, run.values, tensor, run.ended)
+
+
+def _collect(reader: socket.socket, expected: int) -> list[messages.Ended]:
+    """Outcomes as they come, until all are there, the other side ends, or one takes too long."""
+    done: list[messages.Ended] = []
+    with reader:
+        while len(done) < expected and _readable(reader, time.monotonic() + _CHECK_S):
+            if (ended := messages.receive(reader, messages.Ended)) is None:
+                break
+            done.append(ended)
+    return done
 
 
 def _readable(reader: socket.socket, deadline: float) -> bool:

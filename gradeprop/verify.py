@@ -12,8 +12,8 @@ import msgspec
 
 from gradeprop import cases, records
 from gradeprop.cases import Case
+from gradeprop.messages import Swap
 from gradeprop.observe import keep
-from gradeprop.paths import StudentPaths
 from gradeprop.pipeline import Grader
 from gradeprop.records import GradeRecord, Record, Run
 from gradeprop.wire import RawTensor, unpack
@@ -24,6 +24,7 @@ _JUNK: tuple[object, ...] = (
     {"$tensor": "junk-f32"}, {"$tensor": "junk-nan"}, {"$tensor": "junk-empty"}, {"$tensor": "junk-bool"},
     {"$tensor": "junk-i64"}, {"$tensor": "junk-f16"}, {"$tensor": "junk-scalar"}, {"weight": {"$tensor": "junk-f32"}},
 )  # fmt: skip
+_RAW_JUNK = tuple(msgspec.Raw(msgspec.json.encode(junk)) for junk in _JUNK)
 _JUNK_TENSORS = {
     "junk-f32": RawTensor("F32", (2, 3), b"\0" * 24),
     "junk-nan": RawTensor("F32", (2,), b"\xff" * 8),
@@ -79,33 +80,20 @@ def _shown(lost: dict[str, float]) -> str:
 
 def _junk(grader: Grader, folder: Path) -> Iterator[Verdict]:
     """Replace each value of each probe by each kind of junk; judge the checks that look at the probe."""
-    record = grader.grade_one(folder, "verify junk")
-    kept = grader.kept(record.key)
+    kept = grader.kept(grader.grade_one(folder, "verify junk").key)
     run, tensors = records.read(Run, kept.run), unpack(kept.observations.read_bytes())
     used = grader.judge.check(run, kept).used
+    junk_of = {f"{probe.name}/{name}": tensor for probe in run.probes for name, tensor in _JUNK_TENSORS.items()}
+    keep(run, tensors | junk_of, kept)
     for probe in run.probes:
         checks = tuple(check for check, probes in used.items() if probe.name in probes)
-        junked = {f"{probe.name}/{name}": tensor for name, tensor in _JUNK_TENSORS.items()}
         for key in run.values[probe.name]:
-            yield _junk_one(grader, run, kept, checks, probe.name, key, tensors | junked)
-
-
-def _junk_one(
-    grader: Grader,
-    run: Run,
-    kept: StudentPaths,
-    checks: tuple[str, ...],
-    probe: str,
-    key: str,
-    tensors: dict[str, RawTensor],
-) -> Verdict:
-    broken = []
-    for junk in _JUNK:
-        raw = msgspec.Raw(msgspec.json.encode(junk))
-        values = run.values | {probe: run.values[probe] | {key: raw}}
-        keep(msgspec.structs.replace(run, values=values), tensors, kept)
-        outcomes = grader.judge.check(run, kept, checks).outcomes
-        broken += [f"{str(junk)[:40]!r} breaks {o.check}: {o.message}" for o in outcomes if o.fate == "broken"]
-    return Verdict(
-        name=f"junk in {probe}.{key}", points=len(_JUNK) - len(broken), expected=len(_JUNK), wrong="; ".join(broken[:2])
-    )
+            swaps = tuple(Swap(probe=probe.name, key=key, value=value) for value in _RAW_JUNK)
+            outcomes = grader.judge.check(run, kept, checks, swaps).outcomes
+            broken = [f"{outcome.check}: {outcome.message}" for outcome in outcomes if outcome.fate == "broken"]
+            yield Verdict(
+                name=f"junk in {probe.name}.{key}",
+                points=len(outcomes) - len(broken),
+                expected=len(checks) * len(swaps),
+                wrong="; ".join(broken[:2]),
+            )

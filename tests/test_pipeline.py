@@ -42,6 +42,16 @@ def test_a_right_answer_gets_every_point_and_its_record_is_kept(grader: Grader, 
     assert records.read(GradeRecord, grader.kept("ada").record) == record
 
 
+def test_what_is_given_is_there_whatever_the_submission_has_in_its_place(
+    grader: Grader, submit: Callable[..., Path]
+) -> None:
+    folder = submit(student_code="from given.helper import FACTOR\ndef double(x):\n    return FACTOR * x\n")
+    assert grader.grade_one(folder).points == 10
+    (folder / "given").mkdir()
+    (folder / "given" / "helper.py").write_text("FACTOR = 3\n")
+    assert grader.grade_one(folder).points == 10
+
+
 def test_a_wrong_answer_is_told_why(grader: Grader, submit: Callable[..., Path]) -> None:
     record = grader.grade_one(submit(student_code="def double(x):\n    return x / 2\n"))
     assert record.points == 2

@@ -7,13 +7,11 @@ import pytest
 
 from gradeprop import cases
 from gradeprop.cases import Case, make, read_cases
-from gradeprop.course import read_assignment, read_course
 from gradeprop.errors import CourseError
 from gradeprop.paths import AssignmentPaths
 from gradeprop.pipeline import Grader
 from gradeprop.records import Assignment
 from gradeprop.verify import verify
-from tests.conftest import REPOSITORY
 
 
 @pytest.fixture
@@ -53,7 +51,7 @@ def test_a_check_that_breaks_on_junk_is_found(toy: AssignmentPaths, request: pyt
     )
     broken = [verdict for verdict in verify(request.getfixturevalue("proven")) if verdict.wrong]
     assert [verdict.name for verdict in broken] == ["junk in double.label"]
-    assert "breaks" in broken[0].wrong
+    assert "IndexError" in broken[0].wrong or "TypeError" in broken[0].wrong
 
 
 def test_a_stale_case_is_told(toy: AssignmentPaths, tmp_path: Path) -> None:
@@ -74,15 +72,3 @@ def test_a_case_without_its_toml_or_with_a_slip_is_told(toy: AssignmentPaths, to
 def test_reference_weights_that_cannot_be_made_are_the_instructors(toy: AssignmentPaths) -> None:
     with pytest.raises(CourseError, match="reference.py"):
         cases.reference_weights(toy, "sample")
-
-
-@pytest.mark.parametrize("name", read_course(REPOSITORY).assignments)
-def test_every_assignment_of_the_course_is_proven(name: str, tmp_path: Path) -> None:
-    assignment = read_assignment(REPOSITORY, name)
-    with Grader(REPOSITORY, assignment, "sample", seed=20261121, into=tmp_path) as grader:
-        verdicts = list(verify(grader))
-    assert [f"{verdict.name}: {verdict.wrong}" for verdict in verdicts if verdict.wrong] == []
-    names = [verdict.name for verdict in verdicts]
-    assert sum(name.startswith("wrong/") for name in names) >= 25
-    assert sum(name.startswith("right/") for name in names) >= 6
-    assert sum(name.startswith("junk") for name in names) >= 20

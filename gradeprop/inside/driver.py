@@ -142,6 +142,7 @@ class _Course:
             try:
                 for data in _available(results, poll):
                     self._forward(cutter.feed(data))
+                self._keep_output(output, poll)  # again: what was printed before these frames were sent
             except frames.Oversize:
                 return self._lost("error", "The code gave back more numbers than can be looked at.")
             if died and self.done < len(self.names):

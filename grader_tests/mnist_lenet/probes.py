@@ -16,6 +16,7 @@ import torch
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -543,7 +544,10 @@ def probe_regularisers(student, draw):
 
 def held_out_logits(model, name, draw):
     """The logits of a network with the weights that were handed in, on all held-out images."""
-    state = load_file(draw.submission / name)
+    try:
+        state = load_file(draw.submission / name)
+    except SafetensorError as error:
+        raise ValueError(f"{name} is not a file of safetensors; save it with given.training.save_weights") from error
     images = (draw.inputs["images"].unsqueeze(1) / 255 - 0.1307) / 0.3081  # (n, 1, 32, 32)
     model = ready(model, images[:2])
     model.load_state_dict(state)
