@@ -67,7 +67,7 @@ def test_held_out_inputs_are_a_copy(tmp_path: Path) -> None:
         (OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
         ({1: 2}, {"1": 2}),
         ({(1, 2): 2}, {"$type": "dict"}),
-        (object(), {"$type": "object"}),
+        pytest.param(object(), {"$type": "object"}, id="object"),
         (torch.Size([1, 2]), [1, 2]),
         (torch.zeros(2, dtype=torch.complex64), {"$type": "Tensor"}),
         (torch.zeros(2).to_sparse(), {"$type": "Tensor"}),

@@ -42,6 +42,7 @@ def main() -> None:
         _become_zygote(spec, control)
     except OSError as error:
         control.send(json.dumps({problem: str(error)}).encode())
+        control.recv(1 << 20)  # the setting, meant for the zygote: a socket closed on it would take our words with it
 
 
 def _enter_namespaces(spec: dict[str, Any]) -> None:
