@@ -71,6 +71,7 @@ def reference_weights(paths: AssignmentPaths, dataset: str) -> Path:
     """The folder of the reference's weights and history for a data set, trained once and kept in the cache."""
     folder = paths.bundle.cache / "reference" / paths.name / dataset
     if not (folder / "history.json").is_file():
+        folder.mkdir(parents=True, exist_ok=True)
         _weights(paths, "train", dataset, folder)
     return folder
 

@@ -69,6 +69,14 @@ def test_a_case_without_its_toml_or_with_a_slip_is_told(toy: AssignmentPaths, to
         read_cases(toy_assignment, toy)
 
 
+def test_reference_weights_are_trained_once(toy: AssignmentPaths) -> None:
+    reference = toy.source / "reference.py"
+    reference.write_text("def train(dataset, folder):\n    (folder / 'history.json').write_text(dataset)\n")
+    assert (cases.reference_weights(toy, "sample") / "history.json").read_text() == "sample"
+    reference.unlink()
+    assert cases.reference_weights(toy, "sample").is_dir()
+
+
 def test_reference_weights_that_cannot_be_made_are_the_instructors(toy: AssignmentPaths) -> None:
     with pytest.raises(CourseError, match="reference.py"):
         cases.reference_weights(toy, "sample")
