@@ -253,5 +253,5 @@ def _show(bundle: Bundle, one: Assignment, graded: Sequence[GradeRecord]) -> Non
 def _stands_out(record: GradeRecord) -> str:
     """The first line of what cost the most."""
     lost = sorted((o for o in record.outcomes if o.points < o.possible), key=lambda o: o.points - o.possible)
-    messages = [record.reason, *(record.problems[:1] if not record.points else ()), *(o.message for o in lost)]
+    messages = [record.reason, *(outcome.message for outcome in lost), *record.problems]
     return next((message.splitlines()[0][:100] for message in messages if message), "")

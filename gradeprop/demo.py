@@ -40,7 +40,7 @@ def make_class(assignment: Assignment, paths: AssignmentPaths, dataset: str) -> 
     folder = paths.bundle.cache / "demo" / paths.name
     shutil.rmtree(folder, ignore_errors=True)
     cases = read_cases(assignment, paths)
-    wrong = [case for case in cases if case.name.startswith("wrong/")]
+    wrong = sorted((case for case in cases if case.name.startswith("wrong/")), key=lambda case: case.points)
     right = [case for case in cases if case.name.startswith("right/")][:1]
     for case in [*cases[:2], *right, *wrong[:: max(1, len(wrong) // _WRONG)][:_WRONG]]:
         make(case, paths, reference, folder / case.name.replace("/", " "))
