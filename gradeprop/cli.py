@@ -246,6 +246,8 @@ def _show(bundle: Bundle, one: Assignment, graded: Sequence[GradeRecord]) -> Non
     for what, where in (("pages", f"{paths.autograded}/*/feedback.html"), ("table", paths.grades_csv)):
         out.print(f"{what:10}{where}", highlight=False, soft_wrap=True)
     out.print(f"gradebook {bundle.gradebook}", highlight=False, soft_wrap=True)
+    datasets = ", ".join(sorted({record.dataset for record in graded if record.dataset}))
+    out.print(f"accuracy  on held-out images of {datasets or 'no data set'} (--data chooses)", highlight=False)
     if held := [record for record in graded if record.status != "graded"]:
         raise click.ClickException(f"{len(held)} of {len(graded)} are held back: {held[0].reason}")
 
