@@ -623,6 +623,11 @@ def _reach(prefix: Path) -> None:
 
 
 def test_a_grader_that_is_killed_leaves_nothing_behind(tmp_path: Path) -> None:
+    try:
+        with open_jail(tier="full"):
+            pass
+    except NoJailError as error:
+        pytest.skip(str(error))
     for tier in ("full", "restricted"):
         code = f"""
 from gradeprop.jail import Job, open_jail
