@@ -67,10 +67,10 @@ def _with(message: str, hint: str) -> str:
 class Seen:
     """What one probe sent back: named values, none of them believed."""
 
-    __slots__ = ("_about", "_tensors", "_values")
+    __slots__ = ("_tensors", "_values")
 
-    def __init__(self, values: Mapping[str, object], tensors: Callable[[str], Tensor], about: str) -> None:
-        self._values, self._tensors, self._about = values, tensors, about
+    def __init__(self, values: Mapping[str, object], tensors: Callable[[str], Tensor]) -> None:
+        self._values, self._tensors = values, tensors
 
     def has(self, name: str) -> bool:
         """Whether a value of that name came back, and is not None."""
@@ -127,7 +127,7 @@ class Seen:
     def texts(self, name: str) -> list[str]:
         """A list of strings."""
         found = self._list(name, None)
-        return [Seen({name: text}, self._tensors, self._about).text(name) for text in found]
+        return [Seen({name: text}, self._tensors).text(name) for text in found]
 
     def items(self, name: str) -> list["Seen"]:
         """A list of dicts, each with these same accessors."""
@@ -135,7 +135,7 @@ class Seen:
         for item in found:
             if not isinstance(item, dict):
                 fail(f"{name} should be a list of dicts, and holds {_kind(item)}.")
-        return [Seen(item, self._tensors, self._about) for item in found]
+        return [Seen(item, self._tensors) for item in found]
 
     def _list(self, name: str, length: int | None) -> list[Any]:
         found = self._values.get(name)
@@ -219,7 +219,7 @@ class Observed:
         if probe.status != "ok":
             raise CheckFailed(probe.message, _FATE[probe.status])
         values = {key: _decode(raw) for key, raw in self._values.get(name, {}).items()}
-        return Seen(values, lambda number: self._tensors(f"{name}/{number}"), name)
+        return Seen(values, lambda number: self._tensors(f"{name}/{number}"))
 
 
 class Points:

@@ -3,14 +3,13 @@
 What is kept is all that a check will ever see, so a mended check can be run again without running student code.
 """
 
-import ast
 from pathlib import Path
 
 import msgspec
 
 from gradeprop import records, wire
 from gradeprop.errors import CourseError, WireError
-from gradeprop.jail import Answer, Jail, Job
+from gradeprop.jail import Answer, Jail, Job, probe_names
 from gradeprop.paths import GIVEN, AssignmentPaths, StudentPaths
 from gradeprop.records import Assignment, Probe, Run, Submission
 
@@ -34,25 +33,26 @@ def observe(
     Raises:
         JailError: the machine failed; nothing is kept, and an earlier run is left as it was.
     """
-    names = probe_names(paths.probes)
+    probes = read_probes(paths.probes)
+    names = probe_names(probes, str(paths.probes))
     answer = jail.run(
         Job(
             files={name: (kept.submitted / name).read_bytes() for name in submission.files},
             given=given_files(paths, assignment.given),
-            probes=paths.probes.read_bytes(),
+            probes=probes,
             inputs=inputs,
             seed=seed,
             limits=assignment.limits,
         )
     )
-    probes, values, tensors, ended = _decode(answer, frozenset(names))
+    ran, values, tensors, ended = _decode(answer, frozenset(names))
     run = Run(
         assignment=assignment.name,
         student=submission.student,
         seed=seed,
         dataset=dataset,
         tier=answer.tier,
-        probes=probes,
+        probes=ran,
         values=values,
         output=answer.output,
         ended=ended,
@@ -87,20 +87,16 @@ def keep(run: Run, tensors: dict[str, wire.RawTensor], kept: StudentPaths) -> No
     records.write(run, kept.run)
 
 
-def probe_names(file: Path) -> list[str]:
-    """The names of the probes, in the order of the file.
+def read_probes(file: Path) -> bytes:
+    """The source of the probes.
 
     Raises:
-        CourseError: the file is missing or is not Python.
+        CourseError: the file is missing.
     """
     try:
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+        return file.read_bytes()
     except FileNotFoundError:
         raise CourseError("the file is not there; it calls what students write", file) from None
-    except SyntaxError as error:
-        raise CourseError(f"not Python: {error.msg}", file, error.lineno) from error
-    functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
-    return [name.removeprefix("probe_") for name in functions if name.startswith("probe_")]
 
 
 def given_files(paths: AssignmentPaths, names: tuple[str, ...]) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ TENSORS = {
 
 
 def seen(**values: object) -> Seen:
-    return Seen(values, TENSORS.__getitem__, "probe")
+    return Seen(values, TENSORS.__getitem__)
 
 
 def test_a_tensor_comes_back_with_its_shape_checked() -> None:
