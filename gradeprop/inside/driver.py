@@ -41,7 +41,7 @@ def _conduct(job: int, home: Path, setting: dict[str, Any], ids: tuple[int, int]
     header, blob = frames.HEAD.unpack(_read(job, frames.HEAD.size))
     spec = json.loads(_read(job, header))
     if setting["tier"] == "full":
-        confine.enter_namespaces(ids, blob + spec["limits"]["disk-mib"] * MIB)
+        confine.enter_namespaces(ids, str(home), blob + spec["limits"]["disk-mib"] * MIB)
     for folder in ("submission", "draws", "shm"):
         (home / folder).mkdir()
     for name, size in spec["files"]:

@@ -29,7 +29,7 @@ def main() -> None:
     if full:
         kernel.die_with_parent()
     kernel.adopt_orphans()
-    if full and (problem := _try_namespaces()):
+    if full and (problem := _try_namespaces(setting["home"])):
         _tell(control, none=f"namespaces for a job: {problem}")
         return
     try:
@@ -51,14 +51,14 @@ def main() -> None:
             shutil.rmtree(setting["home"], ignore_errors=True)
 
 
-def _try_namespaces() -> str:
+def _try_namespaces(home: str) -> str:
     """Why a job could not have namespaces of its own; "" if it can."""
     ids = os.getuid(), os.getgid()
     try:
         pid = kernel.fork_into(kernel.NAMESPACES | kernel.NEWUSER)
         if pid == 0:
             try:
-                confine.enter_namespaces(ids, 1 << 20)
+                confine.enter_namespaces(ids, home, 1 << 20)
                 os._exit(0)
             except OSError as error:
                 os._exit(error.errno or 1)
@@ -132,7 +132,7 @@ def _receive(control: socket.socket) -> int | None:
 
 
 def _serve(control: socket.socket, job: int, setting: dict[str, Any], full: bool) -> None:
-    home = "/tmp" if full else tempfile.mkdtemp(dir=setting["home"])
+    home = setting["home"] if full else tempfile.mkdtemp(dir=setting["home"])
     ids = os.getuid(), os.getgid()
     try:
         pid = kernel.fork_into(kernel.NAMESPACES | kernel.NEWUSER if full else 0)

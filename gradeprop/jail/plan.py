@@ -47,7 +47,7 @@ def make_plan(tier: str, hide: Iterable[Path]) -> Plan:
     scratch = None if full else Path(tempfile.mkdtemp(prefix="gradeprop-"))
     if scratch and uid:
         os.chown(scratch, uid, uid)
-    home = str(scratch or "/tmp")
+    home = str(scratch or "/jail/home")  # not /tmp: Python may lie there
     outer = {
         "tier": tier,
         "python": str(python()),
@@ -55,7 +55,7 @@ def make_plan(tier: str, hide: Iterable[Path]) -> Plan:
         "home": home,
         "inside": "/jail" if full else str(INSIDE.parent),
         "binds": {str(path): str(path) for path in view.folders} | {"/jail/inside": str(INSIDE)},
-        "links": view.links | {"/dev/shm": "/tmp/shm", "/dev/fd": "/proc/self/fd"},
+        "links": view.links | {"/dev/shm": f"{home}/shm", "/dev/fd": "/proc/self/fd"},
         "hide": [str(path) for path in view.hidden],
     }
     read, names = (["/"], []) if full else view.opened()
