@@ -20,6 +20,13 @@ from gradeprop.paths import AssignmentPaths, StudentPaths
 from gradeprop.records import Assignment, Outcome, Record, Run
 
 
+_ENVIRONMENT = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    **dict.fromkeys(("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTHONDONTWRITEBYTECODE"), "1"),
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # as in the jail: forks have fewer page tables to copy
+}
+
+
 class Judge:
     """The checks of one assignment, loaded once; use it as a context manager."""
 
@@ -70,9 +77,7 @@ class Judge:
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "gradeprop.pytest_plugin", str(self._root), self.assignment.name]
-        threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-        environment |= threads | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")} | _ENVIRONMENT
         with theirs:
             self._process = subprocess.Popen(
                 [*command, str(theirs.fileno())],

@@ -36,8 +36,12 @@ from gradeprop import messages, records
 from gradeprop.check import CheckFailed, Observed, Points, Seen, Show
 from gradeprop.course import load_module
 from gradeprop.expected import observe_reference
-from gradeprop.paths import AssignmentPaths, Bundle, StudentPaths
+from gradeprop.inside import kernel
+from gradeprop.paths import AssignmentPaths, Bundle
 from gradeprop.records import Outcome
+
+_UNUSED = "cacheprovider logging faulthandler unraisableexception threadexception doctest junitxml stepwise pastebin"
+"""plugins of pytest's own that only cost time here: logging alone a third of it"""
 
 _CHECK_S = 60.0
 """a check that takes longer is the instructor's to mend"""
@@ -103,9 +107,12 @@ class Checks:
         return found
 
     @functools.lru_cache(maxsize=2)  # noqa: B019
-    def reference_run(self, dataset: str, seed: int) -> StudentPaths:
+    def reference_run(self, dataset: str, seed: int) -> Observed:
         home = Path(self.scratch.name) / f"{dataset}-{seed}"
-        return observe_reference(self.paths, self.solution, self.held_out(dataset, seed)[0], seed, home)
+        kept = observe_reference(self.paths, self.solution, self.held_out(dataset, seed)[0], seed, home)
+        found = _open(kept.run, kept.observations)
+        kernel.prepare_to_fork()
+        return found
 
     @functools.cached_property
     def held_out_module(self) -> ModuleType:
@@ -187,8 +194,7 @@ class Checks:
         """In the fork: run the checks, send each outcome, never return."""
         status = 1
         try:
-            kept = self.reference_run(request.dataset, request.seed)
-            self.request, self.reference_now = request, _open(kept.run, kept.observations)
+            self.request, self.reference_now = request, self.reference_run(request.dataset, request.seed)
             seen = _open(Path(request.run), Path(request.observations))
             for swap, item in itertools.product(request.swaps or (None,), items):
                 self.now = seen.swapped(swap.probe, swap.key, swap.value) if swap else seen.swapped()
@@ -202,7 +208,7 @@ class Checks:
 
     def outcome(self, item: pytest.Item) -> Outcome:
         """Run one check by pytest's own protocol; an exception that is not a failed check is the instructor's."""
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)  # torch.manual_seed looks for devices, and takes longer than most checks
         marker = item.get_closest_marker("points")
         assert marker is not None
         possible = float(marker.args[0])
@@ -327,7 +333,8 @@ def serve(root: Path, assignment: str, fd: int) -> int:
         "--capture=no",
         "--continue-on-collection-errors",
     ]
-    arguments += ["-p", "no:cacheprovider", "-W", "ignore", "-q", "--no-header", "--no-summary"]
+    arguments += [f"-pno:{plugin}" for plugin in _UNUSED.split()]
+    arguments += ["-W", "ignore", "-q", "--no-header", "--no-summary"]
     return int(pytest.main(arguments, plugins=[Checks(paths, socket.socket(fileno=fd))]))
 
 

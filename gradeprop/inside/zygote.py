@@ -5,7 +5,6 @@ out: {"ready": …} or {"fault": sentence}; per job {"started": …} with a pidf
 """
 
 import contextlib
-import gc
 import json
 import os
 import select
@@ -78,9 +77,7 @@ def _warm(path: list[str]) -> None:
 
     _warm_figures()
     _warm_training()
-    gc.collect()
-    gc.freeze()  # the collector would write to every page that the forks share
-    kernel.use_huge_pages()
+    kernel.prepare_to_fork()
     deadline = time.monotonic() + 10
     while len(threads := os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
         if time.monotonic() > deadline:
