@@ -19,7 +19,6 @@ from gradeprop.messages import Check, Checked, CheckRequest, Hello, InputsReques
 from gradeprop.paths import AssignmentPaths, StudentPaths
 from gradeprop.records import Assignment, Outcome, Record, Run
 
-
 _ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     **dict.fromkeys(("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTHONDONTWRITEBYTECODE"), "1"),
