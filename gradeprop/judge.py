@@ -60,7 +60,11 @@ class Judge:
     def check(
         self, run: Run, kept: StudentPaths, only: tuple[str, ...] | None = None, swaps: tuple[Swap, ...] = ()
     ) -> Checked:
-        """The outcomes of every check on the observations kept at ``kept``; flaws of the course are among them."""
+        """The outcomes of every check on the observations kept at ``kept``; flaws of the course are among them.
+
+        Raises:
+            JailError: the machine failed; the same can be asked again.
+        """
         request = CheckRequest(
             run=str(kept.run),
             observations=str(kept.observations),
@@ -71,6 +75,8 @@ class Judge:
             swaps=swaps,
         )
         checked = msgspec.json.decode(self._ask(request), type=Checked)
+        if checked.fault:
+            raise JailError(checked.fault)
         return Checked(outcomes=[*checked.outcomes, *self.flaws], used=checked.used)
 
     def _start(self) -> None:

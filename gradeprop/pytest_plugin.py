@@ -16,7 +16,6 @@ import select
 import signal
 import socket
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -35,8 +34,10 @@ from torch import Tensor
 from gradeprop import messages, records
 from gradeprop.check import CheckFailed, Observed, Points, Seen, Show
 from gradeprop.course import load_module
+from gradeprop.errors import JailError
 from gradeprop.expected import observe_reference
 from gradeprop.inside import kernel
+from gradeprop.locks import Scratch
 from gradeprop.paths import AssignmentPaths, Bundle
 from gradeprop.records import Outcome
 
@@ -53,7 +54,7 @@ class Checks:
     def __init__(self, paths: AssignmentPaths, channel: socket.socket) -> None:
         self.paths, self.channel = paths, channel
         self.flaws: list[Outcome] = []
-        self.scratch = tempfile.TemporaryDirectory(prefix="gradeprop-")  # goes when the process ends
+        self.scratch = Scratch()
         self.request: messages.CheckRequest
         self.now: Observed
         self.reference_now: Observed
@@ -108,7 +109,7 @@ class Checks:
 
     @functools.lru_cache(maxsize=2)  # noqa: B019
     def reference_run(self, dataset: str, seed: int) -> Observed:
-        home = Path(self.scratch.name) / f"{dataset}-{seed}"
+        home = self.scratch.path / f"{dataset}-{seed}"
         kept = observe_reference(self.paths, self.solution, self.held_out(dataset, seed)[0], seed, home)
         found = _open(kept.run, kept.observations)
         kernel.prepare_to_fork()
@@ -140,7 +141,7 @@ class Checks:
         messages.send(self.channel, messages.Hello(checks=checks, flaws=self.flaws))
         while (message := messages.receive_bytes(self.channel)) is not None:
             self.serve(session, msgspec.json.decode(message, type=messages.InputsRequest | messages.CheckRequest))
-        self.scratch.cleanup()
+        self.scratch.remove()
         os._exit(0)  # nothing to tell, and taking torch apart takes seconds
 
     # ---- requests
@@ -167,6 +168,8 @@ class Checks:
         try:
             self.reference_run(request.dataset, request.seed)  # here, so that the forks share what it makes
             messages.send(self.channel, self.answer(session, request))
+        except JailError as error:
+            messages.send(self.channel, messages.Checked(outcomes=[], used={}, fault=str(error)))
         except Exception as error:
             flaw = _broken(self.paths.name, "", _where(error, self.paths.bundle.root))
             messages.send(self.channel, messages.Checked(outcomes=[flaw], used={}))
@@ -177,13 +180,16 @@ class Checks:
         items = chosen * max(1, len(request.swaps))
         reader, writer = socket.socketpair()
         if (child := os.fork()) == 0:
+            kernel.die_with_parent()
             reader.close()
             self.channel.close()
             self.run(chosen, request, writer)
         writer.close()
-        done = _collect(reader, len(items))
+        done, gone = _collect(reader, len(items))
         os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if gone and status == -signal.SIGKILL:
+            raise JailError("the process that runs the checks was killed")  # by somebody else, or for want of memory
         outcomes = [ended.outcome for ended in done]
         for number, item in enumerate(items[len(done) :]):
             why = "not run, after the crash above" if number else f"this crashed, or ran longer than {_CHECK_S:.0f} s"
@@ -258,15 +264,15 @@ def _open(run_file: Path, observations: Path) -> Observed:
     return Observed(run.probes, run.values, tensor, run.ended)
 
 
-def _collect(reader: socket.socket, expected: int) -> list[messages.Ended]:
-    """Outcomes as they come, until all are there, the other side ends, or one takes too long."""
+def _collect(reader: socket.socket, expected: int) -> tuple[list[messages.Ended], bool]:
+    """Outcomes as they come, until all are there, one takes too long, or the other side ends, which the flag says."""
     done: list[messages.Ended] = []
     with reader:
         while len(done) < expected and _readable(reader, time.monotonic() + _CHECK_S):
             if (ended := messages.receive(reader, messages.Ended)) is None:
-                break
+                return done, True
             done.append(ended)
-    return done
+    return done, False
 
 
 def _readable(reader: socket.socket, deadline: float) -> bool:

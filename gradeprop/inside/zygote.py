@@ -28,10 +28,10 @@ def main() -> None:
     if full:
         kernel.die_with_parent()
     kernel.adopt_orphans()
-    if full and (problem := _try_namespaces(setting["home"])):
-        _tell(control, none=f"namespaces for a job: {problem}")
-        return
     try:
+        if full and (problem := _try_namespaces(setting["home"])):
+            _tell(control, none=f"namespaces for a job: {problem}")
+            return
         began = time.monotonic()
         _warm(setting["path"])
     except BaseException as error:
@@ -62,6 +62,8 @@ def _try_namespaces(home: str) -> str:
             except OSError as error:
                 os._exit(error.errno or 1)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if code < 0:
+            raise RuntimeError(f"a process was ended by signal {-code}")  # ours: no reason for another tier
         return os.strerror(code) if code else ""
     except OSError as error:
         return str(error)
