@@ -219,7 +219,7 @@ class Observed:
         if probe is None:
             raise CheckFailed(self._ended or "Your code ended before it came to this.", "crash")
         if probe.status != "ok":
-            raise CheckFailed(probe.message, _FATE[probe.status])
+            raise CheckFailed(probe.message or "Your code did not come to an end.", _FATE[probe.status])
         values = {key: _decode(raw) for key, raw in self._values.get(name, {}).items()}
         return Seen(values, lambda number: self._tensors(f"{name}/{number}"))
 
