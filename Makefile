@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data),)
 export GRADEPROP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check setup release verify reference bench lock clean help
+.PHONY: demo test check setup release verify reference bench fuzz lock clean help
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -37,6 +37,9 @@ reference: setup ## train the references on real data, write docs/results/
 
 bench: setup ## the same submissions and checks through ours and through nbgrader autograde
 	$(BIN)/python benchmarks/nbgrader_ratio.py
+
+fuzz: setup ## a million changed frames through all that reads what the jail sends (FRAMES, SEED)
+	$(BIN)/python -m tests.fuzz_wire --frames $(or $(FRAMES),1000000) $(if $(SEED),--seed $(SEED))
 
 setup: $(READY) ## make .venv with everything in it
 

@@ -21,6 +21,8 @@ from gradeprop.records import Curves, Fate, Probe, Table
 _FATE: dict[str, Fate] = {"error": "error", "timeout": "timeout", "crash": "crash", "absent": "missing"}
 _MOST_TEXT = 2_000
 _MOST_ITEMS = 10_000
+_MOST_MESSAGE = 5_000
+_CONTROL = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "�")
 _NUMBER_WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -29,7 +31,7 @@ class CheckFailed(AssertionError):
 
     def __init__(self, message: str, fate: Fate = "failed", points: float = 0) -> None:
         self.fate, self.points = fate, points
-        super().__init__(message)
+        super().__init__(_shown(message))
 
 
 def fail(message: str) -> NoReturn:
@@ -217,7 +219,7 @@ class Observed:
         if probe is None:
             raise CheckFailed(self._ended or "Your code ended before it came to this.", "crash")
         if probe.status != "ok":
-            raise CheckFailed(probe.message, _FATE[probe.status])
+            raise CheckFailed(probe.message or "Your code did not come to an end.", _FATE[probe.status])
         values = {key: _decode(raw) for key, raw in self._values.get(name, {}).items()}
         return Seen(values, lambda number: self._tensors(f"{name}/{number}"))
 
@@ -239,17 +241,22 @@ class Show:
 
     def text(self, text: str) -> None:
         """A sentence for a student whose check passes, such as the accuracy that was measured."""
-        self.said = text
+        self.said = _shown(text)
 
     def table(self, caption: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table; every cell is shown as text."""
-        shown = tuple(tuple(str(cell) for cell in row) for row in rows)
+        shown = tuple(tuple(_shown(str(cell)) for cell in row) for row in rows)
         self.exhibits.append(Table(caption=caption, header=tuple(header), rows=shown))
 
     def curves(self, caption: str, x_label: str, y_label: str, series: Mapping[str, Sequence[float]]) -> None:
         """Lines over x = 1, 2, …; the values must be finite."""
         lines = {label: tuple(values) for label, values in series.items()}
         self.exhibits.append(Curves(caption=caption, x_label=x_label, y_label=y_label, series=lines))
+
+
+def _shown(text: str) -> str:
+    """A text that may repeat what came back: of bounded length, and it moves no cursor where it is printed."""
+    return text[:_MOST_MESSAGE].translate(_CONTROL)
 
 
 def _decode(raw: msgspec.Raw) -> object:

@@ -20,6 +20,8 @@ TENSORS = 2000  # of one probe
 DEPTH = 20  # the jail packs 16
 DIMENSIONS = 16
 BLOB_LIMIT = 1 << 30  # bytes; the jail's own limit is answer-mib
+ENTRIES_LIMIT = 256 * TENSORS  # bytes of JSON before the tensors: read whole, before they can be counted
+_TELLING = 200  # characters of a decoder's message, which repeats what was sent
 
 Dtype = Literal["BOOL", "U8", "I8", "I16", "I32", "I64", "F16", "BF16", "F32", "F64"]
 _BYTES = dict(zip(get_args(Dtype), (1, 1, 1, 2, 4, 8, 2, 2, 4, 8), strict=True))
@@ -59,13 +61,13 @@ def decode(header: bytes, blob: bytes, names: frozenset[str]) -> tuple[Probe, di
     Raises:
         WireError: anything else than such a frame.
     """
-    if len(header) > HEADER_LIMIT or len(blob) > BLOB_LIMIT:
+    if len(header) > HEADER_LIMIT or len(blob) > BLOB_LIMIT or int.from_bytes(blob[:8], "little") > ENTRIES_LIMIT:
         raise WireError("A frame is larger than may be.")
     try:
         head = msgspec.json.decode(header, type=_Header)
-        values = msgspec.json.decode(header)["values"]
+        values = [msgspec.json.decode(value) for value in head.values.values()]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise WireError(f"A header breaks the protocol: {error}") from error
+        raise WireError(f"A header breaks the protocol: {str(error)[:_TELLING]}") from error
     if head.probe not in names:
         raise WireError("A frame answers a probe that was not asked.")
     tensors = unpack(blob) if blob else {}
@@ -90,6 +92,8 @@ def unpack(blob: bytes) -> dict[str, RawTensor]:
         raise WireError(f"A blob's header breaks the protocol: {error}") from error
     tensors: dict[str, RawTensor] = {}
     for name, entry in sorted(entries.items(), key=lambda item: item[1].data_offsets):
+        if math.prod(size or 1 for size in entry.shape) > BLOB_LIMIT:  # no bytes, and yet no library could hold it
+            raise WireError("An empty tensor is larger than may be.")
         end = begin + math.prod(entry.shape) * _BYTES[entry.dtype]
         if entry.data_offsets != (begin - start, end - start) or end > len(blob):
             raise WireError("A tensor's bytes are not where its shape and its neighbours say.")
@@ -101,8 +105,9 @@ def unpack(blob: bytes) -> dict[str, RawTensor]:
 
 
 def pack(tensors: Mapping[str, RawTensor]) -> bytes:
-    """The tensors as safetensors, for what is kept of a run."""
+    """The tensors as safetensors, for what is kept of a run; the widest first, so that each lies where its type may."""
     entries, end = {}, 0
+    tensors = dict(sorted(tensors.items(), key=lambda item: -_BYTES[item[1].dtype]))
     for name, tensor in tensors.items():
         offsets = (end, end + len(tensor.data))
         entries[name], end = _Entry(tensor.dtype, tensor.shape, offsets), offsets[1]

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 import torch
 
-from gradeprop.check import CheckFailed, Observed, Points, Seen, assert_close, assert_equal
+from gradeprop.check import CheckFailed, Observed, Points, Seen, Show, assert_close, assert_equal
 from gradeprop.records import Probe
 
 TENSORS = {
@@ -119,6 +119,17 @@ def test_a_probe_that_never_came_back_fails_with_the_reason_the_run_ended() -> N
 def test_json_that_cannot_be_read_fails_like_any_other_wrong_value(raw: bytes) -> None:
     with pytest.raises(CheckFailed):
         observed(Probe(name="p", status="ok"), p=raw)("p").number("x")
+
+
+def test_what_is_shown_is_bounded_and_moves_no_cursor() -> None:
+    with pytest.raises(CheckFailed) as failed:
+        assert_equal("\x1b[2J\0\x9b" + "x" * 10_000, "y", "the text")
+    assert str(failed.value).startswith("the text is \ufffd[2J\ufffd\ufffdxxx")
+    assert len(str(failed.value)) == 5_000
+    show = Show()
+    show.text("99 %\r1 %")
+    show.table("Layers", ("layer",), [("\x07conv",)])
+    assert (show.said, show.exhibits[0].rows) == ("99 %\ufffd1 %", (("\ufffdconv",),))
 
 
 def test_a_part_of_the_points_may_be_kept() -> None:

@@ -102,7 +102,7 @@ def converse(ours: socket.socket, job: Job, names: tuple[str, ...]) -> tuple[tup
                 return tuple(got), End(fault="the jail's driver died")
     except TimeoutError:
         return tuple(got), End(ended=f"The run was stopped after {job.limits.wall_s:g} s.")
-    except (frames.Oversize, msgspec.MsgspecError):
+    except (frames.Oversize, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return tuple(got), End(ended="The run was stopped: it sent back more than may be sent.")
     except OSError as error:
         return tuple(got), End(fault=f"the jail's driver is gone: {error}")
