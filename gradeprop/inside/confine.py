@@ -40,6 +40,7 @@ def confine(setting: dict[str, Any], home: Path, limits: dict[str, Any]) -> None
     kernel.die_with_parent()
     kernel.drop_capabilities()
     kernel.set_dumpable(True)
+    Path("/proc/self/oom_score_adj").write_text("1000")  # where memory runs out, this dies, not the driver
     if setting["landlock"]:
         kernel.landlock(setting["read"], [*setting["write"], str(home)], setting["names"])
     if setting["filter"]:

@@ -16,6 +16,7 @@ _SIGNALS = {
     signal.SIGABRT: "an abort",
     signal.SIGXCPU: "the limit on processor time",
     signal.SIGSYS: "a forbidden system call",
+    signal.SIGKILL: "a kill, its own or for want of memory",
 }
 
 

@@ -15,6 +15,7 @@ from typing import IO, Any, Self
 import msgspec
 
 from gradeprop.errors import CourseError, JailError, NoJailError
+from gradeprop.jail.cgroups import Group, make_group
 from gradeprop.jail.job import Answer, Job, converse, probe_names
 from gradeprop.jail.plan import make_plan
 from gradeprop.jail.view import INSIDE, python
@@ -35,6 +36,7 @@ class Jail:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket  # there with the process
         self._scratch: Scratch | None = None
+        self._group: Group | None = None
         self.tier = tier
         self.ready_s = 0.0
         """seconds from nothing to ready for the first job"""
@@ -51,7 +53,7 @@ class Jail:
         """Start the zygote and wait until it is warm."""
         began = time.monotonic()
         plan = make_plan(self._kind, self._hide)
-        self._scratch = plan.scratch
+        self._scratch, self._group = plan.scratch, make_group()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, tempfile.TemporaryFile() as errors:
             argv = [str(python()), "-ISB", "-c", _BOOT, str(theirs.fileno()), str(INSIDE.parent)]
@@ -82,6 +84,9 @@ class Jail:
         if self._scratch is not None:
             self._scratch.remove()
             self._scratch = None
+        if self._group is not None:
+            self._group.remove()
+            self._group = None
 
     def run(self, job: Job) -> Answer:
         """Run one submission.
@@ -99,6 +104,8 @@ class Jail:
         with ours:
             pidfd = self._begin(theirs)
             try:
+                if self._group is not None:  # nothing runs yet: the driver waits for the job
+                    self._group.take(pidfd, job.limits)
                 got, end = converse(ours, job, names)
             finally:
                 with contextlib.suppress(ProcessLookupError):

@@ -1,6 +1,6 @@
 import pytest
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
 from gradeprop.check import assert_close
 
@@ -22,9 +22,13 @@ def test_computes_what_the_paper_draws(observed):
     """LeNet5 gives the paper's output for the same weights."""
     seen = observed("paper")
     w1, b1, w2, b2, w3, b3, w4, b4, w5, b5 = seen.tensors("state").values()
-    x = F.max_pool2d(F.conv2d(seen.tensor("x", (2, 1, 32, 32)), w1, b1).relu(), 2)
-    x = F.conv2d(F.max_pool2d(F.conv2d(x, w2, b2).relu(), 2), w3, b3).relu().flatten(1)
-    assert_close(seen.tensor("logits", (2, 10)), F.linear(F.linear(x, w4, b4).relu(), w5, b5), what="the logits")
+    x = functional.max_pool2d(functional.conv2d(seen.tensor("x", (2, 1, 32, 32)), w1, b1).relu(), 2)
+    x = functional.conv2d(functional.max_pool2d(functional.conv2d(x, w2, b2).relu(), 2), w3, b3).relu().flatten(1)
+    assert_close(
+        seen.tensor("logits", (2, 10)),
+        functional.linear(functional.linear(x, w4, b4).relu(), w5, b5),
+        what="the logits",
+    )
 
 
 @pytest.mark.points(1, question="lenet")
