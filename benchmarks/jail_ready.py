@@ -1,16 +1,19 @@
-"""How soon a jail is ready for a submission, and what it costs, beside the pure compute of the same checks.
+"""What one submission costs, by part, beside the pure compute of the same probes and checks, in one run.
 
-Measures eight quick LeNet probes on the reference solution: in one warm process without a jail (pure compute), in a
-warm jail (a fork of the zygote per submission), and in a cold one (a jail of its own per submission). "ready" is a
-submission that asks nothing but one empty probe. Medians over n; prints versions, machine and ratios of this one run.
+The course is benchmarks/quick: eight quick checks of LeNet-5, on the reference solution. "pure" is one warm process
+without a jail, a fork or pytest. "jail" is a fork of the warm zygote in namespaces of its own, "judge" a fork of the
+warm process that has the checks, "command" the rest: copying in, decoding, the record, the page. "cold" makes a jail of
+its own for the submission. Times are means over n for the processor, which ticks, and medians for the wall.
 
     python benchmarks/jail_ready.py [n]
 """
 
 import contextlib
+import inspect
 import io
 import os
 import platform
+import shutil
 import statistics
 import sys
 import tempfile
@@ -21,88 +24,106 @@ from pathlib import Path
 # as in the jail: one thread, before torch is loaded
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
+import msgspec
+import safetensors.torch
 import torch
 
+from gradeprop import records
+from gradeprop.check import Observed
+from gradeprop.course import load_module, read_assignment
 from gradeprop.inside import runner
 from gradeprop.inside.draw import Draw
-from gradeprop.jail import Jail, Job, open_jail
+from gradeprop.jail import Job, open_jail
+from gradeprop.paths import Bundle, StudentPaths
+from gradeprop.pipeline import Grader
 from gradeprop.records import Limits
 
-ROOT = Path(__file__).parents[1]
-CODE = (ROOT / "source" / "student_code.py").read_bytes()
-PROBES = b"""
-import torch
-def probe_forward(student, draw):
-    model, x = student.LeNet5(), draw.normal(7, 1, 32, 32)
-    return {"x": x, "logits": model(x), "state": model.state_dict()}
-def probe_classes(student, draw):
-    return {"logits": student.LeNet5(num_classes=7)(draw.normal(2, 1, 32, 32))}
-def probe_gradients(student, draw):
-    model = student.LeNet5()
-    model(draw.normal(4, 1, 32, 32)).square().sum().backward()
-    return {"gradients": [p.grad for p in model.parameters()]}
-def probe_alone(student, draw):
-    model, x = student.LeNet5().eval(), draw.normal(5, 1, 32, 32)
-    return {"batch": model(x), "alone": torch.cat([model(one[None]) for one in x])}
-def probe_mlp(student, draw):
-    model, x = student.CustomMLP(), draw.normal(7, 1, 32, 32)
-    return {"x": x, "logits": model(x), "state": model.state_dict()}
-def probe_count(student, draw):
-    return {"count": student.count_model_params(student.LeNet5())}
-def probe_train(student, draw):
-    model = student.LeNet5()
-    batches = [(draw.normal(8, 1, 32, 32), draw.integers(0, 10, 8)) for _ in range(3)]
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    got = student.train_model(model, batches, optimizer, torch.nn.CrossEntropyLoss(), 1)
-    return {"got": got, "state": model.state_dict()}
-def probe_test(student, draw):
-    batches = [(draw.normal(8, 1, 32, 32), draw.integers(0, 10, 8)) for _ in range(3)]
-    return {"got": student.test_model(student.LeNet5(), batches, torch.nn.CrossEntropyLoss())}
-"""
+HERE = Path(__file__).parent
 EMPTY = b"def probe_nothing(student, draw): return {}\n"
 Cost = tuple[float, float]  # wall and CPU, milliseconds
 
 
-def job(probes: bytes, code: bytes = CODE) -> Job:
-    return Job({"student_code.py": code}, {}, probes, b"", 1, Limits())
+def quick_course(root: Path) -> Bundle:
+    """The course of eight quick checks, with the repository's solution."""
+    shutil.copytree(HERE / "quick", root, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(HERE.parent / "source" / "student_code.py", root / "source")
+    return Bundle(root)
 
 
-def jailed(jail: Jail, task: Job) -> Cost:
-    answer = jail.run(task)
-    return 1000 * answer.wall_s, 1000 * answer.cpu_s
+def pure(bundle: Bundle, folder: Path) -> tuple[Callable[[], Cost], Callable[[], Cost]]:
+    """What runs all probes once, and what runs all checks once on what they gave."""
+    paths = bundle.assignment("quick")
+    submission = folder / "submission"
+    submission.mkdir(parents=True)
+    shutil.copy(bundle.solution, submission)
+    student, _ = runner._import(submission)
+    probes = runner.load_probes(paths.probes.read_bytes())
+    checks = [
+        check for check in vars(load_module(paths.tests / "test_quick.py", "test_quick")).values()
+        if getattr(check, "pytestmark", None)
+    ]  # fmt: skip
+    got: dict[str, runner.Observed] = {}
+
+    def probe() -> Cost:
+        with timed() as cost, contextlib.redirect_stderr(io.StringIO()):  # progress bars
+            for name, one in probes.items():
+                got[name] = runner.observe(one, student, Draw(1, name, folder, {}), 1 << 26)
+        return cost[0]
+
+    def check() -> Cost:
+        with timed() as cost:
+            ended = [records.Probe(name=name, status=found[0], message=found[1]) for name, found in got.items()]
+            tensors = {name: safetensors.torch.load(found[3]) if found[3] else {} for name, found in got.items()}
+            values = {
+                name: {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in found[2].items()}
+                for name, found in got.items()
+            }
+            seen = Observed(ended, values, lambda key: tensors[key.partition("/")[0]][key.partition("/")[2]])
+            for one in checks:
+                assert set(inspect.signature(one).parameters) == {"observed"}
+                one(seen)
+        return cost[0]
+
+    return probe, check
 
 
-def cold() -> Cost:
+@contextlib.contextmanager
+def timed():
+    cost: list[Cost] = []
+    began, used = time.perf_counter(), time.process_time()
+    yield cost
+    cost.append((1000 * (time.perf_counter() - began), 1000 * (time.process_time() - used)))
+
+
+def judged(grader: Grader, run: records.Run, kept: StudentPaths, n: int) -> list[Cost]:
+    """Each the same: the kernel counts a process's children in ticks of 10 ms, so the mean of many is what it tells."""
+    before, walls = ticks(grader.judge._process.pid), []
+    for _ in range(n):
+        began = time.perf_counter()
+        grader.judge.check(run, kept)
+        walls.append(1000 * (time.perf_counter() - began))
+    each = (ticks(grader.judge._process.pid) - before) / n
+    return [(wall, each) for wall in walls]
+
+
+def ticks(pid: int) -> float:
+    """CPU milliseconds of a process and of the children it has waited for."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return 1000 * sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def cold(job: Job) -> Cost:
     began, used = time.monotonic(), os.times()
     with open_jail() as jail:
-        jail.run(job(PROBES))
+        jail.run(job)
     now = os.times()
     spent = now.user + now.system + now.children_user + now.children_system
     return 1000 * (time.monotonic() - began), 1000 * (spent - sum(used[:4]))
 
 
-def pure(folder: Path) -> Callable[[], Cost]:
-    (folder / "submission").mkdir()
-    (folder / "submission" / "student_code.py").write_bytes(CODE)
-    student, _ = runner._import(folder / "submission")
-    probes = runner.load_probes(PROBES)
-
-    def once() -> Cost:
-        began, used = time.monotonic(), time.process_time()
-        with contextlib.redirect_stderr(io.StringIO()):  # progress bars
-            answer()
-        return 1000 * (time.monotonic() - began), 1000 * (time.process_time() - used)
-
-    def answer() -> None:
-        for name, probe in probes.items():
-            assert runner.observe(probe, student, Draw(1, name, folder, {}), 1 << 26)[0] == "ok"
-
-    return once
-
-
 def show(what: str, costs: list[Cost], base: float) -> float:
-    wall, cpu = (statistics.median(column) for column in zip(*costs, strict=True))
-    print(f"{what:<44} {len(costs):>4} {wall:>9.1f} {cpu:>9.1f} {cpu / (base or cpu):>9.1f}")
+    wall, cpu = statistics.median(cost[0] for cost in costs), statistics.fmean(cost[1] for cost in costs)
+    print(f"{what:<58} {len(costs):>4} {wall:>9.1f} {cpu:>9.1f} {cpu / (base or cpu):>7.1f}", flush=True)
     return cpu
 
 
@@ -111,19 +132,52 @@ def main(n: int) -> None:
     print(
         f"{platform.platform()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, torch {torch.__version__}"
     )
-    print(f"{'':<44} {'n':>4} {'wall ms':>9} {'CPU ms':>9} {'× pure':>9}")
-    with tempfile.TemporaryDirectory() as folder, open_jail() as jail:
-        jailed(jail, job(PROBES))
-        once = pure(Path(folder))
-        once()
-        base = show("pure compute: eight probes, no jail", [once() for _ in range(n)], 0)
-        show("ready: one empty probe, warm jail", [jailed(jail, job(EMPTY, b"")) for _ in range(n)], base)
-        warm = show(f"warm: eight probes, {jail.tier} jail", [jailed(jail, job(PROBES)) for _ in range(n)], base)
-        os.chdir("/")
-    coldly = show("cold: the same, a jail of its own each", [cold() for _ in range(max(3, n // 50))], base)
-    print(
-        f"\ncold / warm, CPU: {coldly / warm:.0f}; a zygote is ready after {jail.ready_s:.1f} s, once per grading run"
-    )
+    print(f"{'per submission':<58} {'n':>4} {'wall ms':>9} {'CPU ms':>9} {'× pure':>7}")
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        stack.callback(os.chdir, "/")
+        bundle = quick_course(folder / "course")
+        assignment = read_assignment(bundle, "quick")
+        handed_in = folder / "ada"
+        handed_in.mkdir()
+        shutil.copy(bundle.solution, handed_in)
+        probe, check = pure(bundle, folder / "home")
+        for each in (probe, check):
+            each()
+        once = [tuple(map(sum, zip(probe(), check(), strict=True))) for _ in range(n)]
+        base = show("pure compute: eight probes and eight checks", once, 0)
+        checks = show("  the checks alone", [check() for _ in range(n)], base)
+
+        grader = stack.enter_context(Grader(bundle, assignment, "sample", seed=1))
+        record = grader.grade_one(handed_in)
+        assert record.points == assignment.points, record
+        kept = grader.kept(record.key)
+        run = records.read(records.Run, kept.run)
+        code = {"student_code.py": bundle.solution.read_bytes()}
+        probes = bundle.assignment("quick").probes.read_bytes()
+        empty, whole = Job({}, {}, EMPTY, b"", 1, Limits()), Job(code, {}, probes, b"", 1, Limits())
+
+        def jailed(job: Job) -> Cost:
+            answer = grader.jail.run(job)
+            return 1000 * answer.wall_s, 1000 * answer.cpu_s
+
+        jailed(whole)
+        show(f"jail, {grader.jail.tier} tier: ready, one empty probe", [jailed(empty) for _ in range(n)], base)
+        show("jail: import of the submission and eight probes", [jailed(whole) for _ in range(n)], base)
+        judge = show("judge: eight checks by pytest", judged(grader, run, kept, n), base)
+        before, costs = ticks(os.getpid()) + ticks(grader.judge._process.pid), []
+        for _ in range(n):
+            began = time.perf_counter()
+            jail_s = grader.grade_one(handed_in).cpu_s
+            costs.append((1000 * (time.perf_counter() - began), 1000 * jail_s))
+        outside = (ticks(os.getpid()) + ticks(grader.judge._process.pid) - before) / n
+        warm = show("the whole: command, jail and judge", [(wall, cpu + outside) for wall, cpu in costs], base)
+        coldly = show("jail, cold: one of its own each", [cold(whole) for _ in range(max(3, n // 50))], base)
+        share = (judge - checks) / warm
+        print(
+            f"\npytest and its fork are {share:.0%} of the whole; a cold jail costs {coldly / warm:.0f} times the whole"
+        )
+        print(f"a zygote is ready after {grader.jail.ready_s:.1f} s, once per grading run")
 
 
 if __name__ == "__main__":

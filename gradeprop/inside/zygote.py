@@ -102,12 +102,15 @@ def _warm_figures() -> None:
 
 
 def _warm_training() -> None:
+    import safetensors.torch
     import torch
     from torch.utils.data import DataLoader, TensorDataset
 
     with contextlib.suppress(ImportError):  # a course may do without
         import torchvision.transforms.v2  # noqa: F401
-        import tqdm.auto  # type: ignore[import-untyped]  # noqa: F401
+        import tqdm.auto  # type: ignore[import-untyped]
+
+        tqdm.auto.tqdm.monitor_interval = 0  # else its first bar starts a thread
     layers = (
         torch.nn.Conv2d(1, 2, 3),
         torch.nn.BatchNorm2d(2),
@@ -122,6 +125,8 @@ def _warm_training() -> None:
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(model(images), labels).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
+    torch.manual_seed(0)  # the first reads the source of half a dozen files
+    safetensors.torch.save({"weight": layers[0].weight.detach()})
 
 
 def _receive(control: socket.socket) -> int | None:

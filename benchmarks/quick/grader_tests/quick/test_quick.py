@@ -1,6 +1,6 @@
 import pytest
 import torch
-from torch.nn import functional
+from torch.nn import functional as f
 
 from gradeprop.check import assert_close
 
@@ -22,11 +22,11 @@ def test_computes_what_the_paper_draws(observed):
     """LeNet5 gives the paper's output for the same weights."""
     seen = observed("paper")
     w1, b1, w2, b2, w3, b3, w4, b4, w5, b5 = seen.tensors("state").values()
-    x = functional.max_pool2d(functional.conv2d(seen.tensor("x", (2, 1, 32, 32)), w1, b1).relu(), 2)
-    x = functional.conv2d(functional.max_pool2d(functional.conv2d(x, w2, b2).relu(), 2), w3, b3).relu().flatten(1)
+    x = f.max_pool2d(f.conv2d(seen.tensor("x", (2, 1, 32, 32)), w1, b1).relu(), 2)
+    x = f.conv2d(f.max_pool2d(f.conv2d(x, w2, b2).relu(), 2), w3, b3).relu().flatten(1)
     assert_close(
         seen.tensor("logits", (2, 10)),
-        functional.linear(functional.linear(x, w4, b4).relu(), w5, b5),
+        f.linear(f.linear(x, w4, b4).relu(), w5, b5),
         what="the logits",
     )
 
