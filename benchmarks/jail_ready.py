@@ -27,6 +27,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 import msgspec
 import safetensors.torch
 import torch
+from nbgrader_ratio import copy_course
 
 from gradeprop import records
 from gradeprop.check import Observed
@@ -38,16 +39,8 @@ from gradeprop.paths import Bundle, StudentPaths
 from gradeprop.pipeline import Grader
 from gradeprop.records import Limits
 
-HERE = Path(__file__).parent
 EMPTY = b"def probe_nothing(student, draw): return {}\n"
 Cost = tuple[float, float]  # wall and CPU, milliseconds
-
-
-def quick_course(root: Path) -> Bundle:
-    """The course of eight quick checks, with the repository's solution."""
-    shutil.copytree(HERE / "quick", root, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(HERE.parent / "source" / "student_code.py", root / "source")
-    return Bundle(root)
 
 
 def pure(bundle: Bundle, folder: Path) -> tuple[Callable[[], Cost], Callable[[], Cost]]:
@@ -136,7 +129,7 @@ def main(n: int) -> None:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stack.callback(os.chdir, "/")
-        bundle = quick_course(folder / "course")
+        bundle = copy_course("quick", folder / "course").bundle
         assignment = read_assignment(bundle, "quick")
         handed_in = folder / "ada"
         handed_in.mkdir()
