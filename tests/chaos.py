@@ -382,21 +382,25 @@ class Chaos:
         course = copy_toy(self.root / "graders").bundle.root
         server = Server(course, self.root / "tmp1").ready()
         states = self.calm(course, server, self.folders)
-        began = time.monotonic()
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment(self.root / "tmp2")}
         subprocess.run(self.command(course, 0), check=True, **quiet)
-        whole_s = time.monotonic() - began
         self.found("a real run", differences(state(course), states[0]) + litter(course, self.root / "tmp2"))
-        for number in range(rounds):
+        start_s, number = 5.0, 0
+        while self.kills["grader"] < rounds:
             old, new = number % 2, 1 - number % 2
-            after_s = self.random.uniform(0 if number % 2 else 0.6, 1) * whole_s
-            where = f"grader {number} killed after {after_s:.2f} s"
+            number, began = number + 1, time.time()
             grader = subprocess.Popen(self.command(course, new), **quiet)
+            place = self.random.randrange(-len(NAMES) // 2, len(NAMES) + 1)  # below 0: while it starts
+            if place >= 0:
+                wait_for(course, place, began, grader)
+                start_s = time.time() - began if place == 0 else start_s
+            after_s = self.random.uniform(0, 0.3 if place >= 0 else start_s)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 grader.wait(after_s)
             self.kills["grader"] += grader.poll() is None
             grader.kill()
             grader.wait()
+            where = f"grader killed {after_s:.2f} s after {max(0, place)} of {len(NAMES)} were graded"
             self.found(where, mixtures(course, states[old], states[new]))
             server.grade(self.folders[new])
             self.found(where, differences(state(course), states[new]))
@@ -449,6 +453,17 @@ class Chaos:
                     break
         assert server.hear() == "next"
         return killed
+
+
+def wait_for(course: Path, number: int, since: float, grader: subprocess.Popen[bytes]) -> None:
+    """Until so many students have been graded; 0: until the first is begun."""
+    folder = course / "autograded" / "toy"
+    while grader.poll() is None:
+        with contextlib.suppress(FileNotFoundError):  # renamed meanwhile
+            fresh = [each for each in folder.glob("[!.]*/record.json") if each.stat().st_mtime > since]
+            if (folder / ".lock").stat().st_mtime > since and len(fresh) >= number:
+                return
+        time.sleep(0.002)
 
 
 def restore(course: Path, saved: Path | None) -> None:
