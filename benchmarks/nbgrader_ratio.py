@@ -1,10 +1,11 @@
 """Seconds per submission: ``gradeprop grade`` against ``nbgrader autograde``, the same submissions and the same checks.
 
 Both run as a whole process, one after the other on the same machine, from the command to the last score in the
-gradebook, with one thread of torch; ours with --workers, nbgrader one submission after the other, as it must. Ours also copies each submission in, holds it in
-a jail and writes a page. For nbgrader the probes and hidden checks of the assignment are called from one grade cell per
-question, in the student's kernel (nbgrader_in_kernel.py); what the reference solution gives, to compare with, is made
-once per class by ours and once in each kernel there. Both must give every question the same score.
+gradebook, with one thread of torch; ours with --workers, nbgrader one submission after the other, as it must. Ours also
+copies each submission in, holds it in a jail and writes a page. For nbgrader the probes and hidden checks of the
+assignment are called from one grade cell per question, in the student's kernel (nbgrader_in_kernel.py); what the
+reference solution gives, to compare with, is made once per class by ours and once in each kernel there. Both must give
+every question the same score.
 
 "further" is what one more submission costs once a tool has started; "cpu" is less disturbed by a busy machine.
 

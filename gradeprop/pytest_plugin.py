@@ -341,7 +341,11 @@ def serve(root: Path, assignment: str, fd: int) -> int:
     ]
     arguments += [f"-pno:{plugin}" for plugin in _UNUSED.split()]
     arguments += ["-W", "ignore", "-q", "--no-header", "--no-summary"]
-    return int(pytest.main(arguments, plugins=[Checks(paths, socket.socket(fileno=fd))]))
+    checks = Checks(paths, socket.socket(fileno=fd))
+    try:
+        return int(pytest.main(arguments, plugins=[checks]))
+    finally:
+        checks.scratch.remove()
 
 
 if __name__ == "__main__":
