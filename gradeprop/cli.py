@@ -36,13 +36,25 @@ def progress(text: str, total: int | None) -> Iterator[Callable[[], None]]:
 
 
 class Command(click.Group):
-    """Turns the errors of the house into one sentence and exit status 1."""
+    """Turns the errors of the house, and those of the machine, into one sentence and exit status 1."""
 
     def invoke(self, ctx: click.Context) -> object:
+        _open_streams()
         try:
             return super().invoke(ctx)
         except GradepropError as error:
             raise click.ClickException(str(error)) from error
+        except BrokenPipeError:  # click's own: who reads has gone, and nothing is to be said
+            raise
+        except OSError as error:
+            raise click.ClickException(f"{error.filename or 'what was to be said'}: {error.strerror}") from error
+
+
+def _open_streams() -> None:
+    """Let a stream that came closed lead nowhere; else a file or socket gets its number, and what is meant for it."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
 
 
 @click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

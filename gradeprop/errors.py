@@ -31,7 +31,7 @@ class CourseError(GradepropError):
 
 
 class JailError(GradepropError):
-    """The jail itself failed; the submission is not to blame."""
+    """The machine failed: the jail, the judge, or the disk; the submission is not to blame."""
 
 
 class NoJailError(JailError):

@@ -1,6 +1,7 @@
 """What the reference gives: the same probes with the same draws on our own solution, in the trusted process."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 from types import ModuleType
@@ -9,7 +10,8 @@ import msgspec
 from torch import Tensor
 
 from gradeprop import records, wire
-from gradeprop.inside import draw, runner
+from gradeprop.errors import JailError
+from gradeprop.inside import draw, kernel, runner
 from gradeprop.paths import AssignmentPaths, StudentPaths
 from gradeprop.records import Probe, Run
 
@@ -23,18 +25,28 @@ def observe_reference(
     """Run every probe on the solution, in a fork, and keep what came back below the new folder ``home``.
 
     A probe that needs a submission's files finds none: it is kept as absent.
+
+    Raises:
+        JailError: the fork was killed, or the disk is full.
     """
     kept = StudentPaths(home / "kept")
+    shutil.rmtree(home, ignore_errors=True)  # of a fork that was killed
     if (child := os.fork()) == 0:
+        kernel.die_with_parent()
         signal.alarm(_PATIENCE_S)
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for descriptor in (1, 2):  # the solution's progress bars
             os.dup2(nowhere, descriptor)
         try:
             _observe(paths, solution, inputs, seed, home, kept)
+        except (JailError, OSError):
+            os._exit(os.EX_IOERR)
         finally:
             os._exit(0)
-    os.waitpid(child, 0)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status in (-signal.SIGKILL, os.EX_IOERR):
+        why = "its files cannot be written" if status > 0 else "it was killed"
+        raise JailError(f"the process that runs the reference solution failed: {why}")
     return kept
 
 

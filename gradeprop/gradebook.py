@@ -56,7 +56,10 @@ def _persist(write: Callable[[], None], db_url: str, patience_s: float) -> None:
             if "locked" not in why:
                 raise CourseError(f"the gradebook cannot be written: {why}", db_url) from error
             if time.monotonic() > deadline:
-                message = "the gradebook stays locked by another program, such as formgrader; try again"
+                message = (
+                    "the gradebook stays locked by another program, such as formgrader; "
+                    "the records are kept, and `gradeprop regrade` brings them into it"
+                )
                 raise CourseError(message, db_url) from error
             time.sleep(0.2)
 
@@ -158,8 +161,13 @@ def _prepare(db_url: str) -> None:
     """
     engine = create_engine(db_url)
     with contextlib.closing(engine.connect()) as connection, connection.begin():
-        if not inspect(connection).get_table_names():
-            head = ScriptDirectory(ALEMBIC_DIR).get_current_head()
+        tables = inspect(connection).get_table_names()
+        if not tables:
             connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        # SQLite commits each table at once: who was killed in between left it empty
+        if not tables or (
+            tables == ["alembic_version"] and not connection.scalar(text("SELECT 1 FROM alembic_version"))
+        ):
+            head = ScriptDirectory(ALEMBIC_DIR).get_current_head()
             connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": head})
     engine.dispose()

@@ -19,6 +19,12 @@ from gradeprop.messages import Check, Checked, CheckRequest, Hello, InputsReques
 from gradeprop.paths import AssignmentPaths, StudentPaths
 from gradeprop.records import Assignment, Outcome, Record, Run
 
+_ENVIRONMENT = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    **dict.fromkeys(("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTHONDONTWRITEBYTECODE"), "1"),
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # as in the jail: forks have fewer page tables to copy
+}
+
 
 class Judge:
     """The checks of one assignment, loaded once; use it as a context manager."""
@@ -54,7 +60,11 @@ class Judge:
     def check(
         self, run: Run, kept: StudentPaths, only: tuple[str, ...] | None = None, swaps: tuple[Swap, ...] = ()
     ) -> Checked:
-        """The outcomes of every check on the observations kept at ``kept``; flaws of the course are among them."""
+        """The outcomes of every check on the observations kept at ``kept``; flaws of the course are among them.
+
+        Raises:
+            JailError: the machine failed; the same can be asked again.
+        """
         request = CheckRequest(
             run=str(kept.run),
             observations=str(kept.observations),
@@ -65,14 +75,14 @@ class Judge:
             swaps=swaps,
         )
         checked = msgspec.json.decode(self._ask(request), type=Checked)
+        if checked.fault:
+            raise JailError(checked.fault)
         return Checked(outcomes=[*checked.outcomes, *self.flaws], used=checked.used)
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "gradeprop.pytest_plugin", str(self._root), self.assignment.name]
-        threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-        environment |= threads | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")} | _ENVIRONMENT
         with theirs:
             self._process = subprocess.Popen(
                 [*command, str(theirs.fileno())],

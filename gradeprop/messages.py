@@ -72,6 +72,8 @@ class Checked(Record, frozen=True, kw_only=True):
 
     outcomes: list[Outcome]
     used: dict[str, list[str]]
+    fault: str = ""
+    """a sentence if the machine failed: then there are no outcomes"""
 
 
 def send_bytes(channel: socket.socket, data: bytes) -> None:

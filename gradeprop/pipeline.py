@@ -3,27 +3,32 @@
     with Grader(bundle, assignment, dataset) as grader:
         record = grader.grade_one(Path("submissions/ada"))
 
-Whatever happens to one submission becomes its record; the next is graded all the same.
+Whatever happens to one submission becomes its record; the next is graded all the same. A student's folder is there
+whole or not at all, whenever the grader is killed: it is made in ``.grading`` and takes its place in one step.
 """
 
 import contextlib
 import functools
 import importlib.util
+import os
 import secrets
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from gradeprop import grade, intake, records
+from gradeprop import feedback, grade, intake, records
 from gradeprop.errors import CourseError, JailError, NoJailError, SubmissionError
 from gradeprop.jail import Jail, open_jail
 from gradeprop.judge import Judge
+from gradeprop.locks import Turn
 from gradeprop.observe import not_run, observe
 from gradeprop.paths import STUDENT_CODE, Bundle, StudentPaths, student_key
 from gradeprop.records import Assignment, GradeRecord, Run, Submission
 
 _TRIES = 3
 """how often a submission is run when the machine fails"""
+_INTERRUPTED = "An earlier run was interrupted before it came to an end with this submission; grade it once more."
 
 
 class Grader:
@@ -44,30 +49,47 @@ class Grader:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if "turn" in vars(self):
+            with contextlib.suppress(JailError, OSError):  # a full disk: who has the next turn will
+                self._recover()
         self._stack.close()
 
     def grade_one(self, path: Path, student: str | None = None) -> GradeRecord:
-        """Grade a student's folder or zip; the record is written before it is returned.
+        """Grade a student's folder or zip; the record and its page are written before it is returned.
 
         Raises:
             NoJailError: this machine cannot hold untrusted code.
+            JailError: what belongs to the submission cannot be kept, or another grader is at work.
         """
         name = student if student is not None else intake.student_name(path)
-        kept = self.kept(student_key(name))
-        for file in (kept.record, kept.run, kept.feedback):  # nothing old ever stands for a new submission
-            file.unlink(missing_ok=True)
-        try:
-            submission = intake.take(path, name, self.assignment, kept.submitted)
-            record = self._settle(submission, lambda: self._observe(submission, kept), kept)
-        except SubmissionError as error:
-            submission = _unread(name, str(error))
-            record = self._settle(submission, lambda: self._observe(submission, kept), kept)
-        except NoJailError:
-            raise
-        except JailError as error:
-            record = grade.not_graded(self.assignment, _unread(name), str(error))
-        records.write(record, kept.record)
+        with self._replacing(student_key(name)) as kept:
+            record = self._graded(path, name, kept)
+            self._write(record, kept)
         return record
+
+    def grade_again(self, kept: StudentPaths) -> GradeRecord:
+        """Judge the kept observations again, with the checks as they are now; no student code runs."""
+        _ = self.turn
+        old = records.read(GradeRecord, kept.record)
+        if not kept.run.is_file():  # the machine failed before there was anything to judge
+            return old
+        fields = {name: getattr(old, name) for name in ("student", "key", "files", "sha256", "problems")}
+        with self._replacing(old.key, again=True) as kept:
+            record = self._settle(Submission(**fields), lambda: records.read(Run, kept.run), kept)
+            self._write(record, kept)
+        return record
+
+    @functools.cached_property
+    def turn(self) -> Turn:
+        """Where records are kept, for this grader alone from the first submission on.
+
+        Raises:
+            JailError: another grader is at work there, or the folder cannot be written.
+        """
+        turn = Turn(self.into)
+        self._stack.callback(turn.close)
+        self._recover()
+        return turn
 
     @functools.cached_property
     def jail(self) -> Jail:
@@ -78,13 +100,62 @@ class Grader:
         """Where the files of one student are kept."""
         return StudentPaths(self.into / key)
 
-    def grade_again(self, kept: StudentPaths) -> GradeRecord:
-        """Judge the kept observations again, with the checks as they are now; no student code runs."""
-        old = records.read(GradeRecord, kept.record)
-        fields = {name: getattr(old, name) for name in ("student", "key", "files", "sha256", "problems")}
-        record = self._settle(Submission(**fields), lambda: records.read(Run, kept.run), kept)
+    @contextlib.contextmanager
+    def _replacing(self, key: str, again: bool = False) -> Iterator[StudentPaths]:
+        """Where to make a student's files anew, which then take their place in one step.
+
+        From what is there if it is done ``again``; else from nothing, and what was there goes first: nothing old ever
+        stands for a new submission.
+        """
+        _ = self.turn
+        at, new, old = self.kept(key).folder, self._aside / "new", self._aside / "old"
+        try:
+            self._recover()
+            self._aside.mkdir()
+            if again:
+                shutil.copytree(at, new, copy_function=_link)
+            else:
+                if at.exists():
+                    at.rename(old)
+                new.mkdir()
+            yield StudentPaths(new)
+            if again:
+                at.rename(old)
+            new.rename(at)
+            shutil.rmtree(self._aside, ignore_errors=True)
+        except OSError as error:
+            raise JailError(f"the files of {key!r} cannot be kept in {self.into}: {error.strerror or error}") from error
+
+    @property
+    def _aside(self) -> Path:
+        return self.into / ".grading"
+
+    def _recover(self) -> None:
+        """Put right what a killed grader left; whose old grade it had taken away is not graded, and nobody's zero."""
+        new, old = StudentPaths(self._aside / "new"), StudentPaths(self._aside / "old")
+        with contextlib.suppress(CourseError):  # a record of an older schema
+            if old.record.is_file() and not new.record.is_file():
+                shutil.rmtree(new.folder, ignore_errors=True)
+                student = records.read(GradeRecord, old.record).student
+                self._write(grade.not_graded(self.assignment, _unread(student), _INTERRUPTED), new)
+            if new.record.is_file():  # it was written last, so all is there
+                at = self.kept(records.read(GradeRecord, new.record).key).folder
+                if not at.exists():
+                    new.folder.rename(at)
+        shutil.rmtree(self._aside, ignore_errors=True)
+
+    def _write(self, record: GradeRecord, kept: StudentPaths) -> None:
+        feedback.write_page(self.assignment, record, kept.feedback)
         records.write(record, kept.record)
-        return record
+
+    def _graded(self, path: Path, name: str, kept: StudentPaths) -> GradeRecord:
+        try:
+            submission = intake.take(path, name, self.assignment, kept.submitted)
+        except SubmissionError as error:
+            submission = _unread(name, str(error))
+        except (JailError, OSError) as error:
+            return grade.not_graded(self.assignment, _unread(name), str(error))
+        return self._settle(submission, lambda: self._observe(submission, kept), kept)
 
     def _observe(self, submission: Submission, kept: StudentPaths) -> Run:
         if STUDENT_CODE not in submission.files:
@@ -102,7 +173,7 @@ class Grader:
                 return grade.grade(self.assignment, submission, observed, self.judge.check(observed, kept).outcomes)
             except NoJailError:
                 raise
-            except JailError as error:
+            except (JailError, OSError) as error:
                 failures.append(str(error))
             except CourseError as error:
                 return grade.needs_review(self.assignment, submission, str(error))
@@ -113,6 +184,14 @@ def _labels() -> list[Path]:
     """Answers that come with a library: scikit-learn's digits, which are the embedded sample."""
     found = importlib.util.find_spec("sklearn")
     return [Path(place) / "datasets" / "data" for place in (found.submodule_search_locations or () if found else ())]
+
+
+def _link(source: str, target: str) -> None:
+    """A second name for a file that is replaced whole or stays; a copy where the file system has no such names."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _unread(student: str, *problems: str) -> Submission:

@@ -16,7 +16,6 @@ import select
 import signal
 import socket
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -35,9 +34,15 @@ from torch import Tensor
 from gradeprop import messages, records
 from gradeprop.check import CheckFailed, Observed, Points, Seen, Show
 from gradeprop.course import load_module
+from gradeprop.errors import JailError
 from gradeprop.expected import observe_reference
-from gradeprop.paths import AssignmentPaths, Bundle, StudentPaths
+from gradeprop.inside import kernel
+from gradeprop.locks import Scratch
+from gradeprop.paths import AssignmentPaths, Bundle
 from gradeprop.records import Outcome
+
+_UNUSED = "cacheprovider logging faulthandler unraisableexception threadexception doctest junitxml stepwise pastebin"
+"""plugins of pytest's own that only cost time here: logging alone a third of it"""
 
 _CHECK_S = 60.0
 """a check that takes longer is the instructor's to mend"""
@@ -49,7 +54,7 @@ class Checks:
     def __init__(self, paths: AssignmentPaths, channel: socket.socket) -> None:
         self.paths, self.channel = paths, channel
         self.flaws: list[Outcome] = []
-        self.scratch = tempfile.TemporaryDirectory(prefix="gradeprop-")  # goes when the process ends
+        self.scratch = Scratch()
         self.request: messages.CheckRequest
         self.now: Observed
         self.reference_now: Observed
@@ -103,9 +108,12 @@ class Checks:
         return found
 
     @functools.lru_cache(maxsize=2)  # noqa: B019
-    def reference_run(self, dataset: str, seed: int) -> StudentPaths:
-        home = Path(self.scratch.name) / f"{dataset}-{seed}"
-        return observe_reference(self.paths, self.solution, self.held_out(dataset, seed)[0], seed, home)
+    def reference_run(self, dataset: str, seed: int) -> Observed:
+        home = self.scratch.path / f"{dataset}-{seed}"
+        kept = observe_reference(self.paths, self.solution, self.held_out(dataset, seed)[0], seed, home)
+        found = _open(kept.run, kept.observations)
+        kernel.prepare_to_fork()
+        return found
 
     @functools.cached_property
     def held_out_module(self) -> ModuleType:
@@ -133,7 +141,7 @@ class Checks:
         messages.send(self.channel, messages.Hello(checks=checks, flaws=self.flaws))
         while (message := messages.receive_bytes(self.channel)) is not None:
             self.serve(session, msgspec.json.decode(message, type=messages.InputsRequest | messages.CheckRequest))
-        self.scratch.cleanup()
+        self.scratch.remove()
         os._exit(0)  # nothing to tell, and taking torch apart takes seconds
 
     # ---- requests
@@ -160,6 +168,8 @@ class Checks:
         try:
             self.reference_run(request.dataset, request.seed)  # here, so that the forks share what it makes
             messages.send(self.channel, self.answer(session, request))
+        except JailError as error:
+            messages.send(self.channel, messages.Checked(outcomes=[], used={}, fault=str(error)))
         except Exception as error:
             flaw = _broken(self.paths.name, "", _where(error, self.paths.bundle.root))
             messages.send(self.channel, messages.Checked(outcomes=[flaw], used={}))
@@ -170,13 +180,16 @@ class Checks:
         items = chosen * max(1, len(request.swaps))
         reader, writer = socket.socketpair()
         if (child := os.fork()) == 0:
+            kernel.die_with_parent()
             reader.close()
             self.channel.close()
             self.run(chosen, request, writer)
         writer.close()
-        done = _collect(reader, len(items))
+        done, gone = _collect(reader, len(items))
         os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if gone and status == -signal.SIGKILL:
+            raise JailError("the process that runs the checks was killed")  # by somebody else, or for want of memory
         outcomes = [ended.outcome for ended in done]
         for number, item in enumerate(items[len(done) :]):
             why = "not run, after the crash above" if number else f"this crashed, or ran longer than {_CHECK_S:.0f} s"
@@ -187,8 +200,7 @@ class Checks:
         """In the fork: run the checks, send each outcome, never return."""
         status = 1
         try:
-            kept = self.reference_run(request.dataset, request.seed)
-            self.request, self.reference_now = request, _open(kept.run, kept.observations)
+            self.request, self.reference_now = request, self.reference_run(request.dataset, request.seed)
             seen = _open(Path(request.run), Path(request.observations))
             for swap, item in itertools.product(request.swaps or (None,), items):
                 self.now = seen.swapped(swap.probe, swap.key, swap.value) if swap else seen.swapped()
@@ -202,7 +214,7 @@ class Checks:
 
     def outcome(self, item: pytest.Item) -> Outcome:
         """Run one check by pytest's own protocol; an exception that is not a failed check is the instructor's."""
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)  # torch.manual_seed looks for devices, and takes longer than most checks
         marker = item.get_closest_marker("points")
         assert marker is not None
         possible = float(marker.args[0])
@@ -252,15 +264,15 @@ def _open(run_file: Path, observations: Path) -> Observed:
     return Observed(run.probes, run.values, tensor, run.ended)
 
 
-def _collect(reader: socket.socket, expected: int) -> list[messages.Ended]:
-    """Outcomes as they come, until all are there, the other side ends, or one takes too long."""
+def _collect(reader: socket.socket, expected: int) -> tuple[list[messages.Ended], bool]:
+    """Outcomes as they come, until all are there, one takes too long, or the other side ends, which the flag says."""
     done: list[messages.Ended] = []
     with reader:
         while len(done) < expected and _readable(reader, time.monotonic() + _CHECK_S):
             if (ended := messages.receive(reader, messages.Ended)) is None:
-                break
+                return done, True
             done.append(ended)
-    return done
+    return done, False
 
 
 def _readable(reader: socket.socket, deadline: float) -> bool:
@@ -327,7 +339,8 @@ def serve(root: Path, assignment: str, fd: int) -> int:
         "--capture=no",
         "--continue-on-collection-errors",
     ]
-    arguments += ["-p", "no:cacheprovider", "-W", "ignore", "-q", "--no-header", "--no-summary"]
+    arguments += [f"-pno:{plugin}" for plugin in _UNUSED.split()]
+    arguments += ["-W", "ignore", "-q", "--no-header", "--no-summary"]
     return int(pytest.main(arguments, plugins=[Checks(paths, socket.socket(fileno=fd))]))
 
 

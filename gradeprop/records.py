@@ -6,12 +6,13 @@
 Everything written for others carries ``schema``, so that a reader knows what it holds.
 """
 
+import contextlib
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
 
-from gradeprop.errors import CourseError
+from gradeprop.errors import CourseError, JailError
 
 SCHEMA = 1
 
@@ -210,16 +211,25 @@ def to_json(record: Record) -> bytes:
 
 
 def write(record: Record, file: Path) -> None:
-    """Write a record whole or not at all (temp file and rename)."""
+    """Write a record as ``write_bytes`` does."""
     write_bytes(to_json(record), file)
 
 
 def write_bytes(data: bytes, file: Path) -> None:
-    """Write bytes whole or not at all (temp file and rename)."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    """Write bytes whole or not at all (temp file and rename).
+
+    Raises:
+        JailError: the machine does not take them, such as a full disk.
+    """
     part = file.with_name(f".{file.name}.part")
-    part.write_bytes(data)
-    part.replace(file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        part.replace(file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise JailError(f"{file} cannot be written: {error.strerror or error}") from error
 
 
 def read(kind: type[T], file: Path) -> T:
@@ -227,8 +237,11 @@ def read(kind: type[T], file: Path) -> T:
 
     Raises:
         CourseError: the file is not such a record (an older schema, or edited by hand).
+        JailError: it cannot be read.
     """
     try:
         return msgspec.json.decode(file.read_bytes(), type=kind)
+    except OSError as error:
+        raise JailError(f"{file} cannot be read: {error.strerror or error}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CourseError(f"not a {kind.__name__} of schema {SCHEMA}: {error}", file) from error

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gradeprop import export, feedback, gradebook, records
+from gradeprop import export, gradebook, records
 from gradeprop.errors import CourseError, SubmissionError
 from gradeprop.intake import student_name
 from gradeprop.paths import AssignmentPaths, StudentPaths, student_key
@@ -42,7 +42,7 @@ def grade_class(grader: Grader, named: Sequence[tuple[Path, str]], tick: Tick) -
     """Grade submissions one after the other; ``tick`` is called after each."""
     graded = []
     for path, name in named:
-        graded.append(_with_page(grader, grader.grade_one(path, name)))
+        graded.append(grader.grade_one(path, name))
         tick()
     finish(grader, graded)
     return graded
@@ -64,19 +64,19 @@ def judge_class_again(grader: Grader, kept: Sequence[StudentPaths], tick: Tick) 
     """Judge what was kept again, with the checks as they are now; no student code runs."""
     graded = []
     for student in kept:
-        graded.append(_with_page(grader, grader.grade_again(student)))
+        graded.append(grader.grade_again(student))
         tick()
     finish(grader, graded)
     return graded
 
 
-def _with_page(grader: Grader, record: GradeRecord) -> GradeRecord:
-    feedback.write_page(grader.assignment, record, grader.kept(record.key).feedback)
-    return record
-
-
 def finish(grader: Grader, graded: Sequence[GradeRecord]) -> None:
-    """The whole class, also those graded before, in one CSV; these records in nbgrader's gradebook."""
+    """The whole class, also those graded before, in one CSV; these records in nbgrader's gradebook.
+
+    Everyone's, where the run before was interrupted: some of its records may be in no gradebook yet.
+    """
     everyone = [records.read(GradeRecord, file) for file in sorted(grader.into.glob("*/record.json"))]
     export.write_csv(everyone, grader.paths.grades_csv)
-    gradebook.write(graded, grader.assignment, f"sqlite:///{grader.paths.bundle.gradebook}")
+    missing = everyone if grader.turn.interrupted else graded
+    gradebook.write(missing, grader.assignment, f"sqlite:///{grader.paths.bundle.gradebook}")
+    grader.turn.end()

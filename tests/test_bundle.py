@@ -15,7 +15,7 @@ from tests.conftest import REPOSITORY
 ROOT = REPOSITORY.root
 LAYERS = [
     {"errors", "inside"},
-    {"records", "paths"},
+    {"records", "paths", "locks"},
     {"wire", "course", "notebook", "entries", "jail", "check", "messages"},
     {"contents", "expected"},
     {"intake", "release", "observe", "judge", "pytest_plugin", "grade", "gradebook", "feedback", "export", "weights"},

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from gradeprop.errors import JailError
 from gradeprop.export import write_csv
 from gradeprop.records import GradeRecord, QuestionScore
 
@@ -74,7 +75,7 @@ def test_an_older_table_stays_whole_until_the_new_one_is(file: Path, monkeypatch
     write_csv([record("ada")], file)
     before = file.read_bytes()
     monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("power cut")))
-    with pytest.raises(OSError, match="power cut"):
+    with pytest.raises(JailError, match="power cut"):
         write_csv([record("bob")], file)
     assert file.read_bytes() == before
 

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -559,6 +560,26 @@ def test_without_a_jail_nothing_is_run() -> None:
 def test_unsafe_says_so() -> None:
     with open_jail(tier="none", unsafe=True) as jail:
         assert answer(jail, "def it(draw): return 1").tier == "none (unsafe)"
+
+
+def test_a_library_below_tmp_is_seen() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        library = Path(folder, "site-packages")
+        library.mkdir()
+        library.parent.chmod(0o755)
+        (library / "below_tmp.py").write_text("x = 1")
+        code = f"""
+from gradeprop.jail import Job, open_jail
+from gradeprop.records import Limits
+with open_jail() as jail:
+    code = b"import below_tmp, tempfile\\ndef it(draw):\\n    tempfile.mkstemp()\\n    return below_tmp.x"
+    print(jail.run(Job({{"student_code.py": code}}, {{}}, {ONE.encode()!r}, b"", 1, Limits())).frames)
+"""
+        search = os.pathsep.join([str(library), *sys.path])
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": search}
+        )
+    assert '"it": 1' in done.stdout or "No jail can be made" in done.stderr, done.stdout + done.stderr
 
 
 def test_where_namespaces_are_refused_the_restricted_tier_is_chosen() -> None:

@@ -10,6 +10,7 @@ out: a frame per probe; last a frame without header: {"ended": sentence, "output
 import json
 import os
 import select
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ MIB = 1 << 20
 TICK_S = 0.1
 CHUNK = 1 << 20
 FLOOD = 512  # times what is kept of the output ends the run
+KILLS = 2  # at one probe may be the machine's, short of memory: it is tried again; one more is the student's
 
 
 def main(job: int, home: str, setting: dict[str, Any], ids: tuple[int, int]) -> NoReturn:
@@ -41,7 +43,7 @@ def _conduct(job: int, home: Path, setting: dict[str, Any], ids: tuple[int, int]
     header, blob = frames.HEAD.unpack(_read(job, frames.HEAD.size))
     spec = json.loads(_read(job, header))
     if setting["tier"] == "full":
-        confine.enter_namespaces(ids, blob + spec["limits"]["disk-mib"] * MIB)
+        confine.enter_namespaces(ids, str(home), blob + spec["limits"]["disk-mib"] * MIB)
     for folder in ("submission", "draws", "shm"):
         (home / folder).mkdir()
     for name, size in spec["files"]:
@@ -93,7 +95,7 @@ class _Course:
         self.budget = self.limits["answer-mib"] * MIB + len(self.names) * (frames.HEADER_LIMIT + frames.HEAD.size)
         self.usage = watch.Usage(setting["tier"], home, self.limits)
         self.done, self.ended, self.output, self.printed = 0, "", b"", 0
-        self.imported, self.began = False, 0.0
+        self.imported, self.began, self.kills = False, 0.0, 0
 
     def run(self) -> dict[str, str]:
         while self.done < len(self.names) and not self.ended:
@@ -146,7 +148,9 @@ class _Course:
             except frames.Oversize:
                 return self._lost("error", "The code gave back more numbers than can be looked at.")
             if died and self.done < len(self.names):
-                return self._lost("crash", watch.obituary(pid))
+                status, how = watch.obituary(pid)
+                self.kills += status == -signal.SIGKILL
+                return None if status == -signal.SIGKILL and self.kills <= KILLS else self._lost("crash", how)
             now = time.monotonic()
             if now >= self.end_at:
                 self.ended = f"The run was stopped after {self.limits['wall-s']:g} s."
@@ -163,7 +167,7 @@ class _Course:
             if header and self.done < len(self.names):
                 frames.send(self.job, header, blob)
                 self.budget -= len(header) + len(blob)
-                self.done += 1
+                self.done, self.kills = self.done + 1, 0
             self.imported, self.began = True, time.monotonic()
 
     def _lost(self, status: str, message: str) -> None:
@@ -173,7 +177,7 @@ class _Course:
             text = message if self.imported else f"While student_code.py was imported: {message}"
             header = {"probe": name, "status": status, "message": text, "wall_s": wall_s, "values": {}}
             frames.send(self.job, json.dumps(header).encode(), b"")
-            self.done += 1
+            self.done, self.kills = self.done + 1, 0
 
     def _keep_output(self, output: int, poll: select.poll) -> None:
         kept = self.limits["output-kib"] * 1024

@@ -17,11 +17,9 @@ ROOT = "/tmp"
 DEVICES = ("null", "zero", "full", "random", "urandom")
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "HOME": "/tmp",
     "USER": "student",
     "LANG": "C.UTF-8",
     "MPLBACKEND": "Agg",
-    "MPLCONFIGDIR": "/tmp",
     "PYTHONHASHSEED": "0",  # the order of sets is the same in every run
     "OMP_NUM_THREADS": "1",  # a parent that ever used two threads makes a child on two threads hang
     "OPENBLAS_NUM_THREADS": "1",
@@ -74,15 +72,17 @@ def _build_root(spec: dict[str, Any]) -> None:
     for folder in spec["hide"]:  # an empty folder, or an empty file, over each
         _cover(ROOT + folder)
     Path(ROOT, "etc").mkdir(exist_ok=True)
-    Path(ROOT, "etc/passwd").write_text("student:x:1000:1000::/tmp:/bin/sh\n")
-    for folder in ("proc", "tmp"):
-        Path(ROOT, folder).mkdir()
+    Path(ROOT, "etc/passwd").write_text(f"student:x:1000:1000::{spec['home']}:/bin/sh\n")
+    for folder in ("/proc", spec["home"]):
+        Path(ROOT + folder).mkdir()
+    if not Path(ROOT, "tmp").exists():  # or Python lies below /tmp
+        Path(ROOT, "tmp").symlink_to(spec["home"])
     # before the old root goes: the kernel gives a new /proc only to those who see a whole one
-    kernel.mount("proc", f"{ROOT}/proc", "proc", kernel.NOSUID | kernel.NODEV | kernel.NOEXEC)
-    kernel.mount("tmpfs", f"{ROOT}/tmp", "tmpfs", kernel.NOSUID | kernel.NODEV, "size=64m,nr_inodes=4096,mode=1777")
+    flags = kernel.NOSUID | kernel.NODEV
+    kernel.mount("proc", f"{ROOT}/proc", "proc", flags | kernel.NOEXEC)
+    kernel.mount("tmpfs", ROOT + spec["home"], "tmpfs", flags, "size=64m,nr_inodes=4096,mode=1777")
     kernel.pivot_root(ROOT)
-    flags = kernel.REMOUNT | kernel.BIND | kernel.RDONLY | kernel.NOSUID | kernel.NODEV
-    kernel.mount("none", "/", None, flags)
+    kernel.mount("none", "/", None, flags | kernel.REMOUNT | kernel.BIND | kernel.RDONLY)
     socket.sethostname("jail")
 
 

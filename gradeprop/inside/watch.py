@@ -33,13 +33,13 @@ def kill(runner: int) -> None:
             os.waitpid(-1, 0)
 
 
-def obituary(runner: int) -> str:
-    """How a dead runner ended, in plain words."""
+def obituary(runner: int) -> tuple[int, str]:
+    """How a dead runner ended: its exit status, negative for a signal, and that in plain words."""
     code = os.waitstatus_to_exitcode(os.waitpid(runner, 0)[1])
     if code >= 0:
-        return f"The code ended the process (exit status {code})."
+        return code, f"The code ended the process (exit status {code})."
     name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-    return f"The process was ended by {_SIGNALS.get(-code, 'a signal')} ({name})."  # type: ignore[call-overload]
+    return code, f"The process was ended by {_SIGNALS.get(-code, 'a signal')} ({name})."  # type: ignore[call-overload]
 
 
 class Usage:

@@ -5,7 +5,6 @@ out: {"ready": …} or {"fault": sentence}; per job {"started": …} with a pidf
 """
 
 import contextlib
-import gc
 import json
 import os
 import select
@@ -29,10 +28,10 @@ def main() -> None:
     if full:
         kernel.die_with_parent()
     kernel.adopt_orphans()
-    if full and (problem := _try_namespaces()):
-        _tell(control, none=f"namespaces for a job: {problem}")
-        return
     try:
+        if full and (problem := _try_namespaces(setting["home"])):
+            _tell(control, none=f"namespaces for a job: {problem}")
+            return
         began = time.monotonic()
         _warm(setting["path"])
     except BaseException as error:
@@ -51,18 +50,20 @@ def main() -> None:
             shutil.rmtree(setting["home"], ignore_errors=True)
 
 
-def _try_namespaces() -> str:
+def _try_namespaces(home: str) -> str:
     """Why a job could not have namespaces of its own; "" if it can."""
     ids = os.getuid(), os.getgid()
     try:
         pid = kernel.fork_into(kernel.NAMESPACES | kernel.NEWUSER)
         if pid == 0:
             try:
-                confine.enter_namespaces(ids, 1 << 20)
+                confine.enter_namespaces(ids, home, 1 << 20)
                 os._exit(0)
             except OSError as error:
                 os._exit(error.errno or 1)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if code < 0:
+            raise RuntimeError(f"a process was ended by signal {-code}")  # ours: no reason for another tier
         return os.strerror(code) if code else ""
     except OSError as error:
         return str(error)
@@ -78,9 +79,7 @@ def _warm(path: list[str]) -> None:
 
     _warm_figures()
     _warm_training()
-    gc.collect()
-    gc.freeze()  # the collector would write to every page that the forks share
-    kernel.use_huge_pages()
+    kernel.prepare_to_fork()
     deadline = time.monotonic() + 10
     while len(threads := os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
         if time.monotonic() > deadline:
@@ -132,7 +131,7 @@ def _receive(control: socket.socket) -> int | None:
 
 
 def _serve(control: socket.socket, job: int, setting: dict[str, Any], full: bool) -> None:
-    home = "/tmp" if full else tempfile.mkdtemp(dir=setting["home"])
+    home = setting["home"] if full else tempfile.mkdtemp(dir=setting["home"])
     ids = os.getuid(), os.getgid()
     try:
         pid = kernel.fork_into(kernel.NAMESPACES | kernel.NEWUSER if full else 0)

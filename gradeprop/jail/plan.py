@@ -1,7 +1,6 @@
 """What the two processes inside are told when a jail of some tier starts."""
 
 import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from gradeprop.errors import NoJailError
 from gradeprop.inside import kernel
 from gradeprop.jail.filters import compile_filter
 from gradeprop.jail.view import INSIDE, make_view, python, readable_by_others
+from gradeprop.locks import Scratch
 
 _SPARE_UIDS = 64000, 1000  # first and how many; nobody's
 
@@ -25,7 +25,7 @@ class Plan:
     """for inside/outer.py"""
     zygote: dict[str, Any]
     """for inside/zygote.py"""
-    scratch: Path | None
+    scratch: Scratch | None
     """where jobs write that have no file system of their own; to be removed"""
 
 
@@ -44,10 +44,10 @@ def make_plan(tier: str, hide: Iterable[Path]) -> Plan:
     # a spare user, so that limits on processes bind and root's files are not one's own
     apart = os.getuid() == 0 and (full or readable_by_others(view))
     uid = _SPARE_UIDS[0] + os.getpid() % _SPARE_UIDS[1] if apart else None
-    scratch = None if full else Path(tempfile.mkdtemp(prefix="gradeprop-"))
+    scratch = None if full else Scratch()
     if scratch and uid:
-        os.chown(scratch, uid, uid)
-    home = str(scratch or "/tmp")
+        os.chown(scratch.path, uid, uid)
+    home = str(scratch.path if scratch else "/jail/home")  # not /tmp: Python may lie there
     outer = {
         "tier": tier,
         "python": str(python()),
@@ -55,7 +55,7 @@ def make_plan(tier: str, hide: Iterable[Path]) -> Plan:
         "home": home,
         "inside": "/jail" if full else str(INSIDE.parent),
         "binds": {str(path): str(path) for path in view.folders} | {"/jail/inside": str(INSIDE)},
-        "links": view.links | {"/dev/shm": "/tmp/shm", "/dev/fd": "/proc/self/fd"},
+        "links": view.links | {"/dev/shm": f"{home}/shm", "/dev/fd": "/proc/self/fd"},
         "hide": [str(path) for path in view.hidden],
     }
     read, names = (["/"], []) if full else view.opened()

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +18,7 @@ from gradeprop.errors import CourseError, JailError, NoJailError
 from gradeprop.jail.job import Answer, Job, converse, probe_names
 from gradeprop.jail.plan import make_plan
 from gradeprop.jail.view import INSIDE, python
+from gradeprop.locks import Scratch
 
 START_S = 120.0  # a cold disk and a first import of torch
 REAP_S = 10.0
@@ -34,7 +34,7 @@ class Jail:
         self._kind, self._hide = tier, hide
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket  # there with the process
-        self._scratch: Path | None = None
+        self._scratch: Scratch | None = None
         self.tier = tier
         self.ready_s = 0.0
         """seconds from nothing to ready for the first job"""
@@ -80,7 +80,7 @@ class Jail:
                 self._process.wait()
             self._process = None
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch.remove()
             self._scratch = None
 
     def run(self, job: Job) -> Answer:
