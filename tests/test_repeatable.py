@@ -17,13 +17,12 @@ import pytest
 
 from gradeprop import cases, records
 from gradeprop.errors import NoJailError
-from gradeprop.paths import AssignmentPaths
+from gradeprop.jail import Jail, open_jail
 from gradeprop.pipeline import Grader
 from gradeprop.records import GradeRecord
 from tests.conftest import REPOSITORY, copy_toy, read_assignment
 from tests.test_jail import _reach
 
-TIERS = ("full", "restricted")
 LOADER = """
 import torch
 from torch.utils.data import DataLoader, TensorDataset
@@ -55,8 +54,33 @@ CODES = {
 }
 
 
-def grade(grader: Grader, name: str, code: str) -> GradeRecord:
-    folder = grader.into / "handed in" / name
+Jails = dict[str, Jail]
+
+
+def open_jails(stack: contextlib.ExitStack, root: Path) -> Jails:
+    """By tier, those that this machine can make."""
+    made = {}
+    for tier in ("full", "restricted"):
+        with contextlib.suppress(NoJailError):
+            made[tier] = stack.enter_context(open_jail(root, tier=tier))  # type: ignore[arg-type]
+    return made
+
+
+def toy_grader(stack: contextlib.ExitStack, root: Path) -> Grader:
+    toy = copy_toy(root)
+    return stack.enter_context(Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample", seed=5))
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Grader, Jails]]:
+    root = tmp_path_factory.mktemp("course")
+    with contextlib.ExitStack() as stack:
+        yield toy_grader(stack, root), open_jails(stack, root)
+
+
+def grade_in(jail: Jail, grader: Grader, name: str, code: str) -> GradeRecord:
+    vars(grader)["jail"] = jail  # in place of the best one, which it would take
+    folder = grader.paths.bundle.root / "handed in" / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "student_code.py").write_text(code)
     return grader.grade_one(folder)
@@ -71,51 +95,30 @@ def digest(grader: Grader, record: GradeRecord) -> str:
     return sha256(timeless(record) + grader.kept(record.key).observations.read_bytes()).hexdigest()
 
 
-def open_grader(paths: AssignmentPaths, tier: str, into: Path) -> Grader:
-    """A grader whose jail has been made in ``tier``."""
-    os.environ["GRADEPROP_TIER"] = tier
-    try:
-        grader = Grader(paths.bundle, read_assignment(paths.bundle, paths.name), "sample", seed=5, into=into)
-        with contextlib.ExitStack() as stack:
-            stack.push(grader)
-            assert grader.jail.tier.startswith(tier)
-            stack.pop_all()
-        return grader
-    finally:
-        del os.environ["GRADEPROP_TIER"]
-
-
-@pytest.fixture(scope="module")
-def graders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Grader]]:
-    """By tier, those that this machine can make."""
-    root, made = tmp_path_factory.mktemp("course"), {}
-    toy = copy_toy(root)
-    with contextlib.ExitStack() as stack:
-        for tier in TIERS:
-            with contextlib.suppress(NoJailError):
-                made[tier] = stack.enter_context(open_grader(toy, tier, root / tier))
-        yield made
-
-
-def test_again_and_in_every_tier_the_record_is_the_same(graders: dict[str, Grader]) -> None:
+def test_again_and_in_every_tier_the_record_is_the_same(room: tuple[Grader, Jails]) -> None:
+    grader, jails = room
     digests: dict[str, set[str]] = {name: set() for name in CODES}
-    for grader in (*graders.values(), *graders.values()):
+    for jail in (*jails.values(), *jails.values()):
         for name, code in CODES.items():
-            digests[name].add(digest(grader, grade(grader, name, code)))
+            record = grade_in(jail, grader, name, code)
+            assert record.tier == jail.tier
+            digests[name].add(digest(grader, record))
     assert {name for name, found in digests.items() if len(found) > 1} == set()
     assert len(set.union(*digests.values())) == len(CODES), "other code, another record"
 
 
-def test_two_threads_give_what_one_gives(graders: dict[str, Grader]) -> None:
-    for grader in graders.values():
-        one, two = (grade(grader, name, CODES[name]) for name in ("one_thread", "two_threads"))
+def test_two_threads_give_what_one_gives(room: tuple[Grader, Jails]) -> None:
+    grader, jails = room
+    for jail in jails.values():
+        one, two = (grade_in(jail, grader, name, CODES[name]) for name in ("one_thread", "two_threads"))
         assert one.outcomes == two.outcomes
         assert "differ from what was expected" in one.outcomes[0].message
 
 
-def test_a_data_loader_with_workers_works_or_is_told_why_not(graders: dict[str, Grader]) -> None:
-    for tier, grader in graders.items():
-        record = grade(grader, "loader", LOADER)
+def test_a_data_loader_with_workers_works_or_is_told_why_not(room: tuple[Grader, Jails]) -> None:
+    grader, jails = room
+    for tier, jail in jails.items():
+        record = grade_in(jail, grader, "loader", LOADER)
         assert record.points == (10 if tier == "full" else 0)
         if tier == "restricted":
             assert "No other processes can be started where this is graded" in record.outcomes[0].message
@@ -124,8 +127,10 @@ def test_a_data_loader_with_workers_works_or_is_told_why_not(graders: dict[str, 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.getuid() != 0, reason="we are an ordinary user already")
-def test_an_ordinary_user_with_two_threads_in_their_environment_gets_the_same(graders: dict[str, Grader]) -> None:
-    grader = graders.get("full") or pytest.skip("no full tier on this machine")
+def test_an_ordinary_user_with_two_threads_in_their_environment_gets_the_same(room: tuple[Grader, Jails]) -> None:
+    grader, jails = room
+    if "full" not in jails:
+        pytest.skip("no full tier on this machine")
     reader, writer = os.pipe()
     if (pid := os.fork()) == 0:
         try:
@@ -139,37 +144,41 @@ def test_an_ordinary_user_with_two_threads_in_their_environment_gets_the_same(gr
     os.close(writer)
     with os.fdopen(reader) as said:
         theirs = said.read()
-    if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if code and not theirs:
         pytest.skip("an ordinary user cannot be made to reach this Python")
-    ours = {name: digest(grader, grade(grader, name, code)) for name, code in CODES.items()}
+    ours = {name: digest(grader, grade_in(jails["full"], grader, name, code)) for name, code in CODES.items()}
     assert json.loads(theirs) == ours
 
 
-def toy_digests() -> dict[str, str]:
-    with tempfile.TemporaryDirectory() as root, open_grader(copy_toy(Path(root)), "full", Path(root, "kept")) as grader:
-        return {name: digest(grader, grade(grader, name, code)) for name, code in CODES.items()}
-
-
-def compare_tiers(assignment: str, part: str) -> None:
-    """Print which known answers have another record, or other observations, in one tier than in the other."""
-    paths = REPOSITORY.assignment(assignment)
-    reference = cases.reference_weights(paths, "sample")
+def print_toy() -> None:
     with contextlib.ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        graders = [stack.enter_context(open_grader(paths, tier, root / tier)) for tier in TIERS]
-        chosen = [case for case in cases.read_cases(graders[0].assignment, paths) if part in case.name]
+        grader, jail = toy_grader(stack, root), stack.enter_context(open_jail(root, tier="full"))
+        print(json.dumps({name: digest(grader, grade_in(jail, grader, name, code)) for name, code in CODES.items()}))
+
+
+def compare_tiers(name: str, part: str) -> None:
+    """Print which known answers have another record, or other observations, in one tier than in the other."""
+    paths, assignment = REPOSITORY.assignment(name), read_assignment(REPOSITORY, name)
+    with contextlib.ExitStack() as stack:
+        root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        grader = stack.enter_context(Grader(REPOSITORY, assignment, "sample", seed=5, into=root / "kept"))
+        jails, reference = open_jails(stack, REPOSITORY.root), cases.reference_weights(paths, "sample")
+        chosen = [case for case in cases.read_cases(assignment, paths) if part in case.name]
         for number, case in enumerate(chosen):
-            folder = cases.make(case, paths, reference, root / str(number))
-            found = [grader.grade_one(folder, case.name) for grader in graders]
-            same = len({digest(*each) for each in zip(graders, found, strict=True)}) == 1
-            timeless = {records.to_json(msgspec.structs.replace(one, wall_s=0, cpu_s=0, tier="")) for one in found}
-            print(
-                f"{case.name:50} {'same' if same else 'OTHER ' + ('RECORD' if len(timeless) > 1 else 'observations')}"
-            )
+            folder, found, digests = cases.make(case, paths, reference, root / str(number)), set(), set()
+            for jail in jails.values():
+                vars(grader)["jail"] = jail
+                record = grader.grade_one(folder, case.name)
+                found.add(timeless(record))
+                digests.add(digest(grader, record))
+            same = "OTHER RECORD" if len(found) > 1 else "other observations" if len(digests) > 1 else "same"
+            print(f"{case.name:50} {same}", flush=True)
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "toy":
-        print(json.dumps(toy_digests()))
+        print_toy()
     else:
         compare_tiers(sys.argv[1], *sys.argv[2:] or ("",))
