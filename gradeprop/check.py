@@ -22,7 +22,7 @@ _FATE: dict[str, Fate] = {"error": "error", "timeout": "timeout", "crash": "cras
 _MOST_TEXT = 2_000
 _MOST_ITEMS = 10_000
 _MOST_MESSAGE = 5_000
-_CONTROL = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "�")
+_CONTROL = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "\ufffd")
 _NUMBER_WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 

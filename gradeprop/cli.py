@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from gradeprop.pipeline import Grader
 
 out = Console()
+_CONTROL = dict.fromkeys((*range(32), *range(127, 160)), "\ufffd")  # a name must not steer the terminal
+_UNSAFE = "ran without a jail (--unsafe): their code could do all that you can, and forge any grade, a classmate's too."
 
 
 @contextlib.contextmanager
@@ -127,6 +129,11 @@ def check(questions: Sequence[str], folder: Path) -> None:
 @click.option("--student", help="Whose it is, where the name of the folder or zip does not say; for one submission.")
 @data_option
 @seed_option
+@click.option(
+    "--unsafe",
+    is_flag=True,
+    help="Where no jail can be made, run the code all the same: it can do all that you can, forge grades too.",
+)
 @click.pass_context
 def grade(
     ctx: click.Context,
@@ -135,13 +142,14 @@ def grade(
     student: str | None,
     dataset: str,
     seed: int | None,
+    unsafe: bool,
 ) -> None:
     """Grade folders or zips, each named for its student; a folder that holds nothing else is a class."""
     from gradeprop import scale
 
     bundle, one = _assignment(ctx, assignment)
     named = scale.submissions(submissions, student)
-    with _grader(bundle, one, dataset, seed) as grader, progress("grading", len(named)) as tick:
+    with _grader(bundle, one, dataset, seed, unsafe=unsafe) as grader, progress("grading", len(named)) as tick:
         graded = scale.grade_class(grader, named, tick)
     _show(bundle, one, graded)
 
@@ -203,6 +211,7 @@ def doctor() -> None:
     out.print(table, markup=False)
     for report in reports:
         out.print(f"{report.tier}: {report.problem or f'ready in {report.ready_s:.1f} s'}", highlight=False)
+    out.print("none: nothing is stopped; code runs in it only where grade is told --unsafe", highlight=False)
     if all(report.problem for report in reports):
         raise click.ClickException("no jail can be made here, so no submission will be run")
 
@@ -229,10 +238,12 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     _show(bundle, one, graded)
 
 
-def _grader(bundle: Bundle, one: Assignment, dataset: str, seed: int | None, into: Path | None = None) -> "Grader":
+def _grader(
+    bundle: Bundle, one: Assignment, dataset: str, seed: int | None, into: Path | None = None, unsafe: bool = False
+) -> "Grader":
     from gradeprop.pipeline import Grader  # loads the jail, which most commands need not
 
-    return Grader(bundle, one, _dataset(one, dataset), seed, into)
+    return Grader(bundle, one, _dataset(one, dataset), seed, into, unsafe)
 
 
 def _dataset(assignment: Assignment, asked: str) -> str:
@@ -253,13 +264,16 @@ def _show(bundle: Bundle, one: Assignment, graded: Sequence[GradeRecord]) -> Non
     table = Table("student", "points", "status", "what stands out", title=one.title)
     for record in graded:
         points = f"{record.points:g} / {record.possible:g}" if record.status == "graded" else "–"
-        table.add_row(record.student, points, record.status.replace("_", " "), _stands_out(record))
+        status = record.status.replace("_", " ") + (", no jail" if record.unsafe else "")
+        table.add_row(record.student.translate(_CONTROL), points, status, _stands_out(record))
     out.print(table, markup=False)
     for what, where in (("pages", f"{paths.autograded}/*/feedback.html"), ("table", paths.grades_csv)):
         out.print(f"{what:10}{where}", highlight=False, soft_wrap=True)
     out.print(f"gradebook {bundle.gradebook}", highlight=False, soft_wrap=True)
     datasets = ", ".join(sorted({record.dataset for record in graded if record.dataset}))
     out.print(f"accuracy  on held-out images of {datasets or 'no data set'} (--data chooses)", highlight=False)
+    if unsafe := sum(record.unsafe for record in graded):
+        click.secho(f"WARNING: {unsafe} of {len(graded)} {_UNSAFE}", fg="red", err=True)
     if held := [record for record in graded if record.status != "graded"]:
         raise click.ClickException(f"{len(held)} of {len(graded)} are held back: {held[0].reason}")
 
@@ -268,4 +282,4 @@ def _stands_out(record: GradeRecord) -> str:
     """The first line of what cost the most."""
     lost = sorted((o for o in record.outcomes if o.points < o.possible), key=lambda o: o.points - o.possible)
     messages = [record.reason, *(outcome.message for outcome in lost), *record.problems]
-    return next((message.splitlines()[0][:100] for message in messages if message), "")
+    return next((message.splitlines()[0][:100].translate(_CONTROL) for message in messages if message), "")

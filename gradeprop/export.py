@@ -30,7 +30,7 @@ def _row(record: GradeRecord, questions: list[str]) -> list[str | float]:
     points = {question.name: _short(question.points) for question in record.questions} if graded else {}
     total = _short(record.points) if graded else ""
     cells = [points.get(name, "") for name in questions]
-    told = (_plain(record.reason), len(record.problems))
+    told = (_plain(record.reason or ("run without a jail" if record.unsafe else "")), len(record.problems))
     return [_plain(record.student), record.status, total, _short(record.possible), *cells, *told]
 
 

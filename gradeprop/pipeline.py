@@ -35,10 +35,20 @@ class Grader:
     """A jail and the checks of one assignment, both warm, and what leads from a submission to its record."""
 
     def __init__(
-        self, bundle: Bundle, assignment: Assignment, dataset: str, seed: int | None = None, into: Path | None = None
+        self,
+        bundle: Bundle,
+        assignment: Assignment,
+        dataset: str,
+        seed: int | None = None,
+        into: Path | None = None,
+        unsafe: bool = False,
     ) -> None:
-        """Keep what belongs to a submission below ``into``; without it, below autograded/."""
-        self.assignment, self.dataset = assignment, dataset
+        """Keep what belongs to a submission below ``into``; without it, below autograded/.
+
+        Args:
+            unsafe: where no jail can be made, run the code all the same; every record says so.
+        """
+        self.assignment, self.dataset, self.unsafe = assignment, dataset, unsafe
         self.seed = secrets.randbits(63) if seed is None else seed  # one for the class: unknown before the run
         self.paths = bundle.assignment(assignment.name)
         self.into = into or self.paths.autograded
@@ -94,7 +104,7 @@ class Grader:
     @functools.cached_property
     def jail(self) -> Jail:
         """Started for the first submission that is run; the judge loads its checks meanwhile."""
-        return self._stack.enter_context(open_jail(self.paths.bundle.root, *_labels()))
+        return self._stack.enter_context(open_jail(self.paths.bundle.root, *_labels(), unsafe=self.unsafe))
 
     def kept(self, key: str) -> StudentPaths:
         """Where the files of one student are kept."""

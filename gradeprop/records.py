@@ -201,6 +201,11 @@ class GradeRecord(Record, frozen=True, kw_only=True):
     wall_s: float = 0.0
     cpu_s: float = 0.0
 
+    @property
+    def unsafe(self) -> bool:
+        """Whether the code ran without a jail, so that it could forge this very record."""
+        return self.tier.startswith("none")
+
 
 T = TypeVar("T", bound=Record)
 

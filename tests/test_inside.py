@@ -162,6 +162,12 @@ def test_another_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
     assert explained(tmp_path, "def it(): open('/nowhere/at/all')")[0] == "error"
 
 
+def test_a_message_is_the_same_wherever_and_whenever_it_is_made(tmp_path: Path) -> None:
+    assert explained(tmp_path, "def it(): raise ValueError(object())")[1].startswith("ValueError: <object object>\n")
+    place = tmp_path.parent / "draws" / "1"
+    assert explained(tmp_path, f"def it(): raise ValueError({str(place)!r})")[1].startswith("ValueError: ~/draws/1\n")
+
+
 def test_an_exception_that_bites_is_survived(tmp_path: Path) -> None:
     code = "class Bad(Exception):\n    def __str__(self): raise SystemExit\ndef it(): raise Bad"
     assert explained(tmp_path, code) == ("error", "An exception that cannot be shown.")

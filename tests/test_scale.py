@@ -88,3 +88,6 @@ def test_doctor_says_what_each_jail_stops() -> None:
     result = CliRunner().invoke(main, ["doctor"])
     assert result.exit_code == 0, result.output
     assert "use the network" in result.output
+    tiers = dict(line.split(": ", 1) for line in result.output.splitlines() if ": " in line)
+    assert [tier.split(",")[0] for tier in tiers] == ["full", "restricted", "none"]
+    assert "--unsafe" in tiers["none"]

@@ -1,6 +1,7 @@
 """Say to a student what went wrong in their own code; nothing of ours, nothing of a hidden check."""
 
 import linecache
+import re
 import traceback
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,7 @@ Status = Literal["error", "absent"]
 
 LIMIT = 4096  # characters
 GIVEN = "given"
+_STARTERS = ("/multiprocessing/", "/subprocess.py")
 
 
 def explain(error: BaseException, student: ModuleType | None, submission: Path) -> tuple[Status, str]:
@@ -17,7 +19,8 @@ def explain(error: BaseException, student: ModuleType | None, submission: Path) 
     try:
         absent = _absent(error, submission, student)
         text = absent or _text(error)
-        lines = [text.replace(f"{submission}/", ""), _line(error, submission)]
+        text = text.replace(f"{submission}/", "").replace(f"{submission.parent}/", "~/")
+        lines = [re.sub(r" at 0x[0-9a-f]{6,}", "", text), _line(error, submission)]  # the same in every run
     except BaseException:  # an exception of the student's own making can do anything when looked at
         absent, lines = "", ["An exception that cannot be shown."]
     message = "\n".join(filter(None, lines))[:LIMIT].encode(errors="replace").decode()
@@ -40,8 +43,17 @@ def _absent(error: BaseException, submission: Path, student: ModuleType | None) 
 def _text(error: BaseException) -> str:
     if isinstance(error, SyntaxError):  # its own text repeats file and line
         return f"{type(error).__name__}: {error.msg}"
+    if isinstance(error, PermissionError) and error.filename is None and _through(error, *_STARTERS):
+        return "No other processes can be started where this is graded; in a DataLoader leave num_workers at 0."
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _through(error: BaseException, *files: str) -> bool:
+    """Whether an error came through one of these files."""
+    return any(
+        file in frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__) for file in files
+    )
 
 
 def _line(error: BaseException, submission: Path) -> str:

@@ -61,7 +61,8 @@ def open_jail(*hide: Path, tier: Tier | None = None, unsafe: bool = False) -> It
         with jail:
             yield jail
         return
-    raise NoJailError(f"No jail can be made here, so nothing was run. {' '.join(reasons)} {remedy()}")
+    trust = "" if unsafe else " For code that you trust as your own there is gradeprop grade --unsafe."
+    raise NoJailError(f"No jail can be made here, so nothing was run. {' '.join(reasons)} {remedy()}{trust}")
 
 
 def remedy() -> str:
