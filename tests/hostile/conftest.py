@@ -1,4 +1,4 @@
-"""The arena, once for a tier; and, where the variable HOSTILE_RESULTS names a file, the outcome of each attack in it."""
+"""The arena, once for a tier; where HOSTILE_RESULTS names a file, the outcome of each attack is added to it."""
 
 import json
 import os

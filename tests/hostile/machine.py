@@ -1,4 +1,4 @@
-"""What there is on this machine, so that it can be held against what there was: processes, mounts, files, descriptors."""
+"""What there is on this machine, to be held against what there was: processes, mounts, files, descriptors."""
 
 import ctypes
 import os
