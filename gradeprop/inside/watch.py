@@ -68,7 +68,7 @@ def _memory(enough: int) -> int:
 
 def _fields(file: str, *wanted: str) -> int:
     try:
-        text = Path(file).read_text()
+        text = Path(file).read_text(errors="replace")  # it holds the name that a process gave itself
     except OSError:
         return -1
     return sum(1024 * int(line.split()[1]) for line in text.splitlines() if line.startswith(wanted))
