@@ -72,12 +72,12 @@ def _rules(namespaces: bool, arg: Any, op: Any) -> Iterator[Rule]:
         yield errno.EAFNOSUPPORT, "socket", (arg(0, op.EQ, family),)
     yield errno.EINVAL, "socket", (arg(0, op.EQ, _AF_NETLINK),)
     yield errno.EAFNOSUPPORT, "socket", (arg(0, op.GT, _AF_NETLINK),)
+    yield errno.EPERM, "prlimit64", (arg(0, op.NE, 0),)  # the driver's own limits, with which it would fail
     if not namespaces:
         for name in _PRETENDED:
             yield 0, name, ()
         yield errno.EPERM, "clone", (arg(0, op.MASKED_EQ, _CLONE_THREAD, 0),)
         yield errno.EPERM, "prctl", (arg(0, op.MASKED_EQ, _WORD, _PR_SET_PDEATHSIG),)  # it ends with its driver
-        yield errno.EPERM, "prlimit64", (arg(0, op.NE, 0),)
         yield errno.EPERM, "sched_setaffinity", (arg(0, op.NE, 0),)
         for command in (_F_SETOWN, _F_SETSIG, _F_SETOWN_EX):  # a signal to anybody, sent by the kernel
             yield errno.EPERM, "fcntl", (arg(1, op.MASKED_EQ, _WORD, command),)
