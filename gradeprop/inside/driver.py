@@ -10,6 +10,7 @@ out: a frame per probe; last a frame without header: {"ended": sentence, "output
 import json
 import os
 import select
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ FLOOD = 512  # times what is kept of the output ends the run
 def main(job: int, home: str, setting: dict[str, Any], ids: tuple[int, int]) -> NoReturn:
     """Never returns: whatever goes wrong here is a fault of ours, and is sent as one."""
     kernel.die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's handler is what makes pid 1 take it from its own namespace
     try:
         end = _conduct(job, Path(home), setting, ids)
     except BaseException as error:
