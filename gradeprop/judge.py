@@ -69,9 +69,12 @@ class Judge:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "gradeprop.pytest_plugin", str(self._root), self.assignment.name]
+        # -P: the current folder may be a student's, and hold a torch.py
+        command = [sys.executable, "-P", "-m", "gradeprop.pytest_plugin", str(self._root), self.assignment.name]
         threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+        path = (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))
+        environment |= {"PYTHONPATH": os.pathsep.join(filter(None, path))}  # the same gradeprop as here
         environment |= threads | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         with theirs:
             self._process = subprocess.Popen(
