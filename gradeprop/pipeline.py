@@ -81,6 +81,8 @@ class Grader:
     def grade_again(self, kept: StudentPaths) -> GradeRecord:
         """Judge the kept observations again, with the checks as they are now; no student code runs."""
         old = records.read(GradeRecord, kept.record)
+        if not kept.run.is_file():  # the machine failed: there is nothing to judge
+            return old
         fields = {name: getattr(old, name) for name in ("student", "key", "files", "sha256", "problems")}
         record = self._settle(Submission(**fields), lambda: records.read(Run, kept.run), kept)
         records.write(record, kept.record)
