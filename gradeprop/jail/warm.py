@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +15,7 @@ from typing import IO, Any, Self
 import msgspec
 
 from gradeprop.errors import CourseError, JailError, NoJailError
+from gradeprop.inside import watch
 from gradeprop.jail.job import Answer, Job, converse, probe_names
 from gradeprop.jail.plan import make_plan
 from gradeprop.jail.view import INSIDE, python
@@ -80,7 +80,7 @@ class Jail:
                 self._process.wait()
             self._process = None
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            watch.remove(self._scratch)
             self._scratch = None
 
     def run(self, job: Job) -> Answer:
