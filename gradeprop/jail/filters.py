@@ -21,6 +21,7 @@ _NEVER = """
 # without namespaces: the grader and its files are within reach of these, which Landlock does not cover
 _ALONE = """
     fork vfork kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal pidfd_open
+    inotify_init inotify_init1 inotify_add_watch
     setpriority ioprio_set sched_setscheduler sched_setparam sched_setattr truncate truncate64
 """.split()  # noqa: SIM905
 
@@ -35,6 +36,7 @@ _CLONE_THREAD = 0x10000
 _AF_UNIX, _AF_NETLINK = 1, 16
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
+_FIOSETOWN, _SIOCSPGRP = 0x8901, 0x8902  # the same, for sockets
 _PR_SET_PDEATHSIG = 1
 _WORD = 0xFFFFFFFF  # the kernel looks at 32 bits of an argument; so must the rule
 
@@ -81,3 +83,5 @@ def _rules(namespaces: bool, arg: Any, op: Any) -> Iterator[Rule]:
         yield errno.EPERM, "sched_setaffinity", (arg(0, op.NE, 0),)
         for command in (_F_SETOWN, _F_SETSIG, _F_SETOWN_EX):  # a signal to anybody, sent by the kernel
             yield errno.EPERM, "fcntl", (arg(1, op.MASKED_EQ, _WORD, command),)
+        for request in (_FIOSETOWN, _SIOCSPGRP):
+            yield errno.EPERM, "ioctl", (arg(1, op.MASKED_EQ, _WORD, request),)
