@@ -166,7 +166,8 @@ class _Course:
                 frames.send(self.job, header, blob)
                 self.budget -= len(header) + len(blob)
                 self.done += 1
-            self.imported, self.began = True, time.monotonic()
+            if header or not self.imported:  # an empty frame ends the import; no later one gains time
+                self.imported, self.began = True, time.monotonic()
 
     def _lost(self, status: str, message: str) -> None:
         """The probe that was running ends like this; if student_code was still being imported, every other one too."""
