@@ -216,7 +216,7 @@ def make_weights_with_a_header_of_an_exabyte(folder: Path) -> Path:
 
 
 def make_times_that_are_forged(folder: Path) -> Path:
-    """Files from before the deadline, from the year 2106 and from before 1970: the time of a file counts for nothing."""
+    """Files from before the deadline, from 2106 and from before 1970: the time of a file counts for nothing."""
     # reads "values of the rows differ from what was expected"
     _file(folder / "student_code.py", _WRONG)
     for name, when in (("early", 0), ("late", 2**32), ("before", -(2**31)), ("student_code.py", 946684800)):
