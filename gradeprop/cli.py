@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from gradeprop.pipeline import Grader
 
 out = Console()
-_CONTROL = dict.fromkeys((*range(32), *range(127, 160)), "\ufffd")  # a name must not steer the terminal
 _UNSAFE = "ran without a jail (--unsafe): their code could do all that you can, and forge any grade, a classmate's too."
 
 
@@ -265,7 +264,7 @@ def _show(bundle: Bundle, one: Assignment, graded: Sequence[GradeRecord]) -> Non
     for record in graded:
         points = f"{record.points:g} / {record.possible:g}" if record.status == "graded" else "–"
         status = record.status.replace("_", " ") + (", no jail" if record.unsafe else "")
-        table.add_row(record.student.translate(_CONTROL), points, status, _stands_out(record))
+        table.add_row(_plain(record.student), points, status, _stands_out(record))
     out.print(table, markup=False)
     for what, where in (("pages", f"{paths.autograded}/*/feedback.html"), ("table", paths.grades_csv)):
         out.print(f"{what:10}{where}", highlight=False, soft_wrap=True)
@@ -282,4 +281,9 @@ def _stands_out(record: GradeRecord) -> str:
     """The first line of what cost the most."""
     lost = sorted((o for o in record.outcomes if o.points < o.possible), key=lambda o: o.points - o.possible)
     messages = [record.reason, *(outcome.message for outcome in lost), *record.problems]
-    return next((message.splitlines()[0][:100].translate(_CONTROL) for message in messages if message), "")
+    return next((_plain(message.splitlines()[0][:100]) for message in messages if message), "")
+
+
+def _plain(text: str) -> str:
+    """Without what a terminal obeys: a student chose the name, and much of a message."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

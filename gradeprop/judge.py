@@ -81,8 +81,11 @@ class Judge:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "gradeprop.pytest_plugin", str(self._root), self.assignment.name]
+        # -P: the current folder may be a student's, and hold a torch.py
+        command = [sys.executable, "-P", "-m", "gradeprop.pytest_plugin", str(self._root), self.assignment.name]
+        path = (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")} | _ENVIRONMENT
+        environment |= {"PYTHONPATH": os.pathsep.join(filter(None, path))}  # the same gradeprop as here
         with theirs:
             self._process = subprocess.Popen(
                 [*command, str(theirs.fileno())],

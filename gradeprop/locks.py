@@ -6,12 +6,12 @@ Both are locks of the kernel, which lets go of them when a process is killed: no
 import contextlib
 import fcntl
 import os
-import shutil
 import socket
 import tempfile
 from pathlib import Path
 
 from gradeprop.errors import JailError
+from gradeprop.inside import watch
 
 _SCRATCH = "gradeprop-scratch-"
 
@@ -77,7 +77,7 @@ class Scratch:
             os.close(self._lock)
 
     def remove(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+        watch.remove(self.path)
         os.close(self._lock)
 
 
@@ -87,6 +87,6 @@ def _remove_if_left(folder: Path) -> None:
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+            watch.remove(folder)
         finally:
             os.close(lock)

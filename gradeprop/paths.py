@@ -19,6 +19,7 @@ from gradeprop.errors import CourseError
 STUDENT_CODE = "student_code.py"
 PUBLIC_CHECKS = "public_checks.py"
 GIVEN = "given"
+GRADES = "grades.csv"
 
 _KEY_BYTES = 120  # file systems take 255; nbgrader and we append to it
 
@@ -26,11 +27,11 @@ _KEY_BYTES = 120  # file systems take 255; nbgrader and we append to it
 def student_key(student: str) -> str:
     """The name of a student as the name of a folder; the name itself wherever that is safe.
 
-    Separators, control characters, a leading dot and ``%`` are percent-encoded; a name too long for a file system is
-    cut and told apart by a hash.
+    Separators, control characters, a leading dot and ``%`` are percent-encoded, and so is the name of our own file
+    beside these folders; a name too long for a file system is cut and told apart by a hash.
     """
     key = "".join(quote(c, safe="") if c in '/\\%:*?"<>|' or not c.isprintable() else c for c in student)
-    if key.startswith((".", "~", "-")):
+    if key.startswith((".", "~", "-")) or key.casefold() == GRADES:
         key = f"%{ord(key[0]):02X}{key[1:]}"
     if len(key.encode()) > _KEY_BYTES:
         stem = key.encode()[: _KEY_BYTES - 13].decode(errors="ignore")
@@ -146,7 +147,7 @@ class AssignmentPaths:
 
     @property
     def grades_csv(self) -> Path:
-        return self.autograded / "grades.csv"
+        return self.autograded / GRADES
 
     def student(self, key: str) -> "StudentPaths":
         return StudentPaths(self.autograded / key)

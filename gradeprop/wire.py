@@ -70,15 +70,18 @@ def decode(header: bytes, blob: bytes, names: frozenset[str]) -> tuple[Probe, di
         raise WireError(f"A header breaks the protocol: {str(error)[:_TELLING]}") from error
     if head.probe not in names:
         raise WireError("A frame answers a probe that was not asked.")
-    tensors = unpack(blob) if blob else {}
+    tensors = unpack(blob, ENTRIES_LIMIT) if blob else {}
     if len(tensors) > TENSORS:
         raise WireError(f"More than {TENSORS} tensors.")
     _check(values, tensors)
     return Probe(name=head.probe, status=head.status, message=head.message, wall_s=head.wall_s), head.values, tensors
 
 
-def unpack(blob: bytes) -> dict[str, RawTensor]:
+def unpack(blob: bytes, limit: int = BLOB_LIMIT) -> dict[str, RawTensor]:
     """The tensors of a safetensors blob, which must fill it without gap or overlap.
+
+    Args:
+        limit: bytes that its header may have.
 
     Raises:
         WireError: anything else.
@@ -86,6 +89,8 @@ def unpack(blob: bytes) -> dict[str, RawTensor]:
     begin = start = 8 + int.from_bytes(blob[:8], "little")
     if not 8 < begin <= len(blob):
         raise WireError("A blob is shorter than its header says.")
+    if begin > limit:
+        raise WireError("A blob's header is larger than may be.")
     try:
         entries = msgspec.json.decode(blob[8:begin], type=dict[str, _Entry])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -117,7 +122,7 @@ def pack(tensors: Mapping[str, RawTensor]) -> bytes:
 
 
 def _check(values: Any, tensors: dict[str, RawTensor]) -> None:
-    waiting = [(values, 0)]
+    waiting, named = [(values, 0)], set()
     while waiting:
         value, depth = waiting.pop()
         if depth > DEPTH:
@@ -125,6 +130,9 @@ def _check(values: Any, tensors: dict[str, RawTensor]) -> None:
         if isinstance(value, dict):
             if "$tensor" in value and not (isinstance(value["$tensor"], str) and value["$tensor"] in tensors):
                 raise WireError("A value names a tensor that was not sent.")
+            if "$tensor" in value and value["$tensor"] in named:  # each time it would be loaded once more
+                raise WireError("Two values name one tensor.")
+            named.add(value.get("$tensor"))
             waiting += [(item, depth + 1) for item in value.values()]
         elif isinstance(value, list):
             waiting += [(item, depth + 1) for item in value]

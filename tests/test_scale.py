@@ -31,7 +31,7 @@ def test_a_folder_of_folders_is_a_class_and_a_folder_of_files_a_submission(class
 
 def test_two_submissions_of_one_student_are_refused(class_folder: Path) -> None:
     with pytest.raises(SubmissionError, match="keep one of them"):
-        submissions([class_folder / "ada", class_folder])
+        submissions([class_folder / "ada", class_folder / ".." / class_folder.name / "ada"])
 
 
 def test_a_missing_path_and_a_name_for_many_are_refused(class_folder: Path) -> None:

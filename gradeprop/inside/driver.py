@@ -29,6 +29,7 @@ KILLS = 2  # at one probe may be the machine's, short of memory: it is tried aga
 def main(job: int, home: str, setting: dict[str, Any], ids: tuple[int, int]) -> NoReturn:
     """Never returns: whatever goes wrong here is a fault of ours, and is sent as one."""
     kernel.die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's handler is what makes pid 1 take it from its own namespace
     try:
         end = _conduct(job, Path(home), setting, ids)
     except BaseException as error:
@@ -168,7 +169,8 @@ class _Course:
                 frames.send(self.job, header, blob)
                 self.budget -= len(header) + len(blob)
                 self.done, self.kills = self.done + 1, 0
-            self.imported, self.began = True, time.monotonic()
+            if header or not self.imported:  # an empty frame ends the import; no later one gains time
+                self.imported, self.began = True, time.monotonic()
 
     def _lost(self, status: str, message: str) -> None:
         """The probe that was running ends like this; if student_code was still being imported, every other one too."""

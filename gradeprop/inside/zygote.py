@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -17,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import confine, kernel
+from . import confine, kernel, watch
 
 
 def main() -> None:
@@ -47,7 +46,7 @@ def main() -> None:
             _serve(control, job, setting, full)
     finally:
         if not full:
-            shutil.rmtree(setting["home"], ignore_errors=True)
+            watch.remove(Path(setting["home"]))
 
 
 def _try_namespaces(home: str) -> str:
@@ -156,7 +155,7 @@ def _serve(control: socket.socket, job: int, setting: dict[str, Any], full: bool
     usage = os.wait4(pid, 0)[2]
     _sweep()
     if not full:
-        shutil.rmtree(home, ignore_errors=True)
+        watch.remove(Path(home))
     os.close(pidfd)
     _tell(control, cpu_s=usage.ru_utime + usage.ru_stime)
 

@@ -67,7 +67,7 @@ def make_plan(tier: str, hide: Iterable[Path]) -> Plan:
         "landlock": landlock and tier != "none",
         "read": read,
         "names": names,
-        "write": ["/dev"] if full else ["/dev/null"],
+        "write": ["/dev/null"],  # nor /dev/zero: mapped, it is memory that no process is seen to have
     }
     return Plan(_full_name(tier, bool(code), landlock), outer, zygote, scratch)
 

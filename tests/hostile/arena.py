@@ -1,0 +1,320 @@
+"""A course full of canaries, an honest neighbour, and a grader; each attack is a resubmission over a full old score."""
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pytest
+from safetensors.torch import save_file
+
+from gradeprop import feedback
+from gradeprop.course import load_module, read_assignment
+from gradeprop.paths import Bundle
+from gradeprop.pipeline import Grader
+from gradeprop.records import GradeRecord
+from tests.hostile import canaries, machine
+from tests.hostile.catalogue import Attack
+
+REPOSITORY = Path(__file__).parents[2]
+COURSE = Path(__file__).parent / "course"
+SPARE_UID = 64000 + os.getpid() % 1000  # whom a jail started by root runs as
+POINTS = 20
+KEPT = {"submitted", "record.json", "run.json", "observations.safetensors", "feedback.html"}
+PLACES = (
+    "docstring", "comment", "message", "solution", "labels", "environment", "home", "cwd", "temp", "shm", "descriptor",
+    "command line", "neighbour", "file", "gradebook", "grades.csv", "case",
+)  # fmt: skip
+OF_OTHERS = re.compile(r'Traceback|File "/|site-packages|test_hidden|test_tensors|held_out\.py|grader_tests|/jail/')
+
+
+class Arena:
+    """Use it as a context manager: it changes the environment, the current folder and the umask of this process."""
+
+    def __init__(self, tier: str) -> None:
+        self.tier = tier
+        self.words = {place: canaries.canary() for place in PLACES}
+        self.numbers = canaries.canary_numbers()
+        self._stack = contextlib.ExitStack()
+        self.honest_s = 0.0
+
+    def __enter__(self) -> "Arena":
+        with contextlib.ExitStack() as stack:
+            self._build(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()
+
+    # ---- building
+
+    def _build(self, stack: contextlib.ExitStack) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="hostile-"))
+        stack.callback(shutil.rmtree, self.root)
+        self.root.chmod(0o777)  # the jail must protect, not the modes of folders
+        stack.callback(os.umask, os.umask(0))
+        for name in ("cwd", "home", "temp", "handed_in"):
+            (self.root / name).mkdir()
+        self._environment(stack.enter_context(pytest.MonkeyPatch.context()))
+        self._plant(stack)
+        self._course()
+        machine.adopt_orphans()
+        assignment = read_assignment(self.bundle, "tensors")
+        self.grader = stack.enter_context(Grader(self.bundle, assignment, "sample", secrets.randbits(63)))
+        self._neighbour()
+
+    def _environment(self, patch: pytest.MonkeyPatch) -> None:
+        patch.setenv("HOME", str(self.root / "home"))
+        patch.setenv("TMPDIR", str(self.root / "temp"))
+        patch.setattr(tempfile, "tempdir", str(self.root / "temp"))
+        patch.setenv("HOSTILE_SECRET", self.words["environment"])
+        patch.setenv("GRADEPROP_TIER", self.tier)
+        patch.setenv("PYTHONPATH", str(REPOSITORY))  # the judge is to be of this tree, wherever it starts
+        patch.chdir(self.root / "cwd")
+
+    def _plant(self, stack: contextlib.ExitStack) -> None:
+        for place in ("home", "cwd", "temp"):
+            (self.root / place / "secret.txt").write_text(self.words[place])
+        if Path("/dev/shm").is_dir():
+            descriptor, name = tempfile.mkstemp(prefix="hostile-", dir="/dev/shm")
+            os.write(descriptor, self.words["shm"].encode())
+            os.fchmod(descriptor, 0o666)
+            os.close(descriptor)
+            self.shm = name
+            stack.callback(os.unlink, name)
+        inherited = os.open(self.root / "home" / "open.txt", os.O_RDWR | os.O_CREAT)
+        stack.callback(os.close, inherited)
+        os.write(inherited, self.words["descriptor"].encode())
+        os.set_inheritable(inherited, True)
+        sleep = "import time; time.sleep(10_000)"
+        self.other = subprocess.Popen([sys.executable, "-c", sleep, self.words["command line"]])
+        stack.callback(self.other.wait)
+        stack.callback(self.other.kill)
+
+    def _course(self) -> None:
+        root = self.root / "course"
+        shutil.copytree(COURSE, root, ignore=shutil.ignore_patterns("__pycache__"))
+        for file in root.rglob("*.py"):
+            text = file.read_text(encoding="utf-8").replace("@numbers@", repr(self.numbers))
+            for place, word in self.words.items():
+                text = text.replace(f"@{place}@", word)
+            file.write_text(text, encoding="utf-8")
+        self.bundle = Bundle(root)
+        self.paths = self.bundle.assignment("tensors")
+        case = self.paths.wrong / "halves"
+        case.mkdir(parents=True)
+        (case / "wrong.toml").write_text(f'points = 3\nmessage = "{self.words["case"]}"\n')
+        self.bundle.gradebook.write_bytes(self.words["gradebook"].encode())
+        self.paths.autograded.mkdir(parents=True)
+        self.paths.grades_csv.write_text(f"student,points\n{self.words['grades.csv']},20\n")
+
+    def _neighbour(self) -> None:
+        """An honest submission, graded twice: the second time says how long that takes."""
+        self.ada = self.root / "handed_in" / "ada"
+        self.ada.mkdir()
+        code = self.bundle.solution.read_text(encoding="utf-8")
+        (self.ada / "student_code.py").write_text(code.replace(self.words["solution"], self.words["neighbour"]))
+        (self.ada / f"{self.words['file']}.txt").write_text("mine")
+        planes = load_module(self.paths.held_out, "held_out").PLANES
+        save_file({"weight": planes.T.contiguous(), "bias": planes.new_zeros(3)}, self.ada / "weights.safetensors")
+        record = self.grade_honest()
+        assert (record.status, record.points) == ("graded", POINTS), record
+        assert record.tier == self.tier
+        self.was = self.record_of_ada()
+        self.grade_honest()
+        assert self.record_of_ada() == self.was, "an honest submission does not give the same record twice"
+
+    # ---- grading
+
+    def grade(self, path: Path, student: str) -> GradeRecord:
+        record = self.grader.grade_one(path, student)
+        feedback.write_page(self.grader.assignment, record, self.grader.kept(record.key).feedback)
+        return record
+
+    def grade_honest(self) -> GradeRecord:
+        began = time.monotonic()
+        record = self.grade(self.ada, "ada")
+        self.honest_s = time.monotonic() - began
+        return record
+
+    def record_of_ada(self) -> dict[str, Any]:
+        """All that is kept of the neighbour, but for times."""
+        kept = self.grader.kept("ada")
+        run, record = json.loads(kept.run.read_bytes()), json.loads(kept.record.read_bytes())
+        for timed in (run, record, *run["probes"]):
+            timed.pop("wall_s", None)
+            timed.pop("cpu_s", None)
+        submitted = {str(file): file.read_bytes() for file in kept.submitted.rglob("*") if file.is_file()}
+        page = kept.feedback.read_bytes()
+        return {"run": run, "record": record, "kept": kept.observations.read_bytes(), "files": submitted, "page": page}
+
+    def withstand(self, attack: Attack) -> None:
+        """Grade an attack, and assert that nothing was gained, seen, harmed or changed by it."""
+        folder = Path(tempfile.mkdtemp(dir=self.root / "handed_in"))
+        try:
+            path = attack.make(folder)
+            self._aim(path)
+            self._over_an_old_score()
+            before = self._state()
+            began = time.monotonic()
+            record = self.grade(path, "eve")
+            took_s = time.monotonic() - began
+            self._unharmed(before)
+            self._ended_in_time(took_s)
+            self._earned(attack, record)
+            self._told(attack, record)
+            self._kept_secret(attack)
+            self.grade_honest()
+            assert self.record_of_ada() == self.was, "the neighbour's record has changed"
+        finally:
+            shutil.rmtree(self.grader.kept("eve").folder, ignore_errors=True)
+            shutil.rmtree(folder)
+
+    def _aim(self, path: Path) -> None:
+        """Tell the attack where everything lies: it is a student who has found out."""
+        if path.is_dir() and not path.is_symlink() and (path / "student_code.py").exists():
+            (path / "target.json").write_text(json.dumps(self.target()))
+
+    def target(self) -> dict[str, Any]:
+        ada = self.grader.kept("ada")
+        jail, judge = self.grader.jail._process, self.grader.judge._process
+        assert jail is not None
+        files = {
+            "tests": self.paths.tests / "test_tensors.py",
+            "labels": self.paths.held_out,
+            "solution": self.bundle.solution,
+            "case": self.paths.wrong / "halves" / "wrong.toml",
+            "neighbour": self.ada / "student_code.py",
+            "record": ada.record,
+            "run": ada.run,
+            "gradebook": self.bundle.gradebook,
+            "grades": self.paths.grades_csv,
+            "home": self.root / "home" / "secret.txt",
+            "cwd": self.root / "cwd" / "secret.txt",
+            "temp": self.root / "temp" / "secret.txt",
+            "shm": self.shm,
+        }
+        return {
+            "files": {name: str(file) for name, file in files.items()},
+            "course": str(self.bundle.root),
+            "mine": str(self.grader.kept("eve").folder),
+            "grader": os.getpid(),
+            "jail": jail.pid,
+            "judge": judge.pid,
+            "other": self.other.pid,
+            "tier": self.tier,
+        }
+
+    def _over_an_old_score(self) -> None:
+        """Eve's first submission got all points; it must not be what counts."""
+        old = self.grader.kept("eve").folder
+        shutil.rmtree(old, ignore_errors=True)
+        shutil.copytree(self.grader.kept("ada").folder, old)
+
+    def _state(self) -> dict[str, Any]:
+        running = machine.processes()
+        return {
+            "processes": running,
+            "descriptors": machine.descriptors([os.getpid(), *running]),
+            "mounts": machine.mounts(),
+            "files": {name: what for name, what in machine.tree(self.root).items() if "/eve" not in name},
+            "shared": machine.shared_places(SPARE_UID if os.getuid() == 0 else os.getuid()),
+            "cwd": Path.cwd(),
+            "home": os.environ["HOME"],
+        }
+
+    # ---- what must hold
+
+    def _unharmed(self, before: dict[str, Any]) -> None:
+        after = self._state()
+        for what, was in before.items():
+            assert after[what] == was, f"the {what} of the machine have changed"
+        kept = {file.name for file in self.grader.kept("eve").folder.iterdir()}
+        assert kept <= KEPT, "there is more beside the record than we put there"
+
+    def _ended_in_time(self, took_s: float) -> None:
+        """Within the limit and 2 s, and what a machine as busy as this one takes for an honest submission."""
+        limit = self.grader.assignment.limits.wall_s + 2
+        assert took_s < limit + 5 * self.honest_s, f"it took {took_s:.1f} s; an honest one {self.honest_s:.2f} s"
+
+    def _earned(self, attack: Attack, record: GradeRecord) -> None:
+        least, most = attack.earns
+        assert record.status == "graded", f"{record.status}: {record.reason}"
+        assert least <= record.points <= most, _told(record)
+        assert record.possible == POINTS
+        assert record.points == sum(outcome.points for outcome in record.outcomes)
+        assert {outcome.fate for outcome in record.outcomes} <= {
+            "passed",
+            "failed",
+            "error",
+            "timeout",
+            "crash",
+            "missing",
+        }
+
+    def _told(self, attack: Attack, record: GradeRecord) -> None:
+        """A plain sentence for every point lost, none of it about us, and a page that nothing in it can change."""
+        for outcome in record.outcomes:
+            assert outcome.points == outcome.possible or outcome.message.strip(), "points were lost without a word"
+        told = _told(record)
+        for words in attack.reads:
+            assert words in told, told
+        assert not OF_OTHERS.search(told), told
+        for path in (self.root, REPOSITORY, sys.prefix, sys.base_prefix):
+            assert str(path) not in told, told
+        page = _Page()
+        page.feed(self.grader.kept("eve").feedback.read_text(encoding="utf-8"))
+        assert page.live == []
+
+    def _kept_secret(self, attack: Attack) -> None:
+        kept = self.grader.kept("eve")
+        leaked = canaries.found(kept.folder, self.words, self.numbers, "submitted")
+        assert leaked == []
+        run = json.loads(kept.run.read_bytes())
+        texts = [run["output"], *(probe["message"] for probe in run["probes"])]
+        saw = {line.strip() for text in texts for line in re.findall(r"SAW: (.*)", text)}
+        assert {f"sees {what}" for what in saw} == set(attack.sees(self.tier)), saw
+
+
+def _told(record: GradeRecord) -> str:
+    """All that the student reads."""
+    return "\n".join([*record.problems, *(outcome.message for outcome in record.outcomes)])
+
+
+class _Page(HTMLParser):
+    """Finds what could run or load something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.live: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in (
+            "script",
+            "iframe",
+            "object",
+            "embed",
+            "img",
+            "link",
+            "base",
+            "form",
+            "a",
+            "image",
+            "use",
+            "foreignobject",
+        ):
+            self.live.append(tag)
+        self.live += [
+            name for name, _ in attrs if name.startswith("on") or name in ("href", "src", "xlink:href", "style")
+        ]

@@ -1,0 +1,36 @@
+"""The arena, once for a tier; where HOSTILE_RESULTS names a file, the outcome of each attack is added to it."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gradeprop.errors import NoJailError
+from tests.hostile.arena import Arena
+
+collect_ignore = ["course", "attacks"]  # what lies there is not for us to run
+
+
+@pytest.fixture(scope="module")
+def arena(request: pytest.FixtureRequest) -> Iterator[Arena]:
+    """A course under attack, in the tier that the module names."""
+    try:
+        with Arena(request.module.TIER) as arena:
+            yield arena
+    except NoJailError as error:
+        pytest.skip(str(error))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    results, attack = os.environ.get("HOSTILE_RESULTS"), getattr(item, "callspec", None)
+    if results and attack and "attack" in attack.params and (report.when == "call" or report.outcome != "passed"):
+        one = attack.params["attack"]
+        row = {"attack": one.name, "heading": one.heading, "sentence": one.sentence, "uid": os.getuid()}
+        row |= {"tier": item.module.TIER, "outcome": report.outcome, "known": one.sees(item.module.TIER)}
+        with Path(results).open("a") as file:
+            file.write(json.dumps(row) + "\n")
+    return report

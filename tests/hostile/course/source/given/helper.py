@@ -1,0 +1,3 @@
+"""Handed to students as it is."""
+
+KINDS = 3

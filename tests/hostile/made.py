@@ -1,0 +1,269 @@
+"""Attacks that git cannot hold: links, pipes, zips of every kind, odd names, sheer size."""
+
+import os
+import pickle
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+import torch
+
+_WRONG = "def standardise(x):\n    return x\n"
+
+
+def make_a_zip_whose_names_lead_out(folder: Path) -> Path:
+    """A zip with entries named ../record.json, /etc/cron.d/x and C:\\x, to write where the grader looks."""
+    # reads "lies outside of the submission"
+    # reads "There is nothing in it that could be taken."
+    file = folder / "eve.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in ("../record.json", "../../ada/record.json", "/etc/cron.d/x", "C:\\x", "a/../../record.json"):
+            archive.writestr(name, '{"points": 20}')
+    return file
+
+
+def make_a_zip_bomb(folder: Path) -> Path:
+    """A zip of 300 KB that unpacks to 300 MB, and says so."""
+    # reads "makes the submission larger than is allowed"
+    file = folder / "eve.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        archive.writestr("student_code.py", _WRONG)
+        with archive.open("bomb.bin", "w") as out:
+            for _ in range(300):
+                out.write(bytes(2**20))
+    return file
+
+
+def make_a_zip_bomb_that_claims_to_be_small(folder: Path) -> Path:
+    """A zip whose list of contents claims ten bytes for what unpacks to 300 MB."""
+    # reads "student_code.py is damaged in the zip, and was left out."
+    file = folder / "eve.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("student_code.py", "w") as out:
+            for _ in range(300):
+                out.write(bytes(2**20))
+        size = archive.getinfo("student_code.py").file_size
+    file.write_bytes(file.read_bytes().replace(struct.pack("<L", size), struct.pack("<L", 10)))
+    return file
+
+
+def make_a_zip_whose_files_overlap(folder: Path) -> Path:
+    """A zip in which a thousand entries share the same packed megabytes, so that all together unpack to 10 GB."""
+    # reads "and was left out"
+    body = zlib.compressobj(9, zlib.DEFLATED, -15)
+    plain = bytes(10 * 2**20)
+    packed = body.compress(plain) + body.flush()
+    sizes = struct.pack("<LLL", zlib.crc32(plain), len(packed), len(plain))
+    local = b"PK\3\4" + struct.pack("<HHHHH", 20, 0, 8, 0, 33) + sizes + struct.pack("<HH", 15, 0) + b"student_code.py"
+    table = b""
+    for number in range(1000):
+        name = b"student_code.py" if number == 0 else b"file%011d" % number
+        heads = struct.pack("<HHHHHH", 20, 20, 0, 8, 0, 33) + sizes + struct.pack("<HHHHHLL", 15, 0, 0, 0, 0, 0, 0)
+        table += b"PK\1\2" + heads + name
+    end = b"PK\5\6" + struct.pack("<HHHHLLH", 0, 0, 1000, 1000, len(table), len(local) + len(packed), 0)
+    (folder / "eve.zip").write_bytes(local + packed + table + end)
+    return folder / "eve.zip"
+
+
+def make_a_zip_with_sixty_thousand_names(folder: Path) -> Path:
+    """A zip whose list of contents alone fills megabytes."""
+    # reads "The zip holds far more files than any submission needs."
+    with zipfile.ZipFile(folder / "eve.zip", "w") as archive:
+        for number in range(60_000):
+            archive.writestr(f"a/long/enough/name/of/a/file/{number}", b"")
+    return folder / "eve.zip"
+
+
+def make_a_zip_with_links(folder: Path) -> Path:
+    """A zip whose student_code.py is a symbolic link to the neighbour's, and whose folder leads to the hidden tests."""
+    # reads "student_code.py is a link, and was left out."
+    with zipfile.ZipFile(folder / "eve.zip", "w") as archive:
+        for name, to in (("student_code.py", "../ada/student_code.py"), ("tests", "../../course/grader_tests")):
+            info = zipfile.ZipInfo(name)
+            info.create_system, info.external_attr = 3, 0o120777 << 16
+            archive.writestr(info, to)
+        archive.writestr("tests/probes.py", "")
+    return folder / "eve.zip"
+
+
+def make_a_zip_with_one_name_many_times(folder: Path) -> Path:
+    """A zip with student_code.py three times, and again in other letters: one to be looked at, another to be run."""
+    # reads "is in it more than once; the last one was taken."
+    # reads "STUDENT_CODE.PY is student_code.py in other letters, and was left out."
+    # reads "values of the rows differ from what was expected"
+    import warnings
+
+    with zipfile.ZipFile(folder / "eve.zip", "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive.writestr("STUDENT_CODE.PY", "raise SystemExit")
+        for code in ("import os; os._exit(0)", "raise SystemExit", _WRONG):
+            archive.writestr("student_code.py", code)
+    return folder / "eve.zip"
+
+
+def make_another_archive_called_a_zip(folder: Path) -> Path:
+    """A pickle that would run a program, called eve.zip."""
+    # reads "is not a zip, or was cut short on its way"
+    (folder / "eve.zip").write_bytes(_payload())
+    return folder / "eve.zip"
+
+
+def make_a_folder_of_links(folder: Path) -> Path:
+    """A folder in which student_code.py and the weights are links, symbolic and hard, to the neighbour's."""
+    # reads "student_code.py is a link, and was left out."
+    # reads "weights.safetensors is a hard link (the file has a second name), and was left out."
+    ada = folder.parent / "ada"
+    (folder / "student_code.py").symlink_to(ada / "student_code.py")
+    (folder / "tests").symlink_to(folder.parents[1] / "course" / "grader_tests")
+    own = folder.with_name(f"{folder.name}-twin")  # the neighbour's own file must keep its single name
+    os.link(_file(own, "weights"), folder / "weights.safetensors")
+    own.unlink()
+    os.link(folder / "weights.safetensors", folder / "second")
+    return folder
+
+
+def make_a_link_in_the_place_of_the_folder(folder: Path) -> Path:
+    """Hands in a symbolic link to the neighbour's folder."""
+    # reads "is a link or something special; hand in a folder or a zip."
+    (folder / "eve").symlink_to(folder.parent / "ada")
+    return folder / "eve"
+
+
+def make_pipes_and_sockets(folder: Path) -> Path:
+    """A pipe named student_code.py, which nobody will ever write to, and a socket beside it."""
+    # reads "student_code.py is not a file but something special, and was left out."
+    import socket
+
+    os.mkfifo(folder / "student_code.py")
+    os.mkfifo(folder / "weights.safetensors")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "s"))
+    return folder
+
+
+def make_a_file_of_a_hundred_gigabytes(folder: Path) -> Path:
+    """A file that claims 100 GB and takes up none, beside an honest one."""
+    # reads "huge.bin makes the submission larger than is allowed, and was left out."
+    # reads "values of the rows differ from what was expected"
+    _file(folder / "student_code.py", _WRONG)
+    with (folder / "huge.bin").open("wb") as file:
+        file.truncate(100 * 2**30)
+    return folder
+
+
+def make_ten_thousand_files(folder: Path) -> Path:
+    """Ten thousand small files, which come before student_code.py in every order but the one that matters."""
+    # reads "There are more than 50 files;"
+    # reads "values of the rows differ from what was expected"
+    _file(folder / "student_code.py", _WRONG)
+    for number in range(10_000):
+        (folder / f"a{number}").touch()
+    return folder
+
+
+def make_names_that_deceive(folder: Path) -> Path:
+    """Names with a newline, an escape, a right-to-left override, HTML, 255 bytes, a device, bytes that are no text."""
+    # reads "has an odd name, and was left out."
+    # reads "has the name of a device, and was left out."
+    # reads "values of the rows differ from what was expected"
+    _file(folder / "student_code.py", _WRONG)
+    names = [
+        "a\nb.py",
+        "\x1b[2J.py",
+        "\u202eyp.edoc",
+        "<img src=x onerror=alert(1)>.py",
+        "x" * 255,
+        "con.py",
+        " .py",
+        "-rf",
+    ]
+    for name in (*names, "=cmd|calc!A0", os.fsdecode(b"\xff\xfe.py"), "{{ 7 * 7 }}", "``<script>``"):
+        _file(folder / name, "")
+    return folder
+
+
+def make_folders_without_end(folder: Path) -> Path:
+    """Folders five hundred deep, with student_code.py in the last."""
+    # reads "lies too deep"
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(500):
+        os.mkdir("deep", dir_fd=here)
+        inner = os.open("deep", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(os.open("student_code.py", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    os.close(here)
+    return folder
+
+
+def make_weights_that_are_a_pickle_with_a_payload(folder: Path) -> Path:
+    """Weights as torch.save writes them, with a payload that runs where they are loaded."""
+    # reads "weights.safetensors is a pickle, as torch.save writes it."
+    # reads "Error while deserializing header"
+    _file(folder / "student_code.py", "")
+    (folder / "weights.safetensors").write_bytes(_payload())
+    torch.save({"weight": torch.zeros(3, 8)}, folder / "weights.pt")
+    return folder
+
+
+def make_weights_with_a_header_of_an_exabyte(folder: Path) -> Path:
+    """A file of safetensors whose header claims 2^60 bytes."""
+    # reads "weights.safetensors is not a safetensors file"
+    _file(folder / "student_code.py", _WRONG)
+    (folder / "weights.safetensors").write_bytes((2**60).to_bytes(8, "little") + b"{}")
+    return folder
+
+
+def make_times_that_are_forged(folder: Path) -> Path:
+    """Files from before the deadline, from 2106 and from before 1970: the time of a file counts for nothing."""
+    # reads "values of the rows differ from what was expected"
+    _file(folder / "student_code.py", _WRONG)
+    for name, when in (("early", 0), ("late", 2**32), ("before", -(2**31)), ("student_code.py", 946684800)):
+        (folder / name).touch()
+        os.utime(folder / name, (when, when))
+    return folder
+
+
+def make_results_where_the_grader_looks(folder: Path) -> Path:
+    """Hands in the very tree that the grader keeps: autograded/, record.json, a gradebook and a feedback page of 20."""
+    # reads "student_code.py is missing"
+    for name in (
+        "autograded/tensors/eve/record.json",
+        "record.json",
+        "run.json",
+        "submitted/record.json",
+        "gradebook.db",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        _file(folder / name, '{"schema": 1, "student": "eve", "status": "graded", "points": 20, "possible": 20}')
+    return folder
+
+
+def make_a_resubmission_of_nothing(folder: Path) -> Path:
+    """An empty folder handed in over a full score, in the hope that the old one stays."""
+    # reads "There is nothing in it that could be taken."
+    return folder
+
+
+def make_a_resubmission_that_kills_the_worker(folder: Path) -> Path:
+    """A resubmission that ends the process, its parent and all others it can reach, so that the old score stays."""
+    # reads "While student_code.py was imported"
+    code = "import os, signal\n\nfor pid in (-1, os.getppid(), 1, os.getpid()):\n"
+    code += "    try:\n        os.kill(pid, signal.SIGKILL)\n    except OSError:\n        pass\nos._exit(0)\n"
+    _file(folder / "student_code.py", code)
+    return folder
+
+
+def _file(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+class _Payload:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("touch /tmp/hostile-payload",)
+
+
+def _payload() -> bytes:
+    return pickle.dumps(_Payload())
