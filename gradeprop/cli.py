@@ -129,6 +129,11 @@ def check(questions: Sequence[str], folder: Path) -> None:
 @data_option
 @seed_option
 @click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Grade this many side by side, about 1 GiB each; without it one, and for a large class one per processor.",
+)
+@click.option(
     "--unsafe",
     is_flag=True,
     help="Where no jail can be made, run the code all the same: it can do all that you can, forge grades too.",
@@ -142,6 +147,7 @@ def grade(
     dataset: str,
     seed: int | None,
     unsafe: bool,
+    workers: int | None,
 ) -> None:
     """Grade folders or zips, each named for its student; a folder that holds nothing else is a class."""
     from gradeprop import scale
@@ -149,7 +155,7 @@ def grade(
     bundle, one = _assignment(ctx, assignment)
     named = scale.submissions(submissions, student)
     with _grader(bundle, one, dataset, seed, unsafe=unsafe) as grader, progress("grading", len(named)) as tick:
-        graded = scale.grade_class(grader, named, tick)
+        graded = scale.grade_class(grader, named, tick, workers)
     _show(bundle, one, graded)
 
 

@@ -4,7 +4,7 @@
         record = grader.grade_one(Path("submissions/ada"))
 
 Whatever happens to one submission becomes its record; the next is graded all the same. A student's folder is there
-whole or not at all, whenever the grader is killed: it is made in ``.grading`` and takes its place in one step.
+whole or not at all, whenever a grader is killed: it is made below ``.grading`` and takes its place in one step.
 """
 
 import contextlib
@@ -42,18 +42,21 @@ class Grader:
         seed: int | None = None,
         into: Path | None = None,
         unsafe: bool = False,
+        member: bool = False,
     ) -> None:
         """Keep what belongs to a submission below ``into``; without it, below autograded/.
 
         Args:
             unsafe: where no jail can be made, run the code all the same; every record says so.
+            member: of several that grade one class; the process that started them has the turn.
         """
-        self.assignment, self.dataset, self.unsafe = assignment, dataset, unsafe
+        self.assignment, self.dataset, self.unsafe, self._member = assignment, dataset, unsafe, member
         self.seed = secrets.randbits(63) if seed is None else seed  # one for the class: unknown before the run
         self.paths = bundle.assignment(assignment.name)
         self.into = into or self.paths.autograded
+        self._grading = self.into / ".grading"
+        self._aside = self._grading / str(os.getpid())
         self._stack = contextlib.ExitStack()
-        self.judge = self._stack.enter_context(Judge(assignment, self.paths))
 
     def __enter__(self) -> "Grader":
         return self
@@ -61,7 +64,7 @@ class Grader:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if "turn" in vars(self):
             with contextlib.suppress(JailError, OSError):  # a full disk: who has the next turn will
-                self._recover()
+                self.recover()
         self._stack.close()
 
     def grade_one(self, path: Path, student: str | None = None) -> GradeRecord:
@@ -79,7 +82,8 @@ class Grader:
 
     def grade_again(self, kept: StudentPaths) -> GradeRecord:
         """Judge the kept observations again, with the checks as they are now; no student code runs."""
-        _ = self.turn
+        if not self._member:
+            _ = self.turn
         old = records.read(GradeRecord, kept.record)
         if not kept.run.is_file():  # the machine failed before there was anything to judge
             return old
@@ -98,12 +102,18 @@ class Grader:
         """
         turn = Turn(self.into)
         self._stack.callback(turn.close)
-        self._recover()
+        self.recover()
         return turn
 
     @functools.cached_property
+    def judge(self) -> Judge:
+        """Returns at once; its process loads the checks while the jail is made."""
+        return self._stack.enter_context(Judge(self.assignment, self.paths))
+
+    @functools.cached_property
     def jail(self) -> Jail:
-        """Started for the first submission that is run; the judge loads its checks meanwhile."""
+        """Started for the first submission that is run."""
+        _ = self.judge
         return self._stack.enter_context(open_jail(self.paths.bundle.root, *_labels(), unsafe=self.unsafe))
 
     def kept(self, key: str) -> StudentPaths:
@@ -117,11 +127,12 @@ class Grader:
         From what is there if it is done ``again``; else from nothing, and what was there goes first: nothing old ever
         stands for a new submission.
         """
-        self.turn.begin()
+        if not self._member:
+            self.turn.begin()
         at, new, old = self.kept(key).folder, self._aside / "new", self._aside / "old"
         try:
-            self._recover()
-            self._aside.mkdir()
+            self._recover(self._aside)
+            self._aside.mkdir(parents=True)
             if again:
                 shutil.copytree(at, new, copy_function=_link)
             else:
@@ -136,13 +147,16 @@ class Grader:
         except OSError as error:
             raise JailError(f"the files of {key!r} cannot be kept in {self.into}: {error.strerror or error}") from error
 
-    @property
-    def _aside(self) -> Path:
-        return self.into / ".grading"
+    def recover(self) -> None:
+        """Put right what killed graders left; for who has the turn."""
+        for aside in list(self._grading.iterdir()) if self._grading.is_dir() else ():
+            self._recover(aside)
+        with contextlib.suppress(FileNotFoundError):
+            self._grading.rmdir()
 
-    def _recover(self) -> None:
-        """Put right what a killed grader left; whose old grade it had taken away is not graded, and nobody's zero."""
-        new, old = StudentPaths(self._aside / "new"), StudentPaths(self._aside / "old")
+    def _recover(self, aside: Path) -> None:
+        """Whose old grade had been taken away is not graded, and nobody's zero."""
+        new, old = StudentPaths(aside / "new"), StudentPaths(aside / "old")
         with contextlib.suppress(CourseError):  # a record of an older schema
             if old.record.is_file() and not new.record.is_file():
                 shutil.rmtree(new.folder, ignore_errors=True)
@@ -152,7 +166,7 @@ class Grader:
                 at = self.kept(records.read(GradeRecord, new.record).key).folder
                 if not at.exists():
                     new.folder.rename(at)
-        shutil.rmtree(self._aside, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
 
     def _write(self, record: GradeRecord, kept: StudentPaths) -> None:
         feedback.write_page(self.assignment, record, kept.feedback)

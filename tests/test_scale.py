@@ -1,15 +1,20 @@
 """A class: whose each submission is, two of one student refused, everyone in the table."""
 
 import csv
+import os
+import signal
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from gradeprop.cli import main
+from gradeprop.course import read_assignment
 from gradeprop.errors import SubmissionError
 from gradeprop.paths import AssignmentPaths
-from gradeprop.scale import submissions
+from gradeprop.pipeline import Grader
+from gradeprop.scale import grade_class, submissions
 from tests.conftest import REPOSITORY
 
 RIGHT = "def double(x):\n    return x + x\n"
@@ -91,3 +96,27 @@ def test_doctor_says_what_each_jail_stops() -> None:
     tiers = dict(line.split(": ", 1) for line in result.output.splitlines() if ": " in line)
     assert [tier.split(",")[0] for tier in tiers] == ["full", "restricted", "none"]
     assert "--unsafe" in tiers["none"]
+
+
+def test_two_workers_give_the_records_of_one_and_a_killed_one_is_replaced(
+    toy: AssignmentPaths, class_folder: Path, tmp_path: Path
+) -> None:
+    assignment, named = read_assignment(toy.bundle, "toy"), submissions([class_folder])
+    kept = {}
+    for workers in (1, 2):
+        with Grader(toy.bundle, assignment, "sample", seed=7, into=tmp_path / str(workers)) as grader:
+
+            def kill_one(workers: int = workers) -> None:
+                mine = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+                spawned = [pid for pid in mine if b"spawn_main" in Path("/proc", pid, "cmdline").read_bytes()]
+                if workers == 2 and len(kept) == 1:
+                    kept["killed"] = bool(spawned)
+                    os.kill(int(spawned[0]), signal.SIGKILL)
+
+            graded = grade_class(grader, named, kill_one, workers)
+        assert [record.student for record in graded] == [name for _, name in named]
+        kept[workers] = {record.student: msgspec.structs.replace(record, wall_s=0.0, cpu_s=0.0) for record in graded}
+        assert {file.name for file in (tmp_path / str(workers)).iterdir()} >= {"ada"}
+        assert not (tmp_path / str(workers) / ".grading").exists()
+    assert kept["killed"]
+    assert kept[1] == kept[2]
