@@ -2,7 +2,5 @@
 
 import os
 
-# reads "The code gave back more numbers than can be looked at."
-
 while True:
     os.write(3, bytes(1 << 16))
