@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data),)
 export GRADEPROP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check setup release verify reference bench fuzz lock clean help
+.PHONY: demo test check hostile fuzz setup release verify reference bench lock clean help
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -25,6 +25,9 @@ check: setup ## what CI runs, and more: format, lint, types, releases, tests
 	$(BIN)/mypy
 	$(BIN)/gradeprop release --check
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+hostile: setup ## hand in every attack, under both tiers, as root and as an ordinary user; write docs/results/
+	$(BIN)/python tests/hostile/report.py
 
 release: setup ## make release/ from source/
 	$(BIN)/gradeprop release

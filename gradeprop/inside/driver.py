@@ -160,7 +160,9 @@ class _Course:
             elif now >= tick_at:
                 tick_at = now + TICK_S
                 if excess := self.usage.excess():
-                    return self._lost("crash", excess)
+                    self._lost("crash", excess)
+                    self.ended = "" if self.setting["tier"] == "full" else excess  # what was written to disk stays
+                    return None
         return None
 
     def _forward(self, complete: Iterator[tuple[bytes, bytes]]) -> None:

@@ -171,7 +171,7 @@ class Arena:
             record = self.grade(path, "eve")
             took_s = time.monotonic() - began
             self._unharmed(before)
-            self._ended_in_time(took_s)
+            self._ended_in_time(attack, took_s)
             self._earned(attack, record)
             self._told(attack, record)
             self._kept_secret(attack)
@@ -243,9 +243,10 @@ class Arena:
         kept = {file.name for file in self.grader.kept("eve").folder.iterdir()}
         assert kept <= KEPT, "there is more beside the record than we put there"
 
-    def _ended_in_time(self, took_s: float) -> None:
+    def _ended_in_time(self, attack: Attack, took_s: float) -> None:
         """Within the limit and 2 s, and what a machine as busy as this one takes for an honest submission."""
-        limit = self.grader.assignment.limits.wall_s + 2
+        more_s = sum(float(why.split()[1]) for why in attack.takes(self.tier))
+        limit = self.grader.assignment.limits.wall_s + 2 + more_s
         assert took_s < limit + 5 * self.honest_s, f"it took {took_s:.1f} s; an honest one {self.honest_s:.2f} s"
 
     def _earned(self, attack: Attack, record: GradeRecord) -> None:

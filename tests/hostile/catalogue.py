@@ -11,6 +11,7 @@ The docstring says in its first line what is tried. Lines that may stand anywher
     # earns at most 5         where a race decides
     # reads "in these words"  must stand in what the student is told; may be repeated, and proves that it ran at all
     # restricted: sees that a file exists      where a tier (or full: …) is known not to stop something
+    # restricted: takes 60 s more …            where a tier needs longer than the limit and 2 s
 
 An attack that reaches what it wanted says so, by a line ``SAW: that a file exists`` in what it prints or raises: such
 lines must be those declared for the tier, word for word, and no others. It finds ``target.json`` beside itself, which
@@ -65,6 +66,10 @@ class Attack:
     def sees(self, tier: str) -> list[str]:
         """What the tier is known not to stop."""
         return re.findall(rf"# {tier}: (sees .*)$", self.text, re.MULTILINE)
+
+    def takes(self, tier: str) -> list[str]:
+        """Why the tier may need longer."""
+        return re.findall(rf"# {tier}: (takes \d+ s more.*)$", self.text, re.MULTILINE)
 
 
 def all_attacks() -> list[Attack]:

@@ -30,7 +30,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if results and attack and "attack" in attack.params and (report.when == "call" or report.outcome != "passed"):
         one = attack.params["attack"]
         row = {"attack": one.name, "heading": one.heading, "sentence": one.sentence, "uid": os.getuid()}
-        row |= {"tier": item.module.TIER, "outcome": report.outcome, "known": one.sees(item.module.TIER)}
+        row |= {
+            "tier": item.module.TIER,
+            "outcome": report.outcome,
+            "known": one.sees(item.module.TIER) + one.takes(item.module.TIER),
+        }
         with Path(results).open("a") as file:
             file.write(json.dumps(row) + "\n")
     return report

@@ -5,7 +5,9 @@ import struct
 
 # reads "What came back from your code could not be read"
 
-entry = b"{%s}" % b",".join(b'"%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}' % number for number in range(100_000))
+entry = b"{%s}" % b",".join(
+    b'"%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}' % number for number in range(100_000)
+)
 blob = len(entry).to_bytes(8, "little") + entry
 header = b'{"probe":"standardise","status":"ok","message":"","wall_s":0,"values":{"rows":{"$tensor":"0"}}}'
 rest = memoryview(bytes(12) + struct.pack("<IQ", len(header), len(blob)) + header + blob)

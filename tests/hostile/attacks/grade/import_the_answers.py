@@ -6,7 +6,15 @@ import sys
 
 # reads "nothing of the grader could be imported"
 
-sys.path[:0] = ["/", "/jail", "/jail/inside", "..", "../..", os.path.expanduser("~"), *os.environ.get("PYTHONPATH", "").split(":")]
+sys.path[:0] = [
+    "/",
+    "/jail",
+    "/jail/inside",
+    "..",
+    "../..",
+    os.path.expanduser("~"),
+    *os.environ.get("PYTHONPATH", "").split(":"),
+]
 found = []
 for name in (
     "gradeprop", "gradeprop.check", "grader_tests", "grader_tests.tensors.test_tensors", "test_tensors", "held_out",

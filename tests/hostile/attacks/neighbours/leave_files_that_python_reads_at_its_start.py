@@ -8,7 +8,17 @@ import sys
 
 code = "import os; os._exit(0)\n"
 home = os.path.expanduser("~")
-folders = {home, "/tmp", "/var/tmp", "/root", "/dev/shm", os.getcwd(), site.getusersitepackages(), *sys.path, *site.getsitepackages()}
+folders = {
+    home,
+    "/tmp",
+    "/var/tmp",
+    "/root",
+    "/dev/shm",
+    os.getcwd(),
+    site.getusersitepackages(),
+    *sys.path,
+    *site.getsitepackages(),
+}
 for folder in filter(None, folders):
     for name in (
         "usercustomize.py", "sitecustomize.py", "hostile.pth", ".pythonrc.py", ".bashrc", ".profile", "matplotlibrc",

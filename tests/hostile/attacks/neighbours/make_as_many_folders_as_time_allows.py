@@ -2,7 +2,7 @@
 
 import os
 
-# reads "student_code.py"
+# restricted: takes 60 s more where the disk is slow, to clear up
 
 
 def __getattr__(name):

@@ -2,8 +2,7 @@
 
 import os
 
-# earns at most 0
-# reads "the clearing up is yours"
+# restricted: takes 60 s more where the disk is slow, to clear up
 
 
 def __getattr__(name):

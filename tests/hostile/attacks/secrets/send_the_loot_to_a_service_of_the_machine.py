@@ -39,6 +39,6 @@ for name in names:
                 say(one, name)
                 print("SAW: a service of the machine", flush=True)
             except OSError as error:
-                if error.errno in (errno.ECONNREFUSED, errno.EPROTOTYPE):
+                if error.errno == errno.ECONNREFUSED and one.type in (socket.SOCK_DGRAM, socket.SOCK_RAW):
                     print("SAW: a socket that looks for services of the machine", flush=True)
 raise RuntimeError("no service was reached")

@@ -1,0 +1,12 @@
+"""Nests folders deeper than whoever counts or deletes them can follow by recursion."""
+
+import os
+
+# reads "it is deep enough"
+
+try:
+    for _ in range(1500):
+        os.mkdir("d")
+        os.chdir("d")
+finally:
+    raise RuntimeError("it is deep enough")

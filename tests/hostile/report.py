@@ -1,0 +1,108 @@
+"""Run every attack under both tiers, as whoever calls and, called by root, as an ordinary user too; write the table.
+
+    python tests/hostile/report.py        →  docs/results/hostile.md, and the same on the terminal
+
+An ordinary user is ``nobody``, if that user reaches this Python and this folder.
+"""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "docs" / "results" / "hostile.md"
+NOBODY = 65534
+TIERS = ("full", "restricted")
+WORDS = {"passed": "stopped", "failed": "NOT STOPPED", "skipped": "no such tier", "error": "NOT STOPPED"}
+
+
+def run(uid: int | None, results: Path) -> int:
+    """The attacks, one line per outcome added to ``results``."""
+    user = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"] if uid else []
+    files = [str(ROOT / "tests" / "hostile" / f"test_{tier}.py") for tier in TIERS]
+    with tempfile.TemporaryDirectory() as home:
+        Path(home).chmod(0o777)
+        base = str(Path(home, "base"))
+        options = ["-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+        command = [*user, sys.executable, "-m", "pytest", *options, f"--basetemp={base}", *files]
+        environment = os.environ | {"HOSTILE_RESULTS": str(results), "HOME": home, "PYTHONDONTWRITEBYTECODE": "1"}
+        return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def reachable(uid: int) -> bool:
+    """Whether a user of no rights can run this Python on this folder."""
+    command = [
+        "setpriv",
+        f"--reuid={uid}",
+        f"--regid={uid}",
+        "--clear-groups",
+        sys.executable,
+        "-c",
+        "import gradeprop",
+    ]
+    return shutil.which("setpriv") is not None and not subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+def table(rows: list[dict[str, str]]) -> list[str]:
+    """A row per attack: what became of it, by tier, for all users together."""
+    found: dict[tuple[str, str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for row in rows:
+        said = f"{WORDS[row['outcome']]}{''.join(f'; {known}' for known in row['known'])}"
+        found[row["heading"], row["attack"], row["sentence"]][row["tier"]].add(said)
+    lines, last = [], ""
+    for (heading, _, sentence), tiers in found.items():
+        if heading != last:
+            lines += ["", f"## {heading}", "", f"| attack | {' | '.join(TIERS)} |", f"|---|{'---|' * len(TIERS)}"]
+            last = heading
+        cells = [" / ".join(sorted(tiers[tier])) or "–" for tier in TIERS]
+        lines.append(f"| {sentence.replace('|', '&#124;').replace('<', '&lt;')} | {' | '.join(cells)} |")
+    return lines
+
+
+def head(rows: list[dict[str, str]], users: list[str]) -> list[str]:
+    attacks = {(row["heading"], row["attack"]) for row in rows}
+    held = sum(row["outcome"] == "passed" for row in rows)
+    versions = f"Linux {platform.release()}, python {platform.python_version()}, torch {torch.__version__}"
+    return [
+        "# What hostile submissions were tried, and what became of them",
+        "",
+        f"{len(attacks)} attacks, each a resubmission over an old full score, graded under both tiers as",
+        f"{' and as '.join(users)}: {held} of {len(rows)} runs held. In each, no point was gained, none of the",
+        "secrets planted in the course was found in what was kept, no process, file, mount or descriptor was left, the",
+        "run ended in time, the student was told why in plain words, and the record of the neighbour graded next was",
+        f"the same byte for byte, times aside. {versions}.",
+        "",
+        "“stopped; sees …” is what a tier is known not to stop. Again: `make hostile`.",
+    ]
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder, "results")
+        results.touch()
+        results.chmod(0o666)
+        Path(folder).chmod(0o777)
+        users = ["root"] if os.getuid() == 0 else ["an ordinary user"]
+        failed = run(None, results)
+        if os.getuid() == 0 and reachable(NOBODY):
+            users.append("an ordinary user")
+            failed = run(NOBODY, results) or failed
+        rows = [json.loads(line) for line in results.read_text().splitlines()]
+    order = ("grade", "secrets", "machine", "neighbours", "files")
+    rows.sort(key=lambda row: (order.index(row["heading"]), row["attack"]))
+    text = "\n".join([*head(rows, users), *table(rows), ""])
+    RESULTS.write_text(text, encoding="utf-8")
+    print(text)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
