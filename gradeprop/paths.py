@@ -3,7 +3,7 @@
 <root>/source/…            what instructors write
 <root>/grader_tests/…      what never leaves the grader
 <root>/release/<hw>/…      what students get
-<root>/autograded/<hw>/    grades.csv, .lock (who is grading), .grading/ (the one submission at work), and per student:
+<root>/autograded/<hw>/    grades.csv, .lock (who is grading), .grading-<pid>/ (a submission at work), and per student:
     <key>/submitted/…      the safe copy of what came in
     <key>/run.json, observations.safetensors
     <key>/record.json, feedback.html

@@ -4,7 +4,7 @@
         record = grader.grade_one(Path("submissions/ada"))
 
 Whatever happens to one submission becomes its record; the next is graded all the same. A student's folder is there
-whole or not at all, whenever a grader is killed: it is made below ``.grading`` and takes its place in one step.
+whole or not at all, whenever a grader is killed: it is made in ``.grading-…`` and takes its place in one step.
 """
 
 import contextlib
@@ -54,8 +54,7 @@ class Grader:
         self.seed = secrets.randbits(63) if seed is None else seed  # one for the class: unknown before the run
         self.paths = bundle.assignment(assignment.name)
         self.into = into or self.paths.autograded
-        self._grading = self.into / ".grading"
-        self._aside = self._grading / str(os.getpid())
+        self._aside = self.into / f".grading-{os.getpid()}"
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> "Grader":
@@ -132,7 +131,7 @@ class Grader:
         at, new, old = self.kept(key).folder, self._aside / "new", self._aside / "old"
         try:
             self._recover(self._aside)
-            self._aside.mkdir(parents=True)
+            self._aside.mkdir()
             if again:
                 shutil.copytree(at, new, copy_function=_link)
             else:
@@ -149,10 +148,8 @@ class Grader:
 
     def recover(self) -> None:
         """Put right what killed graders left; for who has the turn."""
-        for aside in list(self._grading.iterdir()) if self._grading.is_dir() else ():
+        for aside in self.into.glob(".grading-*"):
             self._recover(aside)
-        with contextlib.suppress(FileNotFoundError):
-            self._grading.rmdir()
 
     def _recover(self, aside: Path) -> None:
         """Whose old grade had been taken away is not graded, and nobody's zero."""
