@@ -335,7 +335,11 @@ def serve(root: Path, assignment: str, fd: int) -> int:
         "--continue-on-collection-errors",
     ]
     arguments += ["-p", "no:cacheprovider", "-W", "ignore", "-q", "--no-header", "--no-summary"]
-    return int(pytest.main(arguments, plugins=[Checks(paths, socket.socket(fileno=fd))]))
+    checks = Checks(paths, socket.socket(fileno=fd))
+    try:
+        return int(pytest.main(arguments, plugins=[checks]))
+    finally:
+        checks.scratch.remove()
 
 
 if __name__ == "__main__":
