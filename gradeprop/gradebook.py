@@ -165,9 +165,7 @@ def _prepare(db_url: str) -> None:
         if not tables:
             connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
         # SQLite commits each table at once: who was killed in between left it empty
-        if not tables or (
-            tables == ["alembic_version"] and not connection.scalar(text("SELECT 1 FROM alembic_version"))
-        ):
+        if tables in ([], ["alembic_version"]) and not connection.scalar(text("SELECT 1 FROM alembic_version")):
             head = ScriptDirectory(ALEMBIC_DIR).get_current_head()
             connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": head})
     engine.dispose()

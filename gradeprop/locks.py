@@ -33,7 +33,7 @@ class Turn:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self.interrupted = os.fstat(self._file).st_size > 0
                 """whether the one before did not come to its end"""
-                self._say(f"process {os.getpid()} on {socket.gethostname()}")
+                self.begin()
             except BlockingIOError:
                 who = os.pread(self._file, 200, 0).decode(errors="replace") or "another grader"
                 os.close(self._file)
@@ -44,8 +44,12 @@ class Turn:
         except OSError as error:
             raise JailError(f"{file} cannot be written: {error.strerror}") from error
 
+    def begin(self) -> None:
+        """Say who is at work, from now until ``end``."""
+        self._say(f"process {os.getpid()} on {socket.gethostname()}")
+
     def end(self) -> None:
-        """Say that all is done: what comes next need not mend anything."""
+        """Say that all is done, and that nothing is to be mended."""
         self._say("")
         self.interrupted = False
 

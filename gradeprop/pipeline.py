@@ -107,7 +107,7 @@ class Grader:
         From what is there if it is done ``again``; else from nothing, and what was there goes first: nothing old ever
         stands for a new submission.
         """
-        _ = self.turn
+        self.turn.begin()
         at, new, old = self.kept(key).folder, self._aside / "new", self._aside / "old"
         try:
             self._recover()
