@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data),)
 export GRADEPROP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check setup release verify reference bench lock clean help
+.PHONY: demo test check setup release verify reference bench chaos lock clean help
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -37,6 +37,9 @@ reference: setup ## train the references on real data, write docs/results/
 
 bench: setup ## the same submissions and checks through ours and through nbgrader autograde
 	$(BIN)/python benchmarks/nbgrader_ratio.py
+
+chaos: setup ## kill the grader and all below it, some 300 times, and see that every grade comes out right
+	$(BIN)/python -m tests.chaos
 
 setup: $(READY) ## make .venv with everything in it
 
