@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data),)
 export GRADEPROP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check hostile fuzz setup release verify reference bench lock clean help
+.PHONY: demo test check hostile fuzz chaos setup release verify reference bench lock clean help
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -43,6 +43,9 @@ bench: setup ## the same submissions and checks through ours and through nbgrade
 
 fuzz: setup ## a million changed frames through all that reads what the jail sends (FRAMES, SEED)
 	$(BIN)/python -m tests.fuzz_wire --frames $(or $(FRAMES),1000000) $(if $(SEED),--seed $(SEED))
+
+chaos: setup ## kill the grader and all below it, some 300 times, and see that every grade comes out right
+	$(BIN)/python -m tests.chaos
 
 setup: $(READY) ## make .venv with everything in it
 

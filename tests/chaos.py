@@ -15,9 +15,11 @@ byte for byte what a calm run with the same seed left, but for times; and no fil
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 import random
+import resource
 import select
 import shutil
 import signal
@@ -32,8 +34,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gradeprop import scale
+from gradeprop import gradebook, scale
 from gradeprop.course import read_assignment
+from gradeprop.errors import GradepropError, JailError
 from gradeprop.inside import kernel
 from gradeprop.paths import Bundle
 from gradeprop.pipeline import Grader
@@ -100,7 +103,7 @@ def students(course: Path) -> dict[str, dict[str, Any]]:
     return {each.name: student(each) for each in sorted(folder.glob("[!.]*")) if each.is_dir()}
 
 
-def gradebook(course: Path) -> dict[str, list[Any]]:
+def scores(course: Path) -> dict[str, list[Any]]:
     """By student: each cell's scores, and what a person is told."""
     query = """
         SELECT submitted_assignment.student_id, base_cell.name, grade.auto_score, grade.needs_manual_grade
@@ -125,7 +128,7 @@ def gradebook(course: Path) -> dict[str, list[Any]]:
 def state(course: Path) -> dict[str, Any]:
     table = course / "autograded" / "toy" / "grades.csv"
     found = {"students": students(course), "table": table.read_bytes() if table.exists() else b""}
-    return found | {"gradebook": gradebook(course)}
+    return found | {"gradebook": scores(course)}
 
 
 def differences(found: dict[str, Any], right: dict[str, Any]) -> list[str]:
@@ -155,7 +158,7 @@ def mixtures(course: Path, before: dict[str, Any], after: dict[str, Any]) -> lis
     table = course / "autograded" / "toy" / "grades.csv"
     if table.exists() and table.read_bytes() not in (before["table"], after["table"]):
         wrong.append("the table is neither the old nor the new one")
-    for name, rows in gradebook(course).items():
+    for name, rows in scores(course).items():
         if rows not in (before["gradebook"].get(name), after["gradebook"].get(name)):
             wrong.append(f"the gradebook has a mixture for {name}: {rows}")
     return wrong
@@ -244,10 +247,17 @@ class Server:
         line, _, self._heard = self._heard.partition(b"\n")
         return line.decode()
 
-    def grade(self, folder: Path, kill_at: int = 0) -> int:
-        """In a fork: grade a class, or be killed before the n-th change; the number of changes, negative if killed."""
-        self.tell("fork", folder, kill_at)
-        return int(self.hear())
+    def grade(self, folder: Path, kill_at: int = 0, largest_file: int = -1) -> int:
+        """In a fork: grade a class, or be killed before the n-th change; the number of changes, negative if killed.
+
+        Raises:
+            JailError: the text of whatever error of the house ended the fork.
+        """
+        self.tell("fork", folder, kill_at, largest_file)
+        told = self.hear()
+        if told.startswith("!"):
+            raise JailError(told[1:])
+        return int(told)
 
     def close(self) -> None:
         self._process.communicate()
@@ -272,27 +282,35 @@ def serve(course: Path) -> None:
                 scale.grade_class(grader, named, lambda: say("next"))
                 say("end")
             else:
-                say(_in_a_fork(grader, named, int(more[0])))
+                say(_in_a_fork(grader, named, *map(int, more)))
 
 
 def say(what: object) -> None:
     print(what, flush=True)
 
 
-def _in_a_fork(grader: Grader, named: list[tuple[Path, str]], kill_at: int) -> int:
+def _in_a_fork(grader: Grader, named: list[tuple[Path, str]], kill_at: int, largest_file: int) -> str:
     """Grade with the warm jail and judge of this process, in a process that can be killed."""
     reader, writer = os.pipe()
     if (child := os.fork()) == 0:
         grader.jail._process.poll = lambda: None  # type: ignore[union-attr,method-assign]  # alive, but not our child
         count = _count_changes(kill_at)
-        scale.grade_class(grader, named, lambda: None)
-        os.write(writer, str(count()).encode())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+        gradebook.write = functools.partial(gradebook.write, patience_s=1)
+        try:
+            scale.grade_class(grader, named, lambda: None)
+            told = str(count())
+        except GradepropError as error:
+            told = f"!{error}".replace("\n", " ")
+            with contextlib.suppress(JailError):
+                grader._recover()  # as __exit__ does
+        os.write(writer, told.encode())
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as file:
         told = file.read()
     os.waitpid(child, 0)
-    return int(told) if told else -kill_at
+    return told or f"-{kill_at}"
 
 
 def _count_changes(kill_at: int) -> Any:
@@ -352,10 +370,13 @@ class Chaos:
         self.found("calm", differences(states[-1], states[-1]) + litter(course))
         return states
 
-    def points(self, every: int = 1) -> None:
+    def open(self, name: str) -> tuple[Path, Server]:
+        """A course of its own, and a warm grader for it."""
+        course = copy_toy(self.root / name).bundle.root
+        return course, Server(course, self.root / f"tmp-{name}").ready()
+
+    def points(self, course: Path, server: Server, every: int = 1) -> None:
         """Killed before every n-th change, over a class that was graded before and over a course that is new."""
-        course = copy_toy(self.root / "points").bundle.root
-        server = Server(course, self.root / "tmp0").ready()
         before, after = self.calm(course, server, self.few)
         server.grade(self.few[0])
         saved = self.root / "saved"
@@ -374,13 +395,9 @@ class Chaos:
                     server.grade(self.few[1])
                     self.found(where, differences(state(course), after) + litter(course))
                 number += every if number else 1
-            print(f"points: {changes} changes {'over what was graded' if start else 'in a new course'}", flush=True)
-        server.close()
 
-    def graders(self, rounds: int) -> None:
-        """Real graders killed from outside; half of them after their start-up."""
-        course = copy_toy(self.root / "graders").bundle.root
-        server = Server(course, self.root / "tmp1").ready()
+    def graders(self, course: Path, server: Server, rounds: int) -> None:
+        """Real graders killed from outside, a third of them while they start."""
         states = self.calm(course, server, self.folders)
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment(self.root / "tmp2")}
         subprocess.run(self.command(course, 0), check=True, **quiet)
@@ -405,21 +422,15 @@ class Chaos:
             server.grade(self.folders[new])
             self.found(where, differences(state(course), states[new]))
             self.found(where, wait_for_orphans((server.pid,)) + litter(course, self.root / "tmp2"))
-        server.close()
 
     def command(self, course: Path, which: int) -> list[str]:
         grade = "from gradeprop.cli import main; main()"
         where = ["--course", str(course), "grade", "toy", str(self.folders[which]), f"--seed={SEED}"]
         return [sys.executable, "-c", grade, *where]
 
-    def workers(self, rounds: int) -> None:
+    def workers(self, course: Path, server: Server, rounds: int) -> None:
         """One long-lived grader, of which a worker is killed at every submission it is in time for."""
-        course = copy_toy(self.root / "workers").bundle.root
-        calm = Server(course, self.root / "tmp3").ready()
-        states = self.calm(course, calm, self.folders)
-        calm.close()
-        server = Server(course, self.root / "tmp3").ready()
-        passes = 0
+        states, passes = self.calm(course, server, self.folders), 0
         while sum(self.kills[role] for role in ("outer", "zygote", "judge", "fork", "driver", "runner")) < rounds:
             which = passes % 2
             heavy = self.random.choice(("zygote", "judge", "outer"))
@@ -434,8 +445,6 @@ class Chaos:
             where = f"class {passes}, killed {', '.join(filter(None, told))}"
             self.found(where, differences(state(course), states[which]) + litter(course))
             passes += 1
-        server.close()
-        self.found("workers", wait_for_orphans() + litter(course, self.root / "tmp3"))
 
     def kill(self, server: Server, role: str) -> str:
         """Kill a worker while one submission is graded; the role, or nothing if it was over before."""
@@ -491,9 +500,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="chaos-", dir=memory) as folder:
         chaos = Chaos(Path(folder), arguments.seed)
         graders = arguments.rounds // 8
-        for run, how in (chaos.points, ()), (chaos.graders, (graders,)), (chaos.workers, (arguments.rounds - graders,)):
-            run(*how)
-            print(f"{time.monotonic() - began:5.0f} s  {sum(chaos.kills.values())} kills", flush=True)
+        workers = arguments.rounds - graders
+        for run, rounds in (chaos.points, 1), (chaos.graders, graders), (chaos.workers, workers):
+            course, server = chaos.open(run.__name__)
+            run(course, server, rounds)
+            server.close()
+            chaos.found(run.__name__, wait_for_orphans() + litter(course, chaos.root / f"tmp-{run.__name__}"))
+            print(f"{time.monotonic() - began:5.0f} s  {run.__name__}: {sum(chaos.kills.values())} kills", flush=True)
     kinds = ", ".join(f"{number} {role}" for role, number in sorted(chaos.kills.items()))
     print(f"{sum(chaos.kills.values())} kills ({kinds}): {len(chaos.wrong)} wrong; seed {arguments.seed}")
     return 1 if chaos.wrong else 0

@@ -129,6 +129,7 @@ def test_a_jail_that_keeps_failing_is_reported_and_never_a_grade(
     assert (record.status, record.outcomes) == ("not_graded", ())
     assert "no memory" in record.reason
     assert not grader.kept("ada").run.exists(), "an old run must not stand in for this one"
+    assert grader.grade_again(grader.kept("ada")) == record, "there is nothing to judge again"
 
 
 def test_without_a_jail_nothing_runs(
