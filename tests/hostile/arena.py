@@ -227,7 +227,7 @@ class Arena:
         return {
             "processes": running,
             "descriptors": machine.descriptors([os.getpid(), *running]),
-            "mounts": machine.mounts(),
+            "mounts": machine.mounts(self.root),
             "files": {name: what for name, what in machine.tree(self.root).items() if "/eve" not in name},
             "shared": machine.shared_places(SPARE_UID if os.getuid() == 0 else os.getuid()),
             "cwd": Path.cwd(),
