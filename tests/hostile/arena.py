@@ -227,7 +227,7 @@ class Arena:
         return {
             "processes": running,
             "descriptors": machine.descriptors([os.getpid(), *running]),
-            "mounts": machine.mounts(),
+            "mounts": machine.mounts(self.root),
             # hers, and the lock, which says for how long the grader is at work
             "files": {n: what for n, what in machine.tree(self.root).items() if "/eve" not in n and "/.lock" not in n},
             "shared": machine.shared_places(SPARE_UID if os.getuid() == 0 else os.getuid()),

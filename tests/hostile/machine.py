@@ -43,8 +43,11 @@ def descriptors(pids: Iterable[int]) -> dict[int, int]:
     return {pid: len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids}
 
 
-def mounts() -> list[str]:
-    return Path("/proc/self/mountinfo").read_text().splitlines()
+def mounts(root: Path) -> list[str]:
+    """Where something is mounted; folders of other programs, which may mount as they like, are left out."""
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    others = ("/tmp/", "/var/tmp/", "/home/", "/work/", "/run/", "/mnt/", "/media/")
+    return [point for point in points if point.startswith(str(root)) or not point.startswith(others)]
 
 
 def tree(root: Path) -> dict[str, tuple[int, int, int, int]]:
