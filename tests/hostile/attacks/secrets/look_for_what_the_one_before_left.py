@@ -9,7 +9,8 @@ from pathlib import Path
 # reads "nobody was here before"
 
 here = Path.cwd().parent
-for folder in {here, Path(tempfile.gettempdir()), Path("/tmp"), Path("/dev/shm"), Path("/var/tmp"), Path.home()}:
+places = (here, Path(tempfile.gettempdir()), Path("/tmp"), Path("/dev/shm"), Path("/var/tmp"), Path.home())
+for folder in {place.resolve() for place in places}:  # some are links to others
     try:
         names = {entry.name for entry in folder.iterdir()}
     except OSError:
