@@ -215,7 +215,9 @@ def doctor() -> None:
         table.add_row(attempt, *({True: "stopped", False: "NOT stopped", None: "–"}[found] for found in stopped))
     out.print(table, markup=False)
     for report in reports:
-        out.print(f"{report.tier}: {report.problem or f'ready in {report.ready_s:.1f} s'}", highlight=False)
+        by = "a control group" if report.counted else "limits of each process and a look ten times a second"
+        made = f"ready in {report.ready_s:.1f} s; memory and processes are held by {by}"
+        out.print(f"{report.tier}: {report.problem or made}", highlight=False)
     out.print("none: nothing is stopped; code runs in it only where grade is told --unsafe", highlight=False)
     if all(report.problem for report in reports):
         raise click.ClickException("no jail can be made here, so no submission will be run")

@@ -92,6 +92,8 @@ class TierReport:
     stops: dict[str, bool]
     """what was tried, in words → whether it was stopped"""
     ready_s: float = 0.0
+    counted: bool = False
+    """whether a control group counts memory and processes"""
 
 
 def probe_tiers() -> tuple[TierReport, ...]:
@@ -111,7 +113,7 @@ def _try_tier(tier: Tier) -> TierReport:
             got = {head["probe"]: head["values"].get("got") for head in heads}
             got |= {"leave_a_process_behind": got.get("leave_a_process_behind") and _alive(target)}
             stops = {name.replace("_", " "): got.get(name) is not True for name in names}
-            return TierReport(jail.tier, "", stops, jail.ready_s)
+            return TierReport(jail.tier, "", stops, jail.ready_s, jail.counted)
     except JailError as error:
         return TierReport(tier, str(error), {})
 

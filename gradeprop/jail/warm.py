@@ -41,6 +41,11 @@ class Jail:
         self.ready_s = 0.0
         """seconds from nothing to ready for the first job"""
 
+    @property
+    def counted(self) -> bool:
+        """Whether a control group counts the memory and processes of jobs; else limits of each process and a watchdog."""
+        return self._group is not None
+
     def __enter__(self) -> Self:
         return self
 
