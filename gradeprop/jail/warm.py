@@ -43,7 +43,7 @@ class Jail:
 
     @property
     def counted(self) -> bool:
-        """Whether a control group counts the memory and processes of jobs; else limits of each process and a watchdog."""
+        """Whether a control group holds memory and processes; else limits of each process, and a watchdog."""
         return self._group is not None
 
     def __enter__(self) -> Self:
