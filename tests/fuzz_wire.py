@@ -7,6 +7,8 @@ converse (Frames.feed) → observe (wire.decode) → keep (wire.pack, records.wr
 """
 
 import argparse
+import ctypes
+import gc
 import io
 import itertools
 import json
@@ -404,6 +406,9 @@ class Tally:
 
 
 def rss_mib() -> int:
+    """What is in use, not what the allocator holds back for later."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
