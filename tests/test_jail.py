@@ -97,13 +97,13 @@ def test_a_second_thread_count_computes_the_same(jail: Jail) -> None:
     assert ask(jail, code).it is True
 
 
-def test_a_data_loader_with_workers_works_where_processes_are_allowed(jail: Jail) -> None:
-    full(jail)
+def test_a_data_loader_with_workers_works_where_no_process_can_be_started_too(jail: Jail) -> None:
     code = """
         import torch
         from torch.utils.data import DataLoader, TensorDataset
         def it(draw):
-            loader = DataLoader(TensorDataset(torch.arange(10)), batch_size=4, num_workers=2)
+            more = {"num_workers": 2, "persistent_workers": True, "prefetch_factor": 3}
+            loader = DataLoader(TensorDataset(torch.arange(10)), 4, **more)
             return [int(x.sum()) for (x,) in loader]
     """
     assert ask(jail, code).it == [6, 22, 17]
