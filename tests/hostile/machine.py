@@ -46,7 +46,7 @@ def descriptors(pids: Iterable[int]) -> dict[int, int]:
 def mounts(root: Path) -> list[str]:
     """Where something is mounted; folders of other programs, which may mount as they like, are left out."""
     points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    others = ("/tmp/", "/var/tmp/", "/home/", "/work/", "/run/", "/mnt/", "/media/")
+    others = ("/tmp/", "/var/tmp/", "/home/", "/run/", "/mnt/", "/media/")
     return [point for point in points if point.startswith(str(root)) or not point.startswith(others)]
 
 

@@ -1,8 +1,9 @@
 """Run every attack under both tiers, as whoever calls and, called by root, as an ordinary user too; write the table.
 
-    python tests/hostile/report.py        →  docs/results/hostile.md, and the same on the terminal
+    python tests/hostile/report.py [FILE…]    →  docs/results/hostile.md, and the same on the terminal
 
-An ordinary user is ``nobody``, if that user reaches this Python and this folder.
+An ordinary user is ``nobody``, if that user reaches this Python and this folder. Elsewhere, let a user run
+``HOSTILE_RESULTS=FILE python -m pytest tests/hostile`` in a clone of their own, and name FILE here: it is added.
 """
 
 import json
@@ -95,7 +96,10 @@ def main() -> int:
         if os.getuid() == 0 and reachable(NOBODY):
             users.append("an ordinary user")
             failed = run(NOBODY, results) or failed
-        rows = [json.loads(line) for line in results.read_text().splitlines()]
+        files = [results, *map(Path, sys.argv[1:])]
+        rows = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    if any(row["uid"] for row in rows) and "an ordinary user" not in users:
+        users.append("an ordinary user")
     order = ("grade", "secrets", "machine", "neighbours", "files")
     rows.sort(key=lambda row: (order.index(row["heading"]), row["attack"]))
     text = "\n".join([*head(rows, users), *table(rows), ""])
