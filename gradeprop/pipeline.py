@@ -143,6 +143,11 @@ class Grader:
                 at.rename(old)
             new.rename(at)
             shutil.rmtree(self._aside, ignore_errors=True)
+        except NoJailError:  # nothing is graded on this machine: what was there stays
+            if old.exists():
+                old.rename(at)
+            shutil.rmtree(self._aside, ignore_errors=True)
+            raise
         except OSError as error:
             raise JailError(f"the files of {key!r} cannot be kept in {self.into}: {error.strerror or error}") from error
 

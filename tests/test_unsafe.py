@@ -56,6 +56,8 @@ def test_unsafe_runs_all_the_same_and_says_so_wherever_a_grade_is_shown(
     assert all("run without a jail" in toy.student(record.key).feedback.read_text() for record in kept)
     with toy.grades_csv.open(encoding="utf-8-sig", newline="") as file:
         assert [row["reason"] for row in csv.DictReader(file)] == ["run without a jail"] * 2
+    assert run(toy, "grade", "toy", submissions)[0] == 1
+    assert sorted(toy.autograded.glob("*/record.json")) == [toy.student(record.key).record for record in kept], "kept"
     monkeypatch.delenv("GRADEPROP_TIER")
     assert WARNING in run(toy, "regrade", "toy")[1], "judged again, they were still run without one"
 
