@@ -39,17 +39,13 @@ def run(uid: int | None, results: Path) -> int:
 
 
 def reachable(uid: int) -> bool:
-    """Whether a user of no rights can run this Python on this folder."""
-    command = [
-        "setpriv",
-        f"--reuid={uid}",
-        f"--regid={uid}",
-        "--clear-groups",
-        sys.executable,
-        "-c",
-        "import gradeprop",
-    ]
-    return shutil.which("setpriv") is not None and not subprocess.run(command, cwd=ROOT, check=False).returncode
+    """Whether a user of no rights can run this Python on this folder, and start it once more from there."""
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import torch, gradeprop'], check=True)"
+    command = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", sys.executable, "-c", code]
+    return (
+        shutil.which("setpriv") is not None
+        and not subprocess.run(command, cwd=ROOT, check=False, stderr=subprocess.DEVNULL).returncode
+    )
 
 
 def table(rows: list[dict[str, str]]) -> list[str]:

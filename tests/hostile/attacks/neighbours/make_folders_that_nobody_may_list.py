@@ -1,9 +1,8 @@
 """Makes folders without rights, full of files, which can be neither counted nor removed by who must."""
 
 import os
-import time
 
-# reads "the clearing up is yours"
+# reads "student_code.py"
 
 for number in range(20):
     try:
