@@ -38,7 +38,7 @@ reference: setup ## train the references on real data, write docs/results/
 bench: setup ## the same submissions and checks through ours and through nbgrader autograde
 	$(BIN)/python benchmarks/nbgrader_ratio.py
 
-chaos: setup ## kill the grader and all below it, some 300 times, and see that every grade comes out right
+chaos: setup ## kill the grader and all below it, over 300 times, and see that every grade comes out right
 	$(BIN)/python -m tests.chaos
 
 setup: $(READY) ## make .venv with everything in it
