@@ -44,7 +44,7 @@ bench: setup ## the same submissions and checks through ours and through nbgrade
 fuzz: setup ## a million changed frames through all that reads what the jail sends (FRAMES, SEED)
 	$(BIN)/python -m tests.fuzz_wire --frames $(or $(FRAMES),1000000) $(if $(SEED),--seed $(SEED))
 
-chaos: setup ## kill the grader and all below it, some 300 times, and see that every grade comes out right
+chaos: setup ## kill the grader and all below it, over 300 times, and see that every grade comes out right
 	$(BIN)/python -m tests.chaos
 
 setup: $(READY) ## make .venv with everything in it

@@ -450,7 +450,7 @@ class Chaos:
         """Kill a worker while one submission is graded; the role, or nothing if it was over before."""
         delay_s = self.random.choice((0.0, self.random.uniform(0, 0.02), self.random.uniform(0, 0.2)))
         killed = ""
-        while not server.speaks(0.0005):
+        while not server.speaks(0.002):
             for found, process in () if killed else roles(server.pid):
                 if found == role:
                     if server.speaks(delay_s):
@@ -499,7 +499,7 @@ def main() -> int:
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # a kill needs no disk, and the gradebook syncs it
     with tempfile.TemporaryDirectory(prefix="chaos-", dir=memory) as folder:
         chaos = Chaos(Path(folder), arguments.seed)
-        graders = arguments.rounds // 8
+        graders = arguments.rounds // 10
         workers = arguments.rounds - graders
         for run, rounds in (chaos.points, 1), (chaos.graders, graders), (chaos.workers, workers):
             course, server = chaos.open(run.__name__)
