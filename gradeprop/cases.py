@@ -112,7 +112,7 @@ def _code(case: Case, paths: AssignmentPaths) -> str:
 
 def _weights(paths: AssignmentPaths, verb: str, *arguments: str | Path) -> None:
     """Run ``gradeprop.weights`` in a process of its own: it imports answers, ours alone, and torch."""
-    command = [sys.executable, "-m", "gradeprop.weights", str(paths.source), verb, *map(str, arguments)]
+    command = [sys.executable, "-P", "-m", "gradeprop.weights", str(paths.source), verb, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]

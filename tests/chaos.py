@@ -303,7 +303,7 @@ def _in_a_fork(grader: Grader, named: list[tuple[Path, str]], kill_at: int, larg
         except GradepropError as error:
             told = f"!{error}".replace("\n", " ")
             with contextlib.suppress(JailError):
-                grader._recover()  # as __exit__ does
+                grader.recover()  # as __exit__ does
         os.write(writer, told.encode())
         os._exit(0)
     os.close(writer)

@@ -80,7 +80,7 @@ def test_cant_have_the_judge_import_from_the_folder_one_stands_in(
     folder = submit("eve", WRONG, **dict.fromkeys(names, payload))
     (folder / "pytest.ini").write_text("[pytest]\naddopts = --collect-only\n")
     monkeypatch.chdir(folder)
-    with Grader(grader.paths.bundle, grader.assignment, "sample") as here:
+    with Grader(grader.paths.bundle, grader.assignment, "sample", into=tmp_path / "out") as here:
         assert here.grade_one(Path()).points == 2
     assert not (tmp_path / "ran").exists()
 
