@@ -2,7 +2,7 @@
 
 import os
 
-# reads "it is deep enough"
+# reads "student_code.py"
 
 try:
     for _ in range(1500):
