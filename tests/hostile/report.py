@@ -75,9 +75,11 @@ def head(rows: list[dict[str, str]], users: list[str]) -> list[str]:
         f"{' and as '.join(users)}: {held} of {len(rows)} runs held. In each, no point was gained, none of the",
         "secrets planted in the course was found in what was kept, no process, file, mount or descriptor was left, the",
         "run ended in time, the student was told why in plain words, and the record of the neighbour graded next was",
-        f"the same, times aside; what a row says besides is excepted. Versions, as root or whoever made this table: {versions}.",
+        "the same, times aside; what a row says besides is excepted.",
+        f"Versions, as root or whoever made this table: {versions}.",
         "",
-        "“stopped; sees …” is what a tier is known not to stop, “takes …” where it needs longer than the limit and 2 s. Again: `make hostile`.",
+        "“stopped; sees …” is what a tier is known not to stop, “takes …” where it needs longer than the limit and 2 s.",
+        "Again: `make hostile`.",
     ]
 
 

@@ -1,4 +1,6 @@
-"""Every attack under the restricted tier."""
+"""Attacks under the restricted tier: every third, since the suite must end soon; all of them in `make hostile`."""
+
+import os
 
 import pytest
 
@@ -6,8 +8,9 @@ from tests.hostile.arena import Arena
 from tests.hostile.catalogue import Attack, all_attacks
 
 TIER = "restricted"
+CHOSEN = slice(None, None, 1 if "HOSTILE_RESULTS" in os.environ else 3)
 
 
-@pytest.mark.parametrize("attack", all_attacks(), ids=str)
+@pytest.mark.parametrize("attack", all_attacks()[CHOSEN], ids=str)
 def test_cant(arena: Arena, attack: Attack) -> None:
     arena.withstand(attack)
