@@ -78,7 +78,7 @@ def head(rows: list[dict[str, str]], users: list[str]) -> list[str]:
         "the same, times aside; what a row says besides is excepted.",
         f"Versions, as root or whoever made this table: {versions}.",
         "",
-        "“stopped; sees …” is what a tier is known not to stop, “takes …” where it needs longer than the limit and 2 s.",
+        "“stopped; sees …” is what a tier is known not to stop, “takes …” where it needs longer than the limit.",
         "Again: `make hostile`.",
     ]
 
