@@ -123,6 +123,7 @@ def test_a_data_loader_with_workers_gets_full_points_even_where_no_process_can_b
 
 
 @pytest.mark.slow
+@pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
 @pytest.mark.skipif(os.getuid() != 0, reason="we are an ordinary user already")
 def test_an_ordinary_user_with_two_threads_in_their_environment_gets_the_same(room: tuple[Grader, Jails]) -> None:
     grader, jails = room

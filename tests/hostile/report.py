@@ -34,7 +34,12 @@ def run(uid: int | None, results: Path) -> int:
         base = str(Path(home, "base"))
         options = ["-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
         command = [*user, sys.executable, "-m", "pytest", *options, f"--basetemp={base}", *files]
-        environment = os.environ | {"HOSTILE_RESULTS": str(results), "HOME": home, "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = os.environ | {
+            "ALL_TESTS": "1",
+            "HOSTILE_RESULTS": str(results),
+            "HOME": home,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
