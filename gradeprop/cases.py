@@ -3,9 +3,11 @@
     wrong/<mistake>/wrong.toml      points = 94, message = "…", replace = [["old text", "new text"]]
     right/<variant>/right.toml      replace = […], or a student_code.py beside it
 
-A case is the reference submission with a change: ``replace`` edits the solution (each old text must stand in it exactly
-once, so a case never goes stale), files beside the toml are added, ``remove`` takes files away, and ``weights`` says
-which weights lie in it: the reference's, untrained ones, the reference's converted by shape and order, or none.
+A case is the reference submission with a change: ``replace`` edits the assignment's section of the solution, which
+begins with a line ``# ------ <assignment>`` (each old text must stand in it exactly once, so a case never goes stale;
+one that does not stand there at all, in the whole file), files beside the toml are added, ``remove`` takes files away,
+and ``weights`` says which weights lie in it: the reference's, untrained ones, the reference's converted by shape and
+order, or none.
 """
 
 import subprocess
@@ -21,6 +23,7 @@ from gradeprop.notebook import strip_python
 from gradeprop.paths import STUDENT_CODE, AssignmentPaths
 from gradeprop.records import Assignment, Record
 
+_RULE = "# " + 64 * "-"  # begins the section of an assignment in the solution
 Weights = Literal["reference", "untrained", "convert", "none"]
 
 
@@ -103,11 +106,21 @@ def _code(case: Case, paths: AssignmentPaths) -> str:
     if case.name == "stub":
         return strip_python(text, paths.bundle.solution)
     for old, new in case.replace:
-        if (found := text.count(old)) != 1:
+        before, section, after = _section(text, paths.name)
+        if old not in section:
+            before, section, after = "", text, ""
+        if (found := section.count(old)) != 1:
             where = Path(case.folder) / f"{Path(case.folder).parent.name}.toml"
             raise CourseError(f"{old!r} stands {found} times in source/{STUDENT_CODE}; it must stand there once", where)
-        text = text.replace(old, new)
+        text = before + section.replace(old, new) + after
     return text
+
+
+def _section(text: str, name: str) -> tuple[str, str, str]:
+    """What stands before, in and after the assignment's section; without such a section, all is before."""
+    before, heading, rest = text.partition(f"{_RULE} {name}\n")
+    section, next_heading, after = rest.partition(_RULE)
+    return before, heading + section, next_heading + after
 
 
 def _weights(paths: AssignmentPaths, verb: str, *arguments: str | Path) -> None:

@@ -60,6 +60,18 @@ def test_a_stale_case_is_told(toy: AssignmentPaths, tmp_path: Path) -> None:
         make(stale, toy, tmp_path, tmp_path / "new")
 
 
+def test_a_case_changes_the_section_of_its_assignment(toy: AssignmentPaths, tmp_path: Path) -> None:
+    rule = "# " + 64 * "-"
+    sections = [f"{rule} {name}\nvalue = 1\n" for name in ("before", "toy", "after")]
+    toy.bundle.solution.write_text("import math\n" + "".join(sections))
+    toy.notebook.write_text("{}")
+    both = (("value = 1", "value = 2"), ("import math", "import cmath"))
+    code = make(Case(name="right/x", points=0, weights="none", replace=both), toy, tmp_path, tmp_path / "new")
+    assert (code / "student_code.py").read_text() == "import cmath\n" + "".join(sections).replace(
+        "toy\nvalue = 1", "toy\nvalue = 2"
+    )
+
+
 def test_a_case_without_its_toml_or_with_a_slip_is_told(toy: AssignmentPaths, toy_assignment: Assignment) -> None:
     (toy.wrong / "empty").mkdir()
     with pytest.raises(CourseError, match="wrong.toml is missing"):
