@@ -49,7 +49,7 @@ def ready(model, images):
 
 
 def traced(model, images):
-    """The trace of a forward pass in evaluation mode, and whether it came to its end; what stops it is told elsewhere."""
+    """The trace of a forward pass in evaluation mode, whether it came to its end: what stops it is told elsewhere."""
     mode, trace = model.training, Trace()
     try:
         with trace, torch.no_grad():
@@ -184,14 +184,11 @@ def probe_regularised_parameters(student, draw):
 def probe_regularised_twin(student, draw):
     images = some_images(draw, 12)
     model = fill(without_dropout(student, images), draw, images)
+    state = copy.deepcopy(model.state_dict())
     first = model.eval()(images)
-    with contextlib.suppress(TypeError):  # a running average may be switched off; that is told elsewhere
-        model.train()
-    trained = model(images)
-    return {
-        "images": images, "state": copy.deepcopy(model.state_dict()),
-        "first": first, "trained": trained, "later": model.eval()(images),
-    }  # fmt: skip
+    trained = model.train()(images)
+    later = model.eval()(images)
+    return {"images": images, "state": state, "first": first, "trained": trained, "later": later}
 
 
 def probe_regularised_answers(student, draw):
