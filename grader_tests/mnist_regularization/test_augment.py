@@ -11,8 +11,9 @@ def assert_new_images(seen, results, shape):
     if seen.number("changed") != 0:
         fail("The images that went in were changed in place: make new ones.")
     for result in results:
-        if list(result.shape) != shape or result.dtype != torch.float32:
-            fail(f"What came back is {str(result.dtype)[6:]} {list(result.shape)}; expected float32 {shape}.")
+        kind = seen.text("type").removeprefix("torch.")
+        if list(result.shape) != shape or kind != "float32":
+            fail(f"What came back is {kind} {list(result.shape)}; expected float32 {shape}.")
         if result.min() < -1e-5 or result.max() > 1 + 1e-5:
             fail(f"The pixels left [0, 1]: from {result.min():.3g} to {result.max():.3g}.")
 
@@ -115,7 +116,7 @@ def motions(observed, expected):
     scale = (new_length.reshape(6, 8) / length).flatten()
     turn = (new_angle.reshape(6, 8) - angle + 180) % 360 - 180
     shift = (new_centre.reshape(6, 8, 2) - centre).reshape(-1, 2)
-    light = (new_ink.reshape(6, 8) / ink).flatten() / scale**2
+    light = ((new_ink.reshape(6, 8) / ink).flatten() / scale**2).nan_to_num(0.0)  # no ink, no light
     return {"light": light, "shift": shift, "scale": scale, "turn": turn.flatten(), "results": torch.stack(results)}
 
 
@@ -133,29 +134,34 @@ def test_each_image_goes_its_own_way(observed, expected):
     found, images = motions(observed, expected), expected("affine").tensor("images")
     results = found["results"] / images.amax((1, 2, 3))[:, None, None, None]  # as if all were equally bright
     ways = torch.cat([found["shift"], found["turn"][:, None] / 5, found["scale"][:, None] * 10], 1).reshape(6, 8, 4)
-    if torch.cdist(ways[0], ways[0]).max() < 0.15 and torch.cdist(ways[1], ways[1]).max() < 0.15:
+    if all(torch.cdist(way, way).max() < 0.15 for way in ways[:2]):
         fail("All images of a batch went the same way: draw angle, shift and scale for each image, not for the batch.")
     if (results - results[:1]).abs().max() < 1e-3:
         fail("Six calls changed the images in the same way: draw anew at each call.")
-    light = found["light"].reshape(6, 8)
-    if not ((light > 0.8) & (light < 1.25)).float().mean() > 0.9:  # neighbours in brightness differ by 7 % or more
+    peaks = results.amax((2, 3, 4))  # an affine map moves the brightest place, and keeps it as bright
+    in_the_frame = found["light"].min() > 0.45 and corners(found).max() < 0.3  # else told below
+    if in_the_frame and not ((peaks > 0.85) & (peaks < 1.15)).double().mean() > 0.9:
         fail("An image came back brighter or darker, or at another's place: i must stay i, beside its label.")
+
+
+def corners(found):
+    return found["results"][..., [0, 0, -1, -1], [0, -1, 0, -1]]
 
 
 @pytest.mark.points(4, question="affine")
 def test_the_digit_can_still_be_read(observed, expected):
     """The digit can still be read: a small turn, a small shift, a size not far from the old, on white paper."""
     found = motions(observed, expected)
-    if found["results"][..., [0, 0, -1, -1], [0, -1, 0, -1]].max() > 0.3:
+    if corners(found).max() > 0.3:
         fail("A corner of the frame is dark: what comes from outside of the image should be paper, 0.")
-    if found["light"].min() < 0.5 or found["shift"].norm(dim=1).max() > 6:
+    if found["light"].min() < 0.45 or found["shift"].norm(dim=1).max() > 6:
         fail("A digit was pushed out of the frame: shift by 2 pixels or so. The frame is 2 wide, so a pixel is 2/28.")
     worst = found["turn"].abs().max()
     if worst > 40:
         hint = "A 6 upside down is a 9, a mirrored 2 is no 2. Does your function take degrees or radians?"
         fail(f"A digit came back mirrored or turned by {worst:.0f} degrees. {hint}")
     small, large = found["scale"].min(), found["scale"].max()
-    if small < 0.7 or large > 1.45:
+    if small < 0.6 or large > 1.6:
         fail(f"A digit came back {small:.2f} to {large:.2f} times as large: 10 % up or down is enough.")
 
 

@@ -21,7 +21,7 @@ RECIPES = {
     "mnist": {"epochs": 15, "batch_size": 256, "lr": 1e-2},  # lr: the highest of the cycle
     "sample": {"epochs": 15, "batch_size": 32, "lr": 1e-2},
 }
-TARGETS = {"mnist": {"small_lenet": 98.9, "small_mlp": 97.5, "regularised_lenet": 99.3, "affine_lenet": 99.2}}
+TARGETS = {"mnist": {"small_lenet": 98.9, "small_mlp": 97.5, "regularised_lenet": 99.2, "affine_lenet": 99.2}}
 MODELS = {  # by the name of the saved weights: the network they belong to, of a student_code module
     "small_mlp": lambda student: student.SmallMLP(),
     "regularised_lenet": lambda student: student.RegularisedLeNet(),
