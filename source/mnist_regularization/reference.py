@@ -21,7 +21,11 @@ RECIPES = {
     "mnist": {"epochs": 15, "batch_size": 256, "lr": 1e-2},  # lr: the highest of the cycle
     "sample": {"epochs": 15, "batch_size": 32, "lr": 1e-2},
 }
-TARGETS = {"mnist": {"small_lenet": 98.9, "small_mlp": 97.5, "regularised_lenet": 99.2, "affine_lenet": 99.2}}
+TARGETS = {"mnist": {"small_lenet": 98.9, "small_mlp": 97.5, "regularised_lenet": 99.3, "affine_lenet": 99.2}}
+ABOUT = (
+    "`flipped_lenet` and `affine_lenet` are the `small_lenet` trained on augmented images, from the same first weights. The "
+    "standard error of one measurement on 10,000 images is 0.14 points near 98 %, 0.08 near 99.4 %."
+)
 MODELS = {  # by the name of the saved weights: the network they belong to, of a student_code module
     "small_mlp": lambda student: student.SmallMLP(),
     "regularised_lenet": lambda student: student.RegularisedLeNet(),
@@ -39,7 +43,6 @@ def train(dataset: str, folder: Path, seed: int = 0, epochs: int | None = None) 
     recipe = RECIPES[dataset]
     epochs = epochs or recipe["epochs"]
     images, labels = load(dataset, train=True)
-    test_loader = Batches(*load(dataset, train=False), 1000, mean=digits.MEAN, std=digits.STD)
     history = {}
     for name, (build, augment) in setups().items():
         torch.manual_seed(seed)
@@ -51,7 +54,7 @@ def train(dataset: str, folder: Path, seed: int = 0, epochs: int | None = None) 
         optimizer = torch.optim.AdamW(model.parameters(), lr=recipe["lr"])
         cycle = OneCycleLR(optimizer, recipe["lr"], total_steps=epochs * len(train_loader) + 1)
         optimizer.register_step_post_hook(lambda *_, cycle=cycle: cycle.step())
-        loaders, loops = (train_loader, test_loader), (student_code.train_model, student_code.test_model)
+        loaders, loops = (train_loader, test_loader(dataset)), (student_code.train_model, student_code.test_model)
         print(f"{name}, seed {seed}")
         history[name] = fit(model, loaders, optimizer, nn.CrossEntropyLoss(), epochs, *loops)
         if name in MODELS:
@@ -62,6 +65,11 @@ def train(dataset: str, folder: Path, seed: int = 0, epochs: int | None = None) 
 def load(dataset: str, train: bool) -> tuple:
     """Images uint8 (n, 28, 28) and labels int64 (n,)."""
     return digits.load(dataset, train)
+
+
+def test_loader(dataset: str) -> Batches:
+    """The test images."""
+    return Batches(*load(dataset, train=False), 1000, mean=digits.MEAN, std=digits.STD)
 
 
 def setups() -> dict:
