@@ -23,7 +23,7 @@ RECIPES = {
 }
 TARGETS = {"mnist": {"small_lenet": 98.9, "small_mlp": 97.5, "regularised_lenet": 99.3, "affine_lenet": 99.2}}
 ABOUT = (
-    "`flipped_lenet` and `affine_lenet` are the `small_lenet` trained on augmented images, from the same first weights. "
+    "`flipped_lenet` and `affine_lenet` are the `small_lenet` trained on augmented images, beginning with its weights. "
     "The standard error of one measurement on 10,000 images is 0.14 points near 98 %, 0.08 near 99.4 %."
 )
 MODELS = {  # by the name of the saved weights: the network they belong to, of a student_code module
