@@ -81,7 +81,10 @@ class Rows:
             )
         self.names, self.columns = self.seen.texts("names"), self.seen.texts("columns")
         self.order = self.ours.texts("order")
-        (self.values,) = self.seen.items("cells")
+        values = self.seen.items("cells")
+        if len(values) != 1:
+            fail("The cells of the table cannot be read.")
+        self.values = values[0]
 
     def column(self, name):
         """The numbers of a column in our order of the models."""
