@@ -41,7 +41,9 @@ def by_seed(
         label="± 1 standard error of one measurement",
     )
     axis.set(xticks=range(len(names)), xticklabels=names, xlim=(-0.6, len(names) - 0.3), ylabel="test accuracy (%)")
-    axis.legend(loc="lower right", fontsize=9, title="a dot per seed, a line at their mean")
+    axis.set_xlabel("what the LeNet was trained on")
+    axis.set_ylim(values.min() - 0.35 * (values.max() - values.min()) - error, None)  # room for the legend
+    axis.legend(loc="lower center", ncols=2, fontsize=9, title="a dot per seed, a line at their mean")
     axis.grid(axis="y", alpha=0.3)
     return _finished(figure, title, f"against {names[0]}, {_differences(names, values)}.")
 
