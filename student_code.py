@@ -9,6 +9,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
@@ -196,3 +197,135 @@ def regularised_setup() -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Ten
         (model, optimizer, criterion), ready for ``train_model``; the optimizer holds the model's parameters.
     """
     raise NotImplementedError("Task 8.2: put your regularisers together")
+
+
+# ---------------------------------------------------------------- mnist_regularization
+
+
+class SmallLeNet(nn.Module):
+    """LeNet-5 for images as MNIST has them, 28×28: the third convolution shrinks to 4×4.
+
+    layer       output            learns
+    input       (n, 1, 28, 28)
+    conv 5×5    (n, 6, 24, 24)    no padding, then ReLU
+    pool 2×2    (n, 6, 12, 12)    nothing: the maximum of each window
+    conv 5×5    (n, 16, 8, 8)     no padding, then ReLU
+    pool 2×2    (n, 16, 4, 4)
+    conv 4×4    (n, 120, 1, 1)    no padding, then ReLU
+    linear      (n, 84)           then ReLU
+    linear      (n, num_classes)  logits: nothing follows, neither a softmax nor a non-linearity
+
+    44,426 parameters with ten classes; a layer that forward does not use would count and never learn.
+    """
+
+    def __init__(self, num_classes: int = 10) -> None:
+        super().__init__()
+        raise NotImplementedError("Task 1.1: build the layers of the small LeNet")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, num_classes) of images (n, 1, 28, 28)."""
+        raise NotImplementedError("Task 1.2: connect the layers of the small LeNet")
+
+
+class SmallMLP(nn.Module):
+    """A fully connected network for images of 28×28: 784 pixels, 60 units, 30 units, 10 logits.
+
+    A ReLU follows each of the two hidden layers, nothing the logits. 49,240 parameters.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        raise NotImplementedError("Task 2.1: build the layers of the small MLP")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, 10) of images (n, 1, 28, 28)."""
+        raise NotImplementedError("Task 2.2: connect the layers of the small MLP")
+
+
+class RegularisedLeNet(nn.Module):
+    """``SmallLeNet`` with batch normalisation and dropout.
+
+    A BatchNorm follows each convolution and the first linear layer, and comes before its ReLU: 44,878 parameters.
+    One after the first convolution alone (44,438) is a right answer too. A layer that a BatchNorm follows may do
+    without its bias.
+
+    Args:
+        dropout: the probability that a hidden value is set to 0 while training. Let it act on the 84 values after the
+            last ReLU, and on the 120 before if you like; neither on the logits nor in evaluation mode.
+
+    Source: Ioffe, Szegedy, "Batch normalization", 2015, section 3.2 (before the non-linearity); Srivastava et al.,
+    "Dropout", 2014.
+    """
+
+    def __init__(self, dropout: float = 0.2) -> None:
+        super().__init__()
+        raise NotImplementedError("Task 3.1: build the layers of the regularised LeNet")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, 10) of images (n, 1, 28, 28)."""
+        raise NotImplementedError("Task 3.2: connect the layers of the regularised LeNet")
+
+
+def flip_at_random(images: Tensor) -> Tensor:
+    """Some images of a batch mirrored left to right: each with probability 1/2, whatever happens to the others.
+
+    Args:
+        images: float32 (n, 1, 28, 28) in [0, 1]; they are not changed in place.
+
+    Returns:
+        A new tensor of the same shape and type; image i is still image i, as it was or mirrored. Another choice at
+        each call.
+    """
+    raise NotImplementedError("Task 4: flip at random")
+
+
+def affine_at_random(images: Tensor) -> Tensor:
+    """Each image of a batch turned, shifted and scaled a little, at random and on its own.
+
+    Stay small, so that everybody still reads the same digit: about 15 degrees, 2 pixels, 10 % are enough.
+    ``nn.functional.affine_grid`` makes a grid from n matrices (n, 2, 3), and ``nn.functional.grid_sample`` reads the
+    images at its points, 0 (paper) outside; both measure the frame from -1 to 1, so that a pixel is 2/28.
+
+    Args:
+        images: float32 (n, 1, 28, 28) in [0, 1]; they are not changed in place.
+
+    Returns:
+        A new tensor of the same shape, type and range; image i is still image i. Another choice at each call.
+
+    Source: Simard, Steinkraus, Platt, "Best practices for convolutional neural networks applied to visual document
+    analysis", 2003, section 2.
+    """
+    raise NotImplementedError("Task 5: turn, shift and scale at random")
+
+
+def standard_error(accuracy: float, n: int) -> float:
+    """How far an accuracy measured on ``n`` images is typically off, because they are these n and not others.
+
+    Args:
+        accuracy: the fraction of right images, in [0, 1].
+
+    Returns:
+        A fraction as well: the square root of accuracy · (1 - accuracy) / n, the standard deviation of a mean of n
+        draws that are 1 with probability ``accuracy``, else 0.
+    """
+    raise NotImplementedError("Task 6: the standard error of an accuracy")
+
+
+def compare(
+    models: dict[str, nn.Module], histories: dict[str, dict[str, list[float]]], n_test: int = 10_000
+) -> pd.DataFrame:
+    """A table of several models after their last epoch, one row per model.
+
+    Args:
+        models: by name.
+        histories: by the same names, in any order: ``train_loss``, ``test_loss``, ``train_accuracy`` and
+            ``test_accuracy``, one value per epoch; models may have trained for different numbers of epochs.
+        n_test: the number of test images.
+
+    Returns:
+        The names as index, in the order of ``models``. The columns ``parameters`` (how many training changes: 44426,
+        not millions), ``train_loss``, ``test_loss``, ``train_accuracy``, ``test_accuracy`` (of the last epoch, not of
+        the best, which would be chosen on the test images) and ``standard_error`` (of the test accuracy). Numbers,
+        not rounded; accuracies are fractions.
+    """
+    raise NotImplementedError("Task 7: put the models side by side")

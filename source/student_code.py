@@ -9,6 +9,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
@@ -289,4 +290,199 @@ def regularised_setup() -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Ten
     )  # fmt: skip
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.01)
     return model, optimizer, nn.CrossEntropyLoss(label_smoothing=0.05)
+    ### END SOLUTION
+
+
+# ---------------------------------------------------------------- mnist_regularization
+
+
+class SmallLeNet(nn.Module):
+    """LeNet-5 for images as MNIST has them, 28×28: the third convolution shrinks to 4×4.
+
+    layer       output            learns
+    input       (n, 1, 28, 28)
+    conv 5×5    (n, 6, 24, 24)    no padding, then ReLU
+    pool 2×2    (n, 6, 12, 12)    nothing: the maximum of each window
+    conv 5×5    (n, 16, 8, 8)     no padding, then ReLU
+    pool 2×2    (n, 16, 4, 4)
+    conv 4×4    (n, 120, 1, 1)    no padding, then ReLU
+    linear      (n, 84)           then ReLU
+    linear      (n, num_classes)  logits: nothing follows, neither a softmax nor a non-linearity
+
+    44,426 parameters with ten classes; a layer that forward does not use would count and never learn.
+    """
+
+    def __init__(self, num_classes: int = 10) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION Task 1.1: build the layers of the small LeNet
+        self.conv1 = nn.Conv2d(1, 6, kernel_size=5)
+        self.conv2 = nn.Conv2d(6, 16, kernel_size=5)
+        self.conv3 = nn.Conv2d(16, 120, kernel_size=4)
+        self.fc1 = nn.Linear(120, 84)
+        self.fc2 = nn.Linear(84, num_classes)
+        self.pool = nn.MaxPool2d(2)
+        ### END SOLUTION
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, num_classes) of images (n, 1, 28, 28)."""
+        ### BEGIN SOLUTION Task 1.2: connect the layers of the small LeNet
+        x = self.pool(torch.relu(self.conv1(x)))  # (n, 6, 12, 12)
+        x = self.pool(torch.relu(self.conv2(x)))  # (n, 16, 4, 4)
+        x = torch.relu(self.conv3(x)).flatten(1)  # (n, 120)
+        x = torch.relu(self.fc1(x))  # (n, 84)
+        return self.fc2(x)  # (n, num_classes)
+        ### END SOLUTION
+
+
+class SmallMLP(nn.Module):
+    """A fully connected network for images of 28×28: 784 pixels, 60 units, 30 units, 10 logits.
+
+    A ReLU follows each of the two hidden layers, nothing the logits. 49,240 parameters.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION Task 2.1: build the layers of the small MLP
+        self.hidden1 = nn.Linear(28 * 28, 60)
+        self.hidden2 = nn.Linear(60, 30)
+        self.output = nn.Linear(30, 10)
+        ### END SOLUTION
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, 10) of images (n, 1, 28, 28)."""
+        ### BEGIN SOLUTION Task 2.2: connect the layers of the small MLP
+        x = x.flatten(1)  # (n, 784)
+        x = torch.relu(self.hidden1(x))  # (n, 60)
+        x = torch.relu(self.hidden2(x))  # (n, 30)
+        return self.output(x)  # (n, 10)
+        ### END SOLUTION
+
+
+class RegularisedLeNet(nn.Module):
+    """``SmallLeNet`` with batch normalisation and dropout.
+
+    A BatchNorm follows each convolution and the first linear layer, and comes before its ReLU: 44,878 parameters.
+    One after the first convolution alone (44,438) is a right answer too. A layer that a BatchNorm follows may do
+    without its bias.
+
+    Args:
+        dropout: the probability that a hidden value is set to 0 while training. Let it act on the 84 values after the
+            last ReLU, and on the 120 before if you like; neither on the logits nor in evaluation mode.
+
+    Source: Ioffe, Szegedy, "Batch normalization", 2015, section 3.2 (before the non-linearity); Srivastava et al.,
+    "Dropout", 2014.
+    """
+
+    def __init__(self, dropout: float = 0.2) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION Task 3.1: build the layers of the regularised LeNet
+        self.conv1, self.norm1 = nn.Conv2d(1, 6, 5), nn.BatchNorm2d(6)
+        self.conv2, self.norm2 = nn.Conv2d(6, 16, 5), nn.BatchNorm2d(16)
+        self.conv3, self.norm3 = nn.Conv2d(16, 120, 4), nn.BatchNorm2d(120)
+        self.fc1, self.norm4 = nn.Linear(120, 84), nn.BatchNorm1d(84)
+        self.fc2 = nn.Linear(84, 10)
+        self.dropout = nn.Dropout(dropout)
+        ### END SOLUTION
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, 10) of images (n, 1, 28, 28)."""
+        ### BEGIN SOLUTION Task 3.2: connect the layers of the regularised LeNet
+        pool = nn.functional.max_pool2d
+        x = pool(torch.relu(self.norm1(self.conv1(x))), 2)  # (n, 6, 12, 12)
+        x = pool(torch.relu(self.norm2(self.conv2(x))), 2)  # (n, 16, 4, 4)
+        x = torch.relu(self.norm3(self.conv3(x))).flatten(1)  # (n, 120)
+        x = torch.relu(self.norm4(self.fc1(self.dropout(x))))  # (n, 84)
+        return self.fc2(self.dropout(x))  # (n, 10)
+        ### END SOLUTION
+
+
+def flip_at_random(images: Tensor) -> Tensor:
+    """Some images of a batch mirrored left to right: each with probability 1/2, whatever happens to the others.
+
+    Args:
+        images: float32 (n, 1, 28, 28) in [0, 1]; they are not changed in place.
+
+    Returns:
+        A new tensor of the same shape and type; image i is still image i, as it was or mirrored. Another choice at
+        each call.
+    """
+    ### BEGIN SOLUTION Task 4: flip at random
+    chosen = torch.rand(len(images), 1, 1, 1, device=images.device) < 0.5  # one coin per image
+    return torch.where(chosen, images.flip(-1), images)
+    ### END SOLUTION
+
+
+def affine_at_random(images: Tensor) -> Tensor:
+    """Each image of a batch turned, shifted and scaled a little, at random and on its own.
+
+    Stay small, so that everybody still reads the same digit: about 15 degrees, 2 pixels, 10 % are enough.
+    ``nn.functional.affine_grid`` makes a grid from n matrices (n, 2, 3), and ``nn.functional.grid_sample`` reads the
+    images at its points, 0 (paper) outside; both measure the frame from -1 to 1, so that a pixel is 2/28.
+
+    Args:
+        images: float32 (n, 1, 28, 28) in [0, 1]; they are not changed in place.
+
+    Returns:
+        A new tensor of the same shape, type and range; image i is still image i. Another choice at each call.
+
+    Source: Simard, Steinkraus, Platt, "Best practices for convolutional neural networks applied to visual document
+    analysis", 2003, section 2.
+    """
+    ### BEGIN SOLUTION Task 5: turn, shift and scale at random
+    n, device = len(images), images.device
+    angle = torch.empty(n, device=device).uniform_(-15, 15).deg2rad()
+    scale = torch.empty(n, device=device).uniform_(0.9, 1.1)
+    right, down = torch.empty(2, n, device=device).uniform_(-2, 2) * (2 / 28)  # from pixels to the frame's -1 … 1
+    cos, sin = scale * angle.cos(), scale * angle.sin()
+    matrices = torch.stack([cos, -sin, right, sin, cos, down], dim=1).reshape(n, 2, 3)
+    grid = nn.functional.affine_grid(matrices, list(images.shape), align_corners=False)
+    return nn.functional.grid_sample(images, grid, align_corners=False)
+    ### END SOLUTION
+
+
+def standard_error(accuracy: float, n: int) -> float:
+    """How far an accuracy measured on ``n`` images is typically off, because they are these n and not others.
+
+    Args:
+        accuracy: the fraction of right images, in [0, 1].
+
+    Returns:
+        A fraction as well: the square root of accuracy · (1 - accuracy) / n, the standard deviation of a mean of n
+        draws that are 1 with probability ``accuracy``, else 0.
+    """
+    ### BEGIN SOLUTION Task 6: the standard error of an accuracy
+    return (accuracy * (1 - accuracy) / n) ** 0.5
+    ### END SOLUTION
+
+
+def compare(
+    models: dict[str, nn.Module], histories: dict[str, dict[str, list[float]]], n_test: int = 10_000
+) -> pd.DataFrame:
+    """A table of several models after their last epoch, one row per model.
+
+    Args:
+        models: by name.
+        histories: by the same names, in any order: ``train_loss``, ``test_loss``, ``train_accuracy`` and
+            ``test_accuracy``, one value per epoch; models may have trained for different numbers of epochs.
+        n_test: the number of test images.
+
+    Returns:
+        The names as index, in the order of ``models``. The columns ``parameters`` (how many training changes: 44426,
+        not millions), ``train_loss``, ``test_loss``, ``train_accuracy``, ``test_accuracy`` (of the last epoch, not of
+        the best, which would be chosen on the test images) and ``standard_error`` (of the test accuracy). Numbers,
+        not rounded; accuracies are fractions.
+    """
+    ### BEGIN SOLUTION Task 7: put the models side by side
+    rows = {}
+    for name, model in models.items():
+        last = {quantity: values[-1] for quantity, values in histories[name].items()}
+        rows[name] = {
+            "parameters": round(1e6 * count_model_params(model)),
+            "train_loss": last["train_loss"],
+            "test_loss": last["test_loss"],
+            "train_accuracy": last["train_accuracy"],
+            "test_accuracy": last["test_accuracy"],
+            "standard_error": standard_error(last["test_accuracy"], n_test),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
     ### END SOLUTION

@@ -94,6 +94,7 @@ def _warm_figures() -> None:
     import io
 
     import matplotlib.pyplot as plt
+    import pandas  # noqa: F401  (compare returns a table)
     from PIL import Image
 
     figure, axis = plt.subplots()

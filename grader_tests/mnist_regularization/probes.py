@@ -1,0 +1,344 @@
+"""What is asked of a submission: calls and inputs, never answers.
+
+Each probe runs in the jail beside the student's code, and again in the grader on the reference with the same draws; the
+checks hold the one against the other. Weights are drawn too, so that nothing has to be believed about them. A probe of
+one task needs no other task: where ``compare`` would call another, a stand-in answers.
+"""
+
+import contextlib
+import copy
+import json
+from unittest import mock
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+# ---------------------------------------------------------------- used by several probes
+
+
+class Trace(TorchDispatchMode):
+    """Notes what torch reads in a forward pass, however the code spells it.
+
+    ``used`` holds the address of every tensor that went into an operation, ``norms`` for each batch normalisation the
+    addresses of its weight, bias, running mean and running variance, and ``channels`` how many channels it has.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.used, self.norms, self.channels = set(), [], []
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        tensors = [
+            a for arg in args for a in (arg if isinstance(arg, list | tuple) else [arg]) if isinstance(a, Tensor)
+        ]
+        self.used.update(tensor.data_ptr() for tensor in tensors)
+        if "batch_norm" in operation.overloadpacket.__name__ and len(self.norms) < 50:
+            self.norms.append([a.data_ptr() if isinstance(a, Tensor) else 0 for a in args[1:5]])
+            self.channels.append(args[0].shape[1])
+        return operation(*args, **(kwargs or {}))
+
+
+def ready(model, images):
+    """The model; lazy layers, if it has any, have seen the images and know their shapes."""
+    if any(isinstance(parameter, nn.parameter.UninitializedParameter) for parameter in model.parameters()):
+        model(images)
+    return model
+
+
+def traced(model, images):
+    """The trace of a forward pass in evaluation mode, whether it came to its end: what stops it is told elsewhere."""
+    mode, trace = model.training, Trace()
+    try:
+        with trace, torch.no_grad():
+            model.eval()(images)
+        return trace, True
+    except Exception:
+        return trace, False
+    finally:
+        model.train(mode)
+
+
+def fill(model, draw, images):
+    """Give each tensor drawn values that depend on its size and on its part in a BatchNorm, if it has one.
+
+    The tensors of each network asked for have different sizes, so nothing depends on names or order. The values are
+    large enough for a missing non-linearity to show, and a BatchNorm's weights have both signs, so that it matters
+    whether it comes before or after pooling. The networks narrow, so a matrix (large, small) is taken for a transposed
+    one.
+    """
+    trace, _ = traced(model, images)
+    part_of = {address: part for norm in trace.norms for part, address in enumerate(norm, start=1) if address}
+    for tensor in (*model.parameters(), *model.buffers()):
+        part, size, shape = part_of.get(tensor.data_ptr(), 0), tensor.numel(), tensor.shape
+        if part == 0 and not isinstance(tensor, nn.Parameter):
+            continue
+        generator = torch.Generator().manual_seed(draw.seed + 5 * size + part)
+        values = torch.randn(size, generator=generator) * (0.4 if part else size**-0.25)
+        if part in (1, 4):  # a BatchNorm's weight away from 0, its variance above 0
+            values = values.abs() + 0.5
+        if part == 1:
+            values = values * (1 - 2 * torch.randint(0, 2, (size,), generator=generator))
+        transposed = tensor.dim() == 2 and shape[0] > shape[1]
+        tensor.data.copy_(values.reshape(shape[::-1]).T if transposed else values.reshape(shape))
+    return model
+
+
+def anatomy(model, images):
+    """Name, shape and use of each parameter, and the sizes of the BatchNorms that the images pass."""
+    trace, whole = traced(ready(model, images), images)
+    parameters = [
+        {"name": name, "shape": list(p.shape), "used": not whole or p.data_ptr() in trace.used}
+        for name, p in model.named_parameters()
+    ]
+    return {"parameters": parameters, "norms": trace.channels}
+
+
+def gradients(model, images, labels):
+    """Name and size of each parameter, and the norm of its gradient: 0 where there is none."""
+    nn.functional.cross_entropy(model(images), labels).backward()
+    return [
+        {"name": name, "size": p.numel(), "gradient": 0.0 if p.grad is None else p.grad.norm().item()}
+        for name, p in model.named_parameters()
+    ]
+
+
+def answers(model, images, chunk=1):
+    """A batch, the same batch again, and its images in smaller batches, in the mode that the model is in."""
+    before = images.clone()
+    return {
+        "first": model(images),
+        "again": model(images),
+        "alone": torch.cat([model(images) for images in before.clone().split(chunk)]),
+        "changed": (images - before).abs().max(),
+    }
+
+
+def plain(value):
+    """The number in a tensor or NumPy scalar; anything else as it is."""
+    return value.item() if isinstance(value, Tensor | np.generic | np.ndarray) and value.ndim == 0 else value
+
+
+def some_images(draw, n):
+    return draw.normal(n, 1, 28, 28)
+
+
+# ---------------------------------------------------------------- small_lenet
+
+
+def probe_lenet_parameters(student, draw):
+    return anatomy(student.SmallLeNet(), some_images(draw, 2))
+
+
+def probe_lenet_classes(student, draw):
+    return {"logits": student.SmallLeNet(num_classes=7)(some_images(draw, 3))}
+
+
+def probe_lenet_answers(student, draw):
+    images = some_images(draw, 9)
+    model = fill(ready(student.SmallLeNet(), images), draw, images).eval()
+    return {"images": images.clone(), "state": model.state_dict(), **answers(model, images)}
+
+
+def probe_lenet_gradients(student, draw):
+    images = some_images(draw, 9)
+    model = fill(ready(student.SmallLeNet(), images), draw, images)
+    return {"parameters": gradients(model, images, draw.integers(0, 10, 9))}
+
+
+# ---------------------------------------------------------------- small_mlp
+
+
+def probe_mlp_parameters(student, draw):
+    return anatomy(student.SmallMLP(), some_images(draw, 2))
+
+
+def probe_mlp_answers(student, draw):
+    images = some_images(draw, 9)
+    model = fill(ready(student.SmallMLP(), images), draw, images).eval()
+    return {"images": images.clone(), "state": model.state_dict(), **answers(model, images)}
+
+
+# ---------------------------------------------------------------- regularised_lenet
+
+
+def without_dropout(student, images):
+    """RegularisedLeNet without dropout, whether or not it takes the argument; if not, that is told elsewhere."""
+    try:
+        model = student.RegularisedLeNet(dropout=0.0)
+    except TypeError:
+        model = student.RegularisedLeNet()
+    for module in model.modules():
+        if isinstance(module, nn.modules.dropout._DropoutNd):
+            module.p = 0.0
+    return ready(model, images)
+
+
+def probe_regularised_parameters(student, draw):
+    return anatomy(student.RegularisedLeNet(), some_images(draw, 4))
+
+
+def probe_regularised_twin(student, draw):
+    images = some_images(draw, 12)
+    model = fill(without_dropout(student, images), draw, images)
+    state = copy.deepcopy(model.state_dict())
+    first = model.eval()(images)
+    trained = model.train()(images)
+    later = model.eval()(images)
+    return {"images": images, "state": state, "first": first, "trained": trained, "later": later}
+
+
+def probe_regularised_answers(student, draw):
+    images = some_images(draw, 6)
+    model = fill(ready(student.RegularisedLeNet(), images), draw, images).eval()
+    return answers(model, images, chunk=2)  # alone, a BatchNorm that takes the batch for its averages raises
+
+
+def probe_dropout(student, draw):
+    images, found = some_images(draw, 6), {}
+    for name, probability in (("none", 0.0), ("half", 0.5), ("all", 1.0)):
+        model = fill(ready(student.RegularisedLeNet(dropout=probability), images), draw, images).train()
+        pair = [model(images).nan_to_num(), model(images).nan_to_num()]  # a hand-made dropout of 1 may give 0 / 0
+        found[name] = torch.stack(pair)
+    return found
+
+
+# ---------------------------------------------------------------- flip
+
+
+def probe_flip(student, draw):
+    images = draw.uniform(30, 1, 28, 28)
+    given = images.clone()
+    result = student.flip_at_random(given)
+    return {"result": result, "type": str(result.dtype), "images": images, "changed": (given - images).abs().max()}
+
+
+def probe_flip_coins(student, draw):
+    """Sixteen batches of 25; one row of each image tells whether it was mirrored."""
+    images = draw.uniform(16, 25, 1, 28, 28)
+    results = torch.stack([student.flip_at_random(batch.clone()) for batch in images])
+    row = int(draw.integers(6, 12, 1))
+    return {"given": images[:, :, 0, row].clone(), "returned": results.reshape(16, 25, 28, 28)[:, :, row].clone()}
+
+
+# ---------------------------------------------------------------- affine
+
+
+def comets(draw, n):
+    """The same picture n times, each of another brightness: a streak with a heavy head, its weight in the middle.
+
+    Its centre, length, direction and head tell how it was shifted, scaled, turned or mirrored.
+    """
+    angle = torch.deg2rad(35 + 20 * draw.uniform(1))
+    along, weight = torch.tensor([-4.5, -1.5, 1.5, 4.5]), torch.tensor([1.0, 0.75, 0.5, 0.3])
+    along = along - (along * weight).sum() / weight.sum()
+    rows, columns = torch.meshgrid(torch.arange(28) - 13.5, torch.arange(28) - 13.5, indexing="ij")
+    x, y = along * angle.cos(), along * angle.sin()  # of the four blobs
+    distance = (columns[..., None] - x) ** 2 + (rows[..., None] - y) ** 2
+    picture = (torch.exp(-distance / (2 * 1.5**2)) * weight).sum(-1)
+    brightness = torch.linspace(0.55, 0.95, n)[draw.choice(n, n)]
+    return picture / picture.max() * brightness[:, None, None, None]
+
+
+def probe_affine(student, draw):
+    images = comets(draw, 8)
+    given = [images.clone() for _ in range(6)]
+    results = [student.affine_at_random(batch) for batch in given]
+    changed = max((batch - images).abs().max().item() for batch in given)
+    named = {str(i): result for i, result in enumerate(results)}
+    return {"images": images, "results": named, "type": str(results[0].dtype), "changed": changed}
+
+
+# ---------------------------------------------------------------- standard_error, compare
+
+
+def probe_standard_error(student, draw):
+    cases = [(0.5, 10), (0.5, 40), (0.1, 10), (0.9, 10), (0.8 + 0.15 * float(draw.uniform(1)), 10_000), (1.0, 100)]
+    found = [plain(student.standard_error(accuracy, n)) for accuracy, n in cases]
+    return {"accuracies": [a for a, _ in cases], "numbers": [n for _, n in cases], "errors": found}
+
+
+NAMES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+
+
+def a_history(draw, epochs):
+    """Drawn values; the last epoch is neither the best nor the worst in any of them, nor is the first."""
+    history = {name: (0.3 + 0.4 * draw.uniform(epochs)).tolist() for name in NAMES}
+    for values in history.values():
+        values[int(draw.integers(1, epochs - 2, 1))] = 0.95
+        values[-2] = 0.05
+    return history
+
+
+def cells(table):
+    """Rows, columns and values of a DataFrame; {} of anything else."""
+    if not (hasattr(table, "to_dict") and hasattr(table, "index") and hasattr(table, "columns")):
+        return {}
+    names = [str(name) for name in table.index][:20]
+    columns = [str(column) for column in table.columns][:20]
+    values = {column: [plain(value) for value in table.iloc[:20, i].tolist()] for i, column in enumerate(columns)}
+    return {"names": names, "columns": columns, "cells": [values]}
+
+
+def probe_compare(student, draw):
+    widths = [int(draw.integers(20, 60, 1)) for _ in range(3)]
+    models = {f"model {'cab'[i]}": nn.Linear(width, 7) for i, width in enumerate(widths)}
+    histories = {name: a_history(draw, 5 + i) for i, name in enumerate(models)}
+    parameters = {name: model.weight.numel() + model.bias.numel() for name, model in models.items()}
+    millions = {id(model): parameters[name] / 1e6 for name, model in models.items()}
+    n_test = int(draw.integers(200, 900, 1))
+    shuffled = {name: copy.deepcopy(histories[name]) for name in sorted(histories, reverse=True)}
+    stand_ins = {"count_model_params": lambda model: millions[id(model)], "standard_error": lambda p, n: p / n}
+    with contextlib.ExitStack() as stack:
+        for name, stand_in in stand_ins.items():
+            stack.enter_context(mock.patch.object(student, name, stand_in, create=True))
+        table = student.compare(models, shuffled, n_test)
+    asked = {"order": list(models), "parameters": list(parameters.values()), "n_test": n_test}
+    return {"kind": type(table).__name__, **asked, "histories": list(histories.values()), **cells(table)}
+
+
+# ---------------------------------------------------------------- accuracy
+
+
+def held_out_logits(model, name, draw):
+    """The logits of a network with the weights that were handed in, on all held-out images."""
+    try:
+        state = load_file(draw.submission / name)
+    except SafetensorError as error:
+        raise ValueError(f"{name} is not a file of safetensors; save it with given.training.save_weights") from error
+    images = (draw.inputs["images"].unsqueeze(1) / 255 - 0.1307) / 0.3081  # (n, 1, 28, 28)
+    model = ready(model, images[:2])
+    model.load_state_dict(state)
+    model.eval()
+    with torch.no_grad():
+        logits = torch.cat([model(batch) for batch in images.split(500)])
+    return {"logits": logits, "state": dict(model.named_parameters())}
+
+
+def probe_weights_mlp(student, draw):
+    return held_out_logits(student.SmallMLP(), "small_mlp.safetensors", draw)
+
+
+def probe_weights_regularised(student, draw):
+    return held_out_logits(student.RegularisedLeNet(), "regularised_lenet.safetensors", draw)
+
+
+def probe_weights_affine(student, draw):
+    return held_out_logits(student.SmallLeNet(), "affine_lenet.safetensors", draw)
+
+
+def curves_in(found, name=""):
+    """Every table in the file that holds training curves, with the name it stands under."""
+    if isinstance(found, dict):
+        if "train_loss" in found:
+            return [{"name": name, **{key: value for key, value in found.items() if isinstance(value, list)}}]
+        return [curves for key, value in found.items() for curves in curves_in(value, str(key))]
+    return []
+
+
+def probe_history(student, draw):
+    text = (draw.submission / "history.json").read_text(encoding="utf-8")
+    return {"models": curves_in(json.loads(text))[:8]}

@@ -1,0 +1,183 @@
+"""The two augmentations, by what they do to batches."""
+
+import pytest
+import torch
+
+from gradeprop.check import fail
+
+
+def assert_new_images(seen, results, shape):
+    """The same shape, type and range, and the argument left as it was."""
+    if seen.number("changed") != 0:
+        fail("The images that went in were changed in place: make new ones.")
+    for result in results:
+        kind = seen.text("type").removeprefix("torch.")
+        if list(result.shape) != shape or kind != "float32":
+            fail(f"What came back is {kind} {list(result.shape)}; expected float32 {shape}.")
+        if result.min() < -1e-5 or result.max() > 1 + 1e-5:
+            fail(f"The pixels left [0, 1]: from {result.min():.3g} to {result.max():.3g}.")
+
+
+# ---------------------------------------------------------------- flip
+
+
+@pytest.mark.points(2, question="flip")
+def test_a_flip_makes_new_images(observed):
+    """``flip_at_random`` returns new images of the same shape, type and range, and leaves those it got."""
+    seen = observed("flip")
+    assert_new_images(seen, [seen.tensor("result")], [30, 1, 28, 28])
+
+
+def coins(observed, expected):
+    """Whether each image of each batch was mirrored, bool (16, 25)."""
+    given = expected("flip_coins").tensor("given")
+    returned = observed("flip_coins").tensor("returned", shape=(16, 25, 28)).float()
+    kept, mirrored = ((returned - row).abs().amax(-1) < 1e-4 for row in (given, given.flip(-1)))
+    return kept, mirrored
+
+
+@pytest.mark.points(4, question="flip")
+def test_a_flipped_image_is_its_own_mirror_image(observed, expected):
+    """Each image comes back at its own place, as it was or mirrored left to right."""
+    images, result = expected("flip").tensor("images"), observed("flip").tensor("result").float()
+    if result.shape != images.shape:
+        fail(f"30 images came back with the shape {list(result.shape)}.")
+    ways = {"kept": images, "mirrored": images.flip(-1)}
+    distance = torch.stack([(result - way).abs().amax((1, 2, 3)) for way in ways.values()]).amin(0)
+    if not (distance < 1e-4).all():
+        strange = result[distance >= 1e-4]
+        for axes, text in (((-2,), "upside down"), ((-2, -1), "turned by 180 degrees")):
+            if any(torch.cdist(strange.flatten(1), images.flip(axes).flatten(1)).min(1).values < 1e-2):
+                fail(f"An image came back {text}: mirror it left to right, along its columns.")
+        others = torch.cat([images, images.flip(-1)]).flatten(1)
+        if (torch.cdist(strange.flatten(1), others).min(1).values < 1e-2).any():
+            fail("An image came back at another place: then it no longer stands beside its label.")
+        fail("What came back is neither the image nor its mirror image.")
+    if not coins(observed, expected)[1].any():
+        fail("Of 400 images none was mirrored.")
+
+
+@pytest.mark.points(4, question="flip")
+def test_each_image_has_its_own_coin(observed, expected):
+    """Each image is mirrored with probability 1/2, whatever happens to the others of its batch."""
+    kept, mirrored = coins(observed, expected)
+    if not mirrored.any():
+        fail("No image was mirrored.")
+    if not kept.any():
+        fail("Every image was mirrored: each should be with probability 1/2.")
+    whole = (mirrored.all(1) | kept.all(1)).all()
+    if whole:
+        fail("A batch was mirrored as a whole or not at all: draw one random number per image, not one per batch.")
+    if (mirrored == mirrored[:1]).all():
+        fail("The same images were mirrored in each of 16 batches: draw anew at each call.")
+    number = int(mirrored.sum())  # of 400; its standard deviation is 10
+    if not 145 <= number <= 255:
+        fail(f"{number} of 400 images were mirrored; with probability 1/2 it is nearly always from 150 to 250.")
+    spread = mirrored.float().sum(1).std()  # 2.5 for independent coins
+    if spread < 0.8:
+        fail("Each batch had the same number of mirrored images: let each image have a coin of its own.")
+
+
+# ---------------------------------------------------------------- affine
+
+
+def moments(pictures):
+    """What the ink of each picture (n, 1, 28, 28) says: its sum, centre (pixels), length (pixels), direction (degrees).
+
+    The direction points away from the heavy head, so it tells a mirrored or turned comet from the original.
+    """
+    ink = pictures.double().reshape(-1, 28, 28).clamp(min=0)
+    total = ink.sum((1, 2)).clamp(min=1e-9)
+    rows, columns = torch.meshgrid(torch.arange(28.0) - 13.5, torch.arange(28.0) - 13.5, indexing="ij")
+
+    def mean(values):
+        return (ink * values).sum((1, 2)) / total
+
+    x, y = mean(columns.double()), mean(rows.double())
+    dx, dy = columns - x[:, None, None], rows - y[:, None, None]
+    xx, yy, xy = mean(dx**2), mean(dy**2), mean(dx * dy)
+    angle = torch.atan2(2 * xy, xx - yy) / 2
+    along = dx * angle.cos()[:, None, None] + dy * angle.sin()[:, None, None]
+    angle = torch.where(mean(along**3) < 0, angle + torch.pi, angle)
+    return total, torch.stack([x, y], 1), mean(along**2).sqrt(), angle.rad2deg()
+
+
+def motions(observed, expected):
+    """Of 6 calls with 8 copies of a picture, against it: brightness, shift (pixels), scale, turn (degrees)."""
+    images = expected("affine").tensor("images")
+    found = observed("affine").tensors("results")
+    results = [result.float() for result in found.values() if result.shape == images.shape]
+    if len(results) != 6:
+        fail(f"8 images came back with the shape {list(next(iter(found.values())).shape) if found else 'of nothing'}.")
+    if all(torch.allclose(result, images, atol=1e-4) for result in results):
+        fail("The images came back as they were, six times.")
+    ink, centre, length, angle = moments(images)
+    new_ink, new_centre, new_length, new_angle = moments(torch.cat(results))
+    scale = (new_length.reshape(6, 8) / length).flatten()
+    turn = (new_angle.reshape(6, 8) - angle + 180) % 360 - 180
+    shift = (new_centre.reshape(6, 8, 2) - centre).reshape(-1, 2)
+    light = ((new_ink.reshape(6, 8) / ink).flatten() / scale**2).nan_to_num(0.0)  # no ink, no light
+    return {"light": light, "shift": shift, "scale": scale, "turn": turn.flatten(), "results": torch.stack(results)}
+
+
+@pytest.mark.points(3, question="affine")
+def test_an_affine_map_makes_new_images(observed, expected):
+    """``affine_at_random`` returns new images of the same shape, type and range, and leaves those it got."""
+    seen = observed("affine")
+    assert_new_images(seen, seen.tensors("results").values(), [8, 1, 28, 28])
+    motions(observed, expected)
+
+
+@pytest.mark.points(4, question="affine")
+def test_each_image_goes_its_own_way(observed, expected):
+    """Each image is changed on its own, anew at each call, and stays at its place in the batch."""
+    found, images = motions(observed, expected), expected("affine").tensor("images")
+    results = found["results"] / images.amax((1, 2, 3))[:, None, None, None]  # as if all were equally bright
+    ways = torch.cat([found["shift"], found["turn"][:, None] / 5, found["scale"][:, None] * 10], 1).reshape(6, 8, 4)
+    if all(torch.cdist(way, way).max() < 0.15 for way in ways[:2]):
+        fail("All images of a batch went the same way: draw angle, shift and scale for each image, not for the batch.")
+    if (results - results[:1]).abs().max() < 1e-3:
+        fail("Six calls changed the images in the same way: draw anew at each call.")
+    peaks = results.amax((2, 3, 4))  # an affine map moves the brightest place, and keeps it as bright
+    in_the_frame = found["light"].min() > 0.45 and corners(found).max() < 0.3  # else told below
+    peaks = peaks / peaks.median(1, keepdim=True).values.clamp(min=1e-6)
+    if in_the_frame and not ((peaks > 0.85) & (peaks < 1.15)).double().mean() > 0.9:
+        fail("An image came back brighter or darker, or at another's place: i must stay i, beside its label.")
+
+
+def corners(found):
+    return found["results"][..., [0, 0, -1, -1], [0, -1, 0, -1]]
+
+
+@pytest.mark.points(4, question="affine")
+def test_the_digit_can_still_be_read(observed, expected):
+    """The digit can still be read: a small turn, a small shift, a size not far from the old, on white paper."""
+    found = motions(observed, expected)
+    pushed = "A digit was pushed out of the frame: shift by 2 pixels or so. The frame is 2 wide, so a pixel is 2/28."
+    if found["light"].min() < 0.45:
+        fail(pushed)
+    if corners(found).max() > 0.3:
+        fail("A corner of the frame is dark: what comes from outside of the image should be paper, 0.")
+    if found["shift"].norm(dim=1).max() > 6:
+        fail(pushed)
+    worst = found["turn"].abs().max()
+    if worst > 40:
+        hint = "A 6 upside down is a 9, a mirrored 2 is no 2. Does your function take degrees or radians?"
+        fail(f"A digit came back mirrored or turned by {worst:.0f} degrees. {hint}")
+    small, large = found["scale"].min(), found["scale"].max()
+    if small < 0.6 or large > 1.6:
+        fail(f"A digit came back {small:.2f} to {large:.2f} times as large: 10 % up or down is enough.")
+
+
+@pytest.mark.points(3, question="affine")
+def test_it_turns_shifts_and_scales(observed, expected, points):
+    """Images are turned, shifted and scaled, all three."""
+    found = motions(observed, expected)
+    spread = {
+        "turned": float(found["turn"].max() - found["turn"].min()) > 3,  # degrees
+        "shifted": float((found["shift"].amax(0) - found["shift"].amin(0)).min()) > 0.6,  # pixels, in both directions
+        "scaled": float(found["scale"].max() - found["scale"].min()) > 0.05,
+    }
+    missing = [what for what, there in spread.items() if not there]
+    if missing:
+        points.part(3 - len(missing), f"No image was {' or '.join(missing)} noticeably, whichever way you draw it.")

@@ -1,0 +1,290 @@
+"""The standard error, the table of models, and the accuracy of the weights that were handed in."""
+
+import hashlib
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+from gradeprop.check import fail
+
+COLUMNS = ("parameters", "train_loss", "test_loss", "train_accuracy", "test_accuracy", "standard_error")
+HISTORY = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+
+
+def near(a, b, tolerance=1e-6):
+    return abs(a - b) <= tolerance * max(abs(b), 1e-3)
+
+
+# ---------------------------------------------------------------- standard_error
+
+
+def errors(observed, expected):
+    """(accuracy, n, what came back) per case."""
+    ours = expected("standard_error")
+    accuracies, numbers = ours.numbers("accuracies"), ours.numbers("numbers")
+    return list(zip(accuracies, numbers, observed("standard_error").numbers("errors", len(numbers)), strict=True))
+
+
+MISREADINGS = {
+    "The square root is missing: this is the variance of the mean.": lambda p, n: p * (1 - p) / n,
+    "It is the standard deviation of a single image: divide by n before the square root.": lambda p, n: (
+        (p * (1 - p)) ** 0.5
+    ),
+    "Divide by n inside the square root, not outside.": lambda p, n: (p * (1 - p)) ** 0.5 / n,
+    "n - 1 is for a standard deviation estimated from the data; here it follows from the accuracy: divide by n.": (
+        lambda p, n: (p * (1 - p) / (n - 1)) ** 0.5
+    ),
+    "1 - accuracy is missing: an accuracy of 0.9 is as sure as one of 0.1.": lambda p, n: (p / n) ** 0.5,
+}
+
+
+@pytest.mark.points(4, question="standard_error")
+def test_the_error_follows_the_formula(observed, expected):
+    """The standard error is proportional to the square root of accuracy · (1 - accuracy) / n."""
+    cases = errors(observed, expected)
+    truth = [(p * (1 - p) / n) ** 0.5 for p, n, _ in cases]
+    got = [value for *_, value in cases]
+    unit = got[0] / truth[0]  # a fraction or in percent: told below
+    if unit > 0 and all(near(value, unit * true) for value, true in zip(got, truth, strict=True)):
+        return
+    for text, formula in MISREADINGS.items():
+        if any(all(near(value, u * formula(p, n)) for p, n, value in cases) for u in (1, 100)):
+            fail(text)
+    p, n, value = cases[0]
+    fail(f"An accuracy of {p} on {n:g} images gives {value:.4g}; sqrt({p} · {1 - p} / {n:g}) is asked for.")
+
+
+@pytest.mark.points(2, question="standard_error")
+def test_the_error_is_a_fraction(observed, expected):
+    """The standard error is a fraction, as the accuracy is: 0.5 on 10 images gives 0.158."""
+    *_, value = errors(observed, expected)[0]
+    if near(value, 15.8, 0.01):
+        fail("It comes in percent: give a fraction.")
+    if not near(value, 0.158, 0.12):
+        fail(f"An accuracy of 0.5 on 10 images gives {value:.4g}; 0.158 is asked for.")
+
+
+# ---------------------------------------------------------------- compare
+
+
+class Rows:
+    """The table that came back, by model and column."""
+
+    def __init__(self, observed, expected):
+        self.seen, self.ours = observed("compare"), expected("compare")
+        if not self.seen.has("names"):
+            kind = self.seen.text("kind")
+            fail(
+                f"compare returned {'nothing' if kind == 'NoneType' else 'a ' + kind}; a pandas DataFrame is asked for."
+            )
+        self.names, self.columns = self.seen.texts("names"), self.seen.texts("columns")
+        self.order = self.ours.texts("order")
+        values = self.seen.items("cells")
+        if len(values) != 1:
+            fail("The cells of the table cannot be read.")
+        self.values = values[0]
+
+    def column(self, name):
+        """The numbers of a column in our order of the models."""
+        if name not in self.columns:
+            fail(f"There is no column {name!r}; there are {', '.join(self.columns[:10]) or 'none'}.")
+        values = self.values.numbers(name, len(self.names))
+        by_name = dict(zip(self.names, values, strict=True))
+        return [by_name[name] for name in self.order] if set(by_name) == set(self.order) else values
+
+
+@pytest.mark.points(2, question="compare")
+def test_the_table_has_a_row_per_model(observed, expected):
+    """compare returns a DataFrame: one row per model, in their order, and the six columns."""
+    rows = Rows(observed, expected)
+    if rows.names != rows.order:
+        hint = " Models are rows, not columns." if set(rows.order) <= set(rows.columns) else ""
+        fail(f"The rows are called {rows.names[:6]}; expected the names of the models in their order.{hint}")
+    missing = [name for name in COLUMNS if name not in rows.columns]
+    if missing:
+        fail(f"There is no column {' or '.join(missing)}.")
+
+
+@pytest.mark.points(2, question="compare")
+def test_the_table_counts_parameters(observed, expected):
+    """The column ``parameters`` holds how many there are: 44426, not 0.044426."""
+    rows = Rows(observed, expected)
+    got, right = rows.column("parameters"), rows.ours.numbers("parameters")
+    if all(near(a, b / 1e6) for a, b in zip(got, right, strict=False)):
+        fail("Parameters come in millions: give their number.")
+    if len(got) != len(right) or not all(near(a, b) for a, b in zip(got, right, strict=True)):
+        fail("The parameters are not those of the model in the row.")
+
+
+def histories(rows):
+    return [{name: history.numbers(name) for name in HISTORY} for history in rows.ours.items("histories")]
+
+
+@pytest.mark.points(4, question="compare")
+def test_the_table_holds_the_last_epoch(observed, expected):
+    """The table holds loss and accuracy of the last epoch of each model."""
+    rows = Rows(observed, expected)
+    truth = histories(rows)
+    got = {name: rows.column(name) for name in HISTORY}
+
+    def fits(choose, scale=1.0, tolerance=1e-6):
+        return all(
+            len(got[name]) == len(truth)
+            and all(
+                near(value, choose(name, one) * (scale if "accuracy" in name else 1), tolerance)
+                for value, one in zip(got[name], truth, strict=True)
+            )
+            for name in HISTORY
+        )
+
+    def last(name, one):
+        return one[name][-1]
+
+    if fits(last):
+        return
+    other = {"train": "test", "test": "train"}
+    for choose, text in (
+        (lambda name, one: (min if "loss" in name else max)(one[name]), "It holds the best epoch, not the last."),
+        (lambda name, one: one[name][0], "It holds the first epoch, not the last."),
+        (lambda name, one: sum(one[name]) / len(one[name]), "It holds the mean over the epochs, not the last one."),
+        (
+            lambda name, one: one[name][max(range(len(one[name])), key=one["test_accuracy"].__getitem__)],
+            "It holds the epoch with the best test accuracy: that one is chosen on the test images. Take the last.",
+        ),
+        (
+            lambda name, one: one[f"{other[name.split('_')[0]]}_{name.split('_')[1]}"][-1],
+            "Training and test are exchanged.",
+        ),
+    ):
+        if fits(choose):
+            fail(text)
+    if all(any(near(value, one[name][-1]) for one in truth) for name in HISTORY for value in got[name]):
+        fail("The rows hold values of other models: look up each history by its name, not by its order.")
+    if fits(last, scale=100):
+        fail("Accuracies come in percent: give fractions.")
+    if fits(last, tolerance=2e-2):
+        fail("The values are rounded: leave that to those who print them.")
+    fail("Some values are not those of the last epoch of the model in the row.")
+
+
+@pytest.mark.points(2, question="compare")
+def test_the_table_says_how_sure_it_is(observed, expected):
+    """The column ``standard_error`` is that of the test accuracy, with the number of test images."""
+    rows = Rows(observed, expected)
+    got, n = rows.column("standard_error"), rows.ours.number("n_test")
+
+    def fits(name, n, epochs):
+        """Whether each value is that of an epoch of any model: which model and which epoch is told above."""
+        ways = (lambda p: p / n, lambda p: math.sqrt(p * (1 - p) / n))  # of our stand-in, or your own formula
+        values = [one[name][i] for one in histories(rows) for i in epochs(len(one[name]))]
+        return len(got) == len(rows.order) and any(
+            all(any(near(a, way(p)) for p in values) for a in got) for way in ways
+        )
+
+    def last(length):
+        return [length - 1]
+
+    if fits("test_accuracy", n, range):
+        return
+    if fits("test_accuracy", 10_000, last):
+        fail("It takes 10,000 test images for granted: use n_test.")
+    if fits("train_accuracy", n, last):
+        fail("It is the standard error of the training accuracy.")
+    fail("It is not standard_error(test accuracy of the last epoch, n_test).")
+
+
+# ---------------------------------------------------------------- accuracy
+
+
+def grade_accuracy(logits, labels, bar, points, show, most, passed):
+    """Full points from the upper bar, a part from the lower one."""
+    right = (logits.double().argmax(1) == labels).float().mean().item()
+    error = 100 * math.sqrt(right * (1 - right) / len(labels))
+    message = f"{100 * right:.2f} % of {len(labels):,} held-out images are right (standard error {error:.2f} points)"
+    low, high = bar
+    if 100 * right < low:
+        fail(f"{message}; {low:g} % is asked for, {high:g} % for all points. Were these the weights after training?")
+    if 100 * right < high:
+        points.part(passed, f"{message}; {high:g} % gives all {most} points.")
+    show.text(f"{message}.")
+
+
+def drawn_after(logits, most=200):
+    """Images to look at twice, drawn from the logits themselves: whoever made these could not know which."""
+    digest = hashlib.sha256(logits.numpy().tobytes()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7]))
+    return torch.randperm(len(logits), generator=generator)[:most]
+
+
+def by_size(state, wanted):
+    """A student's parameters as those of ``wanted``, told apart by their sizes; None where they are others."""
+    found = {tensor.numel(): tensor.float() for tensor in state.values()}
+    if len(state) != len(wanted) or any(tensor.numel() not in found for tensor in wanted.values()):
+        return None
+    found = {n: t.T if t.dim() == 2 and t.shape[0] > t.shape[1] else t for n, t in found.items()}  # (in, out)
+    return {name: found[tensor.numel()].reshape(tensor.shape) for name, tensor in wanted.items()}
+
+
+def run(weights, x):
+    """The logits of SmallLeNet or SmallMLP with these weights."""
+    for name in ("conv1", "conv2", "conv3", "fc1", "hidden1", "hidden2"):
+        if f"{name}.weight" in weights:
+            weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+            x = F.conv2d(x, weight, bias) if weight.dim() == 4 else F.linear(x.flatten(1), weight, bias)
+            x = F.max_pool2d(x.relu(), 2) if name in ("conv1", "conv2") else x.relu()
+    last = "fc2" if "fc2.weight" in weights else "output"
+    return F.linear(x, weights[f"{last}.weight"], weights[f"{last}.bias"])
+
+
+def assert_no_other_network(seen, logits, network, images, reference):
+    """Logits of weights that look like the network's must be the network's, or another mistake's, told elsewhere."""
+    weights = by_size(seen.tensors("state"), network.state_dict())
+    if not weights:
+        return
+    some = drawn_after(logits)
+    x = (images[some].unsqueeze(1) / 255 - reference.MEAN) / reference.STD
+    agree = (run(weights, x).argmax(1) == logits[some].argmax(1)).float().mean()
+    if agree < 0.5:  # another non-linearity still agrees on most images, other weights do not
+        fail("The weights in the file, put into the network that is asked for, do not give these answers.")
+
+
+@pytest.mark.points(3, question="accuracy")
+def test_the_mlp_is_accurate(observed, answers, bars, points, show, reference):
+    """SmallMLP with your weights reads digits it has never seen."""
+    seen = observed("weights_mlp")
+    logits = seen.tensor("logits", shape=(len(answers["labels"]), 10))
+    assert_no_other_network(seen, logits, reference.SmallMLP(), answers["images"], reference)
+    grade_accuracy(logits, answers["labels"], bars["small_mlp"], points, show, most=3, passed=1)
+
+
+@pytest.mark.points(4, question="accuracy")
+def test_the_regularised_lenet_is_accurate(observed, answers, bars, points, show):
+    """RegularisedLeNet with your weights reads digits it has never seen."""
+    logits = observed("weights_regularised").tensor("logits", shape=(len(answers["labels"]), 10))
+    grade_accuracy(logits, answers["labels"], bars["regularised_lenet"], points, show, most=4, passed=2)
+
+
+@pytest.mark.points(2, question="accuracy")
+def test_the_affine_lenet_is_accurate(observed, answers, bars, points, show, reference):
+    """SmallLeNet with the weights trained on affine images reads digits it has never seen."""
+    seen = observed("weights_affine")
+    logits = seen.tensor("logits", shape=(len(answers["labels"]), 10))
+    assert_no_other_network(seen, logits, reference.SmallLeNet(), answers["images"], reference)
+    grade_accuracy(logits, answers["labels"], bars["affine_lenet"], points, show, most=2, passed=1)
+
+
+@pytest.mark.points(1, question="accuracy")
+def test_the_history_of_training_is_kept(observed, show):
+    """history.json holds the loss and the accuracy of every epoch."""
+    models = observed("history").items("models")
+    if not models:
+        fail("history.json holds no training curves: save it as the notebook does.")
+    for model in models:
+        length = len(model.numbers("train_loss"))
+        for quantity in ("loss", "accuracy"):
+            lists = {name: model.numbers(f"{name}_{quantity}", length) for name in ("train", "test")}
+            if not length:
+                fail("history.json holds empty lists: train first.")
+            show.curves(f"{model.text('name')}: {quantity}".lstrip(": "), "epoch", quantity, lists)

@@ -1,0 +1,336 @@
+"""The three networks: their parameters, and what they compute with weights that were drawn."""
+
+import functools
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+from gradeprop.check import fail
+
+RELU = torch.relu
+LAYERS = ("the first convolution", "the second convolution", "the third convolution", "the first linear layer")
+NORMED = (6, 16, 120, 84)  # outputs of the layers that a BatchNorm may follow
+
+
+def same(x):
+    return x
+
+
+# ---------------------------------------------------------------- the networks, and their misreadings
+
+
+def batch_norm(x, weights, name, training):
+    """As PyTorch computes it; an absent one does nothing."""
+    if f"{name}.weight" not in weights:
+        return x
+    mean, var = weights[f"{name}.running_mean"].clone(), weights[f"{name}.running_var"].clone()
+    return F.batch_norm(x, mean, var, weights[f"{name}.weight"], weights[f"{name}.bias"], training)
+
+
+def lenet(weights, x, bends=(RELU,) * 4, pool=F.max_pool2d, last=same, training=False, norm="before the ReLU"):
+    """LeNet for 28×28, with a BatchNorm where the weights hold one; or a misreading of it."""
+    for i in range(4):
+        weight, bias = (weights[f"{('conv1', 'conv2', 'conv3', 'fc1')[i]}.{part}"] for part in ("weight", "bias"))
+        x = F.conv2d(x, weight, bias) if i < 3 else F.linear(x, weight, bias)
+        normed = functools.partial(batch_norm, weights=weights, name=f"norm{i + 1}", training=training)
+        x = normed(x) if norm == "before the ReLU" else x
+        if norm == "after pooling":
+            x = bends[i](normed(pool(x, 2) if i < 2 else x))
+        else:
+            x = bends[i](x)
+            x = normed(x) if norm == "after the ReLU" else x
+            x = pool(x, 2) if i < 2 else x
+        x = x.flatten(1) if i == 2 else x
+    return last(F.linear(x, weights["fc2.weight"], weights["fc2.bias"]))
+
+
+def mlp(weights, x, bends=(RELU,) * 2, last=same):
+    """784-60-30-10, or a misreading of it."""
+    x = bends[0](F.linear(x.flatten(1), weights["hidden1.weight"], weights["hidden1.bias"]))
+    x = bends[1](F.linear(x, weights["hidden2.weight"], weights["hidden2.bias"]))
+    return last(F.linear(x, weights["output.weight"], weights["output.bias"]))
+
+
+def endings():
+    """What may wrongly follow the logits."""
+    yield "A softmax follows the last layer; the loss applies it.", functools.partial(F.softmax, dim=1)
+    yield "A log-softmax follows the last layer; the loss applies it.", functools.partial(F.log_softmax, dim=1)
+    yield "A ReLU follows the last layer: a logit could never be negative.", RELU
+    yield "Swish follows the last layer: no logit could ever fall below -0.2785. Nothing follows the logits.", F.silu
+
+
+def misreadings(layers):
+    """Sentence → how that network differs; ``layers`` are the names of its hidden layers."""
+    for text, last in endings():
+        yield text, {"last": last}
+        yield text, {"last": last, "bends": (F.silu,) * len(layers)}
+    for i, layer in enumerate(layers):
+        yield f"There is no ReLU after {layer}.", {"bends": (*(RELU,) * i, same, *(RELU,) * (len(layers) - i - 1))}
+    yield "There is no non-linearity anywhere.", {"bends": (same,) * len(layers)}
+    for other in (torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.gelu, F.silu):
+        yield f"The non-linearity is {other.__name__}, not ReLU.", {"bends": (other,) * len(layers)}
+
+
+def misreadings_of_lenet():
+    yield from misreadings(LAYERS)
+    yield "The pooling takes the average, not the maximum.", {"pool": F.avg_pool2d}
+    convs = (same, same, same, RELU)
+    yield "There is no ReLU after the convolutions.", {"bends": convs}
+
+
+def misreadings_of_norms():
+    for where in ("after the ReLU", "after pooling"):
+        yield f"BatchNorm comes {where}; it stands between a layer and its ReLU.", {"norm": where}
+    yield from misreadings_of_lenet()
+
+
+def close(a, b):
+    """Agreement within what another order of additions may change."""
+    a, b = a.double(), b.double()
+    return a.shape == b.shape and bool(((a - b).abs() <= 1e-3 * b.abs().clamp(min=1)).all())
+
+
+def assert_twin(logits, network, weights, images, readings, name):
+    """Fail unless the logits are those of the network, with the likely misreading."""
+    if not close(logits, network(weights, images)):
+        found = (text for text, change in readings if close(logits, network(weights, images, **change)))
+        hint = next(found, "Compare the order and the shapes of your layers with the docstring.")
+        fail(f"With the same weights, {name} gives other logits than it should. {hint}")
+
+
+def size(parameter):
+    return math.prod(int(n) for n in parameter.numbers("shape"))
+
+
+def without_missing_biases(weights, parameters, norms=()):
+    """The weights, zero for a bias that the student's layers do not have: that is told elsewhere, or allowed."""
+    there = [size(p) for p in parameters if len(p.numbers("shape")) <= 1]
+    for name in ("conv1", "conv2", "conv3", "fc1", "hidden1", "hidden2"):
+        bias = weights.get(f"{name}.bias")
+        if bias is not None and there.count(len(bias)) <= 2 * norms.count(len(bias)):
+            bias.zero_()
+    return weights
+
+
+def show_parameters(parameters, show, name):
+    rows = [
+        (p.text("name"), [int(n) for n in p.numbers("shape")], f"{size(p):,}", "" if p.flag("used") else "no")
+        for p in parameters[:40]
+    ]
+    show.table(f"The parameters of your {name}", ("name", "shape", "number", "used by forward"), rows)
+
+
+def assert_parameters(seen, asked, show, points, name, worth):
+    """Fail unless there is exactly what is asked for, and forward uses it."""
+    parameters = seen.items("parameters")
+    show_parameters(parameters, show, name)
+    if not parameters:
+        fail(f"{name} has no parameters: layers in a Python list are not found; use attributes or nn.ModuleList.")
+    got, want = [size(p) for p in parameters], [size(p) for p in asked]
+    unused = [p for p in parameters if not p.flag("used")]
+    if sorted(got) == sorted(want) and not unused:
+        return
+    message = f"{name} has {sum(got):,} parameters; {sum(want):,} are asked for."
+    if unused:
+        names, n = ", ".join(p.text("name") for p in unused[:6]), sum(size(p) for p in unused)
+        message += f" {n:,} are in layers that forward never uses ({names}): they count, and never learn."
+    elif missing := set(want) - set(got):
+        bias = max(missing) <= 120 and set(got) < set(want)
+        hint = "Does every layer have its bias?" if bias else "Layers in a Python list are not found."
+        message += f" {hint}" if set(got) < set(want) else ""
+    wrong = max(len([n for n in want if n not in got]), len([n for n in got if n not in want]), len(unused), 1)
+    points.part(max(0, worth - wrong), f"{message} Compare the table of your layers with the docstring.")
+
+
+def assert_every_answer_alike(seen, name):
+    """An image gets the same logits twice, and alone as in a batch; it is not changed."""
+    first = seen.tensor("first", shape=(None, 10))
+    if not (first.double().std(0) > 1e-6).any():
+        fail("All images get the same logits.")
+    if not close(seen.tensor("again"), first):
+        fail(f"The same batch got other logits the second time, in evaluation mode: {name} must not be random there.")
+    if not close(seen.tensor("alone"), first):
+        fail("An image got other logits alone than in a batch: do view or flatten mix the images? n stays in front.")
+    if seen.number("changed") != 0:
+        fail("The images that went in were changed in place.")
+
+
+# ---------------------------------------------------------------- small_lenet
+
+
+@pytest.mark.points(4, question="small_lenet")
+def test_the_small_lenet_has_its_parameters(observed, expected, points, show):
+    """SmallLeNet has 44,426 parameters, and forward uses them all."""
+    asked = expected("lenet_parameters").items("parameters")
+    assert_parameters(observed("lenet_parameters"), asked, show, points, "SmallLeNet", worth=4)
+
+
+@pytest.mark.points(2, question="small_lenet")
+def test_the_small_lenet_takes_a_number_of_classes(observed):
+    """``SmallLeNet(num_classes=7)`` gives seven logits per image."""
+    logits = observed("lenet_classes").tensor("logits", shape=(3, 7))
+    if not (logits.double().std(0) > 1e-6).any():
+        fail("All images get the same logits.")
+
+
+@pytest.mark.points(6, question="small_lenet")
+def test_the_small_lenet_computes_what_the_table_says(observed, expected):
+    """With the same weights, your SmallLeNet and ours give the same logits."""
+    seen, ours = observed("lenet_answers"), expected("lenet_answers")
+    parameters = observed("lenet_parameters").items("parameters")
+    norms = [int(n) for n in observed("lenet_parameters").numbers("norms")]
+    weights = without_missing_biases(ours.tensors("state"), parameters, norms)
+    logits = seen.tensor("alone", shape=(9, 10))  # one by one: what mixes the images is told elsewhere
+    assert_twin(logits, lenet, weights, ours.tensor("images"), misreadings_of_lenet(), "SmallLeNet")
+
+
+@pytest.mark.points(2, question="small_lenet")
+def test_the_small_lenet_learns_everywhere(observed):
+    """The gradient reaches every layer of SmallLeNet."""
+    told = [p.text("name") for p in observed("lenet_parameters").items("parameters") if not p.flag("used")]
+    found = [p for p in observed("lenet_gradients").items("parameters") if p.text("name") not in told]
+    still = [p.text("name") for p in found if not p.number("gradient") > 0]
+    if still or not found:
+        fail(f"No gradient reaches {', '.join(still[:10]) or 'any parameter'}. Is something frozen, or cut off?")
+
+
+@pytest.mark.points(2, question="small_lenet")
+def test_the_small_lenet_answers_the_same_every_time(observed):
+    """SmallLeNet gives an image the same logits alone as in a batch and twice in a row."""
+    assert_every_answer_alike(observed("lenet_answers"), "SmallLeNet")
+
+
+# ---------------------------------------------------------------- small_mlp
+
+
+@pytest.mark.points(4, question="small_mlp")
+def test_the_mlp_has_its_parameters(observed, expected, points, show):
+    """SmallMLP has 49,240 parameters, 784-60-30-10, and forward uses them all."""
+    asked = expected("mlp_parameters").items("parameters")
+    assert_parameters(observed("mlp_parameters"), asked, show, points, "SmallMLP", worth=4)
+
+
+@pytest.mark.points(4, question="small_mlp")
+def test_the_mlp_computes_what_it_should(observed, expected):
+    """With the same weights, your SmallMLP and ours give the same logits."""
+    seen, ours = observed("mlp_answers"), expected("mlp_answers")
+    weights = without_missing_biases(ours.tensors("state"), observed("mlp_parameters").items("parameters"))
+    logits, layers = seen.tensor("alone", shape=(9, 10)), ("the first hidden layer", "the second hidden layer")
+    assert_twin(logits, mlp, weights, ours.tensor("images"), misreadings(layers), "SmallMLP")
+
+
+@pytest.mark.points(2, question="small_mlp")
+def test_the_mlp_answers_the_same_every_time(observed):
+    """SmallMLP gives an image the same logits alone as in a batch and twice in a row."""
+    assert_every_answer_alike(observed("mlp_answers"), "SmallMLP")
+
+
+# ---------------------------------------------------------------- regularised_lenet
+
+
+def norm_sizes(observed):
+    return [int(n) for n in observed("regularised_parameters").numbers("norms")]
+
+
+def twin_weights(observed, expected):
+    """Our weights, with those BatchNorms that the student's network runs through."""
+    norms = norm_sizes(observed)
+    weights = expected("regularised_twin").tensors("state")
+    left_out = [f"norm{i}." for i, n in enumerate(NORMED, start=1) if n not in norms]
+    weights = {name: tensor for name, tensor in weights.items() if not name.startswith(tuple(left_out))}
+    return without_missing_biases(weights, observed("regularised_parameters").items("parameters"), norms)
+
+
+@pytest.mark.points(6, question="regularised_lenet")
+def test_the_regularised_lenet_has_its_parameters(observed, points, show):
+    """RegularisedLeNet has 44,878 parameters (44,438 with one BatchNorm), and forward uses them all."""
+    parameters = observed("regularised_parameters").items("parameters")
+    show_parameters(parameters, show, "RegularisedLeNet")
+    got, norms = sum(size(p) for p in parameters), sorted(norm_sizes(observed))
+    unused = [p for p in parameters if not p.flag("used")]
+    if unused:
+        names, n = ", ".join(p.text("name") for p in unused[:6]), sum(size(p) for p in unused)
+        fail(f"{got:,} parameters, but {n:,} are in layers that forward never uses ({names}): they never learn.")
+    if norms not in ([6], sorted(NORMED)):
+        shown = ", ".join(map(str, norms)) or "none"
+        hint = "one after each convolution and fc1 (6, 16, 120, 84), or one after the first convolution (6)"
+        points.part(2, f"forward runs through BatchNorms of these sizes: {shown}. Asked for: {hint}.")
+    without_biases = 44_426 + 2 * sum(norms)
+    # each bias before a BatchNorm may be left out
+    allowed = {without_biases}
+    for n in norms:
+        allowed |= {total - n for total in allowed}
+    if got not in allowed:
+        points.part(3, f"RegularisedLeNet has {got:,} parameters; {without_biases:,} are asked for.")
+
+
+@pytest.mark.points(6, question="regularised_lenet")
+def test_the_regularised_lenet_computes_what_it_should(observed, expected):
+    """With the same weights, your RegularisedLeNet and ours give the same logits in evaluation mode."""
+    seen, ours = observed("regularised_twin"), expected("regularised_twin")
+    weights, images = twin_weights(observed, expected), ours.tensor("images")
+    logits = seen.tensor("first", shape=(12, 10))
+    if close(logits, lenet(weights, images, training=True)):
+        return  # statistics of the batch in evaluation mode are told below
+    assert_twin(logits, lenet, weights, images, misreadings_of_norms(), "RegularisedLeNet")
+
+
+@pytest.mark.points(3, question="regularised_lenet")
+def test_batch_norm_trains_on_the_batch(observed, expected):
+    """In training mode BatchNorm uses mean and variance of the batch, and keeps running averages of them."""
+    seen, ours = observed("regularised_twin"), expected("regularised_twin")
+    if not norm_sizes(observed):
+        fail("forward runs through no BatchNorm.")
+    weights, images = twin_weights(observed, expected), ours.tensor("images")
+    first, trained = seen.tensor("first", shape=(12, 10)), seen.tensor("trained", shape=(12, 10))
+    if close(trained, lenet(weights, images, training=False)):
+        fail("In training mode BatchNorm used its running averages, not those of the batch: is it in evaluation mode?")
+    if close(trained, first):
+        return  # statistics of the batch in both modes are told below
+    if close(seen.tensor("later", shape=(12, 10)), first):
+        fail("A batch in training mode left the running averages as they were: evaluation would never know the data.")
+
+
+@pytest.mark.points(4, question="regularised_lenet")
+def test_evaluation_is_not_random(observed):
+    """In evaluation mode dropout is off and BatchNorm uses its running averages."""
+    seen = observed("regularised_answers")
+    first = seen.tensor("first", shape=(6, 10))
+    if not close(seen.tensor("again"), first):
+        fail("In evaluation mode the same batch got other logits the second time: dropout is for training only.")
+    if not close(seen.tensor("alone"), first):
+        fail("In evaluation mode an image got other logits in another batch: BatchNorm must use running averages.")
+    if seen.number("changed") != 0:
+        fail("The images that went in were changed in place.")
+
+
+def varies(pair):
+    return not close(pair[0], pair[1])
+
+
+@pytest.mark.points(3, question="regularised_lenet")
+def test_dropout_works_in_training(observed):
+    """In training mode dropout sets hidden values to 0 at random, and never logits."""
+    half = observed("dropout").tensor("half", shape=(2, 6, 10))
+    if not varies(half):
+        fail("RegularisedLeNet(dropout=0.5) gave the same logits twice in training mode: no dropout is at work.")
+    if (half == 0).any():
+        fail("Dropout acts on the logits: some are exactly 0. Put it before the last layer.")
+
+
+@pytest.mark.points(2, question="regularised_lenet")
+def test_dropout_is_the_probability_to_drop(observed):
+    """``dropout`` is the probability that a value is set to 0: with 0 nothing is random, with 1 nothing is left."""
+    seen = observed("dropout")
+    none, everything = seen.tensor("none", shape=(2, 6, 10)), seen.tensor("all", shape=(2, 6, 10))
+    if not (varies(seen.tensor("half", shape=(2, 6, 10))) or varies(none)):
+        fail("No dropout is at work.")
+    alike = [bool((logits[0].double().std(0) < 1e-3).all()) for logits in (none, everything)]
+    if alike[0] and not alike[1]:
+        fail("With dropout=0 nothing was left: you take it for the probability to keep a value.")
+    if varies(none):
+        fail("With dropout=0 training is still random: is the argument used?")
+    if not alike[1]:
+        fail("With dropout=1 the images still got different logits: is the argument used?")

@@ -1,0 +1,303 @@
+"""The checks of this assignment that you can run yourself: plain pytest, a few per question, each in a blink.
+
+Run them with ``check("flip")`` in the notebook or ``python -m given.check flip`` in a shell. They find the usual
+mistakes; the checks behind the grade look further, with other numbers.
+"""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from given import digits
+from given.batches import Batches
+from given.training import load_weights
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+import student_code
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """The same random numbers in every check, so that it says the same each time."""
+    torch.manual_seed(0)
+
+
+# ---------------------------------------------------------------- small_lenet, small_mlp
+
+
+def count(model):
+    """The number of parameters, after a first call: lazy layers have none before."""
+    model.eval()(torch.zeros(2, 1, 28, 28))
+    return sum(p.numel() for p in model.parameters())
+
+
+def assert_learns_everywhere(model):
+    """Every parameter must get a gradient."""
+    cross_entropy(model.train()(torch.randn(7, 1, 28, 28)), torch.arange(7)).backward()
+    for name, p in model.named_parameters():
+        assert p.grad is not None, f"{name} gets no gradient: a layer that forward() does not use counts for nothing."
+
+
+def assert_logits(model):
+    """A row of logits per image: nothing follows them."""
+    logits = model.eval()(100 * torch.randn(7, 1, 28, 28))
+    assert list(logits.shape) == [7, 10], (
+        f"7 images gave an output of shape {list(logits.shape)}; it should be [7, 10]."
+    )
+    for rows in (logits, logits.exp()):  # of a softmax, and of a log-softmax
+        sums_to_one = torch.allclose(rows.sum(1), torch.ones(7), atol=1e-4)
+        assert not sums_to_one, "Each row sums to 1: return the logits; the loss applies the softmax itself."
+    lowest = logits.min().item()
+    assert lowest < -0.3, (
+        f"Of 70 logits for very bright images none is below {lowest:.2g}: does a ReLU or Swish follow the last layer?"
+    )
+
+
+@pytest.mark.question("small_lenet")
+def test_the_small_lenet_gives_logits():
+    """SmallLeNet gives one row of logits per image, as many as num_classes."""
+    assert_logits(student_code.SmallLeNet())
+    seven = list(student_code.SmallLeNet(num_classes=7)(torch.zeros(2, 1, 28, 28)).shape)
+    assert seven == [2, 7], f"SmallLeNet(num_classes=7) gives {seven} for 2 images; it should give [2, 7]."
+
+
+@pytest.mark.question("small_lenet")
+def test_the_small_lenet_has_its_parameters():
+    """SmallLeNet has 44,426 parameters, and all of them learn."""
+    n = count(student_code.SmallLeNet())
+    hint = "is the third convolution 4×4?" if n == 61_706 else "compare it layer by layer."
+    assert n == 44_426, f"Your SmallLeNet has {n:,} parameters, {n - 44_426:+,} from 44,426: {hint}"
+    assert_learns_everywhere(student_code.SmallLeNet())
+
+
+@pytest.mark.question("small_mlp")
+def test_the_small_mlp_gives_logits():
+    """SmallMLP gives one row of 10 logits per image, and is not linear."""
+    model = student_code.SmallMLP()
+    assert_logits(model)
+    x = torch.randn(7, 1, 28, 28)
+    bend = (model(x) + model(-x) - 2 * model(0 * x)).abs().max()
+    assert bend > 1e-5, "The MLP is one linear map in all: is there a ReLU after each hidden layer?"
+
+
+@pytest.mark.question("small_mlp")
+def test_the_small_mlp_has_its_parameters():
+    """SmallMLP has 49,240 parameters, and all of them learn."""
+    n = count(student_code.SmallMLP())
+    assert n == 49_240, f"Your SmallMLP has {n:,} parameters, {n - 49_240:+,} from 49,240: are the widths 60 and 30?"
+    assert_learns_everywhere(student_code.SmallMLP())
+
+
+# ---------------------------------------------------------------- regularised_lenet
+
+
+@pytest.mark.question("regularised_lenet")
+def test_the_regularised_lenet_has_its_parameters():
+    """RegularisedLeNet has 44,878 parameters (44,438 with one BatchNorm), a few less without biases, and all learn."""
+    model = student_code.RegularisedLeNet()
+    assert_logits(model)
+    n = count(model)
+    assert 44_426 < n <= 44_878, f"Your RegularisedLeNet has {n:,} parameters; 44,878 are asked for, or 44,438."
+    assert_learns_everywhere(model)
+
+
+@pytest.mark.question("regularised_lenet")
+def test_evaluation_mode_is_not_random():
+    """In evaluation mode an image gets the same logits each time, alone or in a batch."""
+    model, x = student_code.RegularisedLeNet().eval(), torch.randn(5, 1, 28, 28)
+    together = model(x)
+    assert torch.allclose(model(x), together, atol=1e-5), "The same images got other logits: is dropout off?"
+    alone = torch.cat([model(image[None]) for image in x])
+    assert torch.allclose(alone, together, atol=1e-4), "An image got other logits alone: does BatchNorm use averages?"
+
+
+@pytest.mark.question("regularised_lenet")
+def test_training_mode_uses_both():
+    """In training mode dropout is random, and BatchNorm updates its running averages."""
+    model, x = student_code.RegularisedLeNet(dropout=0.5), torch.randn(8, 1, 28, 28)
+    before = model.eval()(x)
+    model.train()
+    first, second = model(x), model(x)
+    assert not torch.equal(first, second), "The same images got the same logits twice: is there dropout?"
+    assert not (first == 0).any(), "Some logits are exactly 0: dropout must not act on the logits."
+    assert not torch.allclose(model.eval()(x), before), "Training changed no running average: is a BatchNorm used?"
+
+
+@pytest.mark.question("regularised_lenet")
+def test_dropout_is_the_probability_to_drop():
+    """With dropout=0 nothing is random."""
+    model, x = student_code.RegularisedLeNet(dropout=0.0).train(), torch.randn(8, 1, 28, 28)
+    first, second = model(x), model(x)
+    assert torch.allclose(first, second), "dropout=0.0 still gives random logits: is the argument used?"
+    assert first.std(0).max() > 1e-4, (
+        "With dropout=0 all images get the same: it is the probability to drop, not to keep."
+    )
+
+
+# ---------------------------------------------------------------- flip, affine
+
+
+def some_digits(n):
+    """n images of the sample, float32 (n, 1, 28, 28) in [0, 1]."""
+    images, _ = digits.load("sample", train=False)
+    return torch.tensor(images[:n]).unsqueeze(1) / 255
+
+
+def assert_new(augment, images):
+    """The result, which must be a new tensor of the same shape, type and range."""
+    before = images.clone()
+    result = augment(images)
+    assert torch.equal(images, before), "The images that went in were changed: return new ones instead."
+    assert result.shape == images.shape, f"The shape became {list(result.shape)}; it should stay {list(images.shape)}."
+    assert result.dtype == torch.float32, f"The type became {result.dtype}; it should stay torch.float32."
+    low, high = result.min().item(), result.max().item()
+    assert -1e-6 <= low <= high <= 1 + 1e-6, f"The values are from {low:.3g} to {high:.3g}: stay within [0, 1]."
+    return result
+
+
+@pytest.mark.question("flip")
+def test_flips_mirror_left_to_right():
+    """Each image comes back as it was or mirrored left to right, at its own place."""
+    images = some_digits(60)
+    result = assert_new(student_code.flip_at_random, images)
+    same, mirrored = ((result - way).abs().amax((1, 2, 3)) < 1e-5 for way in (images, images.flip(-1)))
+    assert (same | mirrored).all(), "An image came back neither as it was nor mirrored: flip the last dimension alone."
+
+
+@pytest.mark.question("flip")
+def test_flips_are_drawn_per_image():
+    """Some images of a batch are mirrored, others not, and other ones at each call."""
+    images = torch.rand(200, 1, 28, 28)
+    first, second = ((student_code.flip_at_random(images) != images).flatten(1).any(1) for _ in range(2))
+    n = int(first.sum())
+    assert 0 < n < 200, f"{n} of 200 images were mirrored: throw a coin for each image."
+    assert 60 < n < 140, f"{n} of 200 images were mirrored; with probability 1/2 it would be about 100."
+    assert not torch.equal(first, second), "Two calls mirrored the same images: draw anew each time."
+
+
+@pytest.mark.question("affine")
+def test_affine_images_are_new_and_differ():
+    """affine_at_random changes each image in its own way, at each call."""
+    images = some_digits(1).repeat(8, 1, 1, 1)
+    first, second = (assert_new(student_code.affine_at_random, images) for _ in range(2))
+    assert (first - images).abs().max() > 0.01, "The images came back as they were."
+    assert (first - first[:1]).abs().max() > 0.01, (
+        "Eight copies of an image changed in the same way: draw for each image."
+    )
+    assert (first - second).abs().max() > 0.01, "Two calls gave the same images: draw anew each time."
+
+
+@pytest.mark.question("affine")
+def test_affine_images_can_be_read():
+    """The ink stays in the frame, and near where it was."""
+    images = some_digits(100)
+    result = assert_new(student_code.affine_at_random, images)
+    ink = result.sum((1, 2, 3)) / images.sum((1, 2, 3))
+    assert ink.min() > 0.5, f"An image kept {ink.min():.0%} of its ink: is it shifted out of the frame?"
+    assert ink.max() < 2, f"An image has {ink.max():.0%} of its ink: is it scaled too much, or dark outside?"
+    blurred = torch.nn.functional.avg_pool2d(torch.stack([images, result]).flatten(0, 1), 7).reshape(2, 100, -1)
+    alike = torch.nn.functional.cosine_similarity(*blurred, dim=1).mean()
+    assert alike > 0.8, "The digits lie quite differently now: turn by 15 degrees or so; mind degrees and radians."
+
+
+# ---------------------------------------------------------------- standard_error, compare
+
+
+@pytest.mark.question("standard_error")
+def test_the_standard_error_of_an_accuracy():
+    """0.99 on 10,000 images has a standard error of 0.001: a tenth of a point."""
+    found = float(student_code.standard_error(0.99, 10_000))
+    assert found != pytest.approx(0.0995, rel=0.01), "0.0995 was returned: give a fraction, not percent."
+    assert found == pytest.approx(0.000995, rel=1e-3), f"{found:.4g} was returned, not 0.000995."
+
+
+@pytest.mark.question("standard_error")
+def test_four_times_the_images_halve_the_error():
+    """With four times as many images the standard error is half as large."""
+    one, four = (float(student_code.standard_error(0.9, n)) for n in (100, 400))
+    assert four == pytest.approx(one / 2), f"100 images: {one:.4g}, 400 images: {four:.4g}: is n below the root?"
+
+
+def a_table():
+    """What compare makes of two small models."""
+    models = {"b": nn.Linear(4, 3), "a": nn.Linear(4, 2)}
+    names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+    histories = {"a": {name: [0.7, 0.9, 0.8] for name in names}, "b": {name: [0.2, 0.1, 0.5, 0.4] for name in names}}
+    histories["b"]["train_loss"][-1] = 0.3
+    return student_code.compare(models, histories, n_test=600)
+
+
+@pytest.mark.question("compare")
+def test_the_table_has_a_row_per_model():
+    """compare returns a DataFrame: a row per model in their order, and six columns."""
+    table = a_table()
+    assert isinstance(table, pd.DataFrame), f"compare returned a {type(table).__name__}, not a DataFrame."
+    assert list(table.index) == ["b", "a"], (
+        f"The rows are {list(table.index)}; they should be the models' names, b and a."
+    )
+    for name in ("parameters", "train_loss", "test_loss", "train_accuracy", "test_accuracy", "standard_error"):
+        assert name in table.columns, f"There is no column {name!r}; there are {list(table.columns)}."
+
+
+@pytest.mark.question("compare")
+def test_the_table_holds_the_last_epoch():
+    """The table holds the values of the last epoch, and how many parameters there are."""
+    table = a_table()
+    found = [
+        float(table.loc["b", "train_loss"]),
+        float(table.loc["b", "test_accuracy"]),
+        float(table.loc["a", "test_loss"]),
+    ]
+    assert found == pytest.approx([0.3, 0.4, 0.8]), f"{found} should be [0.3, 0.4, 0.8]: the last epoch, by name."
+    n = float(table.loc["b", "parameters"])
+    assert n == pytest.approx(15), f"A layer from 4 to 3 has 15 parameters; the table says {n:g}."
+
+
+# ---------------------------------------------------------------- accuracy
+
+
+def assert_reads_digits(model, file):
+    """The weights in the file must fit the model, and read digits better than guessing does."""
+    assert file.exists(), f"There is no {file}: the notebook saves it after training."
+    try:
+        load_weights(model, file)
+    except Exception as error:
+        raise AssertionError(f"{file} does not fit the model: {error} Has the code changed since training?") from None
+    images, labels = digits.load("sample", train=False)
+    [(x, y)] = Batches(images, labels, len(labels), mean=digits.MEAN, std=digits.STD)
+    right = (model.eval()(x).argmax(1) == y).float().mean().item()
+    assert right > 0.4, f"{file} reads {right:.0%} of 360 digits; guessing reads 10 %. Was it saved after training?"
+
+
+@pytest.mark.question("accuracy")
+def test_the_weights_of_the_mlp_read_digits():
+    """The saved weights of SmallMLP fit the code, and read digits."""
+    assert_reads_digits(student_code.SmallMLP(), Path("small_mlp.safetensors"))
+
+
+@pytest.mark.question("accuracy")
+def test_the_regularised_weights_read_digits():
+    """The saved weights of RegularisedLeNet fit the code, and read digits."""
+    assert_reads_digits(student_code.RegularisedLeNet(), Path("regularised_lenet.safetensors"))
+
+
+@pytest.mark.question("accuracy")
+def test_the_affine_weights_read_digits():
+    """The saved weights of the SmallLeNet trained on affine images fit the code, and read digits."""
+    assert_reads_digits(student_code.SmallLeNet(), Path("affine_lenet.safetensors"))
+
+
+@pytest.mark.question("accuracy")
+def test_the_history_is_there():
+    """history.json holds loss and accuracy per epoch for the five models."""
+    file = Path("history.json")
+    assert file.exists(), "There is no history.json: the notebook saves it after training."
+    histories = json.loads(file.read_text(encoding="utf-8"))
+    for model in ("small_lenet", "small_mlp", "regularised_lenet", "flipped_lenet", "affine_lenet"):
+        assert model in histories, f"history.json has no entry {model!r}; it has {list(histories)}."
+        lists = [histories[model][f"{part}_{what}"] for part in ("train", "test") for what in ("loss", "accuracy")]
+        lengths = [len(values) for values in lists]
+        assert 0 < min(lengths) == max(lengths), f"The four lists of {model} have the lengths {lengths}."
