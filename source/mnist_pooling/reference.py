@@ -16,7 +16,7 @@ import student_code
 # a step counts as `pace` steps of the schedule: the sample goes through all of its 30,000 in 600 steps
 RECIPES = {
     "mnist": {"steps": 5_000, "batch_size": 1024, "record_every": 250, "limit_every": 5_000, "pace": 1},
-    "sample": {"steps": 600, "batch_size": 128, "record_every": 25, "limit_every": 100, "pace": 50},
+    "sample": {"steps": 600, "batch_size": 64, "record_every": 25, "limit_every": 100, "pace": 50},
 }
 TARGETS = {"mnist": {"lenet_max": 98.5}}  # percent of the test images
 MODELS = {  # by the name of the saved weights: the network they belong to, of a student_code module
