@@ -292,7 +292,8 @@ def probe_penalty(student, draw):
     last = last_layer_first(model)
     shares = []  # of itself that a parameter lost, and how far it moved otherwise
     for name, p in model.named_parameters():
-        old, moved = before[name].flatten(), (p - before[name]).flatten()
+        old = before[name].detach().flatten()
+        moved = p.detach().flatten() - old
         share = float(-(moved @ old) / (old @ old))
         rest = float((moved + share * old).abs().max())
         shares.append({"name": name, "share": share, "rest": rest, "last": last[name], "bias": p.dim() == 1})
@@ -302,7 +303,6 @@ def probe_penalty(student, draw):
 def probe_momentum_step(student, draw):
     """Two steps with drawn gradients: descent with momentum; the penalty is too small to matter."""
     model, optimizer = with_optimizer(student, draw)
-    starts = {"lr": [group.get("lr") for group in optimizer.param_groups]}
     for group in optimizer.param_groups:
         group["lr"], group["momentum"] = 0.1, 0.8
     before = [p.detach().clone() for p in model.parameters()]
@@ -316,7 +316,7 @@ def probe_momentum_step(student, draw):
         moves.append([float((p - old).mean()) for p, old in zip(model.parameters(), before, strict=True)])
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     left_out = [name for name, p in model.named_parameters() if id(p) not in held]
-    return {"first": moves[0], "second": moves[1], "left_out": left_out, **starts}
+    return {"first": moves[0], "second": moves[1], "left_out": left_out}
 
 
 # ---------------------------------------------------------------- steps

@@ -20,7 +20,8 @@ def test_a_convolution_works_at_every_position(observed, expected, points):
     if not same(got, right):
         for value, hint in {
             weights: "That is its weights: each is used at every position of the output.",
-            weights + ours.number("out"): "That is its parameters: each weight is used at every position of the output.",
+            weights
+            + ours.number("out"): "That is its parameters: each weight is used at every position of the output.",
             weights * side**2: "That is weights times positions of the input; the output has fewer.",
             2 * right: "That counts a multiplication and its addition as two; they are one here.",
             right + ours.number("out") * ours.number("positions"): "That counts the biases too.",

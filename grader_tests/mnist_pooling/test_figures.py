@@ -180,7 +180,9 @@ def test_pixels_stay_pixels(observed):
         fail("There are no pictures.")
     for _, item in drawn:
         if item.text("smoothing") not in ("nearest", "none", "auto", "antialiased"):
-            fail(f"The maps are smoothed ({item.text('smoothing')}): a map of 14×14 should be seen as it is, 'nearest'.")
+            fail(
+                f"The maps are smoothed ({item.text('smoothing')}): a map of 14×14 should be seen as it is, 'nearest'."
+            )
 
 
 @pytest.mark.points(1, question="maps")

@@ -252,7 +252,9 @@ def test_without_pooling_there_is_a_clear_error(observed, points):
     (error,) = observed("intermediate_none").items("raised")
     types, text = error.texts("types"), error.text("text")
     if not types:
-        fail('Built with "none" the network has no pooling, yet something was returned; raise a ValueError that says so.')
+        fail(
+            'Built with "none" the network has no pooling, yet something was returned; raise a ValueError that says so.'
+        )
     if types[0] == "NotImplementedError":
         fail("NotImplementedError")
     if "ValueError" not in types:
