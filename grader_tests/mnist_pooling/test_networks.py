@@ -182,9 +182,9 @@ def test_another_pooling_is_refused(observed):
     """A pooling that is none of the three is a ValueError, not silently one of them."""
     seen = observed("other_pooling")
     for name in ("sum", "mean"):
-        (error,) = seen.items(name)
-        if "ValueError" not in error.texts("types"):
-            found = (error.texts("types") or ["no error"])[0]
+        types = [kind for error in seen.items(name) for kind in error.texts("types")]
+        if "ValueError" not in types:
+            found = (types or ["no error"])[0]
             fail(f'PoolingLeNet("{name}") should raise a ValueError that names the three; there was {found}.')
 
 
@@ -192,32 +192,39 @@ def test_another_pooling_is_refused(observed):
 
 
 def explained(seen, weights, images, pooling):
-    """The reading that the student's network follows, so that a mistake told elsewhere is not told again here."""
+    """The right reading, and that which the student's logits follow: a mistake told elsewhere is not told again."""
+    found = [Reading((POOLS[pooling],) * 2)]
+    if not seen.has("logits"):
+        return found
     logits = seen.tensor("logits", shape=(3, 10))
-    for _, reading in readings(pooling):
-        if close(logits, reading.logits(weights, images)):
-            return reading
-    padding = 0 if seen.has("convolved") and seen.tensor("convolved").shape[-1] == 24 else 2
-    return Reading((POOLS[pooling],) * 2, padding=padding)
+    found += [reading for _, reading in readings(pooling) if close(logits, reading.logits(weights, images))][:1]
+    if seen.has("convolved") and seen.tensor("convolved").shape[-1] == 24:
+        found.append(Reading((POOLS[pooling],) * 2, padding=0))
+    return found
+
+
+def looked_at(observed, expected, reference, pooling):
+    """What was handed out, and for each reading what should be: (convolved, pooled)."""
+    seen, ours = observed(f"intermediate_{pooling}"), expected(f"intermediate_{pooling}")
+    if seen.number("count") != 2:
+        fail("get_intermediate should return two tensors.")
+    weights, images = weights_of(seen, ours, pooling, reference), ours.tensor("images")
+    found = explained(seen, weights, images, pooling)
+    return seen, found, [reading.first(weights, images) for reading in found]
 
 
 @pytest.mark.points(4, question="intermediate")
 def test_the_first_output_is_that_of_the_convolution(observed, expected, reference):
     """The first of the two is the output of the first convolution, before ReLU."""
     for pooling in ("avg", "max"):
-        seen, ours = observed(f"intermediate_{pooling}"), expected(f"intermediate_{pooling}")
-        if seen.number("count") != 2:
-            fail("get_intermediate should return two tensors.")
-        found = seen.tensor("convolved", shape=(3, 6, None, None))
-        weights, images = weights_of(seen, ours, pooling, reference), ours.tensor("images")
-        reading = explained(seen, weights, images, pooling)
-        right, pooled = reading.first(weights, images)
-        if close(found, right):
+        seen, _, right = looked_at(observed, expected, reference, pooling)
+        found = seen.tensor("convolved", shape=(3, None, None, None))
+        if any(close(found, convolved) for convolved, _ in right):
             continue
-        if close(found, torch.relu(right)):
+        if any(close(found, torch.relu(convolved)) for convolved, _ in right):
             fail("The first output has no negative values: a ReLU was applied, or worked in place on what you kept.")
-        if found.shape[1:] == (6, 14, 14) or close(found, pooled):
-            fail("The first output is one after pooling; the second is that.")
+        if any(close(found, pooled) for _, pooled in right):
+            fail("The first output is one after pooling; that is the second.")
         fail(f"The first output, {list(found.shape)}, is not that of the first convolution for the same weights.")
 
 
@@ -225,32 +232,29 @@ def test_the_first_output_is_that_of_the_convolution(observed, expected, referen
 def test_the_second_output_is_that_of_the_pooling(observed, expected, reference):
     """The second of the two is the output of the first pooling, after ReLU."""
     for pooling in ("avg", "max"):
-        seen, ours = observed(f"intermediate_{pooling}"), expected(f"intermediate_{pooling}")
-        if seen.number("count") != 2:
-            fail("get_intermediate should return two tensors.")
-        found = seen.tensor("pooled", shape=(3, None, None, None))
-        weights, images = weights_of(seen, ours, pooling, reference), ours.tensor("images")
-        reading = explained(seen, weights, images, pooling)
-        convolved, right = reading.first(weights, images)
-        if close(found, right):
+        seen, found, right = looked_at(observed, expected, reference, pooling)
+        got = seen.tensor("pooled", shape=(3, None, None, None))
+        if any(close(got, pooled) for _, pooled in right):
             continue
-        if close(found, reading.pools[0](convolved, 2)):
-            fail("The second output is pooled without the ReLU that comes before.")
-        if close(found, torch.relu(convolved)):
-            fail("The second output is that of ReLU, before pooling.")
-        if found.shape[1] == 16:
+        for reading, (convolved, _) in zip(found, right, strict=True):
+            if close(got, reading.pools[0](convolved, 2)):
+                fail("The second output is pooled without the ReLU that comes before.")
+            if close(got, torch.relu(convolved)):
+                fail("The second output is that of ReLU, before pooling.")
+            for name, pool in POOLS.items():
+                if name not in (pooling, "none") and close(got, pool(reading.bends[0](convolved), 2)):
+                    fail(f'Built with "{pooling}", the network hands out a pooling by "{name}".')
+        if got.shape[1] == 16:
             fail("The second output has 16 maps: it comes from the second convolution; asked for is the first pooling.")
-        for name, pool in POOLS.items():
-            if name not in (pooling, "none") and close(found, pool(reading.bends[0](convolved), 2)):
-                fail(f'Built with "{pooling}", the network hands out a pooling by "{name}".')
-        fail(f"The second output, {list(found.shape)}, is not that of the first pooling for the same weights.")
+        fail(f"The second output, {list(got.shape)}, is not that of the first pooling for the same weights.")
 
 
 @pytest.mark.points(3, question="intermediate")
 def test_without_pooling_there_is_a_clear_error(observed, points):
     """For "none" there is no output of a pooling: a ValueError says so."""
-    (error,) = observed("intermediate_none").items("raised")
-    types, text = error.texts("types"), error.text("text")
+    raised = observed("intermediate_none").items("raised")
+    types = [kind for error in raised for kind in error.texts("types")]
+    text = " ".join(error.text("text") for error in raised)
     if not types:
         fail(
             'Built with "none" the network has no pooling, yet something was returned; raise a ValueError that says so.'
@@ -267,7 +271,9 @@ def test_without_pooling_there_is_a_clear_error(observed, points):
 def test_looking_changes_nothing(observed):
     """After a look the network gives the same logits, and the images are as they were."""
     seen = observed("intermediate_avg")
-    if not close(seen.tensor("after", shape=(3, 10)), seen.tensor("logits", shape=(3, 10))):
+    seen.number("count")
+    # a network that cannot give logits is told elsewhere
+    if seen.has("logits") and not close(seen.tensor("after", shape=(3, 10)), seen.tensor("logits", shape=(3, 10))):
         fail("After get_intermediate the network gives other logits than before.")
     if seen.number("changed") != 0:
         fail("The images that went in were changed in place.")

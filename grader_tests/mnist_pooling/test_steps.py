@@ -157,12 +157,15 @@ def test_the_optimizer_is_descent_with_momentum(observed, expected):
     first, second = seen.numbers("first"), seen.numbers("second")
     if len(first) < 8:
         fail("The network has too few parameters to look at.")
-    for number, (a, b) in enumerate(zip(first, second, strict=False), start=1):
-        # the gradient is `number`, the learning rate 0.1, the momentum 0.8; the penalty adds less than 1 %
-        if abs(a / number + 0.1) > 0.005:
-            fail("A step with learning rate 0.1 is not 0.1 times the gradient: use torch.optim.SGD.")
-        if abs(b / number + 0.28) > 0.01:
-            fail("Two steps with momentum 0.8 do not add up as they should: plain momentum is asked for.")
+    # the gradient is 1, 2, 3, …, the learning rate 0.1, the momentum 0.8; the penalty adds less than 1 %
+    one = [value / number for number, value in enumerate(first, start=1)]
+    two = [value / number for number, value in enumerate(second, start=1)]
+    if all(abs(value + 0.18) < 0.005 for value in one):
+        fail("The first step already looks ahead by the momentum (nesterov=True): plain momentum is asked for.")
+    if any(abs(value + 0.1) > 0.005 for value in one):
+        fail("A step with learning rate 0.1 is not 0.1 times the gradient: use torch.optim.SGD.")
+    if len(two) != len(one) or any(abs(value + 0.28) > 0.01 for value in two):
+        fail("Two steps with momentum 0.8 do not add up as they should: plain momentum is asked for.")
 
 
 # ---------------------------------------------------------------- steps
@@ -265,7 +268,7 @@ def near_pair(pair, right):
 
 
 def whole(gradients):
-    return torch.cat([tensor.flatten().double() for tensor in gradients.values()])
+    return torch.cat([torch.zeros(0), *(tensor.flatten().double() for tensor in gradients.values())])
 
 
 @pytest.mark.points(1, question="steps")
@@ -298,19 +301,18 @@ def test_weights_are_limited_now_and_then(observed):
 @pytest.mark.points(1, question="steps")
 def test_the_model_trains_in_training_mode(observed, expected):
     """The model trains in training mode, though it came in evaluation mode, and again after each measurement."""
-    seen, ours = observed("mode"), expected("mode")
-    got, right = seen.number("batches"), ours.number("batches")
+    got, right = observed("mode").number("batches"), expected("mode").number("batches")
     if got == 0:
         fail("BatchNorm and dropout were asleep all the time: call model.train().")
     if got < right:
         fail("After the first measurement BatchNorm and dropout were asleep: measuring switches to evaluation mode.")
-    if not near(seen.tensor("mean", shape=(64,)), ours.tensor("mean"), 1e-3):
-        fail("The statistics of a BatchNorm are not those of the training batches: were test images seen in training?")
+    if got > right:
+        fail("BatchNorm saw more batches than there were steps: measure in evaluation mode, with test_model.")
 
 
 def history_of(observed):
-    (history,) = observed("records").items("history")
-    return history
+    found = observed("records").items("history")
+    return found[0] if found else fail("train_steps should return a dict of lists.")
 
 
 @pytest.mark.points(1, question="steps")

@@ -274,7 +274,7 @@ def test_the_two_outputs_are_those_asked_for(pooling):
 @pytest.mark.question("intermediate")
 def test_without_pooling_there_is_a_clear_error():
     """For "none" a ValueError says that there is no pooling."""
-    with pytest.raises(ValueError, match="(?i)pool"):
+    with pytest.raises(ValueError, match=r"(?i)pool"):
         student_code.PoolingLeNet("none").get_intermediate(torch.randn(3, 1, 28, 28))
 
 
