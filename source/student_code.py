@@ -558,11 +558,12 @@ def plot_maps(maps: Tensor, title: str) -> Figure:
         The figure: c pictures of h×w pixels in the order of the maps, drawn without smoothing, under the title.
     """
     ### BEGIN SOLUTION Task 6.2: draw the maps
-    figure, axes = plt.subplots(1, len(maps), figsize=(2 * len(maps), 2.6), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(1, len(maps), figsize=(2 * len(maps) + 1, 2.6), squeeze=False, layout="constrained")
     low, high = maps.min().item(), maps.max().item()
     for axis, pixels in zip(axes[0], maps.detach().cpu(), strict=True):
-        axis.imshow(pixels, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+        shown = axis.imshow(pixels, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
         axis.set(xticks=[], yticks=[])
+    figure.colorbar(shown, ax=axes[0], shrink=0.8, label="value")
     figure.suptitle(title)
     return figure
     ### END SOLUTION

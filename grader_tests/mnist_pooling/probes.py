@@ -458,7 +458,7 @@ def flat(seen):
 def probe_clipping(student, draw):
     model = network(draw, nn.Linear(64, 64), nn.ReLU())
     twin = copy.deepcopy(model)
-    ran = run_steps(student, draw, model, constant(0.01, 0.0), 1, scale=60.0)
+    ran = run_steps(student, draw, model, constant(0.01, 0.0), 1, scale=60.0, hits=(1,))
     cross_entropy(twin(ran["train"].images[0][0]), ran["train"].labels[0][0]).backward()
     return {
         "gradients": ran["optimizer"].gradients,
