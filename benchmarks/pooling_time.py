@@ -49,9 +49,8 @@ def main(rounds: int) -> None:
     for pooling in POOLINGS:
         work = student_code.count_multiply_adds(student_code.PoolingLeNet(pooling))
         times = medians[pooling] / medians["max"]
-        print(
-            f"{pooling:>4}: {1000 * medians[pooling]:.0f} ms of one core per step, {times:.2f} × max; multiply-adds {work:,}"
-        )
+        ms = 1000 * medians[pooling]
+        print(f"{pooling:>4}: {ms:.0f} ms of one core per step, {times:.2f} × max; multiply-adds per image {work:,}")
     kept = {name: os.environ.get(name, "") for name in ("MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_")}
     about = {
         "schema": 1,
