@@ -4,10 +4,12 @@ The recipe is the notebook's own, so what it reaches a student can reach. Every 
 fixed beforehand, and the weights at the end are kept: no step is chosen by looking at the test images.
 """
 
+import json
 from pathlib import Path
 
 import torch
 from given import digits
+from given.batches import Batches
 from given.training import History, save_history, save_weights
 from torch import nn
 
@@ -24,6 +26,10 @@ MODELS = {  # by the name of the saved weights: the network they belong to, of a
     "lenet_max": lambda student: student.PoolingLeNet("max"),
     "lenet_none": lambda student: student.PoolingLeNet("none"),
 }
+ABOUT = (
+    "Time: what a step took on the clock, as the history tells it; processor time, which other programs do not lengthen, "
+    "is in mnist_pooling_time.json, made by `benchmarks/pooling_time.py`."
+)
 
 
 def train(dataset: str, folder: Path, seed: int = 42, epochs: int | None = None) -> None:
@@ -46,12 +52,11 @@ def train_one(name: str, dataset: str, seed: int, epochs: int | None = None) -> 
     pace, record_every = recipe["pace"], recipe["record_every"]
     torch.manual_seed(seed)
     train_loader = digits.in_memory(*load(dataset, train=True), recipe["batch_size"], shuffle=True)
-    test_loader = digits.in_memory(*load(dataset, train=False), batch_size=1000)
     steps = recipe["steps"] if epochs is None else epochs * len(train_loader)
     model = MODELS[name](student_code)
     history = student_code.train_steps(
         model,
-        (train_loader, test_loader),
+        (train_loader, test_loader(dataset)),
         student_code.pooling_optimizer(model),
         lambda step: (student_code.learning_rate(pace * step), student_code.momentum(pace * step)),
         steps,
@@ -63,6 +68,19 @@ def train_one(name: str, dataset: str, seed: int, epochs: int | None = None) -> 
     return model, history
 
 
+def further(dataset: str, folder: Path) -> dict[str, float]:
+    """Milliseconds per step of each network, and how many times as long as with max pooling one takes without."""
+    history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+    ms = {name: 1000 * record["seconds"][-1] / record["step"][-1] for name, record in history.items()}
+    found = {f"{name} ms per step": round(value, 1) for name, value in ms.items()}
+    return found | {"none / max": round(ms["lenet_none"] / ms["lenet_max"], 2)}
+
+
 def load(dataset: str, train: bool) -> tuple:
     """Images uint8 (n, 28, 28) and labels int64 (n,)."""
     return digits.load(dataset, train)
+
+
+def test_loader(dataset: str) -> Batches:
+    """The test images, normalised, in batches."""
+    return digits.in_memory(*load(dataset, train=False), batch_size=1000)
