@@ -27,7 +27,7 @@ MODELS = {  # by the name of the saved weights: the network they belong to, of a
     "lenet_none": lambda student: student.PoolingLeNet("none"),
 }
 ABOUT = (
-    "Time: what a step took on the clock, as the history tells it; processor time, which other programs do not lengthen, "
+    "Time: what a step took on the clock, as the history tells it; processor time, which others do not lengthen, "
     "is in mnist_pooling_time.json, made by `benchmarks/pooling_time.py`."
 )
 
