@@ -267,5 +267,6 @@ def schedule(learning_rate: Callable[[int], float], momentum: Callable[[int], fl
         axis.set(xlabel="steps made", ylabel=name)
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)
-    about = f"from {learning_rate(0):g} to {learning_rate(steps - 1):g} and from {momentum(0):g} to {momentum(steps - 1):g}."
+    ends = [f"from {value(0):g} to {value(steps - 1):g}" for value in (learning_rate, momentum)]
+    about = f"The learning rate goes {ends[0]}, the momentum {ends[1]}, over {steps:,} steps."
     return _finished(figure, "Learning rate and momentum", about)
