@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gradeprop.cases import section
+
 SOURCE = Path(__file__).parents[1] / "source"
 HOMEWORK = SOURCE / "mnist_lenet"
 SOLUTION = (SOURCE / "student_code.py").read_text(encoding="utf-8")
@@ -87,11 +89,11 @@ def test_every_automatic_question_has_its_checks() -> None:
 
 
 def test_usual_mistakes_are_named(folder: Path, capsys) -> None:
-    wrong = SOLUTION
+    before, wrong, after = section(SOLUTION, HOMEWORK.name)
     for right, mistake, _ in MISTAKES:
         assert right in wrong, right
         wrong = wrong.replace(right, mistake)
-    (folder / "student_code.py").write_text(wrong, encoding="utf-8")
+    (folder / "student_code.py").write_text(before + wrong + after, encoding="utf-8")
     status, said = run(folder, capsys)
     assert status == 1
     missed = [message for *_, message in MISTAKES if message not in said]

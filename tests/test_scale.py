@@ -9,11 +9,13 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from gradeprop import records
 from gradeprop.cli import main
 from gradeprop.course import read_assignment
 from gradeprop.errors import SubmissionError
 from gradeprop.paths import AssignmentPaths
 from gradeprop.pipeline import Grader
+from gradeprop.records import GradeRecord
 from gradeprop.scale import grade_class, submissions
 from tests.conftest import REPOSITORY
 
@@ -51,21 +53,6 @@ def run(toy: AssignmentPaths, *arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_a_class_is_graded_and_judged_again_from_the_command(toy: AssignmentPaths, class_folder: Path) -> None:
-    status, said = run(toy, "grade", "toy", str(class_folder))
-    assert status == 0, said
-    with toy.grades_csv.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert {row["points"] for row in rows} == {"10", "2"}
-    assert all(toy.student(name).feedback.is_file() for name in ("ada", "=cmd()"))
-    checks = toy.tests / "test_toy.py"
-    checks.write_text(checks.read_text().replace("    seen = ", "    1 / 0\n    seen = ", 1))
-    status, said = run(toy, "regrade", "toy")
-    assert status == 1
-    assert "3 of 3 are held back" in said
-    assert "test_toy.py:9: ZeroDivisionError" in said.replace("\n", "")
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -89,34 +76,61 @@ def test_public_checks_run_from_the_command(tmp_path: Path) -> None:
     assert result.exit_code == 1
 
 
-def test_doctor_says_what_each_jail_stops() -> None:
+def test_the_doctor_tries_what_each_jail_stops() -> None:
     result = CliRunner().invoke(main, ["doctor"])
     assert result.exit_code == 0, result.output
-    assert "use the network" in result.output
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in result.output.splitlines() if "│" in line]
+    stopped = {attempt: found for attempt, *found in rows}
+    assert "use the network" in stopped
     tiers = dict(line.split(": ", 1) for line in result.output.splitlines() if ": " in line)
     assert [tier.split(",")[0] for tier in tiers] == ["full", "restricted", "none"]
     assert "--unsafe" in tiers["none"]
+    missed = {attempt: found for attempt, found in stopped.items() if found != ["stopped", "stopped"]}
+    assert missed == {"find out which files exist": ["stopped", "NOT stopped"]} or "–" in str(missed)
 
 
-def test_two_workers_give_the_records_of_one_and_a_killed_one_is_replaced(
+def test_a_class_is_graded_from_the_command_by_workers_too_and_judged_again(
     toy: AssignmentPaths, class_folder: Path, tmp_path: Path
 ) -> None:
-    assignment, named = read_assignment(toy.bundle, "toy"), submissions([class_folder])
-    kept = {}
-    for workers in (1, 2):
-        with Grader(toy.bundle, assignment, "sample", seed=7, into=tmp_path / str(workers)) as grader:
+    # --unsafe changes nothing where a jail can be made
+    status, said = run(toy, "grade", "toy", str(class_folder), "--seed", "7", "--unsafe")
+    assert status == 0, said
+    assert "without a jail" not in said
+    with toy.grades_csv.open(encoding="utf-8-sig", newline="") as file:
+        assert {row["points"] for row in csv.DictReader(file)} == {"10", "2"}
+    assert all(toy.student(name).feedback.is_file() for name in ("ada", "=cmd()"))
+    alone = [records.read(GradeRecord, file) for file in toy.autograded.glob("*/record.json")]
+    by_two_workers_of_whom_one_is_killed(toy, class_folder, tmp_path / "two", alone)
+    checks = toy.tests / "test_toy.py"
+    checks.write_text(checks.read_text().replace("    seen = ", "    1 / 0\n    seen = ", 1))
+    status, said = run(toy, "regrade", "toy")
+    assert status == 1
+    assert "3 of 3 are held back" in said
+    assert "test_toy.py:9: ZeroDivisionError" in said.replace("\n", "")
 
-            def kill_one(workers: int = workers) -> None:
-                mine = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-                spawned = [pid for pid in mine if b"spawn_main" in Path("/proc", pid, "cmdline").read_bytes()]
-                if workers == 2 and len(kept) == 1:
-                    kept["killed"] = bool(spawned)
-                    os.kill(int(spawned[0]), signal.SIGKILL)
 
-            graded = grade_class(grader, named, kill_one, workers)
-        assert [record.student for record in graded] == [name for _, name in named]
-        kept[workers] = {record.student: msgspec.structs.replace(record, wall_s=0.0, cpu_s=0.0) for record in graded}
-        assert {file.name for file in (tmp_path / str(workers)).iterdir()} >= {"ada"}
-        assert not list((tmp_path / str(workers)).glob(".grading-*"))
-    assert kept["killed"]
-    assert kept[1] == kept[2]
+def by_two_workers_of_whom_one_is_killed(
+    toy: AssignmentPaths, class_folder: Path, into: Path, alone: list[GradeRecord]
+) -> None:
+    """They give the records that one gave, and leave nothing else."""
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        mine = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        spawned = [int(pid) for pid in mine if b"spawn_main" in Path("/proc", pid, "cmdline").read_bytes()]
+        if not killed:
+            killed.append(spawned[0])
+            os.kill(spawned[0], signal.SIGKILL)
+
+    named = submissions([class_folder])
+    with Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample", seed=7, into=into) as grader:
+        graded = grade_class(grader, named, kill_one, 2)
+    assert killed
+    assert [record.student for record in graded] == [name for _, name in named]
+    assert {timeless(record) for record in graded} == {timeless(record) for record in alone}
+    assert not list(into.glob(".grading-*"))
+
+
+def timeless(record: GradeRecord) -> bytes:
+    """A record but for its times."""
+    return msgspec.json.encode(msgspec.structs.replace(record, wall_s=0.0, cpu_s=0.0))

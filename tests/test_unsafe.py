@@ -60,11 +60,3 @@ def test_unsafe_runs_all_the_same_and_says_so_wherever_a_grade_is_shown(
     assert sorted(toy.autograded.glob("*/record.json")) == [toy.student(record.key).record for record in kept], "kept"
     monkeypatch.delenv("GRADEPROP_TIER")
     assert WARNING in run(toy, "regrade", "toy")[1], "judged again, they were still run without one"
-
-
-def test_where_a_jail_can_be_made_unsafe_changes_nothing(toy: AssignmentPaths, submissions: str) -> None:
-    status, said = run(toy, "grade", "toy", submissions, "--unsafe")
-    assert status == 0, said
-    assert "without a jail" not in said
-    tiers = {records.read(GradeRecord, file).tier for file in toy.autograded.glob("*/record.json")}
-    assert all(tier.startswith(("full", "restricted")) for tier in tiers)
