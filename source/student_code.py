@@ -4,6 +4,7 @@ Replace each ``raise NotImplementedError`` by your own code and keep the names a
 Shapes are written (n, c, h, w): images in the batch, channels, rows, columns.
 """
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -485,4 +486,280 @@ def compare(
             "standard_error": standard_error(last["test_accuracy"], n_test),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+    ### END SOLUTION
+
+
+# ---------------------------------------------------------------- mnist_pooling
+
+
+class PoolingLeNet(nn.Module):
+    """LeNet-5 for 28×28 pixels, with average pooling, max pooling or none.
+
+    layer       output with pooling    output with "none"   learns
+    input       (n, 1, 28, 28)         (n, 1, 28, 28)
+    conv 5×5    (n, 6, 28, 28)         (n, 6, 28, 28)       padding 2, then ReLU
+    pool 2×2    (n, 6, 14, 14)         left out             nothing: average or maximum of each window
+    conv 5×5    (n, 16, 10, 10)        (n, 16, 24, 24)      no padding, then ReLU
+    pool 2×2    (n, 16, 5, 5)          left out
+    linear      (n, 120)               (n, 120)             from all values of all maps, channel by channel; then ReLU
+    linear      (n, 84)                (n, 84)              then ReLU
+    linear      (n, 10)                (n, 10)              logits: no softmax, the loss applies it
+
+    Parameters: 61,706 with either pooling, 1,119,626 without.
+
+    Args:
+        pooling: "avg", "max" or "none"; anything else is a ValueError.
+
+    Source: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998,
+    section II.B, with ReLU for tanh and no learned factor in the pooling.
+    """
+
+    def __init__(self, pooling: str) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION Task 1.1: build the layers
+        if pooling not in ("avg", "max", "none"):
+            raise ValueError(f'pooling is {pooling!r}; there are "avg", "max" and "none"')
+        self.pooling = pooling
+        self.conv1 = nn.Conv2d(1, 6, kernel_size=5, padding=2)
+        self.conv2 = nn.Conv2d(6, 16, kernel_size=5)
+        self.pool = {"avg": nn.AvgPool2d(2), "max": nn.MaxPool2d(2), "none": nn.Identity()}[pooling]
+        self.fc1 = nn.Linear(16 * 24 * 24 if pooling == "none" else 16 * 5 * 5, 120)
+        self.fc2 = nn.Linear(120, 84)
+        self.fc3 = nn.Linear(84, 10)
+        ### END SOLUTION
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, 10) of images (n, 1, 28, 28)."""
+        ### BEGIN SOLUTION Task 1.2: connect the layers
+        x = self.pool(torch.relu(self.conv1(x)))  # (n, 6, 14, 14), or (n, 6, 28, 28) without pooling
+        x = self.pool(torch.relu(self.conv2(x)))  # (n, 16, 5, 5), or (n, 16, 24, 24)
+        x = torch.relu(self.fc1(x.flatten(1)))  # (n, 120)
+        x = torch.relu(self.fc2(x))  # (n, 84)
+        return self.fc3(x)  # (n, 10)
+        ### END SOLUTION
+
+    def get_intermediate(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What the first two layers make of images (n, 1, 28, 28).
+
+        Returns:
+            The output of the first convolution, before ReLU, (n, 6, 28, 28), and the output of the first pooling,
+            (n, 6, 14, 14).
+
+        Raises:
+            ValueError: the network has no pooling, so there is no such output; the message says so.
+        """
+        ### BEGIN SOLUTION Task 6.1: look at the first two layers
+        if self.pooling == "none":
+            raise ValueError('this network was built with pooling "none": there is no output of a pooling layer')
+        convolved = self.conv1(x)  # (n, 6, 28, 28)
+        return convolved, self.pool(torch.relu(convolved))  # (n, 6, 14, 14)
+        ### END SOLUTION
+
+
+def count_multiply_adds(model: nn.Module, image_shape: tuple[int, int, int] = (1, 28, 28)) -> int:
+    """The multiplications, each followed by an addition, that a network does for one image.
+
+    A linear layer does one for each of its weights. A convolution does one for each weight *and each position* of its
+    output: (c_in / groups) · k_h · k_w · c_out · h_out · w_out. Biases, ReLU and pooling are not counted.
+
+    Args:
+        model: a network whose convolutions and linear layers are ``nn.Conv2d`` and ``nn.Linear``. It may be any
+            network, not only yours, and holds each layer at the place where it is used. A layer that it uses twice
+            counts twice, one that it holds and never uses does not count. A hook sees each use
+            (``register_forward_hook``); leave none behind.
+        image_shape: (c, h, w).
+    """
+    ### BEGIN SOLUTION Task 2: count the multiply-adds
+    total = 0
+
+    def note(layer: nn.Module, _: object, output: Tensor) -> None:
+        nonlocal total
+        positions = output[0, 0].numel() if isinstance(layer, nn.Conv2d) else 1  # h_out · w_out
+        total += layer.weight.numel() * positions
+
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    hooks = [layer.register_forward_hook(note) for layer in layers]
+    with torch.no_grad():
+        model(torch.zeros(1, *image_shape, device=next(model.parameters()).device))
+    for hook in hooks:
+        hook.remove()
+    return total
+    ### END SOLUTION
+
+
+def learning_rate(step: int) -> float:
+    """The learning rate for the step that comes after ``step`` steps: 0.05, halved every 10,000 steps.
+
+    The first 10,000 steps, ``step`` 0 to 9,999, are made with 0.05, the next 10,000 with 0.025, and so on.
+    """
+    ### BEGIN SOLUTION Task 3.1: halve the learning rate
+    return 0.05 * 0.5 ** (step // 10_000)
+    ### END SOLUTION
+
+
+def momentum(step: int) -> float:
+    """The momentum for the step that comes after ``step`` steps.
+
+    It is set anew every 2,000 steps and stays the same in between. At these moments it lies on a straight line from 0.5
+    at step 0 to 0.95 at step 20,000; from there on it is 0.95. So it is 0.5 for ``step`` 0 to 1,999 and 0.545 for 2,000
+    to 3,999.
+    """
+    ### BEGIN SOLUTION Task 3.2: raise the momentum
+    last_set = min(step // 2_000 * 2_000, 20_000)
+    return 0.5 + (0.95 - 0.5) * last_set / 20_000
+    ### END SOLUTION
+
+
+def limit_weight_norm(model: nn.Module, largest: float = 3.5) -> None:
+    """Shorten, in place, the incoming weights of every unit that are longer than ``largest``.
+
+    A unit is one output of a linear layer, with its row of weights (in,), or one filter of a convolution, with all its
+    weights (c_in, k_h, k_w) taken as one vector. Its length is the Euclidean norm. Where that is more than ``largest``,
+    the weights are scaled to that length; all others stay as they are. Biases are left alone.
+
+    Source: Srebro and Shraibman, "Rank, trace-norm and max-norm", 2005; Hinton et al., "Improving neural networks by
+    preventing co-adaptation of feature detectors", 2012, section 2.
+    """
+    ### BEGIN SOLUTION Task 3.3: limit the norm of the weights of each unit
+    with torch.no_grad():
+        for weights in model.parameters():
+            if weights.dim() > 1:  # biases have one dimension
+                norms = weights.flatten(1).norm(dim=1)  # (units,)
+                scale = (largest / norms.clamp(min=largest)).reshape(-1, *[1] * (weights.dim() - 1))
+                weights.mul_(scale)  # a scale of 1 changes nothing
+    ### END SOLUTION
+
+
+def pooling_optimizer(model: nn.Module) -> torch.optim.Optimizer:
+    """Stochastic gradient descent with momentum, and an L2 penalty on the last layer only.
+
+    The penalty adds 0.001 · w to the gradient of each weight w of the last layer, the one that gives the logits, and
+    nothing to any other layer's. Whether the last layer's biases are penalised too is up to you. Learning rate and
+    momentum start as ``learning_rate(0)`` and ``momentum(0)``; ``train_steps`` sets them anew before each step.
+
+    Args:
+        model: a network that lists its last layer last, so the last of ``model.parameters()`` are that layer's.
+    """
+    ### BEGIN SOLUTION Task 4.1: penalise the last layer
+    *others, weight, bias = model.parameters()
+    groups = [{"params": others}, {"params": [weight, bias], "weight_decay": 0.001}]
+    return torch.optim.SGD(groups, lr=learning_rate(0), momentum=momentum(0))
+    ### END SOLUTION
+
+
+def train_steps(
+    model: nn.Module,
+    loaders: tuple[DataLoader, DataLoader],
+    optimizer: torch.optim.Optimizer,
+    schedule: Callable[[int], tuple[float, float]],
+    steps: int,
+    record_every: int = 250,
+    limit_every: int = 5_000,
+) -> dict[str, list[float]]:
+    """Train for a number of steps, not epochs, with cross entropy, a progress bar showing how far it is.
+
+    A step is one batch: set the learning rate and the momentum, compute the gradient of the batch's loss, clip it, and
+    let the optimizer step. When the training loader comes to its end, it is begun again. The model may come in any
+    state: in evaluation mode, or with old gradients. It stays on the device it is on.
+
+    Args:
+        loaders: (train_loader, test_loader); a last batch may be smaller, and is a step like any other.
+        schedule: called before each step with the number of steps made so far, 0 at first; it gives (learning rate,
+            momentum), to be set in *every* group of ``optimizer.param_groups``.
+        record_every: after so many steps, and again after so many more, one value is added to each list returned.
+        limit_every: after so many steps, and again after so many more, ``limit_weight_norm(model)`` is called.
+
+    Clipping: if the Euclidean norm of all gradients of the model, taken as one vector, is more than 20, all are scaled
+    so that it is 20; else they stay as they are.
+
+    Returns:
+        Lists with one value per record, the first of them after ``record_every`` steps:
+        ``step``: the number of steps made; ``seconds``: spent in training since the beginning, measuring left out;
+        ``train_loss``, ``train_accuracy``: the mean of the batch losses, and the fraction of the images read rightly,
+        both over the steps since the record before; ``test_loss``, ``test_accuracy``: as ``test_model`` gives them.
+    """
+    ### BEGIN SOLUTION Task 4.2: train by steps
+    train_loader, test_loader = loaders
+    device, criterion = next(model.parameters()).device, nn.CrossEntropyLoss()
+    names = ("step", "seconds", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
+    history: dict[str, list[float]] = {name: [] for name in names}
+    batches = iter(train_loader)
+    seconds, started = 0.0, time.perf_counter()
+    total_loss, correct, seen = 0.0, 0, 0
+    model.train()
+    for step in tqdm(range(1, steps + 1), desc="steps", leave=False):
+        for group in optimizer.param_groups:
+            group["lr"], group["momentum"] = schedule(step - 1)
+        try:
+            images, labels = next(batches)
+        except StopIteration:  # an epoch is over, the next begins
+            batches = iter(train_loader)
+            images, labels = next(batches)
+        images, labels = images.to(device), labels.to(device)
+        optimizer.zero_grad()
+        logits = model(images)  # (n, 10)
+        loss = criterion(logits, labels)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 20)
+        optimizer.step()
+        if step % limit_every == 0:
+            limit_weight_norm(model)
+        total_loss += loss.item()
+        correct += (logits.argmax(1) == labels).sum().item()
+        seen += len(labels)
+        if step % record_every == 0:
+            seconds += time.perf_counter() - started
+            test_loss, test_accuracy = test_model(model, test_loader, criterion)
+            values = (step, seconds, total_loss / record_every, correct / seen, test_loss, test_accuracy)
+            for name, value in zip(names, values, strict=True):
+                history[name].append(value)
+            total_loss, correct, seen = 0.0, 0, 0
+            model.train()  # measuring has switched to evaluation mode
+            started = time.perf_counter()
+    return history
+    ### END SOLUTION
+
+
+def plot_by_step(histories: dict[str, dict[str, list[float]]], quantity: str) -> Figure:
+    """One plot per model: a quantity over the steps, on the training and on the test images.
+
+    Args:
+        histories: by the name of the model, what ``train_steps`` returned.
+        quantity: "loss" or "accuracy".
+
+    Returns:
+        The figure: a plot per model, under the model's name, of ``train_{quantity}`` and ``test_{quantity}`` over
+        ``step``; a label on every axis and a legend that tells training from test. The plots share one scale, so that
+        they can be compared.
+    """
+    ### BEGIN SOLUTION Task 5: draw the curves over the steps
+    figure, axes = plt.subplots(1, len(histories), figsize=(12, 3.8), sharey=True, squeeze=False, layout="constrained")
+    for axis, (name, history) in zip(axes[0], histories.items(), strict=True):
+        axis.plot(history["step"], history[f"train_{quantity}"], label="training", linestyle="--")
+        axis.plot(history["step"], history[f"test_{quantity}"], label="test")
+        axis.set(title=name, xlabel="step", ylabel=quantity)
+        axis.legend()
+        axis.grid(alpha=0.3)
+    return figure
+    ### END SOLUTION
+
+
+def plot_maps(maps: Tensor, title: str) -> Figure:
+    """The maps of one image side by side, each a picture of its own, all on one scale of grey or colour.
+
+    Args:
+        maps: (c, h, w), such as what one image becomes after a layer; with one map, an image itself.
+
+    Returns:
+        The figure: c pictures of h×w pixels in the order of the maps, drawn without smoothing, under the title.
+    """
+    ### BEGIN SOLUTION Task 6.2: draw the maps
+    figure, axes = plt.subplots(1, len(maps), figsize=(2 * len(maps) + 1, 2.6), squeeze=False, layout="constrained")
+    low, high = maps.min().item(), maps.max().item()
+    for axis, pixels in zip(axes[0], maps.detach().cpu(), strict=True):
+        shown = axis.imshow(pixels, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+        axis.set(xticks=[], yticks=[])
+    figure.colorbar(shown, ax=axes[0], shrink=0.8, label="value")
+    figure.suptitle(title)
+    return figure
     ### END SOLUTION

@@ -1,0 +1,692 @@
+"""What is asked of a submission: calls and inputs, never answers.
+
+Each probe runs in the jail beside the student's code, and again in the grader on the reference with the same draws; the
+checks hold the one against the other. Weights are drawn too, so that nothing has to be believed about them. A probe of
+one task needs no other task: what it would call of another one is replaced by ours.
+"""
+
+import contextlib
+import copy
+import json
+from unittest import mock
+
+import numpy as np
+import torch
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+POOLINGS = ("avg", "max", "none")
+
+# ---------------------------------------------------------------- used by several probes
+
+
+def ready(model, images):
+    """The model; lazy layers, if it has any, have seen the images and know their shapes."""
+    if any(isinstance(parameter, nn.parameter.UninitializedParameter) for parameter in model.parameters()):
+        model(images)
+    return model
+
+
+def fill(model, draw):
+    """Give each parameter drawn values that depend on its size alone: the ten parameters have ten sizes.
+
+    The values are large enough for a missing non-linearity to show. The networks narrow, so a matrix (large, small) is
+    taken for a transposed one.
+    """
+    for parameter in model.parameters():
+        size, shape = parameter.numel(), parameter.shape
+        values = torch.randn(size, generator=torch.Generator().manual_seed(draw.seed + size)) * size**-0.25
+        transposed = parameter.dim() == 2 and shape[0] > shape[1]
+        parameter.data.copy_(values.reshape(shape[::-1]).T if transposed else values.reshape(shape))
+    return model
+
+
+def build(student, pooling, images, draw):
+    return fill(ready(student.PoolingLeNet(pooling), images), draw).eval()
+
+
+def described(model):
+    """Name, shape and norm of the gradient of each parameter; the norm is 0 where there is no gradient."""
+    return [
+        {"name": name, "shape": list(p.shape), "gradient": 0.0 if p.grad is None else p.grad.norm().item()}
+        for name, p in model.named_parameters()
+    ]
+
+
+def plain(value):
+    """The number in a tensor or NumPy scalar; anything else as it is."""
+    return value.item() if isinstance(value, Tensor | np.generic | np.ndarray) and value.ndim == 0 else value
+
+
+def told(call):
+    """What a call raised: its type and those that it is a kind of, and its text; an empty type if it went well."""
+    try:
+        call()
+    except Exception as error:
+        return {"types": [kind.__name__ for kind in type(error).__mro__], "text": str(error)[:500]}
+    return {"types": [], "text": ""}
+
+
+# ---------------------------------------------------------------- networks
+
+
+def probe_parameters(student, draw):
+    images = draw.normal(4, 1, 28, 28)
+    found = {}
+    for pooling in POOLINGS:
+        model = ready(student.PoolingLeNet(pooling), images)
+        cross_entropy(model(images), draw.integers(0, 10, 4)).backward()
+        found[pooling] = described(model)
+    return found
+
+
+def logits_of(student, pooling, draw, n=5):
+    """Logits of a network with drawn weights; the seed lets a check draw them again, to compute misreadings."""
+    images = draw.normal(n, 1, 28, 28)
+    with torch.no_grad():
+        model = build(student, pooling, images, draw)
+        sizes = [p.numel() for p in model.parameters()]
+        return {"images": images, "logits": model(images), "sizes": sizes, "seed": draw.seed}
+
+
+def probe_logits_avg(student, draw):
+    return logits_of(student, "avg", draw)
+
+
+def probe_logits_max(student, draw):
+    return logits_of(student, "max", draw)
+
+
+def probe_logits_none(student, draw):
+    return logits_of(student, "none", draw, n=3)
+
+
+def probe_gradients(student, draw):
+    images = draw.normal(9, 1, 28, 28)
+    model = build(student, "max", images, draw)
+    cross_entropy(model(images), draw.integers(0, 10, 9)).backward()
+    return {"parameters": described(model)}
+
+
+def probe_repeats(student, draw):
+    """A batch, the same batch again, and its images one by one."""
+    images = draw.normal(5, 1, 28, 28)
+    model, before = build(student, "max", images, draw).train(), images.clone()
+    with torch.no_grad():
+        return {
+            "first": model(images),
+            "again": model(images),
+            "alone": torch.cat([model(image.unsqueeze(0)) for image in before.clone()]),
+            "changed": (images - before).abs().max(),
+        }
+
+
+def probe_other_pooling(student, draw):
+    student.PoolingLeNet("avg")  # a stub fails here
+    return {name: [told(lambda name=name: student.PoolingLeNet(name))] for name in ("sum", "mean")}
+
+
+# ---------------------------------------------------------------- multiply_adds
+
+
+def linear(inputs, outputs):
+    """A linear layer whose weights are left as they lie in memory."""
+    return nn.utils.skip_init(nn.Linear, inputs, outputs)
+
+
+def some(draw, low, high):
+    return int(draw.integers(low, high, 1))
+
+
+def probe_count_conv(student, draw):
+    c, d, k, side = some(draw, 2, 5), some(draw, 2, 6), some(draw, 2, 5), some(draw, 9, 14)
+    conv = nn.Sequential(nn.Conv2d(c, d, k), nn.ReLU(), nn.MaxPool2d(2))
+    strided = nn.Sequential(nn.Conv2d(4, 6, (3, 2), stride=(2, 3), padding=1, groups=2, dilation=2))
+    return {
+        "conv": plain(student.count_multiply_adds(conv, (c, side, side))),
+        "strided": plain(student.count_multiply_adds(strided, (4, side + 5, side))),
+        "weights": c * d * k * k,
+        "positions": (side - k + 1) ** 2,
+        "side": side,
+        "out": d,
+    }
+
+
+def probe_count_linear(student, draw):
+    h, w, out = some(draw, 7, 12), some(draw, 7, 12), some(draw, 30, 50)
+    model = nn.Sequential(nn.Flatten(), linear(h * w, out), nn.ReLU(), nn.Linear(out, 10))
+    return {
+        "linear": plain(student.count_multiply_adds(model, (1, h, w))),
+        "weights": h * w * out + 10 * out,
+        "biases": out + 10,
+    }
+
+
+class Twice(nn.Module):
+    """Uses one layer twice, and never the other."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.first, self.used, self.unused = nn.Flatten(), linear(size, size), linear(size, 5 * size)
+
+    def forward(self, x):
+        return self.used(torch.relu(self.used(self.first(x))))
+
+
+def probe_count_uses(student, draw):
+    side = some(draw, 5, 9)
+    model = Twice(side * side)
+    return {"twice": plain(student.count_multiply_adds(model, (1, side, side))), "once": side**4}
+
+
+def probe_count_leaves(student, draw):
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 3)).eval()
+    first, again = (plain(student.count_multiply_adds(model, (1, 8, 8))) for _ in range(2))
+    hooks = sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
+    return {"first": first, "again": again, "hooks": hooks}
+
+
+# ---------------------------------------------------------------- schedule
+
+
+def probe_schedule(student, draw):
+    """At the borders, and in between."""
+    borders = [border for k in range(1, 4) for border in (10_000 * k - 1, 10_000 * k, 10_000 * k + 1)]
+    steps = [0, 1, *borders, *draw.integers(2, 40_000, 12).tolist()]
+    return {"steps": steps, "rates": [plain(student.learning_rate(step)) for step in steps]}
+
+
+def probe_momentum(student, draw):
+    borders = [border for k in range(1, 12) for border in (2_000 * k - 1, 2_000 * k, 2_000 * k + 1)]
+    steps = [0, 1, *borders, *draw.integers(2, 40_000, 12).tolist()]
+    return {"steps": steps, "momenta": [plain(student.momentum(step)) for step in steps]}
+
+
+# ---------------------------------------------------------------- weight_norm
+
+
+def set_norms(weights, draw, longest):
+    """Half of the units longer than 3.5, the others shorter, in drawn order."""
+    n = len(weights)
+    norms = torch.cat([3.6 + draw.uniform(n // 2) * (longest - 3.6), 0.5 + 2.5 * draw.uniform(n - n // 2)])
+    flat = draw.normal(n, weights[0].numel())
+    flat *= (norms[draw.choice(n, n)] / flat.norm(dim=1)).unsqueeze(1)
+    weights.data.copy_(flat.reshape(weights.shape))
+
+
+def limited(student, layers, draw, *largest):
+    """Weights before and after."""
+    model = nn.Sequential(*layers)
+    before = copy.deepcopy(model.state_dict())
+    student.limit_weight_norm(model, *largest)
+    return {"before": before, "after": model.state_dict(), "grad": all(p.requires_grad for p in model.parameters())}
+
+
+def a_linear(draw, longest=9.0):
+    layer = nn.Linear(14, 8)
+    set_norms(layer.weight, draw, longest)
+    layer.bias.data.copy_(6 * draw.normal(8))
+    return layer
+
+
+def a_conv(draw):
+    layer = nn.Conv2d(3, 8, 3)
+    set_norms(layer.weight, draw, 4.5)  # no single kernel and no single plane is longer than 3.5 … as a rule
+    layer.bias.data.copy_(6 * draw.normal(8))
+    return layer
+
+
+def probe_limit_linear(student, draw):
+    return limited(student, [a_linear(draw)], draw)
+
+
+def probe_limit_conv(student, draw):
+    return limited(student, [a_conv(draw)], draw)
+
+
+def probe_limit_largest(student, draw):
+    return limited(student, [a_linear(draw, longest=20.0)], draw, 7.0)
+
+
+# ---------------------------------------------------------------- optimizer
+
+
+def last_layer_first(model):
+    """Whether a parameter belongs to the layer that gives the logits, told by its size: ten rows, or ten values."""
+    return {name: p.numel() in (840, 10) for name, p in model.named_parameters()}
+
+
+def with_optimizer(student, draw):
+    """A network of ours with its optimizer, or the student's own if their code asks for its names."""
+    patches = [mock.patch.object(student, name, value, create=True) for name, value in SCHEDULE.items()]
+    with contextlib.ExitStack() as stack:
+        for patch in patches:
+            stack.enter_context(patch)
+        layers = [nn.Conv2d(1, 6, 5), nn.Flatten(), nn.Linear(96, 120), nn.Linear(120, 84), nn.Linear(84, 10)]
+        model = nn.Sequential(*layers)
+        try:
+            return model, student.pooling_optimizer(model)
+        except AttributeError:
+            model = student.PoolingLeNet("avg")
+            return model, student.pooling_optimizer(model)
+
+
+SCHEDULE = {"learning_rate": lambda step: 0.05, "momentum": lambda step: 0.5}
+
+
+def probe_penalty(student, draw):
+    """A step with gradients of zero: what moves is what is penalised."""
+    model, optimizer = with_optimizer(student, draw)
+    for parameter in model.parameters():
+        parameter.data.copy_(draw.normal(*parameter.shape))
+        parameter.grad = torch.zeros_like(parameter)
+    before = copy.deepcopy(dict(model.named_parameters()))
+    for group in optimizer.param_groups:
+        group["lr"], group["momentum"] = 1.0, 0.0
+    optimizer.step()
+    last = last_layer_first(model)
+    shares = []  # of itself that a parameter lost, and how far it moved otherwise
+    for name, p in model.named_parameters():
+        old = before[name].detach().flatten()
+        moved = p.detach().flatten() - old
+        share = float(-(moved @ old) / (old @ old))
+        rest = float((moved + share * old).abs().max())
+        shares.append({"name": name, "share": share, "rest": rest, "last": last[name], "bias": p.dim() == 1})
+    return {"shares": shares}
+
+
+def probe_momentum_step(student, draw):
+    """Two steps with drawn gradients: descent with momentum; the penalty is too small to matter."""
+    model, optimizer = with_optimizer(student, draw)
+    for group in optimizer.param_groups:
+        group["lr"], group["momentum"] = 0.1, 0.8
+    before = [p.detach().clone() for p in model.parameters()]
+    moves = []
+    for _ in range(2):
+        gradients = []
+        for p in model.parameters():
+            p.grad = torch.full_like(p, 1.0 + len(gradients))
+            gradients.append(p)
+        optimizer.step()
+        moves.append([float((p - old).mean()) for p, old in zip(model.parameters(), before, strict=True)])
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    left_out = [name for name, p in model.named_parameters() if id(p) not in held]
+    return {"first": moves[0], "second": moves[1], "left_out": left_out}
+
+
+# ---------------------------------------------------------------- steps
+
+
+class Watch(torch.optim.SGD):
+    """Notes what it is asked to do at each step."""
+
+    def __init__(self, *arguments, **settings):
+        super().__init__(*arguments, **settings)
+        self.seen, self.gradients = [], None
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        self.seen.append([[float(group["lr"]), float(group["momentum"])] for group in self.param_groups])
+        if self.gradients is None:
+            self.gradients = {
+                str(number): torch.zeros_like(p) if p.grad is None else p.grad.clone()
+                for number, p in enumerate(p for group in self.param_groups for p in group["params"])
+            }
+        return super().step(closure)
+
+
+class Epochs:
+    """A loader of ours: other images in each epoch, and a smaller last batch."""
+
+    def __init__(self, draw, sizes=(4, 4, 2), epochs=8, scale=0.3):
+        self.images = [[draw.normal(n, 1, 8, 8) * scale for n in sizes] for _ in range(epochs)]
+        self.labels = [[draw.integers(0, 10, n) for n in sizes] for _ in range(epochs)]
+        self.dataset, self.batch_size, self.begun = range(sum(sizes)), sizes[0], 0
+
+    def __len__(self):
+        return len(self.images[0])
+
+    def __iter__(self):
+        number = self.begun % len(self.images)
+        self.begun += 1
+        return iter(list(zip(self.images[number], self.labels[number], strict=True)))
+
+    def let_hit(self, model, hits):
+        """Choose the labels of the first epoch so that the model is right on so many images of each batch."""
+        for images, labels, n in zip(self.images[0], self.labels[0], hits, strict=False):
+            with torch.no_grad():
+                labels.copy_(model(images).argmax(1))
+            labels[n:] = (labels[n:] + 1) % 10
+
+    def told(self, n):
+        """The first batches, for the check."""
+        flat = [(x, y) for xs, ys in zip(self.images, self.labels, strict=True) for x, y in zip(xs, ys, strict=True)]
+        images = {str(i): x for i, (x, _) in enumerate(flat[:n])}
+        return {"images": images, "labels": {str(i): y for i, (_, y) in enumerate(flat[:n])}}
+
+
+def network(draw, *middle):
+    """A small network of ours with drawn weights, (n, 1, 8, 8) → (n, 10)."""
+    model = nn.Sequential(nn.Flatten(), *middle, nn.Linear(64, 10))
+    for parameter in model.parameters():
+        parameter.data.copy_(draw.normal(*parameter.shape) * 0.3)
+    return model
+
+
+def measure(model, loader, criterion):
+    """Stands in for the student's test_model."""
+    model.eval()
+    losses, right, seen = [], 0, 0
+    with torch.no_grad():
+        for images, labels in loader:
+            logits = model(images)
+            losses.append(criterion(logits, labels).item())
+            right, seen = right + (logits.argmax(1) == labels).sum().item(), seen + len(labels)
+    return sum(losses) / len(losses), right / seen
+
+
+def run_steps(student, draw, model, schedule, steps, every=100, limit_every=100, grouped=False, hits=(), **of_training):
+    """Call train_steps on a model of ours; the earlier tasks that it may call are ours too."""
+    train, test = Epochs(draw, **of_training), Epochs(draw, (3, 2), epochs=1, scale=1.0)
+    train.let_hit(model, hits)
+    parameters = list(model.parameters())
+    optimizer = Watch([{"params": [p]} for p in parameters] if grouped else parameters, lr=0.7, momentum=0.7)
+    limits = []
+
+    def limit(model, largest=3.5):
+        limits.append(len(optimizer.seen))
+
+    with (
+        mock.patch.object(student, "test_model", measure, create=True),
+        mock.patch.object(student, "limit_weight_norm", limit, create=True),
+    ):
+        history = student.train_steps(model, (train, test), optimizer, schedule, steps, every, limit_every)
+    return {"train": train, "test": test, "optimizer": optimizer, "limits": limits, "history": history}
+
+
+def constant(lr, momentum):
+    return lambda step: (lr, momentum)
+
+
+def give_gradients(model, draw):
+    for parameter in model.parameters():
+        parameter.grad = draw.normal(*parameter.shape)
+
+
+def probe_one_step(student, draw):
+    model = network(draw)
+    start = copy.deepcopy(model.state_dict())
+    ran = run_steps(student, draw, model, constant(0.1, 0.9), 1)
+    return {"start": start, "end": model.state_dict(), **ran["train"].told(1), "made": len(ran["optimizer"].seen)}
+
+
+def probe_many_steps(student, draw):
+    """Through two epochs and into the third, from old gradients."""
+    model = network(draw)
+    start = copy.deepcopy(model.state_dict())
+    give_gradients(model, draw)
+    stale = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
+    ran = run_steps(student, draw, model, constant(0.1, 0.9), 8)
+    return {
+        "start": start,
+        "stale": stale,
+        "end": model.state_dict(),
+        "made": len(ran["optimizer"].seen),
+        "begun": ran["train"].begun,
+        **ran["train"].told(24),
+    }
+
+
+def probe_schedule_is_set(student, draw):
+    def schedule(step):
+        return 0.001 * (1 + step), 0.01 * step
+
+    ran = run_steps(student, draw, network(draw), schedule, 5, grouped=True)
+    return {"steps": [{"groups": values} for values in flat(ran["optimizer"].seen)]}
+
+
+def flat(seen):
+    """Per step: lr, momentum of each group, one after the other."""
+    return [[value for group in groups for value in group] for groups in seen]
+
+
+def probe_clipping(student, draw):
+    model = network(draw, nn.Linear(64, 64), nn.ReLU())
+    twin = copy.deepcopy(model)
+    ran = run_steps(student, draw, model, constant(0.01, 0.0), 1, scale=60.0, hits=(1,))
+    cross_entropy(twin(ran["train"].images[0][0]), ran["train"].labels[0][0]).backward()
+    return {
+        "gradients": ran["optimizer"].gradients,
+        "unclipped": {str(number): p.grad for number, p in enumerate(twin.parameters())},
+    }
+
+
+def probe_limits(student, draw):
+    ran = run_steps(student, draw, network(draw), constant(0.0, 0.0), 11, limit_every=4)
+    return {"limits": ran["limits"], "made": len(ran["optimizer"].seen)}
+
+
+def probe_mode(student, draw):
+    model = network(draw, nn.BatchNorm1d(64)).eval()
+    run_steps(student, draw, model, constant(0.0, 0.0), 6, every=2)
+    return {"batches": model[1].num_batches_tracked}
+
+
+def probe_records(student, draw):
+    model = network(draw)
+    settings = {"every": 4, "scale": 1.5, "epochs": 1, "hits": (1, 3, 2)}  # no two misreadings give the same accuracy
+    ran = run_steps(student, draw, model, constant(0.0, 0.0), 11, **settings)  # the weights stay
+    batches = 4 * list(zip(ran["train"].images[0], ran["train"].labels[0], strict=True))
+    history = ran["history"] if isinstance(ran["history"], dict) else {}
+    kept = {str(name): numbers(values) for name, values in list(history.items())[:20]}
+    with torch.no_grad():
+        losses = [cross_entropy(model.eval()(x), y).item() for x, y in batches[:11]]
+        hits = [float((model(x).argmax(1) == y).sum()) for x, y in batches[:11]]
+    on_train = measure(model, batches[:3], cross_entropy)
+    return {
+        "history": [kept],
+        "losses": losses,
+        "hits": hits,
+        "sizes": [float(len(y)) for _, y in batches[:11]],
+        "test": list(measure(model, ran["test"], cross_entropy)),
+        "on_train": list(on_train),
+    }
+
+
+def numbers(values):
+    try:
+        return [float(value) for value in values][:50]
+    except (TypeError, ValueError):
+        return []
+
+
+# ---------------------------------------------------------------- curves, maps
+
+
+def axis_label(axes, name):
+    """The label of an axis, its own or that of an axis it is shared with, or the figure's."""
+    shared = getattr(axes, f"get_shared_{name}_axes")().get_siblings(axes)
+    labels = [getattr(one, f"get_{name}label")() for one in (axes, *shared)]
+    return next(filter(None, labels), getattr(axes.figure, f"get_sup{name}label")())
+
+
+def legend_texts(owner):
+    legends = owner.legends if isinstance(owner, Figure) else filter(None, [owner.get_legend()])
+    return [text.get_text() for legend in legends for text in legend.get_texts()]
+
+
+def titles(figure):
+    return [figure.get_suptitle(), *(one.get_title(loc) for one in figure.axes for loc in ("left", "center", "right"))]
+
+
+def probe_curves(student, draw):
+    n, first = some(draw, 5, 10), some(draw, 20, 60)
+    names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+    models = ("Network 7a", "Network 7b", "Network 7c")
+    histories = {
+        model: {name: (draw.uniform(n) * 0.5 + 0.4).tolist() for name in names}
+        | {"step": [first * k for k in range(1, n + 1)], "seconds": [0.5 * k for k in range(1, n + 1)]}
+        for model in models
+    }
+    drawn = {}
+    for quantity in ("loss", "accuracy"):
+        plt.close("all")
+        returned = student.plot_by_step(copy.deepcopy(histories), quantity)
+        figure = returned if isinstance(returned, Figure) else plt.gcf()
+        drawn[quantity] = [line_of(line, one, figure) for one in figure.axes for line in one.get_lines()]
+        drawn[f"{quantity}_returned"] = returned is figure
+    return {"histories": [{"model": model, **history} for model, history in histories.items()], **drawn}
+
+
+def line_of(line, axes, figure):
+    return {
+        "x": numbers(line.get_xdata()),
+        "y": numbers(line.get_ydata()),
+        "label": str(line.get_label()),
+        "title": " ".join(axes.get_title(loc) for loc in ("left", "center", "right")),
+        "plot": figure.axes.index(axes),
+        "legend": legend_texts(axes) + legend_texts(figure),
+        "x_label": axis_label(axes, "x"),
+        "y_label": axis_label(axes, "y"),
+        "heading": f"{axes.get_title()} {axes.get_ylabel()} {figure.get_suptitle()}",
+        "low": float(axes.get_ylim()[0]),
+        "high": float(axes.get_ylim()[1]),
+    }
+
+
+def probe_maps(student, draw):
+    side, count = some(draw, 9, 15), some(draw, 3, 7)
+    maps = draw.normal(count, side, side) * torch.linspace(0.2, 3, count)[draw.choice(count, count)].reshape(-1, 1, 1)
+    found = {}
+    for name, given in (("maps", maps), ("image", draw.uniform(1, side + 2, side + 2))):
+        plt.close("all")
+        returned = student.plot_maps(given.clone(), "Maps 7d")
+        figure = returned if isinstance(returned, Figure) else plt.gcf()
+        pictures = [picture for axes in figure.axes for picture in (*axes.images, *axes.collections)]
+        found[f"{name}_given"] = given
+        found[f"{name}_drawn"] = [picture_of(picture) for picture in pictures if drawn_of(picture) is not None][:40]
+        found[f"{name}_returned"] = returned is figure
+        found[f"{name}_titles"] = " · ".join(titles(figure))
+    return found
+
+
+def drawn_of(picture):
+    values = picture.get_array()
+    if values is None or picture.axes.get_label() == "<colorbar>":
+        return None
+    values = np.ma.filled(np.ma.asarray(values, dtype=float), np.nan)
+    return values.mean(-1) if values.ndim == 3 else values
+
+
+def picture_of(picture):
+    low, high = picture.get_clim()
+    white, black = (sum(to_rgb(picture.cmap(end))) for end in (0.0, 1.0))
+    return {
+        "pixels": torch.tensor(drawn_of(picture).copy(), dtype=torch.float32),
+        "low": None if low is None else float(low),
+        "high": None if high is None else float(high),
+        "ends": [white, black],
+        "smoothing": str(picture.get_interpolation()) if hasattr(picture, "get_interpolation") else "nearest",
+    }
+
+
+# ---------------------------------------------------------------- intermediate
+
+
+def looked_into(student, pooling, draw):
+    images = draw.normal(3, 1, 28, 28)
+    with torch.no_grad():
+        model = build(student, pooling, images, draw)
+        before, given = attempt(model, images), images.clone()
+        returned = model.get_intermediate(given)
+        convolved, pooled = returned if isinstance(returned, tuple | list) and len(returned) == 2 else (None, None)
+        found = {"convolved": copied(convolved), "pooled": copied(pooled), "count": count_of(returned)}
+        return found | {
+            "images": images,
+            "logits": before,
+            "after": attempt(model, images),
+            "changed": (given - images).abs().max(),
+            "sizes": [p.numel() for p in model.parameters()],
+            "seed": draw.seed,
+        }
+
+
+def attempt(model, images):
+    """Logits, or None: that a network cannot give any is told elsewhere."""
+    try:
+        return model(images)
+    except Exception:
+        return None
+
+
+def copied(value):
+    return value.clone() if isinstance(value, Tensor) else value
+
+
+def count_of(value):
+    return len(value) if isinstance(value, tuple | list) else -1
+
+
+def probe_intermediate_avg(student, draw):
+    return looked_into(student, "avg", draw)
+
+
+def probe_intermediate_max(student, draw):
+    return looked_into(student, "max", draw)
+
+
+def probe_intermediate_none(student, draw):
+    model = student.PoolingLeNet("none")
+    return {"raised": [told(lambda: model.get_intermediate(draw.normal(2, 1, 28, 28)))]}
+
+
+# ---------------------------------------------------------------- accuracy
+
+
+def held_out_logits(student, pooling, draw):
+    """The logits of a network with the weights that were handed in, on all held-out images."""
+    name = f"lenet_{pooling}.safetensors"
+    try:
+        state = load_file(draw.submission / name)
+    except SafetensorError as error:
+        raise ValueError(f"{name} is not a file of safetensors; save it with given.training.save_weights") from error
+    images = (draw.inputs["images"].unsqueeze(1) / 255 - 0.1307) / 0.3081  # (n, 1, 28, 28)
+    model = ready(student.PoolingLeNet(pooling), images[:2])
+    model.load_state_dict(state)
+    model.eval()
+    with torch.no_grad():
+        return {"logits": torch.cat([model(batch) for batch in images.split(500)])}, model
+
+
+def probe_weights_avg(student, draw):
+    found, model = held_out_logits(student, "avg", draw)
+    return {**found, "state": dict(model.named_parameters())}
+
+
+def probe_weights_max(student, draw):
+    found, model = held_out_logits(student, "max", draw)
+    return {**found, "state": dict(model.named_parameters())}
+
+
+def probe_weights_none(student, draw):
+    found, _ = held_out_logits(student, "none", draw)
+    return found
+
+
+def curves_in(found, name=""):
+    """Every table in the file that holds training curves, with the name it stands under."""
+    if isinstance(found, dict):
+        if "train_loss" in found:
+            return [{"name": name, **{key: value for key, value in found.items() if isinstance(value, list)}}]
+        return [curves for key, value in found.items() for curves in curves_in(value, str(key))]
+    return []
+
+
+def probe_history(student, draw):
+    text = (draw.submission / "history.json").read_text(encoding="utf-8")
+    return {"models": curves_in(json.loads(text))[:8]}

@@ -1,0 +1,370 @@
+"""The three networks, what they show of themselves, and the accuracy of the weights that were handed in."""
+
+import hashlib
+import itertools
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+from gradeprop.check import fail
+
+RELU4 = (torch.relu,) * 4
+LAYERS = ("the first convolution", "the second convolution", "the first linear layer", "the second linear layer")
+COUNTS = {"avg": "61,706", "max": "61,706", "none": "1,119,626"}
+
+
+def same(x, _=None):
+    return x
+
+
+POOLS = {"avg": F.avg_pool2d, "max": F.max_pool2d, "none": same}
+
+
+class Reading:
+    """One way to read the drawing of the network: the right one, or a misreading."""
+
+    def __init__(self, pools, bends=RELU4, last=same, padding=2, pool_first=False):
+        self.pools, self.bends, self.last, self.padding, self.pool_first = pools, bends, last, padding, pool_first
+
+    def first(self, weights, x):
+        """The output of the first convolution, and of the first pooling."""
+        convolved = F.conv2d(x, weights["conv1.weight"], weights["conv1.bias"], padding=self.padding)
+        return convolved, self.pooled(convolved, 0)
+
+    def pooled(self, x, number):
+        if self.pool_first:
+            return self.bends[number](self.pools[number](x, 2))
+        return self.pools[number](self.bends[number](x), 2)
+
+    def logits(self, weights, x):
+        _, x = self.first(weights, x)
+        x = self.pooled(F.conv2d(x, weights["conv2.weight"], weights["conv2.bias"]), 1).flatten(1)
+        x = self.bends[2](F.linear(x, weights["fc1.weight"], weights["fc1.bias"]))
+        x = self.bends[3](F.linear(x, weights["fc2.weight"], weights["fc2.bias"]))
+        return self.last(F.linear(x, weights["fc3.weight"], weights["fc3.bias"]))
+
+
+def readings(pooling):
+    """Sentence → reading; the right one under an empty sentence."""
+    pools = (POOLS[pooling],) * 2
+    yield "", Reading(pools)
+    for other in ("avg", "max"):
+        if other != pooling != "none":
+            text = {"avg": "takes the average", "max": "takes the maximum"}[other]
+            yield f"The pooling {text}.", Reading((POOLS[other],) * 2)
+            yield f"The first pooling {text}.", Reading((POOLS[other], pools[1]))
+            yield f"The second pooling {text}.", Reading((pools[0], POOLS[other]))
+    if pooling == "max":
+        yield "The windows of the pooling are 3×3.", Reading((lambda x, _: F.max_pool2d(x, 3, 2, 1),) * 2)
+    for i, layer in enumerate(LAYERS):
+        yield f"There is no ReLU after {layer}.", Reading(pools, (*RELU4[:i], same, *RELU4[i + 1 :]))
+    yield "There is no ReLU anywhere.", Reading(pools, (same,) * 4)
+    yield "There is no ReLU after the convolutions.", Reading(pools, (same, same, *RELU4[2:]))
+    yield "There is no ReLU between the linear layers.", Reading(pools, (*RELU4[:2], same, same))
+    yield "A softmax follows the last layer; the loss applies it.", Reading(pools, last=lambda x: x.softmax(1))
+    yield "A log-softmax follows the last layer; the loss applies it.", Reading(pools, last=lambda x: x.log_softmax(1))
+    yield "A ReLU follows the last layer; logits may be negative.", Reading(pools, last=torch.relu)
+    yield "ReLU comes after the pooling, not before.", Reading(pools, pool_first=True)
+    for bend in (torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.gelu, F.silu):
+        yield f"The non-linearity is {bend.__name__}, not ReLU.", Reading(pools, (bend,) * 4)
+
+
+def close(a, b):
+    """Agreement within what another order of additions may change."""
+    a, b = a.double(), b.double()
+    return a.shape == b.shape and bool(((a - b).abs() <= 1e-3 * b.abs().clamp(min=1)).all())
+
+
+def differ(logits):
+    """Whether not all images get the same logits."""
+    return bool((logits.double().std(0) > 1e-6).any())
+
+
+def whole(item):
+    return [int(size) for size in item.numbers("shape")]
+
+
+def sizes(parameters):
+    return [math.prod(parameter.numbers("shape")) for parameter in parameters]
+
+
+@pytest.mark.points(3, question="networks")
+def test_the_networks_have_their_parameters(observed, expected, points, show):
+    """With either pooling the network has 61,706 parameters, and 1,119,626 without."""
+    seen, ours = observed("parameters"), expected("parameters")
+    wrong = []
+    for pooling, asked in COUNTS.items():
+        parameters = seen.items(pooling)
+        got, right = sizes(parameters), sizes(ours.items(pooling))
+        rows = [(p.text("name"), whole(p), f"{size:,.0f}") for p, size in zip(parameters, got, strict=True)]
+        show.table(f'The parameters of your PoolingLeNet("{pooling}")', ("name", "shape", "number"), rows[:30])
+        if not got:
+            fail("There are no parameters: layers in a Python list are not found; use attributes or nn.ModuleList.")
+        if sorted(got) != sorted(right):
+            missing = set(right) - set(got)
+            hint = "Compare the table of your layers."
+            if set(got) < set(right):
+                biases = missing <= {6, 16, 120, 84, 10}
+                hint = "Does every layer have its bias?" if biases else "Layers in a Python list are not found."
+            wrong.append(f'PoolingLeNet("{pooling}") has {sum(got):,.0f} parameters; {asked} are right. {hint}')
+    if wrong:
+        points.part(3 - len(wrong), wrong[0])
+
+
+def check_logits(seen, ours, pooling, reference):
+    """The student's logits are those of the reference, or of a misreading that can be named."""
+    logits, right = seen.tensor("logits", shape=(None, 10)), ours.tensor("logits")
+    if logits.shape != right.shape:
+        fail(f"{len(right)} images got {len(logits)} rows of logits.")
+    if close(logits, right):
+        return
+    weights, images = weights_of(seen, ours, pooling, reference), ours.tensor("images")
+    for text, reading in readings(pooling):
+        if close(logits, reading.logits(weights, images)):
+            if not text:
+                return
+            fail(f'With the same weights, PoolingLeNet("{pooling}") gives other logits than it should. {text}')
+    hint = "Compare the order and the shapes of your layers."
+    fail(f'With the same weights, PoolingLeNet("{pooling}") gives other logits than it should. {hint}')
+
+
+def weights_of(seen, ours, pooling, reference):
+    """The weights as the probe drew them; a bias that the student's network lacks, told elsewhere, is zero."""
+    present, seed, weights = seen.numbers("sizes"), ours.integer("seed"), {}
+    for name, parameter in reference.PoolingLeNet(pooling).named_parameters():
+        size = parameter.numel()
+        values = torch.randn(size, generator=torch.Generator().manual_seed(seed + size)) * size**-0.25
+        weights[name] = values.reshape(parameter.shape) * (not name.endswith("bias") or size in present)
+    return weights
+
+
+@pytest.mark.points(2, question="networks")
+def test_the_network_with_average_pooling_computes_what_is_drawn(observed, expected, reference):
+    """With the same weights, ``PoolingLeNet("avg")`` gives the logits of the network in the docstring."""
+    check_logits(observed("logits_avg"), expected("logits_avg"), "avg", reference)
+
+
+@pytest.mark.points(2, question="networks")
+def test_the_network_with_max_pooling_computes_what_is_drawn(observed, expected, reference):
+    """With the same weights, ``PoolingLeNet("max")`` gives the logits of the network in the docstring."""
+    check_logits(observed("logits_max"), expected("logits_max"), "max", reference)
+
+
+@pytest.mark.points(2, question="networks")
+def test_the_network_without_pooling_computes_what_is_drawn(observed, expected, reference):
+    """With the same weights, ``PoolingLeNet("none")`` gives the logits of the network in the docstring."""
+    check_logits(observed("logits_none"), expected("logits_none"), "none", reference)
+
+
+@pytest.mark.points(1, question="networks")
+def test_every_parameter_learns(observed):
+    """The gradient reaches every parameter."""
+    parameters = observed("gradients").items("parameters")
+    still = [p.text("name") for p in parameters if not p.number("gradient") > 0]
+    if still or not parameters:
+        names = ", ".join(still[:10]) or "any parameter"
+        fail(f"No gradient reaches {names}. Is a layer unused, frozen, in a Python list, or cut off by .detach()?")
+
+
+@pytest.mark.points(1, question="networks")
+def test_an_image_gets_the_same_logits_every_time(observed):
+    """An image gets the same logits alone as in a batch and twice in a row, and is not changed."""
+    seen = observed("repeats")
+    first = seen.tensor("first", shape=(5, 10))
+    if not differ(first):
+        fail("All images get the same logits.")
+    if not close(seen.tensor("again"), first):
+        fail("The same batch got other logits the second time: these networks have no dropout, and remember nothing.")
+    if not close(seen.tensor("alone"), first):
+        fail("An image got other logits alone than in a batch: does flatten mix the images? n must stay in front.")
+    if seen.number("changed") != 0:
+        fail("The images that went in were changed in place.")
+
+
+@pytest.mark.points(1, question="networks")
+def test_another_pooling_is_refused(observed):
+    """A pooling that is none of the three is a ValueError, not silently one of them."""
+    seen = observed("other_pooling")
+    for name in ("sum", "mean"):
+        types = [kind for error in seen.items(name) for kind in error.texts("types")]
+        if "ValueError" not in types:
+            found = (types or ["no error"])[0]
+            fail(f'PoolingLeNet("{name}") should raise a ValueError that names the three; there was {found}.')
+
+
+# ---------------------------------------------------------------- intermediate
+
+
+def explained(seen, weights, images, pooling):
+    """The right reading, and that which the student's logits follow: a mistake told elsewhere is not told again."""
+    found = [Reading((POOLS[pooling],) * 2)]
+    if not seen.has("logits"):
+        return found
+    logits = seen.tensor("logits", shape=(3, 10))
+    found += [reading for _, reading in readings(pooling) if close(logits, reading.logits(weights, images))][:1]
+    if seen.has("convolved") and seen.tensor("convolved").shape[-1:] == (24,):
+        found.append(Reading((POOLS[pooling],) * 2, padding=0))
+    return found
+
+
+def looked_at(observed, expected, reference, pooling):
+    """What was handed out, and for each reading what should be: (convolved, pooled)."""
+    seen, ours = observed(f"intermediate_{pooling}"), expected(f"intermediate_{pooling}")
+    if seen.number("count") != 2:
+        fail("get_intermediate should return two tensors.")
+    weights, images = weights_of(seen, ours, pooling, reference), ours.tensor("images")
+    found = explained(seen, weights, images, pooling)
+    return seen, found, [reading.first(weights, images) for reading in found]
+
+
+@pytest.mark.points(4, question="intermediate")
+def test_the_first_output_is_that_of_the_convolution(observed, expected, reference):
+    """The first of the two is the output of the first convolution, before ReLU."""
+    for pooling in ("avg", "max"):
+        seen, _, right = looked_at(observed, expected, reference, pooling)
+        found = seen.tensor("convolved", shape=(3, None, None, None))
+        if any(close(found, convolved) for convolved, _ in right):
+            continue
+        if any(close(found, torch.relu(convolved)) for convolved, _ in right):
+            fail("The first output has no negative values: a ReLU was applied, or worked in place on what you kept.")
+        if any(close(found, pooled) for _, pooled in right):
+            fail("The first output is one after pooling; that is the second.")
+        fail(f"The first output, {list(found.shape)}, is not that of the first convolution for the same weights.")
+
+
+@pytest.mark.points(4, question="intermediate")
+def test_the_second_output_is_that_of_the_pooling(observed, expected, reference):
+    """The second of the two is the output of the first pooling, after ReLU."""
+    for pooling in ("avg", "max"):
+        seen, found, right = looked_at(observed, expected, reference, pooling)
+        got = seen.tensor("pooled", shape=(3, None, None, None))
+        if any(close(got, pooled) for _, pooled in right):
+            continue
+        for reading, (convolved, _) in zip(found, right, strict=True):
+            if close(got, reading.pools[0](convolved, 2)):
+                fail("The second output is pooled without the ReLU that comes before.")
+            if close(got, torch.relu(convolved)):
+                fail("The second output is that of ReLU, before pooling.")
+            for name, pool in POOLS.items():
+                if name not in (pooling, "none") and close(got, pool(reading.bends[0](convolved), 2)):
+                    fail(f'Built with "{pooling}", the network hands out a pooling by "{name}".')
+        if got.shape[1] == 16:
+            fail("The second output has 16 maps: it comes from the second convolution; asked for is the first pooling.")
+        fail(f"The second output, {list(got.shape)}, is not that of the first pooling for the same weights.")
+
+
+@pytest.mark.points(3, question="intermediate")
+def test_without_pooling_there_is_a_clear_error(observed, points):
+    """For "none" there is no output of a pooling: a ValueError says so."""
+    raised = observed("intermediate_none").items("raised")
+    types = [kind for error in raised for kind in error.texts("types")]
+    text = " ".join(error.text("text") for error in raised)
+    if not types:
+        fail(
+            'Built with "none" the network has no pooling, yet something was returned; raise a ValueError that says so.'
+        )
+    if types[0] == "NotImplementedError":
+        fail("NotImplementedError")
+    if "ValueError" not in types:
+        points.part(1, f"There was a {types[0]}; a ValueError that names the reason is asked for.")
+    if "pool" not in text.lower():
+        points.part(2, f"The error says {text[:80]!r}; let it name the reason: there is no pooling.")
+
+
+@pytest.mark.points(1, question="intermediate")
+def test_looking_changes_nothing(observed):
+    """After a look the network gives the same logits, and the images are as they were."""
+    seen = observed("intermediate_avg")
+    seen.number("count")
+    # a network that cannot give logits is told elsewhere
+    if seen.has("logits") and not close(seen.tensor("after", shape=(3, 10)), seen.tensor("logits", shape=(3, 10))):
+        fail("After get_intermediate the network gives other logits than before.")
+    if seen.number("changed") != 0:
+        fail("The images that went in were changed in place.")
+
+
+# ---------------------------------------------------------------- accuracy
+
+
+def grade_accuracy(logits, labels, bar, points, show, most, passed):
+    """Full points from the upper bar, a part from the lower one."""
+    right = (logits.double().argmax(1) == labels).float().mean().item()
+    error = 100 * math.sqrt(right * (1 - right) / len(labels))
+    message = f"{100 * right:.2f} % of {len(labels):,} held-out images are right (standard error {error:.2f} points)"
+    low, high = bar
+    if 100 * right < low:
+        fail(f"{message}; {low:g} % is asked for, {high:g} % for all points. Were these the weights after training?")
+    if 100 * right < high:
+        points.part(passed, f"{message}; {high:g} % gives all {most} points.")
+    show.text(f"{message}.")
+
+
+def as_reference(state, reference, pooling):
+    """A student's parameters under the reference's names, told apart by their sizes; None where they are others."""
+    by_size = {tensor.numel(): tensor for tensor in state.values()}
+    wanted = reference.PoolingLeNet(pooling).state_dict()
+    if len(state) != len(wanted) or any(tensor.numel() not in by_size for tensor in wanted.values()):
+        return None
+    found = {name: by_size[tensor.numel()] for name, tensor in wanted.items()}
+    found = {name: t.T if t.dim() == 2 and t.shape[0] > t.shape[1] else t for name, t in found.items()}  # (in, out)
+    return {name: tensor.float().reshape(wanted[name].shape) for name, tensor in found.items()}
+
+
+def drawn_after(logits, most=300):
+    """Images to look at twice, drawn from the logits themselves: whoever made these could not know which."""
+    digest = hashlib.sha256(logits.numpy().tobytes()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7]))
+    return torch.randperm(len(logits), generator=generator)[:most]
+
+
+def check_weights(seen, pooling, answers, reference):
+    """The logits, which must be those of the drawn network with the weights in the file, or of a misreading."""
+    logits = seen.tensor("logits", shape=(len(answers["labels"]), 10))
+    weights = as_reference(seen.tensors("state"), reference, pooling)
+    if weights:  # then another network cannot stand in for it
+        some = drawn_after(logits)
+        images = (answers["images"][some].unsqueeze(1) / 255 - reference.MEAN) / reference.STD
+        if not any(close(logits[some], reading.logits(weights, images)) for _, reading in readings(pooling)):
+            name = f"lenet_{pooling}.safetensors"
+            fail(f"The network, with the weights in {name}, gives other logits than your PoolingLeNet does.")
+    return logits
+
+
+@pytest.mark.points(3, question="accuracy")
+def test_max_pooling_is_accurate(observed, answers, bars, points, show, reference):
+    """The network with max pooling and your weights reads digits it has never seen."""
+    logits = check_weights(observed("weights_max"), "max", answers, reference)
+    grade_accuracy(logits, answers["labels"], bars["lenet_max"], points, show, most=3, passed=1.5)
+
+
+@pytest.mark.points(2, question="accuracy")
+def test_average_pooling_is_accurate(observed, answers, bars, points, show, reference):
+    """The network with average pooling and your weights reads digits it has never seen."""
+    logits = check_weights(observed("weights_avg"), "avg", answers, reference)
+    grade_accuracy(logits, answers["labels"], bars["lenet_avg"], points, show, most=2, passed=1)
+
+
+@pytest.mark.points(2, question="accuracy")
+def test_no_pooling_is_accurate(observed, answers, bars, points, show):
+    """The network without pooling and your weights reads digits it has never seen."""
+    logits = observed("weights_none").tensor("logits", shape=(len(answers["labels"]), 10))
+    grade_accuracy(logits, answers["labels"], bars["lenet_none"], points, show, most=2, passed=1)
+
+
+@pytest.mark.points(1, question="accuracy")
+def test_the_history_of_training_is_kept(observed, show):
+    """history.json holds what was recorded for the three models, from the first record on, not from step 0."""
+    models = observed("history").items("models")
+    if not models:
+        fail("history.json holds no training curves: save it as the notebook does.")
+    if len(models) < 3:
+        fail(f"history.json holds {len(models)} of three models.")
+    for model in models:
+        steps = model.numbers("step")
+        if not steps or steps[0] <= 0 or any(a >= b for a, b in itertools.pairwise(steps)):
+            fail("The steps of the records must rise, and the first be more than 0.")
+        for quantity in ("loss", "accuracy"):
+            lists = {name: model.numbers(f"{name}_{quantity}", len(steps)) for name in ("train", "test")}
+            show.curves(f"{model.text('name')}: {quantity}".lstrip(": "), "record", quantity, lists)

@@ -1,0 +1,329 @@
+"""The checks of this assignment that you can run yourself: plain pytest, a few per question, each in a blink.
+
+Run them with ``check("networks")`` in the notebook or ``python -m given.check networks`` in a shell. They find the
+usual mistakes; the checks behind the grade look further, with other numbers.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from given import digits
+from given.training import load_weights
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, TensorDataset
+
+import student_code
+
+PARAMETERS = {"avg": 61_706, "max": 61_706, "none": 1_119_626}
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """The same random numbers in every check, so that it says the same each time."""
+    torch.manual_seed(0)
+
+
+# ---------------------------------------------------------------- networks
+
+
+@pytest.mark.question("networks")
+def test_each_network_has_its_parameters():
+    """Each network gives ten logits per image, has the parameters in the docstring, and all of them learn."""
+    for pooling, right in PARAMETERS.items():
+        assert_parameters(pooling, right)
+
+
+def assert_parameters(pooling, right):
+    """As the check before says, for one network."""
+    model = student_code.PoolingLeNet(pooling)
+    logits = model(torch.randn(7, 1, 28, 28))
+    assert list(logits.shape) == [7, 10], f"7 images gave the shape {list(logits.shape)}; it should be [7, 10]."
+    n = sum(p.numel() for p in model.parameters())
+    assert n == right, f'PoolingLeNet("{pooling}") has {n:,} parameters, {n - right:+,} from {right:,}.'
+    cross_entropy(logits, torch.arange(7)).backward()
+    for name, p in model.named_parameters():
+        moved = p.grad is not None and p.grad.abs().sum() > 0
+        assert moved, f"{name} gets no gradient: is this layer used in forward()?"
+
+
+@pytest.mark.question("networks")
+def test_the_poolings_differ():
+    """With the same weights, average and max pooling give different logits, and no softmax follows."""
+    avg, maximum = student_code.PoolingLeNet("avg"), student_code.PoolingLeNet("max")
+    maximum.load_state_dict(avg.state_dict())
+    x = torch.randn(7, 1, 28, 28)
+    assert not torch.allclose(avg(x), maximum(x)), 'With the same weights "avg" and "max" give the same logits.'
+    for rows in (avg(x), avg(x).exp()):  # of a softmax, and of a log-softmax
+        sums_to_one = torch.allclose(rows.sum(1), torch.ones(7), atol=1e-4)
+        assert not sums_to_one, "Each row sums to 1: return the logits; the loss applies the softmax itself."
+
+
+@pytest.mark.question("networks")
+def test_another_pooling_is_refused():
+    """A pooling that is none of the three raises a ValueError."""
+    with pytest.raises(ValueError, match=r"."):
+        student_code.PoolingLeNet("median")
+
+
+# ---------------------------------------------------------------- multiply_adds
+
+
+@pytest.mark.question("multiply_adds")
+def test_multiply_adds_are_counted():
+    """A convolution works at every position of its output, a linear layer once."""
+    conv = student_code.count_multiply_adds(nn.Conv2d(2, 3, 3), (2, 6, 5))
+    assert conv != 54, "54 was returned: the weights. Each of them is used at all 4 × 3 positions of the output."
+    assert conv == 648, f"A 3×3 convolution from 2 to 3 maps of 4×3 does 2·3·3 · 3 · 4·3 = 648; it gives {conv}."
+    linear = student_code.count_multiply_adds(nn.Sequential(nn.Flatten(), nn.Linear(12, 5)), (1, 3, 4))
+    assert linear == 60, f"A linear layer from 12 to 5 does 60; it gives {linear}."
+
+
+@pytest.mark.question("multiply_adds")
+def test_counting_twice_gives_the_same():
+    """Counting leaves nothing behind in the network."""
+    model = nn.Conv2d(1, 2, 3)
+    first, again = (student_code.count_multiply_adds(model, (1, 5, 5)) for _ in range(2))
+    assert first == again, f"The same network gave {first}, then {again}."
+    assert not model._forward_hooks, "A hook stays in the network: remove() it when you have counted."
+
+
+# ---------------------------------------------------------------- schedule
+
+
+@pytest.mark.question("schedule")
+def test_the_learning_rate_is_halved_every_ten_thousand_steps():
+    """0.05 for the first 10,000 steps, then half of it, and so on."""
+    for step, right in {0: 0.05, 5_000: 0.05, 9_999: 0.05, 10_000: 0.025, 25_000: 0.0125}.items():
+        found = student_code.learning_rate(step)
+        assert found == pytest.approx(right), f"After {step:,} steps it should be {right}; it is {found}."
+
+
+@pytest.mark.question("schedule")
+def test_the_momentum_rises_every_two_thousand_steps():
+    """0.5 for the first 2,000 steps, 0.545 for the next, …, 0.95 from step 20,000 on."""
+    for step, right in {0: 0.5, 1_999: 0.5, 2_000: 0.545, 11_000: 0.725, 20_000: 0.95, 29_000: 0.95}.items():
+        found = student_code.momentum(step)
+        assert found == pytest.approx(right), f"After {step:,} steps it should be {right}; it is {found}."
+
+
+# ---------------------------------------------------------------- weight_norm
+
+
+@pytest.mark.question("weight_norm")
+def test_long_units_are_shortened():
+    """The rows of a linear layer that are longer than 3.5 get that length; others, and biases, stay."""
+    layer = nn.Linear(2, 3)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[6.0, 8.0], [0.3, 0.4], [3.0, 0.0]]))
+        layer.bias.fill_(9.0)
+    student_code.limit_weight_norm(nn.Sequential(layer))
+    right = torch.tensor([[2.1, 2.8], [0.3, 0.4], [3.0, 0.0]])
+    found = [[round(value, 3) for value in row] for row in layer.weight.tolist()]
+    assert torch.allclose(layer.weight, right), f"[[6, 8], [.3, .4], [3, 0]] became {found}, not {right.tolist()}."
+    assert (layer.bias == 9).all(), "The biases were changed; only weights are limited."
+
+
+@pytest.mark.question("weight_norm")
+def test_a_filter_is_one_unit():
+    """All weights of a filter are taken as one vector."""
+    conv = nn.Conv2d(2, 1, 2)
+    with torch.no_grad():
+        conv.weight.fill_(2.0)  # eight weights: the norm is 5.66
+    student_code.limit_weight_norm(conv)
+    found = conv.weight.norm().item()
+    assert found == pytest.approx(3.5, abs=1e-3), (
+        f"A filter of 8 weights of 2.0 should get the norm 3.5, not {found:.3g}."
+    )
+
+
+# ---------------------------------------------------------------- optimizer
+
+
+@pytest.mark.question("optimizer")
+def test_the_last_layer_alone_is_penalised():
+    """Where gradients are zero, only the last layer shrinks."""
+    model = student_code.PoolingLeNet("avg")
+    optimizer = student_code.pooling_optimizer(model)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    for p in model.parameters():
+        p.grad = torch.zeros_like(p)
+    for group in optimizer.param_groups:
+        group["lr"] = 1.0
+    optimizer.step()
+    for name, p in model.named_parameters():
+        share = 1 - (p.detach().norm() / before[name].norm()).item()
+        if p.numel() == 840:
+            assert share == pytest.approx(0.001, abs=1e-5), f"{name} should lose 0.001 of itself; it lost {share:.2g}."
+        elif p.numel() != 10:
+            assert share == pytest.approx(0, abs=1e-6), f"{name} is not of the last layer, and lost {share:.2g}."
+
+
+# ---------------------------------------------------------------- steps
+
+
+class Watch(torch.optim.SGD):
+    """Notes at each step the learning rate, the momentum and the length of the gradient."""
+
+    def step(self, closure=None):
+        """Note, then step."""
+        group = self.param_groups[0]
+        length = sum(float(p.grad.pow(2).sum()) for g in self.param_groups for p in g["params"]) ** 0.5
+        self.seen = [*getattr(self, "seen", []), (group["lr"], group["momentum"], length)]
+        return super().step(closure)
+
+
+def train(steps, scale=1.0, record_every=2, limit_every=100):
+    """A few steps of a small network: (what the optimizer saw, what was returned)."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    images, labels = scale * torch.randn(10, 1, 8, 8), torch.randint(0, 10, (10,))
+    loader = DataLoader(TensorDataset(images, labels), batch_size=4)  # three batches, the last of 2
+    optimizer = Watch(model.parameters(), lr=0.1)
+    history = student_code.train_steps(
+        model, (loader, loader), optimizer, lambda step: (0.01 + step, 0.1), steps, record_every, limit_every
+    )
+    return getattr(optimizer, "seen", []), history
+
+
+@pytest.mark.question("steps")
+def test_as_many_steps_are_made_as_asked():
+    """Seven steps on three batches: the loader is begun again when it ends."""
+    seen, _ = train(7)
+    assert len(seen) == 7, f"7 steps were asked for; the optimizer made {len(seen)}."
+    rates = [round(rate, 4) for rate, _, _ in seen]
+    right = [0.01 + step for step in range(7)]
+    assert rates == right, f"The learning rates at the steps were {rates}; schedule(0), schedule(1), … give {right}."
+
+
+@pytest.mark.question("steps")
+def test_long_gradients_are_clipped():
+    """A gradient longer than 20 comes to the step with the length 20."""
+    seen, _ = train(1, scale=100.0)
+    length = seen[0][2]
+    assert length == pytest.approx(20, abs=0.01), f"The gradient had the length {length:.4g} at the step; 20 is right."
+
+
+@pytest.mark.question("steps")
+def test_records_begin_after_the_first_steps():
+    """With record_every=2, seven steps give records of the steps 2, 4 and 6, none of step 0."""
+    _, history = train(7)
+    names = {"step", "seconds", "train_loss", "train_accuracy", "test_loss", "test_accuracy"}
+    assert names <= set(history), f"{', '.join(sorted(names - set(history)))}: not in what train_steps returned."
+    assert list(history["step"]) == [2, 4, 6], f"The records are of the steps {history['step']}, not [2, 4, 6]."
+    lengths = {name: len(history[name]) for name in names}
+    assert set(lengths.values()) == {3}, f"Not every list has three values: {lengths}."
+    accuracy = history["train_accuracy"][0]
+    assert 0 <= accuracy <= 1, f"train_accuracy is {accuracy:.4g}; a fraction from 0 to 1 is asked for."
+
+
+# ---------------------------------------------------------------- curves, maps
+
+
+def lines_of(quantity):
+    """Your figure of two models with three records each, and its axes."""
+    history = {"step": [250, 500, 750], "seconds": [1.0, 2.0, 3.0]}
+    history |= {"train_loss": [3, 2, 1.5], "test_loss": [2.5, 2.2, 2.1]}
+    history |= {"train_accuracy": [0.3, 0.5, 0.7], "test_accuracy": [0.4, 0.55, 0.6]}
+    figure = student_code.plot_by_step({"model one": history, "model two": history}, quantity)
+    assert figure is not None, "plot_by_step returned None: return the figure."
+    return figure, [axis for axis in figure.axes if axis.lines], history
+
+
+@pytest.mark.question("curves")
+def test_losses_are_drawn_over_the_steps():
+    """Asked for the loss, each model has its plot, with training and test over the steps."""
+    assert_curves("loss")
+
+
+@pytest.mark.question("curves")
+def test_accuracies_are_drawn_over_the_steps():
+    """Asked for the accuracy, each model has its plot, with training and test over the steps."""
+    assert_curves("accuracy")
+
+
+def assert_curves(quantity):
+    """As the checks before say."""
+    figure, axes, history = lines_of(quantity)
+    assert len(axes) == 2, f"Two models should give two plots; there are {len(axes)}."
+    for axis in axes:
+        for part in ("train", "test"):
+            wanted = history[f"{part}_{quantity}"]
+            drawn = [line for line in axis.lines if np.allclose(np.ravel(line.get_ydata()), wanted)]
+            drawn += [line for line in axis.lines if np.allclose(np.ravel(line.get_ydata()), np.multiply(wanted, 100))]
+            assert drawn, f"No line of a plot follows {part}_{quantity}."
+            x = [float(value) for value in drawn[0].get_xdata()]
+            assert x == [250, 500, 750], f"{part}_{quantity} is drawn over {x}, not over the steps [250, 500, 750]."
+    assert figure.legends or all(axis.get_legend() for axis in axes), "A legend is missing: which curve is which?"
+    assert axes[0].get_xlabel() or figure.get_supxlabel(), "The x axis has no label: what does it count?"
+
+
+@pytest.mark.question("maps")
+def test_each_map_is_a_picture():
+    """Four maps give four pictures, on one scale."""
+    maps = torch.randn(4, 6, 6) * torch.tensor([1.0, 2.0, 3.0, 4.0]).reshape(4, 1, 1)
+    figure = student_code.plot_maps(maps, "Four maps")
+    assert figure is not None, "plot_maps returned None: return the figure."
+    images = [image for axis in figure.axes for image in axis.images]
+    assert len(images) == 4, f"4 maps were given; {len(images)} pictures were drawn."
+    assert len({image.get_clim() for image in images}) == 1, "Each map has its own scale: give all the same vmin, vmax."
+
+
+# ---------------------------------------------------------------- intermediate
+
+
+@pytest.mark.question("intermediate")
+def test_the_two_outputs_are_those_asked_for():
+    """get_intermediate gives six maps of 28×28 before ReLU, and six of 14×14."""
+    convolved, pooled = student_code.PoolingLeNet("avg").get_intermediate(torch.randn(3, 1, 28, 28))
+    assert list(convolved.shape) == [3, 6, 28, 28], f"The first output has the shape {list(convolved.shape)}."
+    assert list(pooled.shape) == [3, 6, 14, 14], f"The second output has the shape {list(pooled.shape)}."
+    assert convolved.min() < 0, "The first output has no negative value: a ReLU came before, or worked in place on it."
+    assert pooled.min() >= 0, "The second output has negative values: ReLU comes before the pooling."
+
+
+@pytest.mark.question("intermediate")
+def test_without_pooling_there_is_a_clear_error():
+    """For "none" a ValueError says that there is no pooling."""
+    with pytest.raises(ValueError, match=r"(?i)pool"):
+        student_code.PoolingLeNet("none").get_intermediate(torch.randn(3, 1, 28, 28))
+
+
+# ---------------------------------------------------------------- accuracy
+
+
+@pytest.mark.question("accuracy")
+def test_the_weights_read_digits():
+    """The saved weights of each network fit it, and read digits."""
+    for pooling in PARAMETERS:
+        assert_reads_digits(pooling)
+
+
+def assert_reads_digits(pooling):
+    """As the check before says, for one network."""
+    file, model = Path(f"lenet_{pooling}.safetensors"), student_code.PoolingLeNet(pooling)
+    assert file.exists(), f"There is no {file}: the notebook saves it after training."
+    try:
+        load_weights(model, file)
+    except Exception as error:
+        raise AssertionError(f"{file} does not fit the model: {error} Has the code changed since training?") from None
+    images, labels = digits.load("sample", train=False)
+    [(x, y)] = digits.in_memory(images, labels, batch_size=len(labels))
+    with torch.no_grad():
+        right = (model.eval()(x).argmax(1) == y).float().mean().item()
+    assert right > 0.4, f"{file} reads {right:.0%} of 360 digits; guessing reads 10 %. Was it saved after training?"
+
+
+@pytest.mark.question("accuracy")
+def test_the_history_is_there():
+    """history.json holds the records of all three models."""
+    file = Path("history.json")
+    assert file.exists(), "There is no history.json: the notebook saves it after training."
+    histories = json.loads(file.read_text(encoding="utf-8"))
+    for name in ("lenet_avg", "lenet_max", "lenet_none"):
+        assert name in histories, f"history.json has no entry {name!r}; it has {list(histories)}."
+        steps = histories[name]["step"]
+        assert steps, f"{name} has no records."
+        assert steps[0] > 0, f"The first record of {name} is of step {steps[0]}; it should come after the first steps."
