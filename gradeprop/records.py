@@ -64,9 +64,9 @@ class Held(Record, frozen=True, kw_only=True):
 
     bars: dict[str, tuple[float, float]]
     """by name of the weights: (pass, full)"""
-    bands: dict[str, tuple[float, float]] = {}  # noqa: RUF012  (msgspec copies defaults)
+    bands: dict[str, tuple[float, float]] = {}
     """where a result that was handed in must lie, in percent, by name of the run: (lowest, highest)"""
-    caps: dict[str, float] = {}  # noqa: RUF012
+    caps: dict[str, float] = {}
     """what a design of the student's own may use, by name"""
     files: tuple[str, ...] = ()
     """the data set is on disk if one of these lies in its folder; without any, if the folder is there"""
