@@ -451,17 +451,22 @@ class FullyConnectedNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         ### BEGIN SOLUTION Task 4.2: choose and build five linear layers
-        widths = (3 * 32 * 32, 42, 100, 64, 64, 100)
-        self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)])
+        self.hidden1 = nn.Linear(3 * 32 * 32, 42)
+        self.hidden2 = nn.Linear(42, 100)
+        self.hidden3 = nn.Linear(100, 64)
+        self.hidden4 = nn.Linear(64, 64)
+        self.output = nn.Linear(64, 100)
         ### END SOLUTION
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, 100) of images (n, 3, 32, 32)."""
         ### BEGIN SOLUTION Task 4.3: connect the five layers
         x = x.flatten(1)  # (n, 3072)
-        for layer in self.layers[:-1]:
-            x = torch.relu(layer(x))
-        return self.layers[-1](x)  # (n, 100)
+        x = torch.relu(self.hidden1(x))  # (n, 42)
+        x = torch.relu(self.hidden2(x))  # (n, 100)
+        x = torch.relu(self.hidden3(x))  # (n, 64)
+        x = torch.relu(self.hidden4(x))  # (n, 64)
+        return self.output(x)  # (n, 100)
         ### END SOLUTION
 
 
@@ -549,6 +554,7 @@ class OwnNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+
         ### BEGIN SOLUTION Task 7.1: design your own network
         def stage(inputs: int, outputs: int) -> list[nn.Module]:
             return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
