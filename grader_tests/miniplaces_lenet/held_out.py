@@ -30,5 +30,5 @@ def held_out(dataset: str, seed: int) -> tuple[dict[str, Tensor], dict[str, Tens
     """
     images, labels = generated() if dataset == "sample" else miniplaces.load(dataset, "val")
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))[:MOST]
-    chosen = torch.from_numpy(images)[order]
+    chosen = torch.from_numpy(images)[order].contiguous()
     return {"images": chosen}, {"images": chosen, "labels": torch.from_numpy(labels)[order]}

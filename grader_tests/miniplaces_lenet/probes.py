@@ -350,8 +350,8 @@ class Witness:
         return self.loaders["train"], self.loaders["val"]
 
     def returned(self, kind):
-        number = sum(call["kind"] == kind for call in self.calls) - 1
-        place = number % len(self.said[kind])
+        trained = sum(call["kind"] == "train" for call in self.calls)  # measuring before training counts as nothing
+        place = max(trained - 1, 0) % len(self.said[kind])
         return self.losses[kind][place], self.said[kind][place]
 
     def note(self, kind, model, loader, criterion):
@@ -365,7 +365,7 @@ class Witness:
         self.note("train", model, train_loader, criterion)
         groups = optimizer.param_groups
         keys = ("lr", "momentum", "weight_decay", "nesterov", "dampening")
-        self.steps.append({"kind": type(optimizer).__name__, **{key: plain(groups[0].get(key, 0)) for key in keys}})
+        self.steps.append({"kind": type(optimizer).__name__, **{key: float(groups[0].get(key, 0)) for key in keys}})
         self.steps[-1]["held"] = sum(p.numel() for group in groups for p in group["params"])
         with torch.no_grad():  # what an epoch does to the weights
             for group in groups:

@@ -142,10 +142,10 @@ def read_list(file: Path) -> tuple[list[str], np.ndarray]:
 
 
 def pixels(file: Path | io.BytesIO | Image.Image, size: int = SIZE) -> np.ndarray:
-    """A picture as uint8 (3, size, size), bilinear, averaged over what becomes a pixel; grey ones get three channels."""
+    """A picture as uint8 (3, size, size): bilinear, averaging what becomes one pixel; grey ones get three channels."""
     picture = file if isinstance(file, Image.Image) else Image.open(file)
     small = picture.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(small).transpose(2, 0, 1)
+    return np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1))
 
 
 @functools.lru_cache(maxsize=4)

@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 import student_code
 
-RECIPES = {  # of the network of one's own, and of the fully connected one
+RECIPES = {  # of the network of one's own, and of those it is compared with
     "miniplaces": {"epochs": 10, "batch_size": 64, "lr": 5e-3},
     "sample": {"epochs": 10, "batch_size": 64, "lr": 5e-3},
 }
@@ -42,10 +42,14 @@ def train(dataset: str, folder: Path, seed: int = 0, epochs: int | None = None) 
         model, history[configuration.name] = student_code.run_configuration(run, lambda n: loaders(dataset, n))
         if configuration.name == "default":
             save_weights(model, folder / "lenet.safetensors")
-    for name, build in (("fully_connected", student_code.FullyConnectedNet), ("own_network", student_code.OwnNetwork)):
+    torch.manual_seed(seed)
+    models = {"fully_connected": student_code.FullyConnectedNet()}
+    models |= {"lenet_own_recipe": student_code.LogitsOnly(student_code.LeNet())}
+    models |= {"own_network": student_code.OwnNetwork()}
+    for name, model in models.items():
         print(f"{name}, seed {seed}")
         torch.manual_seed(seed)
-        model, start = build(), time.perf_counter()
+        start = time.perf_counter()
         history[name] = train_own(model, dataset, epochs)
         history[name]["seconds"] = [time.perf_counter() - start]
     save_weights(model, folder / "own_network.safetensors")
