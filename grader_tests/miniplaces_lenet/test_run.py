@@ -30,6 +30,8 @@ def asked(expected):
 def test_each_epoch_is_trained_and_then_measured(run, asked):
     """There are as many epochs as the configuration says, and each is measured once it is trained."""
     kinds, epochs = [call.text("kind") for call in run.items("calls")], asked.integer("epochs")
+    if {call.text("gives") for call in run.items("calls")} != {"Tensor"}:
+        fail("The loops got a network that gives (logits, shapes): wrap it in LogitsOnly.")
     if kinds.count("train") != epochs:
         fail(f"{kinds.count('train')} epochs were trained; the configuration says {epochs}.")
     measured = [after for before, after in pairwise([*kinds, "end"]) if before == "train"]
@@ -107,8 +109,6 @@ def test_the_trained_network_is_returned(run):
         fail("What is returned first is not the LeNet that was trained.")
     if run.integer("models") != 1:
         fail(f"{run.integer('models')} networks were made in one run; one is to be made, and trained in all epochs.")
-    if {call.text("gives") for call in run.items("calls")} != {"Tensor"}:
-        fail("The loops got a network that gives (logits, shapes): wrap it in LogitsOnly.")
 
 
 # ---------------------------------------------------------------- results.txt
