@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gradeprop.records import GradeRecord, Outcome, QuestionScore, Table
+
 SOURCE = Path(__file__).parents[1] / "source"
 sys.path.insert(0, str(SOURCE))
 miniplaces = importlib.import_module("given.miniplaces")
@@ -180,3 +182,20 @@ def test_the_bands_are_those_of_the_configurations() -> None:
     solution = importlib.import_module("student_code")
     names = [configuration.name for configuration in solution.CONFIGURATIONS]
     assert all(list(held["bands"]) == names for held in TOML["held-out"].values())
+
+
+def test_the_leaderboard_is_sorted_and_keeps_to_the_caps() -> None:
+    board = importlib.import_module("benchmarks.leaderboard")
+
+    def record(student: str, accuracy: str, own: float) -> GradeRecord:
+        table = Table(caption="Leaderboard", header=("numbers", "accuracy"), rows=(("7", accuracy),))
+        outcome = Outcome(
+            check="c", question="accuracy", line="", fate="passed", points=4, possible=4, exhibits=(table,)
+        )
+        score = QuestionScore(name="own", title="", points=own, possible=6)
+        about = {"gradeprop": "0", "assignment": "a", "key": student, "status": "graded", "points": 1, "possible": 2}
+        return GradeRecord(student=student, questions=(score,), outcomes=(outcome,), **about)
+
+    header, rows = board.leaderboard([record("ada", "9.5", 6), record("bob", "11.0", 6), record("eve", "99.0", 4)])
+    assert header == ("student", "numbers", "accuracy")
+    assert [row[0] for row in rows] == ["bob", "ada"]
