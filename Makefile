@@ -36,7 +36,7 @@ verify: setup ## prove the hidden checks on known answers and on junk
 	$(BIN)/gradeprop verify $(HW)
 
 reference: setup ## train the references on real data, write docs/results/
-	$(BIN)/python benchmarks/reference.py $(HW) --dataset mnist --seeds 0 1 2
+	$(BIN)/python benchmarks/reference.py $(HW) --seeds 0 1 2
 
 bench: setup ## the same submissions and checks through ours and through nbgrader autograde
 	$(BIN)/python benchmarks/nbgrader_ratio.py

@@ -1,10 +1,14 @@
 """Trains the reference solution of an assignment, and writes down what it reaches.
 
-    python benchmarks/reference.py mnist_lenet --dataset mnist --seeds 0 1 2
+    python benchmarks/reference.py mnist_lenet --seeds 0 1 2
 
 Measures: accuracy on all test images of the saved weights, read back from disk, and the seconds that training took,
-once per seed. Writes the raw rows to docs/results/<assignment>.json, a page to docs/results/<assignment>.md, and the
-first seed's weights and history to .cache/reference/<assignment>/<dataset>/. Ends with 1 if a target is missed.
+once per seed; a seed that is done already is not trained again, so an interrupted run goes on. Writes the raw rows to
+docs/results/<assignment>.json, a page to docs/results/<assignment>.md, and the first seed's weights and history to
+.cache/reference/<assignment>/<dataset>/. Ends with 1 if the mean over the seeds misses a target.
+
+Of source/<assignment>/reference.py it uses ``RECIPES``, ``TARGETS``, ``MODELS``, ``train``, ``test_loader``, and for
+columns and words of its own ``further(dataset, folder) -> {column: percent}`` and ``ABOUT``, if they are there.
 """
 
 import argparse
@@ -17,7 +21,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import mean
+from statistics import mean, stdev
 from types import ModuleType
 
 import numpy as np
@@ -31,30 +35,44 @@ def main() -> int:
     """Train, measure, write; 1 if a target is missed."""
     parser = argparse.ArgumentParser(description="Train the reference solution of an assignment.")
     parser.add_argument("assignment")
-    parser.add_argument("--dataset", default="mnist", choices=["mnist", "sample"])
+    parser.add_argument("--dataset", help='a data set of its RECIPES (default: the first of them); "sample" for a look')
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--epochs", type=int, help="other than the recipe's, for a quick look; nothing is written down")
+    parser.add_argument("--again", action="store_true", help="train seeds that are done already once more")
     parser.add_argument("--note", default="", help="what else the machine did, as it bears on the seconds")
     options = parser.parse_args()
     reference = load_reference(options.assignment)
-    cache = ROOT / ".cache" / "reference" / options.assignment / options.dataset
+    dataset = options.dataset or next(iter(reference.RECIPES))
+    cache = ROOT / ".cache" / "reference" / options.assignment / dataset
     rows = []
     for seed in options.seeds:
+        kept = cache / "rows" / f"{seed}.json"
+        if kept.is_file() and not (options.again or options.epochs):
+            rows.append(json.loads(kept.read_text(encoding="utf-8")))
+            print(f"seed {seed} is done already: {rows[-1]}")
+            continue
         with tempfile.TemporaryDirectory() as folder:
-            rows.append(train_reference(reference, options.dataset, Path(folder), seed, options.epochs))
-            if len(rows) == 1 and not options.epochs:
-                cache.mkdir(parents=True, exist_ok=True)
-                for file in sorted(Path(folder).iterdir(), reverse=True):  # the history last: it says that all is there
-                    shutil.copy(file, cache)
-        print(rows[-1])
-    targets = reference.TARGETS.get(options.dataset, {})
+            rows.append(train_reference(reference, dataset, Path(folder), seed, options.epochs))
+            print(rows[-1])
+            if not options.epochs:
+                keep(Path(folder), cache, kept, rows)
+    targets = reference.TARGETS.get(dataset, {})
     if not options.epochs:
-        about = {"recipe": dict(zip(("epochs", "batch_size", "lr"), reference.RECIPES[options.dataset], strict=True))}
-        about |= {"note": options.note, "targets": targets}
-        write_results(options.assignment, options.dataset, about, rows)
-    missed = [f"{row['seed']}: {name}" for row in rows for name, bar in targets.items() if row[name] < bar]
+        about = {"recipe": reference.RECIPES[dataset], "note": options.note, "targets": targets}
+        write_results(options.assignment, dataset, about | {"about": getattr(reference, "ABOUT", "")}, rows)
+    means = {name: mean(row[name] for row in rows) for name in targets}
+    missed = [f"{name} {means[name]:.2f} < {bar}" for name, bar in targets.items() if means[name] < bar]
     print(f"Missed targets: {', '.join(missed) or 'none'}.")
     return 1 if missed else 0
+
+
+def keep(folder: Path, cache: Path, row_file: Path, rows: list[dict]) -> None:
+    """Put the first seed's files and every seed's row into the cache; the history last: it says that all is there."""
+    row_file.parent.mkdir(parents=True, exist_ok=True)
+    if len(rows) == 1:
+        for file in sorted(folder.iterdir(), key=lambda file: file.name == "history.json"):
+            shutil.copy(file, cache)
+    row_file.write_text(json.dumps(rows[-1]) + "\n", encoding="utf-8")
 
 
 def load_reference(assignment: str) -> ModuleType:
@@ -75,19 +93,21 @@ def train_reference(reference: ModuleType, dataset: str, folder: Path, seed: int
     row |= {name: round(100 * values["test_accuracy"][-1], 2) for name, values in history.items()}
     for name in reference.MODELS:  # what counts is what the file holds
         row[name] = accuracy(reference, dataset, name, folder / f"{name}.safetensors")
-    return row
+    return row | (reference.further(dataset, folder) if hasattr(reference, "further") else {})
 
 
 def accuracy(reference: ModuleType, dataset: str, name: str, weights: Path) -> float:
-    """Percent of the test images that the weights in the file read rightly."""
+    """Percent of the test images that the weights in the file classify rightly."""
     from given.training import load_weights
 
     model = load_weights(reference.MODELS[name](reference.student_code), weights).eval()
-    images, labels = reference.load(dataset, train=False)
+    right = seen = 0
     with torch.no_grad():
-        batches = reference.digits.in_memory(images, labels, batch_size=1000)
-        right = sum(int((model(x).argmax(1) == y).sum()) for x, y in batches)
-    return round(100 * right / len(labels), 2)
+        for images, labels in reference.test_loader(dataset):
+            answer = model(images)
+            logits = answer[0] if isinstance(answer, tuple) else answer
+            right, seen = right + int((logits.argmax(1) == labels).sum()), seen + len(labels)
+    return round(100 * right / seen, 2)
 
 
 def write_results(assignment: str, dataset: str, about: dict, rows: list[dict]) -> None:
@@ -110,9 +130,9 @@ def page(results: dict) -> str:
     """The results as a page to read."""
     lines = [f"# What the reference solution of `{results['assignment']}` reaches", ""]
     lines += [
-        "Accuracy in percent of the test images, weights after the last epoch; no epoch was chosen on them. Seconds"
+        "In percent of the test images, weights after the last epoch; no epoch was chosen on them. Seconds are those",
+        "on the clock, for all models of the row together; ± is the standard deviation over the seeds.",
     ]
-    lines += ["are those on the clock, for all models of the row together."]
     for dataset, run in sorted(results["runs"].items()):
         rows = run["rows"]
         names = [name for name in rows[0] if name not in ("seed", "seconds")]
@@ -123,13 +143,19 @@ def page(results: dict) -> str:
         for row in rows:
             values = " | ".join(f"{row[name]:.2f}" for name in names)
             lines.append(f"| {row['seed']} | {values} | {row['seconds']:.0f} |")
-        lines.append(f"| mean | {' | '.join(f'{mean(row[name] for row in rows):.2f}' for name in names)} | |")
+        lines.append(f"| mean | {' | '.join(spread([row[name] for row in rows]) for name in names)} | |")
         machine = f"{run['machine']}{run['note'] and ', ' + run['note']}; {versions}"
         lines += ["", f"Recipe: {recipe}. Targets: {targets or 'none'}. Machine: {machine}."]
+        lines += ["", run["about"]] if run.get("about") else []
         seeds = " ".join(str(row["seed"]) for row in rows)
         command = f"python benchmarks/reference.py {results['assignment']} --dataset {dataset} --seeds {seeds}"
         lines += ["", f"Again: `{command}`"]
     return "\n".join(lines) + "\n"
+
+
+def spread(values: list[float]) -> str:
+    """Mean ± standard deviation; of a single value, the value."""
+    return f"{mean(values):.2f} ± {stdev(values):.2f}" if len(values) > 1 else f"{values[0]:.2f}"
 
 
 if __name__ == "__main__":
