@@ -65,7 +65,8 @@ def test_the_sample_is_laid_out_as_miniplaces_is(here: Path) -> None:
     assert miniplaces.CATEGORIES[int(label)] == "/".join(name.split("/")[2:-1])
     assert all(line.startswith("val/0") for line in (folder / "val.txt").read_text().splitlines())
     assert (folder / "categories.txt").read_text().startswith("/a/abbey 0\n/a/airport_terminal 1\n")
-    assert Image.open(folder / "images" / name).size == (128, 128)
+    with Image.open(folder / "images" / name) as picture:
+        assert (picture.size, picture.mode) == ((128, 128), "RGB")
 
 
 def test_the_sample_is_always_the_same(here: Path) -> None:
