@@ -71,11 +71,15 @@ def _read(toml: Path, points: float | None) -> Case:
 
 
 def reference_weights(paths: AssignmentPaths, dataset: str) -> Path:
-    """The folder of the reference's weights and history for a data set, trained once and kept in the cache."""
+    """The folder of the reference's weights and history for a data set, trained once and kept in the cache.
+
+    It is empty where the assignment has no reference.py: nothing is trained for it.
+    """
     folder = paths.bundle.cache / "reference" / paths.name / dataset
     if not (folder / "history.json").is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        _weights(paths, "train", dataset, folder)
+        if (paths.source / "reference.py").is_file():
+            _weights(paths, "train", dataset, folder)
     return folder
 
 

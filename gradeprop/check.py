@@ -131,9 +131,9 @@ class Seen:
         found = self._list(name, None)
         return [Seen({name: text}, self._tensors).text(name) for text in found]
 
-    def items(self, name: str) -> list["Seen"]:
+    def items(self, name: str, length: int | None = None) -> list["Seen"]:
         """A list of dicts, each with these same accessors."""
-        found = self._list(name, None)
+        found = self._list(name, length)
         for item in found:
             if not isinstance(item, dict):
                 fail(f"{name} should be a list of dicts, and holds {_kind(item)}.")

@@ -106,6 +106,26 @@ def release(ctx: click.Context, assignment: str | None, check: bool) -> None:
         out.print(f"release/{name} {'is what the source makes' if check else 'is made'}", highlight=False)
 
 
+@main.command()
+@click.argument("name")
+@click.pass_context
+def new(ctx: click.Context, name: str) -> None:
+    """Make a new assignment: both its folders, with a small working example to change."""
+    from gradeprop.new import new as make_new
+
+    bundle = Bundle.find(ctx.obj)
+    paths = make_new(bundle, name)
+    for what, where in (
+        ("for students", paths.source),
+        ("for the grader", paths.tests),
+        ("solution", f"{bundle.solution}, from the line that says {name}"),
+    ):
+        out.print(f"{what:16}{where}", highlight=False, soft_wrap=True)
+    out.print(
+        f"Next: gradeprop verify {name}, gradeprop release {name}; docs/check-writer.md leads on.", highlight=False
+    )
+
+
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("questions", nargs=-1)
 @click.option(
@@ -282,7 +302,8 @@ def _show(bundle: Bundle, one: Assignment, graded: Sequence[GradeRecord]) -> Non
         out.print(f"{what:10}{where}", highlight=False, soft_wrap=True)
     out.print(f"gradebook {bundle.gradebook}", highlight=False, soft_wrap=True)
     datasets = ", ".join(sorted({record.dataset for record in graded if record.dataset}))
-    out.print(f"accuracy  on held-out images of {datasets or 'no data set'} (--data chooses)", highlight=False)
+    if one.held_out:
+        out.print(f"accuracy  on held-out images of {datasets or 'no data set'} (--data chooses)", highlight=False)
     if unsafe := sum(record.unsafe for record in graded):
         click.secho(f"WARNING: {unsafe} of {len(graded)} {_UNSAFE}", fg="red", err=True)
     if held := [record for record in graded if record.status != "graded"]:

@@ -83,7 +83,7 @@ class Assignment(Record, rename="kebab", frozen=True, kw_only=True):
     given: tuple[str, ...]
     """files of source/given handed to students with this assignment"""
     limits: Limits
-    held_out: dict[str, Held]
+    held_out: dict[str, Held] = {}
     root: str
     """the folder of the bundle"""
 

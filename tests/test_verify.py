@@ -89,6 +89,11 @@ def test_reference_weights_are_trained_once(toy: AssignmentPaths) -> None:
     assert cases.reference_weights(toy, "sample").is_dir()
 
 
+def test_an_assignment_without_a_reference_to_train_has_no_weights(toy: AssignmentPaths) -> None:
+    assert list(cases.reference_weights(toy, "sample").iterdir()) == []
+
+
 def test_reference_weights_that_cannot_be_made_are_the_instructors(toy: AssignmentPaths) -> None:
+    (toy.source / "reference.py").write_text("import nothing_of_this_name\n")
     with pytest.raises(CourseError, match="reference.py"):
         cases.reference_weights(toy, "sample")
