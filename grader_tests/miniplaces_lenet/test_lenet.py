@@ -208,7 +208,7 @@ def test_the_wrapper_holds_the_network_itself(observed):
     held = [item.flag("held") for item in seen.items("parameters")]
     if not held:
         fail("The wrapper has no parameters: an optimizer would train nothing. Keep the network as an attribute.")
-    if not all(held) or (seen.has("zero") and seen.tensor("zero").abs().sum() > 0):
+    if not all(held) or (seen.has("zero") and seen.tensor("zero").double().abs().sum() > 0):
         fail("The wrapper works on a copy: what trains it leaves your network as it was.")
     if not seen.flag("follows"):
         fail("wrapper.eval() does not reach the network in it: call super().__init__() and keep it as an attribute.")
