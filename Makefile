@@ -9,9 +9,9 @@ ifneq ($(wildcard ../shared/data),)
 export GRADEPROP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check hostile fuzz chaos setup release verify reference bench lock clean help
+.PHONY: demo test check hostile fuzz chaos mutants setup release verify reference bench bench-train lock clean help
 help:
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
 demo: setup ## release the first assignment, grade a handful of submissions, write the pages
 	$(BIN)/gradeprop demo $(HW)
@@ -40,6 +40,12 @@ reference: setup ## train the references on real data, write docs/results/
 
 bench: setup ## the same submissions and checks through ours and through nbgrader autograde
 	$(BIN)/python benchmarks/nbgrader_ratio.py
+
+bench-train: setup ## images per second in training: torchvision's way, ours, and the ceiling
+	$(BIN)/python benchmarks/train.py
+
+mutants: setup ## change the solution in small ways; which changes does no check notice?
+	$(BIN)/python tests/mutants.py $(HW)
 
 fuzz: setup ## a million changed frames through all that reads what the jail sends (FRAMES, SEED)
 	$(BIN)/python -m tests.fuzz_wire --frames $(or $(FRAMES),1000000) $(if $(SEED),--seed $(SEED))

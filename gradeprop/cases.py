@@ -110,21 +110,21 @@ def _code(case: Case, paths: AssignmentPaths) -> str:
     if case.name == "stub":
         return strip_python(text, paths.bundle.solution)
     for old, new in case.replace:
-        before, section, after = _section(text, paths.name)
-        if old not in section:
-            before, section, after = "", text, ""
-        if (found := section.count(old)) != 1:
+        before, own, after = section(text, paths.name)
+        if old not in own:
+            before, own, after = "", text, ""
+        if (found := own.count(old)) != 1:
             where = Path(case.folder) / f"{Path(case.folder).parent.name}.toml"
             raise CourseError(f"{old!r} stands {found} times in source/{STUDENT_CODE}; it must stand there once", where)
-        text = before + section.replace(old, new) + after
+        text = before + own.replace(old, new) + after
     return text
 
 
-def _section(text: str, name: str) -> tuple[str, str, str]:
+def section(text: str, name: str) -> tuple[str, str, str]:
     """What stands before, in and after the assignment's section; without such a section, all is before."""
     before, heading, rest = text.partition(f"{_RULE} {name}\n")
-    section, next_heading, after = rest.partition(_RULE)
-    return before, heading + section, next_heading + after
+    own, next_heading, after = rest.partition(_RULE)
+    return before, heading + own, next_heading + after
 
 
 def _weights(paths: AssignmentPaths, verb: str, *arguments: str | Path) -> None:

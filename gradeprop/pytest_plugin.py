@@ -31,7 +31,7 @@ import torch
 from _pytest.runner import runtestprotocol
 from torch import Tensor
 
-from gradeprop import messages, records
+from gradeprop import asleep, messages, records
 from gradeprop.check import CheckFailed, Observed, Points, Seen, Show
 from gradeprop.course import load_module, read_assignment
 from gradeprop.errors import JailError
@@ -287,8 +287,8 @@ def _readable(reader: socket.socket, deadline: float) -> bool:
 
 def _warm() -> None:
     """What the first check would wait for, done before the first fork; one thread, or a fork's second one hangs."""
-    parameter = torch.nn.Parameter(torch.ones(1))
-    torch.optim.SGD([parameter], lr=0.1)  # the first optimiser imports torch._dynamo
+    asleep.put_to_sleep()
+    torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     torch.nn.Conv2d(1, 1, 1)(torch.ones(1, 1, 1, 1)).sum().backward()
 
 

@@ -14,7 +14,7 @@ from tests.conftest import REPOSITORY
 
 ROOT = REPOSITORY.root
 LAYERS = [
-    {"errors", "inside"},
+    {"errors", "asleep", "inside"},
     {"records", "paths", "locks"},
     {"wire", "course", "notebook", "entries", "jail", "check", "messages"},
     {"contents", "expected"},
