@@ -262,7 +262,10 @@ def runs(history_by_run: Mapping[str, History], steps_by_run: Mapping[str, int],
     left.set(xlabel="epoch", ylabel="validation accuracy (%)")
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     right.set(xlabel="steps of the optimizer", ylabel="best validation accuracy (%)", xscale="log")
-    right.margins(x=0.2)
+    right.margins(x=0.2, y=0.1)
+    counts = sorted(set(steps_by_run.values()))
+    right.set_xticks(counts, labels=[f"{count:,}" for count in counts], fontsize=8, rotation=30)
+    right.minorticks_off()
     left.legend(fontsize=8)
     for axis in (left, right):
         axis.grid(alpha=0.3)
@@ -273,13 +276,15 @@ def runs(history_by_run: Mapping[str, History], steps_by_run: Mapping[str, int],
 
 def size_and_accuracy(rows: Mapping[str, tuple[int, float]], title: str = "Accuracy against parameters") -> Figure:
     """Networks as points: the number of parameters, on a logarithmic axis, and the accuracy in percent."""
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
     axis = figure.add_subplot()
     for (name, (parameters, accuracy)), colour in zip(rows.items(), 3 * COLOURS, strict=False):
         axis.plot(parameters, accuracy, "o", color=colour, markersize=9)
         axis.annotate(name, (parameters, accuracy), (8, -3), textcoords="offset points", fontsize=9)
     axis.set(xlabel="parameters", ylabel="validation accuracy (%)", xscale="log")
-    axis.margins(x=0.35, y=0.15)
+    sizes = [parameters for parameters, _ in rows.values()]
+    axis.set_xlim(min(1e4, min(sizes) / 3), max(1e6, 5 * max(sizes)))
+    axis.margins(y=0.15)
     axis.grid(alpha=0.3)
     listed = ", ".join(f"{name} {accuracy:.1f} % with {count:,}" for name, (count, accuracy) in rows.items())
     return _finished(figure, title, f"{listed} parameters.")
