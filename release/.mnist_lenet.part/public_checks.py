@@ -1,0 +1,514 @@
+"""The checks of this assignment that you can run yourself: plain pytest, a few per question, each in a blink.
+
+Run them with ``check("lenet")`` in the notebook or ``python -m given.check lenet`` in a shell. They find the usual
+mistakes; the checks behind the grade look further, with other numbers.
+"""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from given import digits
+from given.training import load_weights
+from PIL import Image
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.overrides import TorchFunctionMode
+from torch.utils.data import DataLoader, TensorDataset
+
+import student_code
+
+LENET5 = 61_706  # parameters
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """The same random numbers in every check, so that it says the same each time."""
+    torch.manual_seed(0)
+
+
+# ---------------------------------------------------------------- dataset
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Forty even-grey images, each 25 times as bright as its label, under numbers that do not sort by label."""
+    for i in range(40):
+        label = 3 * i % 10
+        pixels = np.full((32, 32), 25 * label, np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{7**i % 100003}_{label}.png")
+    (tmp_path / "notes_1.txt").write_text("not an image")
+    return tmp_path
+
+
+def brightness(image):
+    """The grey value, 0 to 255, of a normalised even-grey image."""
+    return round((image.mean().item() * student_code.STD + student_code.MEAN) * 255)
+
+
+@pytest.mark.question("dataset")
+def test_the_dataset_holds_every_image(folder):
+    """DigitImages finds every .png of the folder, and nothing else."""
+    n = len(student_code.DigitImages(folder))
+    assert n == 40, f"The folder holds 40 images and a text file; len() says {n}."
+
+
+@pytest.mark.question("dataset")
+def test_an_image_is_scaled_and_normalised(folder):
+    """An image is float32 [1, 32, 32], scaled to [0, 1], then normalised."""
+    image, _ = student_code.DigitImages(folder)[0]
+    assert list(image.shape) == [1, 32, 32], f"The image has the shape {list(image.shape)}; it should be [1, 32, 32]."
+    assert image.dtype == torch.float32, f"The image has the type {image.dtype}; it should be torch.float32."
+    assert image.max() < 10, f"A pixel is {image.max():.4g}: are pixels divided by 255 before they are normalised?"
+    values = {round((grey / 255 - student_code.MEAN) / student_code.STD, 3) for grey in range(0, 250, 25)}
+    found = round(image.mean().item(), 3)
+    assert found in values, f"A pixel is {found}; (pixel / 255 - MEAN) / STD never gives that for this image."
+
+
+@pytest.mark.question("dataset")
+def test_an_image_keeps_its_label(folder):
+    """Each image comes with the label between _ and .png, however long its number is."""
+    for image, label in (student_code.DigitImages(folder)[i] for i in range(40)):
+        shown = brightness(image) // 25
+        assert int(label) == shown, (
+            f"An image of a {shown} came with the label {label!r}: is it taken from its own name?"
+        )
+
+
+@pytest.mark.question("dataset")
+def test_augmentation_comes_before_normalising(folder):
+    """augment gets the image in [0, 1], and what it returns is normalised."""
+    seen = []
+    image, _ = student_code.DigitImages(folder, augment=lambda x: seen.append(x) or torch.ones_like(x))[0]
+    assert seen, "augment was never called."
+    low, high = seen[0].min().item(), seen[0].max().item()
+    assert 0 <= low <= high <= 1, f"augment got values from {low:.3g} to {high:.3g}: call it before you normalise."
+    assert brightness(image) == 255, "augment made the image white, and it did not come back white: is its result used?"
+
+
+# ---------------------------------------------------------------- loaders
+
+
+@pytest.mark.question("loaders")
+def test_loaders_drop_no_image(folder):
+    """Both loaders give batches of (images, labels), and every image once per epoch."""
+    for name, loader in zip(("train", "test"), student_code.make_loaders(folder, folder, batch_size=16), strict=True):
+        sizes = [len(labels) for _, labels in loader]
+        assert sizes == [16, 16, 8], (
+            f"40 images in batches of 16 came as {sizes} from the {name} loader, not [16, 16, 8]."
+        )
+        shape = list(next(iter(loader))[0].shape)
+        assert shape == [16, 1, 32, 32], f"A batch has the shape {shape}; it should be [16, 1, 32, 32]."
+
+
+@pytest.mark.question("loaders")
+def test_training_images_are_shuffled(folder):
+    """The training images come in a new order each epoch."""
+    train, _ = student_code.make_loaders(folder, folder, batch_size=40)
+    first, second = (next(iter(train))[1].tolist() for _ in range(2))
+    assert first != second, "Two epochs gave the images in the same order: does the training loader shuffle?"
+
+
+@pytest.mark.question("loaders")
+def test_only_training_images_are_augmented(folder):
+    """augment changes the training images and leaves the test images alone."""
+    train, test = student_code.make_loaders(folder, folder, augment=torch.ones_like)
+    white = [all(brightness(image) == 255 for images, _ in loader for image in images) for loader in (train, test)]
+    assert white[0], "The training images were not augmented: is augment handed on to DigitImages?"
+    assert not white[1], "The test images were augmented too: then they no longer measure what you will meet later."
+
+
+# ---------------------------------------------------------------- lenet
+
+
+class Layers(TorchFunctionMode):
+    """Notes the output shape of each convolution and linear layer, in whatever style a network is written."""
+
+    def __init__(self):
+        super().__init__()
+        self.shapes = []
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        """Let the function do its work, and note the shape."""
+        result = function(*args, **(kwargs or {}))
+        if getattr(function, "__name__", "") in ("conv2d", "linear"):
+            self.shapes.append(list(result.shape))
+        return result
+
+
+def count(model):
+    """The number of parameters, after a first call: lazy layers have none before."""
+    model(torch.zeros(2, 1, 32, 32))
+    return sum(p.numel() for p in model.parameters())
+
+
+def assert_learns_everywhere(model):
+    """Every parameter must get a gradient."""
+    cross_entropy(model(torch.randn(7, 1, 32, 32)), torch.arange(7)).backward()
+    for name, p in model.named_parameters():
+        moved = p.grad is not None and p.grad.abs().sum() > 0
+        assert moved, f"{name} gets no gradient: is this layer used in forward()?"
+
+
+def assert_logits(model):
+    """A row of logits per image: no softmax."""
+    logits = model(torch.randn(7, 1, 32, 32))
+    assert list(logits.shape) == [7, 10], (
+        f"7 images gave an output of shape {list(logits.shape)}; it should be [7, 10]."
+    )
+    for rows in (logits, logits.exp()):  # of a softmax, and of a log-softmax
+        sums_to_one = torch.allclose(rows.sum(1), torch.ones(7), atol=1e-4)
+        assert not sums_to_one, "Each row sums to 1: return the logits; the loss applies the softmax itself."
+
+
+def hint(seen, expected):
+    """The likely mistake behind a convolution's wrong output shape."""
+    if seen[:2] != expected[:2]:
+        return "how many maps should it make?"
+    if seen[2] - expected[2] == 4:
+        return "is there padding that should not be there?"
+    return "is a pooling layer missing before it?" if seen[2] > expected[2] else "is its kernel 5×5, its stride 1?"
+
+
+@pytest.mark.question("lenet")
+def test_the_layers_have_the_shapes_of_the_paper():
+    """Each convolution of LeNet-5 gives maps of the size in the docstring."""
+    expected = [[7, 6, 28, 28], [7, 16, 10, 10], [7, 120, 1, 1]]
+    model, x = student_code.LeNet5(), torch.randn(7, 1, 32, 32)
+    with Layers() as layers, suppress(RuntimeError):  # a wrong shape usually ends in one; the other check shows it
+        model(x)
+    for number, (seen, right) in enumerate(zip(layers.shapes, expected, strict=False), start=1):
+        fits = seen == right or seen == right[:2]  # the third may also be written as a linear layer
+        assert fits, f"conv{number}'s output is {seen}; the course asks for {right}: {hint(seen, right)}"
+
+
+@pytest.mark.question("lenet")
+def test_lenet_gives_logits():
+    """LeNet-5 gives one row of logits per image, as many as num_classes."""
+    assert_logits(student_code.LeNet5())
+    seven = list(student_code.LeNet5(num_classes=7)(torch.zeros(2, 1, 32, 32)).shape)
+    assert seven == [2, 7], f"LeNet5(num_classes=7) gives {seven} for 2 images; it should give [2, 7]."
+
+
+@pytest.mark.question("lenet")
+def test_lenet_has_as_many_parameters_as_the_course_counts():
+    """LeNet-5 has 61,706 parameters, and all of them learn."""
+    n = count(student_code.LeNet5())
+    assert n == LENET5, f"Your LeNet5 has {n:,} parameters, {n - LENET5:+,} from 61,706: compare it layer by layer."
+    assert_learns_everywhere(student_code.LeNet5())
+
+
+# ---------------------------------------------------------------- mlp
+
+
+@pytest.mark.question("mlp")
+def test_the_mlp_gives_logits():
+    """The MLP gives one row of 10 logits per image."""
+    assert_logits(student_code.CustomMLP())
+
+
+@pytest.mark.question("mlp")
+def test_the_mlp_has_the_size_of_lenet():
+    """The MLP has two hidden layers or more, and a parameter count within 5 % of LeNet-5's."""
+    model = student_code.CustomMLP()
+    off = count(model) / LENET5 - 1
+    matrices = sum(p.dim() == 2 for p in model.parameters())
+    assert matrices >= 3, f"Two hidden layers and the output need three weight matrices; this MLP has {matrices}."
+    assert abs(off) <= 0.05, f"The MLP has {count(model):,} parameters, {off:+.1%} from 61,706: change the widths."
+    assert_learns_everywhere(model)
+
+
+@pytest.mark.question("mlp")
+def test_the_mlp_is_not_linear():
+    """There is a non-linearity between the layers of the MLP."""
+    model, x = student_code.CustomMLP().eval(), torch.randn(7, 1, 32, 32)
+    bend = (model(x) + model(-x) - 2 * model(0 * x)).abs().max()
+    assert bend > 1e-5, "The MLP is one linear map in all: is there a ReLU after each hidden layer?"
+
+
+# ---------------------------------------------------------------- count
+
+
+@pytest.mark.question("count")
+def test_parameters_are_counted_in_millions():
+    """A layer from 10 to 5 has 55 parameters: 0.000055 million."""
+    found = student_code.count_model_params(nn.Linear(10, 5))
+    assert found != 55, "55 was returned: give millions, 0.000055."
+    assert found == pytest.approx(55e-6, abs=1e-9), (
+        f"{found} was returned, not 0.000055: is a bias forgotten, or rounded?"
+    )
+
+
+@pytest.mark.question("count")
+def test_frozen_parameters_and_buffers_do_not_count():
+    """Frozen parameters do not count, nor do the running averages of a BatchNorm."""
+    model = nn.Sequential(nn.Linear(10, 5).requires_grad_(False), nn.BatchNorm1d(5))
+    found = student_code.count_model_params(model)
+    assert found == pytest.approx(10e-6, abs=1e-9), f"{found * 1e6:.0f} were counted; only the BatchNorm's 5 + 5 learn."
+
+
+@pytest.mark.question("count")
+def test_a_shared_parameter_counts_once():
+    """Weights that two layers share count once."""
+    model = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False))
+    model[1].weight = model[0].weight
+    found = student_code.count_model_params(model)
+    assert found == pytest.approx(16e-6, abs=1e-9), f"{found * 1e6:.0f} were counted; there are 16, used twice."
+
+
+# ---------------------------------------------------------------- train, test
+
+
+class Toy(nn.Module):
+    """Multiplies by one weight, which is 1, and notes its mode: its logits are its images."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+        self.modes = []
+
+    def forward(self, x):
+        """Logits (n, 2) of images (n, 2)."""
+        self.modes.append(self.training)
+        return x * self.weight
+
+
+class Notebook:
+    """Stands in for an optimizer: notes the gradient at each step, and moves nothing."""
+
+    def __init__(self, model):
+        self.weight, self.steps = model.weight, []
+
+    def zero_grad(self, set_to_none=True):
+        """Forget the gradient."""
+        self.weight.grad = None
+
+    def step(self, closure=None):
+        """Note the gradient."""
+        self.steps.append(0 if self.weight.grad is None else round(self.weight.grad.item()))
+
+
+def toy_loader():
+    """Batches of 2, 2 and 1 images whose pixels sum to 1, 10 and 100; the fifth image has the wrong label."""
+    images = torch.tensor([[0.5, 0], [0, 0.5], [5, 0], [0, 5], [100, 0]])
+    return DataLoader(TensorDataset(images, torch.tensor([0, 1, 0, 1, 1])), batch_size=2)
+
+
+def total(logits, labels):
+    """Stands in for a loss: 1, 10 and 100 on the three batches, and so are the weight's gradients."""
+    return logits.sum()
+
+
+def assert_loss_and_accuracy(returned):
+    """What both loops should return for the toy loader."""
+    loss, accuracy = (float(value) for value in returned)
+    assert loss == pytest.approx(37), f"The batch losses 1, 10 and 100 have the mean 37; {loss:.4g} was returned."
+    assert accuracy <= 1, f"The accuracy {accuracy:.4g} was returned: give a fraction in [0, 1], not percent."
+    assert accuracy == pytest.approx(0.8), f"4 of 5 images were right, 0.8, in batches of 2, 2, 1; got {accuracy:.4g}."
+
+
+@pytest.mark.question("train")
+def test_the_training_loop_returns_loss_and_accuracy():
+    """train_model returns the mean of the batch losses and the fraction of images that are right."""
+    model = Toy()
+    assert_loss_and_accuracy(student_code.train_model(model, toy_loader(), Notebook(model), total, 1))
+
+
+@pytest.mark.question("train")
+def test_the_training_loop_steps_once_per_batch():
+    """train_model makes one step per batch, each with that batch's gradient alone."""
+    model = Toy()
+    optimizer = Notebook(model)
+    student_code.train_model(model, toy_loader(), optimizer, total, 1)
+    steps = optimizer.steps
+    assert len(steps) == 3, f"3 batches should make 3 steps, not {len(steps)}: is optimizer.step() inside the loop?"
+    assert any(steps), "No gradient was there at any step: is loss.backward() called, and zero_grad() before it?"
+    assert steps[1] != 11, "The second step still held the first batch's gradient: is optimizer.zero_grad() called?"
+    assert steps == [1, 10, 100], f"The gradients at the steps were {steps}; the batches' own are [1, 10, 100]."
+
+
+@pytest.mark.question("train")
+def test_the_training_loop_switches_to_training_mode():
+    """train_model trains in training mode, though the model comes in evaluation mode."""
+    model = Toy().eval()
+    student_code.train_model(model, toy_loader(), Notebook(model), total, 1)
+    assert all(model.modes), "The model ran in evaluation mode, where dropout does nothing: is model.train() called?"
+
+
+@pytest.mark.question("test")
+def test_the_evaluation_loop_returns_loss_and_accuracy():
+    """test_model returns the mean of the batch losses and the fraction of images that are right."""
+    assert_loss_and_accuracy(student_code.test_model(Toy(), toy_loader(), total))
+
+
+@pytest.mark.question("test")
+def test_the_evaluation_loop_switches_to_evaluation_mode():
+    """test_model measures in evaluation mode, though the model comes in training mode."""
+    model = Toy().train()
+    student_code.test_model(model, toy_loader(), total)
+    assert not any(model.modes), "The model ran in training mode, where dropout is at work: is model.eval() called?"
+
+
+@pytest.mark.question("test")
+def test_the_evaluation_loop_changes_nothing():
+    """test_model leaves weights, gradients and BatchNorm's averages as they were."""
+    model = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 2)).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    loader = DataLoader(TensorDataset(torch.randn(4, 2), torch.tensor([0, 1, 0, 1])), batch_size=2)
+    student_code.test_model(model, loader, cross_entropy)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), f"{name} changed while measuring: is model.eval() called?"
+    grads = [p for p in model.parameters() if p.grad is not None]
+    assert not grads, "Measuring left gradients behind: backward() belongs in the training loop, torch.no_grad() here."
+
+
+# ---------------------------------------------------------------- curves
+
+
+@pytest.fixture
+def figure():
+    """Your figure of a history of three epochs."""
+    history = {"train_loss": [3, 2, 1.5], "test_loss": [2.5, 2.2, 2.1]}
+    history |= {"train_accuracy": [0.3, 0.5, 0.7], "test_accuracy": [0.4, 0.55, 0.6]}
+    figure = student_code.plot_curves(history, "LeNet-5")
+    assert figure is not None, "plot_curves returned None: return the figure."
+    return figure
+
+
+def curves(axis):
+    """The lines of an axis that have a point per epoch; a line that only marks a height has two."""
+    return [line for line in axis.lines if len(line.get_ydata()) == 3]
+
+
+@pytest.mark.question("curves")
+def test_four_curves_are_drawn(figure):
+    """The figure shows loss and accuracy, on training and on test images."""
+    drawn = [np.round(line.get_ydata(), 3).tolist() for axis in figure.axes for line in curves(axis)]
+    wanted = {"training loss": [3, 2, 1.5], "test loss": [2.5, 2.2, 2.1]}
+    wanted |= {"training accuracy": [0.3, 0.5, 0.7], "test accuracy": [0.4, 0.55, 0.6]}
+    for name, values in wanted.items():
+        percent = np.round([100 * value for value in values], 3).tolist()
+        assert values in drawn or percent in drawn, f"No line in the figure follows the {name}."
+
+
+@pytest.mark.question("curves")
+def test_curves_are_labelled(figure):
+    """Every axis has a label, a legend tells the curves apart, and the first epoch is 1."""
+    axes = [axis for axis in figure.axes if curves(axis)]
+    for axis in axes:
+        shared = bool(axis.get_shared_x_axes().get_siblings(axis)[1:]) or bool(figure.get_supxlabel())
+        assert axis.get_xlabel() or shared, "An x axis has no label: what does it count?"
+        assert axis.get_ylabel() or axis.get_title() or figure.get_supylabel(), "A y axis has no label."
+    mixed = [axis for axis in axes if len(curves(axis)) > 1]
+    assert figure.legends or all(axis.get_legend() for axis in mixed), "A legend is missing: which curve is which?"
+    starts = {float(line.get_xdata()[0]) for axis in axes for line in curves(axis)}
+    assert starts == {1.0}, f"The curves start at epoch {min(starts):g}; the first value is that of epoch 1."
+
+
+# ---------------------------------------------------------------- regularise
+
+
+def augmented():
+    """A picture, a plain seven, and twenty results of augment_digit for it."""
+    image = torch.zeros(1, 32, 32)
+    image[0, 8:11, 10:22] = image[0, 11:24, 19:22] = 0.9
+    before = image.clone()
+    results = [student_code.augment_digit(image) for _ in range(20)]
+    assert torch.equal(image, before), "augment_digit changed its argument: return a new tensor instead."
+    return image, results
+
+
+@pytest.mark.question("regularise")
+def test_augmenting_keeps_shape_and_range():
+    """augment_digit returns another float32 [1, 32, 32] image in [0, 1], changed at random, still a digit."""
+    image, results = augmented()
+    for new in results:
+        assert list(new.shape) == [1, 32, 32], f"It returned the shape {list(new.shape)}; it should be [1, 32, 32]."
+        assert new.dtype == torch.float32, f"It returned the type {new.dtype}; it should be torch.float32."
+        low, high = new.min().item(), new.max().item()
+        assert -1e-6 <= low <= high <= 1 + 1e-6, f"It returned values from {low:.3g} to {high:.3g}: keep within [0, 1]."
+        ink = (new.sum() / image.sum()).item()
+        assert 0.5 < ink < 2, f"It kept {ink:.0%} of the ink: is the digit moved out of the frame?"
+    assert any(not torch.equal(new, results[0]) for new in results), (
+        "Twenty calls gave the same image: where is chance?"
+    )
+
+
+@pytest.mark.question("regularise")
+def test_the_setup_is_ready_for_training():
+    """regularised_setup returns a LeNet-5, an optimizer that holds its parameters, and a loss."""
+    model, optimizer, criterion = student_code.regularised_setup()
+    assert_logits(model.eval())
+    off = count(model) / LENET5 - 1
+    assert abs(off) <= 0.05, (
+        f"The model has {count(model):,} parameters, {off:+.1%} from 61,706: keep LeNet-5's layers."
+    )
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    missed = [name for name, p in model.named_parameters() if id(p) not in held]
+    assert not missed, f"The optimizer does not hold {missed[0]}: was it made with this model's parameters?"
+    loss = criterion(model(torch.randn(4, 1, 32, 32)), torch.arange(4))
+    assert loss.dim() == 0, (
+        f"The loss has the shape {list(loss.shape)}; it should be one number, a mean over the batch."
+    )
+
+
+@pytest.mark.question("regularise")
+def test_there_are_two_regularisers():
+    """At least two regularisers are at work."""
+    model, optimizer, criterion = student_code.regularised_setup()
+    x, logits, labels = torch.randn(8, 1, 32, 32), torch.randn(8, 10), torch.arange(8)
+    image, results = augmented()
+    model.train()
+    found = {
+        "dropout": not torch.equal(model(x), model(x)),
+        "normalisation": any("Norm" in type(module).__name__ for module in model.modules()),
+        "weight decay": any(group.get("weight_decay", 0) > 0 for group in optimizer.param_groups),
+        "a loss that adds to cross entropy": abs(criterion(logits, labels) - cross_entropy(logits, labels)) > 1e-6,
+        "augmentation": any(not torch.equal(new, image) for new in results),
+    }
+    names = [name for name, there in found.items() if there]
+    assert len(names) >= 2, f"Of the regularisers that can be seen from outside, there is {', '.join(names) or 'none'}."
+
+
+# ---------------------------------------------------------------- accuracy
+
+
+def assert_reads_digits(model, file):
+    """The weights in the file must fit the model, and read digits better than guessing does."""
+    assert file.exists(), f"There is no {file}: the notebook saves it after training."
+    try:
+        load_weights(model, file)
+    except Exception as error:
+        raise AssertionError(f"{file} does not fit the model: {error} Has the code changed since training?") from None
+    images, labels = digits.load("sample", train=False)
+    [(x, y)] = digits.in_memory(digits.resize(images), labels, batch_size=len(labels))
+    right = (model.eval()(x).argmax(1) == y).float().mean().item()
+    assert right > 0.4, f"{file} reads {right:.0%} of 360 digits; guessing reads 10 %. Was it saved after training?"
+
+
+@pytest.mark.question("accuracy")
+def test_the_weights_of_lenet_read_digits():
+    """The saved weights of LeNet-5 fit the model, and read digits."""
+    assert_reads_digits(student_code.LeNet5(), Path("lenet5.safetensors"))
+
+
+@pytest.mark.question("accuracy")
+def test_the_regularised_weights_read_digits():
+    """The saved weights of the regularised LeNet-5 fit the model, and read digits."""
+    assert_reads_digits(student_code.regularised_setup()[0], Path("lenet5_regularised.safetensors"))
+
+
+@pytest.mark.question("accuracy")
+def test_the_history_is_there():
+    """history.json holds loss and accuracy per epoch for both models."""
+    file = Path("history.json")
+    assert file.exists(), "There is no history.json: the notebook saves it after training."
+    histories = json.loads(file.read_text(encoding="utf-8"))
+    for model in ("lenet5", "lenet5_regularised"):
+        assert model in histories, f"history.json has no entry {model!r}; it has {list(histories)}."
+        lists = [histories[model][f"{part}_{what}"] for part in ("train", "test") for what in ("loss", "accuracy")]
+        lengths = [len(values) for values in lists]
+        assert 0 < min(lengths) == max(lengths), f"The four lists of {model} have the lengths {lengths}."
