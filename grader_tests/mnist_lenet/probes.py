@@ -378,7 +378,7 @@ def easy_end(model, draw, data):
     labels = model(data["images"]).argmax(1).detach()
     for batch, hits in enumerate(HITS[draw.integers(0, 6, 1)][0, draw.choice(3, 3)].tolist()):
         missed = 4 * batch + draw.choice(4, 4 - hits)
-        labels[missed] = (labels[missed] + 1) % 10
+        labels[missed] = (labels[missed] + draw.integers(1, 10, len(missed))) % 10  # above the answer, or below it
     data["labels"].copy_(labels)
 
 
@@ -518,6 +518,20 @@ def probe_regularised_step(student, draw):
     loss.backward()
     optimizer.step()
     return {"loss": plain(loss), "parameters": described(model)}
+
+
+def probe_regularised_steps(student, draw):
+    model, optimizer, criterion = student.regularised_setup()
+    images, labels = draw.normal(16, 1, 32, 32), draw.integers(0, 10, 16)
+    losses = []
+    for _ in range(20):
+        torch.manual_seed(draw.seed)  # the same units are dropped, so that the losses can be compared
+        loss = criterion(ready(model, images).train()(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(plain(loss.detach()))
+    return {"losses": losses}
 
 
 def probe_regularisers(student, draw):

@@ -60,7 +60,7 @@ def test_the_regularised_network_is_of_lenets_size(observed):
 
 @pytest.mark.points(1, question="regularise")
 def test_the_setup_can_be_trained(observed):
-    """The optimiser holds every parameter, and the loss reaches each of them."""
+    """The optimiser holds every parameter, the loss reaches each of them, and the steps do not lead astray."""
     left_out = observed("regularised").texts("left_out")
     if left_out:
         fail(f"The optimiser does not hold {', '.join(left_out[:10])}: hand it the parameters of the model you return.")
@@ -69,6 +69,9 @@ def test_the_setup_can_be_trained(observed):
     still = [p.text("name") for p in seen.items("parameters") if not p.number("gradient") > 0]
     if still or not seen.items("parameters"):
         fail(f"No gradient reaches {', '.join(still[:10]) or 'any parameter'}.")
+    first, *_, last = observed("regularised_steps").numbers("losses", 20)
+    if last > 2 * abs(first):  # a fair recipe may rise a little at its start; 1.0 for AdamW's rate gives 100 times
+        fail(f"In 20 steps on one batch the loss went from {first:.3g} to {last:.3g}: is the learning rate too large?")
 
 
 def found_regularisers(observed, expected):
