@@ -281,7 +281,11 @@ def _dataset(assignment: Assignment, asked: str) -> str:
             f"there are no bars for the data set {asked!r}, only for: {', '.join(known)}", assignment.name
         )
     folder = Path(os.environ.get("GRADEPROP_DATA") or "data")
-    here = (name for name in known if name == "sample" or (folder / name).is_dir())
+    here = (
+        name
+        for name, held in assignment.held_out.items()
+        if name == "sample" or any((folder / name / file).exists() for file in held.files or ("",))
+    )
     return asked if asked != "auto" else next(here, "")
 
 

@@ -91,4 +91,7 @@ def _checked(assignment: Assignment, where: Path) -> Assignment:
         for weights, (low, full) in held.bars.items():
             if not 0 <= low <= full <= 100:
                 raise CourseError(f"held-out.{dataset}: the bars of {weights} are not 0 ≤ pass ≤ full ≤ 100", where)
+        for run, (low, high) in held.bands.items():
+            if not 0 <= low <= high <= 100:
+                raise CourseError(f"held-out.{dataset}: the band of {run} is not 0 ≤ lowest ≤ highest ≤ 100", where)
     return assignment

@@ -33,13 +33,13 @@ from torch import Tensor
 
 from gradeprop import asleep, messages, records
 from gradeprop.check import CheckFailed, Observed, Points, Seen, Show
-from gradeprop.course import load_module
+from gradeprop.course import load_module, read_assignment
 from gradeprop.errors import JailError
 from gradeprop.expected import observe_reference
 from gradeprop.inside import kernel
 from gradeprop.locks import Scratch
 from gradeprop.paths import AssignmentPaths, Bundle
-from gradeprop.records import Outcome
+from gradeprop.records import Held, Outcome
 
 _UNUSED = "cacheprovider logging faulthandler unraisableexception threadexception doctest junitxml stepwise pastebin"
 """plugins of pytest's own that only cost time here: logging alone a third of it"""
@@ -85,6 +85,12 @@ class Checks:
     def bars(self) -> dict[str, tuple[float, float]]:
         """Accuracy bars in percent by name of the weights: (pass, full)."""
         return self.request.bars
+
+    @pytest.fixture
+    def held(self) -> Held:
+        """All that assignment.toml asks on the data set: bars, bands and caps."""
+        asked = read_assignment(self.paths.bundle, self.paths.name).held_out
+        return asked.get(self.request.dataset, Held(bars={}))
 
     @pytest.fixture
     def expected(self) -> Callable[[str], Seen]:

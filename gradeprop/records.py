@@ -60,10 +60,16 @@ class Question(Record, frozen=True, kw_only=True):
 
 
 class Held(Record, frozen=True, kw_only=True):
-    """Accuracy bars for one data set, in percent of the held-out images."""
+    """What is asked on one data set: accuracy bars, in percent of the held-out images, and more where checks use it."""
 
     bars: dict[str, tuple[float, float]]
     """by name of the weights: (pass, full)"""
+    bands: dict[str, tuple[float, float]] = {}
+    """where a result that was handed in must lie, in percent, by name of the run: (lowest, highest)"""
+    caps: dict[str, float] = {}
+    """what a design of the student's own may use, by name"""
+    files: tuple[str, ...] = ()
+    """the data set is on disk if one of these lies in its folder; without any, if the folder is there"""
 
 
 class Assignment(Record, rename="kebab", frozen=True, kw_only=True):

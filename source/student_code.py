@@ -6,6 +6,7 @@ Shapes are written (n, c, h, w): images in the batch, channels, rows, columns.
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -763,3 +764,285 @@ def plot_maps(maps: Tensor, title: str) -> Figure:
     figure.suptitle(title)
     return figure
     ### END SOLUTION
+
+
+# ---------------------------------------------------------------- miniplaces_lenet
+
+
+class MiniPlaces(Dataset):
+    """The photographs of a folder that is laid out as MiniPlaces is.
+
+    root/train.txt, root/val.txt      a line per photograph, its path and its label: ``train/a/abbey/00000001.jpg 0``
+    root/images/                      what the paths are relative to
+    root/categories.txt               a line per label, its name and its number: ``/a/abbey 0``
+
+    Args:
+        root: the folder, a Path or a str.
+        split: ``"train"`` or ``"val"``, which of the two lists to read.
+        transform: called on each photograph, a PIL image with three channels (RGB), whatever the file has; what it
+            returns is given out. None gives out the PIL image.
+
+    Sample i is line i of the list: (photograph, label), the label an int from 0 to 99.
+    """
+
+    def __init__(self, root: str | Path, split: str, transform: Callable | None = None) -> None:
+        ### BEGIN SOLUTION Task 1.1: read the list of the split
+        self.images, self.transform = Path(root) / "images", transform
+        lines = (Path(root) / f"{split}.txt").read_text().splitlines()
+        self.samples = [line.split() for line in lines]
+        ### END SOLUTION
+
+    def __len__(self) -> int:
+        """The number of photographs."""
+        ### BEGIN SOLUTION Task 1.2: count the photographs
+        return len(self.samples)
+        ### END SOLUTION
+
+    def __getitem__(self, index: int) -> tuple:
+        """Photograph ``index``, transformed, and its label."""
+        ### BEGIN SOLUTION Task 1.3: read a photograph and its label
+        name, label = self.samples[index]
+        photograph = Image.open(self.images / name).convert("RGB")
+        if self.transform is not None:
+            photograph = self.transform(photograph)
+        return photograph, int(label)
+        ### END SOLUTION
+
+
+def flip_scenes(images: Tensor) -> Tensor:
+    """Mirror each image of a batch, left for right, with probability 1/2, independently of the others.
+
+    Args:
+        images: (n, 3, h, w); it is not changed in place.
+
+    Returns:
+        A new tensor of the same shape and type.
+    """
+    ### BEGIN SOLUTION Task 1.4: mirror about half of the images
+    chosen = torch.rand(len(images), device=images.device) < 0.5
+    return torch.where(chosen.view(-1, 1, 1, 1), images.flip(-1), images)
+    ### END SOLUTION
+
+
+class LeNet(nn.Module):
+    """A LeNet for colour photographs, that also says what shapes its stages have.
+
+    stage   layers                               output for (n, 3, 32, 32)
+    1       conv 5×5 to 6, ReLU, max pool 2×2    (n, 6, 14, 14)
+    2       conv 5×5 to 16, ReLU, max pool 2×2   (n, 16, 5, 5)
+    3       flatten                              (n, 400)
+    4       linear to 256, ReLU                  (n, 256)
+    5       linear to 128, ReLU                  (n, 128)
+    6       linear to num_classes                (n, num_classes), logits: no softmax
+
+    Convolutions have stride 1 and no padding. Another ``input_shape`` changes the sizes of stages 1 to 3.
+
+    Args:
+        input_shape: rows and columns of the images.
+
+    Source: after LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998.
+    """
+
+    def __init__(self, input_shape: tuple[int, int] = (32, 32), num_classes: int = 100) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION Task 2.1: build the layers of LeNet
+        rows, columns = (((side - 4) // 2 - 4) // 2 for side in input_shape)  # 32 → 28 → 14 → 10 → 5
+        self.conv1 = nn.Conv2d(3, 6, kernel_size=5)
+        self.conv2 = nn.Conv2d(6, 16, kernel_size=5)
+        self.fc1 = nn.Linear(16 * rows * columns, 256)
+        self.fc2 = nn.Linear(256, 128)
+        self.fc3 = nn.Linear(128, num_classes)
+        self.pool = nn.MaxPool2d(2)
+        ### END SOLUTION
+
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[int, list[int]]]:
+        """Logits and shapes.
+
+        Args:
+            x: images (n, 3, rows, columns).
+
+        Returns:
+            The logits (n, num_classes), and a dict: the number of the stage, 1 to 6, and the shape of its output as a
+            list of ints, n first; ``{1: [n, 6, 14, 14], …}``.
+        """
+        ### BEGIN SOLUTION Task 2.2: connect the layers, and note the shapes
+        shapes = {}
+        x = self.pool(torch.relu(self.conv1(x)))  # (n, 6, 14, 14)
+        shapes[1] = list(x.shape)
+        x = self.pool(torch.relu(self.conv2(x)))  # (n, 16, 5, 5)
+        shapes[2] = list(x.shape)
+        x = x.flatten(1)  # (n, 400)
+        shapes[3] = list(x.shape)
+        x = torch.relu(self.fc1(x))  # (n, 256)
+        shapes[4] = list(x.shape)
+        x = torch.relu(self.fc2(x))  # (n, 128)
+        shapes[5] = list(x.shape)
+        x = self.fc3(x)  # (n, num_classes)
+        shapes[6] = list(x.shape)
+        return x, shapes
+        ### END SOLUTION
+
+
+class LogitsOnly(nn.Module):
+    """A network that gives (logits, something), as one that gives its logits alone: so the earlier loops serve again.
+
+    It works on the network itself, not on a copy: to train the one is to train the other.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION Task 3.1: keep the network
+        self.model = model
+        ### END SOLUTION
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The network's logits of images x."""
+        ### BEGIN SOLUTION Task 3.2: give out the logits alone
+        logits, _ = self.model(x)
+        return logits
+        ### END SOLUTION
+
+
+def dense_parameters(input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> int:
+    """How many parameters a fully connected layer, with biases, has between arrays of these shapes.
+
+    For (3, 32, 32) and (6, 28, 28) it is what the first convolution of LeNet saves us from.
+    """
+    ### BEGIN SOLUTION Task 4.1: count what a dense layer needs
+    inputs, outputs = int(np.prod(input_shape)), int(np.prod(output_shape))
+    return (inputs + 1) * outputs
+    ### END SOLUTION
+
+
+class FullyConnectedNet(nn.Module):
+    """A network of LeNet's depth and size without convolutions, to compare with.
+
+    Five linear layers, as many as LeNet has layers that learn, with a non-linearity between each two of them, and a
+    parameter count within 5 % of LeNet's 151,324. You choose the widths.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION Task 4.2: choose and build five linear layers
+        self.hidden1 = nn.Linear(3 * 32 * 32, 42)
+        self.hidden2 = nn.Linear(42, 100)
+        self.hidden3 = nn.Linear(100, 64)
+        self.hidden4 = nn.Linear(64, 64)
+        self.output = nn.Linear(64, 100)
+        ### END SOLUTION
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, 100) of images (n, 3, 32, 32)."""
+        ### BEGIN SOLUTION Task 4.3: connect the five layers
+        x = x.flatten(1)  # (n, 3072)
+        x = torch.relu(self.hidden1(x))  # (n, 42)
+        x = torch.relu(self.hidden2(x))  # (n, 100)
+        x = torch.relu(self.hidden3(x))  # (n, 64)
+        x = torch.relu(self.hidden4(x))  # (n, 64)
+        return self.output(x)  # (n, 100)
+        ### END SOLUTION
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One run: what it is called, and how it trains."""
+
+    name: str
+    batch_size: int = 32
+    lr: float = 0.001
+    epochs: int = 10
+    momentum: float = 0.9
+    seed: int = 0
+
+
+CONFIGURATIONS = (
+    Configuration("default"),
+    Configuration("batch 8", batch_size=8),
+    Configuration("batch 16", batch_size=16),
+    Configuration("lr 0.05", lr=0.05),
+    Configuration("lr 0.01", lr=0.01),
+    Configuration("20 epochs", epochs=20),
+    Configuration("5 epochs", epochs=5),
+)
+
+
+def run_configuration(
+    configuration: Configuration,
+    loaders_for: Callable[[int], tuple],
+    device: torch.device | str = "cpu",
+) -> tuple[nn.Module, dict[str, list[float]]]:
+    """Train a new LeNet as a configuration says, with ``train_model``, and measure it with ``test_model`` every epoch.
+
+    The seed is set (``torch.manual_seed``) before the network gets its first weights. The optimizer is SGD with the
+    configuration's learning rate and momentum, the loss is cross entropy.
+
+    Args:
+        loaders_for: called with a batch size, it gives (train_loader, val_loader).
+        device: where to train; the loaders give batches that may lie elsewhere, and your loops move them.
+
+    Returns:
+        The LeNet as it is after the last epoch, and its history as ``plot_curves`` takes it: ``train_loss``,
+        ``test_loss``, ``train_accuracy`` and ``test_accuracy``, one value per epoch, where "test" is validation.
+    """
+    ### BEGIN SOLUTION Task 5: run one configuration
+    torch.manual_seed(configuration.seed)
+    model = LeNet().to(device)
+    network = LogitsOnly(model)
+    train_loader, val_loader = loaders_for(configuration.batch_size)
+    optimizer = torch.optim.SGD(model.parameters(), lr=configuration.lr, momentum=configuration.momentum)
+    criterion = nn.CrossEntropyLoss()
+    history: dict[str, list[float]] = {}
+    for epoch in range(1, configuration.epochs + 1):
+        train = train_model(network, train_loader, optimizer, criterion, epoch)
+        test = test_model(network, val_loader, criterion)
+        for part, (loss, accuracy) in {"train": train, "test": test}.items():
+            history.setdefault(f"{part}_loss", []).append(loss)
+            history.setdefault(f"{part}_accuracy", []).append(accuracy)
+    return model, history
+    ### END SOLUTION
+
+
+def write_results(histories: dict[str, dict[str, list[float]]], path: str | Path) -> None:
+    """Write results.txt: a line per configuration with its best validation accuracy, in percent.
+
+    Seven lines in the order of CONFIGURATIONS, a number in each with two digits after the point, such as ``16.74``,
+    and nothing else.
+
+    Args:
+        histories: what ``run_configuration`` returned, by the name of the configuration, in any order; there may be
+            others among them, which are left out.
+    """
+    ### BEGIN SOLUTION Task 6: write the best accuracies
+    best = [max(histories[configuration.name]["test_accuracy"]) for configuration in CONFIGURATIONS]
+    Path(path).write_text("".join(f"{100 * accuracy:.2f}\n" for accuracy in best))
+    ### END SOLUTION
+
+
+class OwnNetwork(nn.Module):
+    """Your own network for MiniPlaces: any design, within the caps that the notebook tells.
+
+    ``OwnNetwork()`` takes no arguments. What counts is its accuracy on photographs it has never seen; the number of
+    its parameters stands beside it in the leaderboard.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+
+        ### BEGIN SOLUTION Task 7.1: design your own network
+        def stage(inputs: int, outputs: int) -> list[nn.Module]:
+            return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+
+        self.features = nn.Sequential(
+            *stage(3, 32), nn.MaxPool2d(2),  # (n, 32, 16, 16)
+            *stage(32, 48), nn.MaxPool2d(2),  # (n, 48, 8, 8)
+            *stage(48, 96), *stage(96, 96),  # (n, 96, 8, 8)
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(),  # (n, 96)
+        )  # fmt: skip
+        self.classify = nn.Linear(96, 100)
+        ### END SOLUTION
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, 100) of images (n, 3, 32, 32), normalised with the mean and the deviation of ImageNet."""
+        ### BEGIN SOLUTION Task 7.2: connect the layers of your network
+        return self.classify(self.features(x))  # (n, 100)
+        ### END SOLUTION

@@ -28,6 +28,7 @@ def test_limits_of_the_course_hold_where_the_assignment_has_none(toy: Assignment
         ("points = 6", "poinst = 6", "poinst"),
         ('name = "held"', 'name = "double"', "'double' is there twice"),
         ("double = [50, 100]", "double = [100, 50]", "not 0 ≤ pass ≤ full"),
+        ("double = [50, 100]", "double = [50, 100]\n[held-out.sample.bands]\nrun = [60, 50]", "the band of run is not"),
         ("double = [50, 100]", "double = [50", "not TOML"),
         ("probe-s = 3.0", 'probe-s = "long"', "float"),
     ],

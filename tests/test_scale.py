@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from gradeprop import records
-from gradeprop.cli import main
+from gradeprop.cli import _dataset, main
 from gradeprop.course import read_assignment
 from gradeprop.errors import SubmissionError
 from gradeprop.paths import AssignmentPaths
@@ -68,6 +68,19 @@ def test_a_slip_is_one_sentence_and_a_status(toy: AssignmentPaths, arguments: tu
     assert status == 1
     assert says in said.replace("\n", " ")
     assert "Traceback" not in said
+
+
+def test_a_data_set_is_chosen_where_one_of_its_files_lies(
+    toy: AssignmentPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADEPROP_DATA", str(tmp_path))
+    toy.toml.write_text(toy.toml.read_text() + '\n[held-out.photos]\nfiles = ["images"]\nbars = {}\n')
+    (tmp_path / "photos").mkdir()
+    one = read_assignment(toy.bundle, "toy")
+    one = msgspec.structs.replace(one, held_out=dict(reversed(one.held_out.items())))
+    assert _dataset(one, "auto") == "sample"
+    (tmp_path / "photos" / "images").mkdir()
+    assert _dataset(one, "auto") == "photos"
 
 
 def test_public_checks_run_from_the_command(tmp_path: Path) -> None:

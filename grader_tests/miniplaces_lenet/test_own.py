@@ -1,0 +1,246 @@
+"""Your own network, the results that were handed in, and the accuracy of the weights."""
+
+import hashlib
+import math
+import re
+
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+from gradeprop.check import CheckFailed, fail
+
+RELU4 = (torch.relu,) * 4
+
+
+# ---------------------------------------------------------------- own
+
+
+@pytest.mark.points(2, question="own")
+def test_the_own_network_is_small_enough(observed, held, show):
+    """OwnNetwork keeps within the cap on numbers: parameters, and what else is saved with them."""
+    got, most = observed("own_cost").number("numbers"), held.caps["numbers"]
+    if got > most:
+        fail(
+            f"OwnNetwork saves {got:,.0f} numbers; at most {most:,.0f} are allowed. Fewer channels, or no large matrix?"
+        )
+    if got < 1:
+        fail("OwnNetwork holds no numbers at all: layers in a Python list are not found; use attributes.")
+    show.text(f"OwnNetwork saves {got:,.0f} numbers; {most:,.0f} are allowed.")
+
+
+@pytest.mark.points(2, question="own")
+def test_the_own_network_is_quick_enough(observed, held, show):
+    """OwnNetwork keeps within the cap on multiply-adds per image, which is what its training time grows with."""
+    got, most = observed("own_cost").number("multiply_adds"), held.caps["multiply-adds"]
+    if got > most:
+        fail(
+            f"An image costs {got / 1e6:,.1f} million multiply-adds; at most {most / 1e6:,.0f} million are allowed. "
+            f"Pool earlier, or use fewer channels where the maps are large."
+        )
+    if got < 1:
+        fail("No multiplication of an image with weights was seen: what does OwnNetwork compute?")
+    show.text(f"An image costs {got / 1e6:,.1f} million multiply-adds; {most / 1e6:,.0f} million are allowed.")
+
+
+@pytest.mark.points(2, question="own")
+def test_the_own_network_gives_a_hundred_logits(observed):
+    """OwnNetwork gives a hundred logits per image, whichever images are beside it; all of its parameters learn."""
+    seen = observed("own_repeats")
+    first = seen.tensor("first", shape=(4, 100)).double()
+    if not (first.std(0) > 1e-7).any():
+        fail("All images get the same logits.")
+    for name, hint in {"again": "the second time", "alone": "alone, than in a batch"}.items():
+        if not (seen.tensor(name, shape=(4, 100)).double() - first).abs().max() < 1e-3:
+            fail(f"In evaluation mode an image got other logits {hint}.")
+    if ((first.sum(1) - 1).abs() < 1e-4).all() and (first >= 0).all():
+        fail("The outputs of an image are positive and sum to 1: leave the softmax to the loss.")
+    still = [p.text("name") for p in observed("own").items("parameters") if not p.number("gradient") > 0]
+    if still:
+        fail(f"No gradient reaches {', '.join(still[:10])}: is it used in forward?")
+
+
+# ---------------------------------------------------------------- seven
+
+
+@pytest.fixture
+def seven(observed):
+    """The numbers in results.txt, as percent, and whether they stood there as fractions."""
+    lines = [line for line in observed("results_file").text("text").splitlines() if line.strip()]
+    if any(not re.fullmatch(r"\s*\d+(\.\d*)?(e-?\d+)?\s*%?\s*", line) for line in lines):
+        lines = []
+    values = [float(line.replace("%", "")) for line in lines]
+    fractions = bool(values) and max(values) <= 1
+    return [100 * value for value in values] if fractions else values, fractions
+
+
+def best(observed, held):
+    """The best validation accuracy of each run in history.json, in percent, in the table's order; {} without one."""
+    try:
+        runs = {run.text("name"): run for run in observed("history").items("runs")}
+        return {name: 100 * max(runs[name].numbers("test_accuracy")) for name in held.bands}
+    except (CheckFailed, KeyError, ValueError):
+        return {}
+
+
+def ordered(values, observed, held):
+    """The results in the order of the table, as far as the histories tell which is which."""
+    bests = list(best(observed, held).values())
+    mixed = bests and values != bests and near(sorted(values), sorted(bests))
+    return (bests, True) if mixed and not near(values, bests) else (values, False)
+
+
+def near(values, others):
+    return len(values) == len(others) and all(abs(a - b) <= 0.06 for a, b in zip(values, others, strict=True))
+
+
+@pytest.mark.points(1, question="seven")
+def test_results_txt_has_seven_lines(seven):
+    """results.txt has seven lines with a number in each."""
+    values, _ = seven
+    if len(values) != 7:
+        what = f"{len(values)} lines" if values else "lines that are no numbers, or none"
+        fail(f"results.txt has {what}; it should have seven, with a number in each.")
+
+
+@pytest.mark.points(1, question="seven")
+def test_results_txt_is_in_percent(seven):
+    """The results are in percent."""
+    values, fractions = seven
+    if fractions:
+        fail(f"The results look like fractions, at most {max(values) / 100:.4g}: write percent.")
+    if not values:
+        fail("There are no results to look at.")
+
+
+@pytest.mark.points(2, question="seven")
+def test_results_txt_is_what_the_histories_hold(seven, observed, held, points):
+    """Each result is the best validation accuracy of its run in history.json, and they are in order."""
+    values, _ = seven
+    if len(values) != 7:
+        fail("There are not seven results to look at.")
+    bests = best(observed, held)
+    if not bests:
+        points.part(1, "history.json does not hold the accuracies of all seven runs: save it as the notebook does.")
+    if ordered(values, observed, held)[1]:
+        fail("These are your seven results, but the results are in the wrong order: " + ", ".join(held.bands) + ".")
+    if not near(values, list(bests.values())):
+        i = next(i for i, (a, b) in enumerate(zip(values, bests.values(), strict=True)) if abs(a - b) > 0.06)
+        name, right = list(bests.items())[i]
+        fail(f"Line {i + 1}, {name}, is {values[i]:.2f}; the best in history.json is {right:.2f}. Write it anew.")
+
+
+@pytest.mark.points(4, question="seven")
+def test_results_txt_lies_where_others_came_out(seven, observed, held, points, show):
+    """Each result lies where these runs come out, but for chance."""
+    values, _ = seven
+    if len(values) != 7:
+        fail("There are not seven results to look at.")
+    values, _ = ordered(values, observed, held)  # a wrong order is told, and paid for, elsewhere
+    rows = [(name, f"{value:.2f}", *band) for (name, band), value in zip(held.bands.items(), values, strict=True)]
+    show.table("Your seven results, in percent", ("run", "yours", "lowest", "highest"), rows)
+    out = [row for row, value in zip(rows, values, strict=True) if not row[2] <= value <= row[3]]
+    if out:
+        name, value, low, high = out[0]
+        swap = " Is the order that of the table?" if len(out) > 1 and fits(values, held) else ""
+        message = (
+            f"{len(out)} of 7 lie elsewhere, such as {name} at {value} %; from {low:g} to {high:g} % is usual.{swap}"
+        )
+        points.part(max(0, 4 - len(out)), f"{message} Was each run trained as its row of the table says?")
+
+
+def fits(values, held):
+    """Whether the results, sorted, lie within the bands, sorted: then it is their order that is wrong."""
+    bands = sorted(held.bands.values())
+    return all(low <= value <= high for (low, high), value in zip(bands, sorted(values), strict=True))
+
+
+# ---------------------------------------------------------------- accuracy
+
+
+def close(a, b):
+    """Agreement within what another order of additions may change."""
+    a, b = a.double(), b.double()
+    return a.shape == b.shape and bool(((a - b).abs() <= 1e-3 * b.abs().clamp(min=1)).all())
+
+
+def lenet(weights, x, pool=F.max_pool2d):
+    """LeNet by its weights."""
+    x = pool(torch.relu(F.conv2d(x, weights["conv1.weight"], weights["conv1.bias"])), 2)
+    x = pool(torch.relu(F.conv2d(x, weights["conv2.weight"], weights["conv2.bias"])), 2).flatten(1)
+    x = torch.relu(F.linear(x, weights["fc1.weight"], weights["fc1.bias"]))
+    x = torch.relu(F.linear(x, weights["fc2.weight"], weights["fc2.bias"]))
+    return F.linear(x, weights["fc3.weight"], weights["fc3.bias"])
+
+
+def as_lenet(state, reference):
+    """A student's parameters as weights of ``lenet``, told apart by their sizes; None where they are not LeNet's."""
+    by_size = {tensor.numel(): tensor for tensor in state.values()}
+    wanted = reference.LeNet().state_dict()
+    if len(state) != len(wanted) or any(tensor.numel() not in by_size for tensor in wanted.values()):
+        return None
+    found = {name: by_size[tensor.numel()] for name, tensor in wanted.items()}
+    found = {name: t.T if t.dim() == 2 and t.shape[0] > t.shape[1] else t for name, t in found.items()}  # (in, out)
+    return {name: tensor.float().reshape(wanted[name].shape) for name, tensor in found.items()}
+
+
+def drawn_after(logits, most=300):
+    """Images to look at twice, drawn from the logits themselves: whoever made these could not know which."""
+    digest = hashlib.sha256(logits.numpy().tobytes()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7]))
+    return torch.randperm(len(logits), generator=generator)[:most]
+
+
+def grade_accuracy(logits, labels, bar, points, show, about=""):
+    """Full points from the upper bar, half from the lower one."""
+    right = (logits.double().argmax(1) == labels).float().mean().item()
+    error = 100 * math.sqrt(right * (1 - right) / len(labels))
+    message = f"{100 * right:.1f} % of {len(labels):,} held-out images are right (standard error {error:.1f} points)"
+    low, high = bar
+    if 100 * right < low:
+        fail(f"{message}; {low:g} % is asked for, {high:g} % for all points. Were these the weights after training?")
+    if 100 * right < high:
+        points.part(2, f"{message}; {high:g} % gives all points.")
+    show.text(f"{about}{message}.")
+
+
+@pytest.mark.points(4, question="accuracy")
+def test_the_default_lenet_is_accurate(observed, answers, bars, points, show, reference):
+    """LeNet with your weights of the default run tells scenes apart that it has never seen."""
+    seen = observed("weights_lenet")
+    logits = seen.tensor("logits", shape=(len(answers["labels"]), 100))
+    weights = as_lenet(seen.tensors("state"), reference)
+    if weights:  # then another network cannot stand in for it
+        some = drawn_after(logits)
+        mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+        images = (answers["images"][some] / 255 - mean) / torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+        twins = (lenet(weights, images, pool) for pool in (F.max_pool2d, F.avg_pool2d))
+        # a softmax at the end is told, and paid for, elsewhere
+        if not any(close(logits[some], twin) or close(logits[some], twin.softmax(1)) for twin in twins):
+            fail("LeNet with the weights in lenet.safetensors gives other logits than your LeNet does.")
+    grade_accuracy(logits, answers["labels"], bars["lenet"], points, show)
+
+
+@pytest.mark.points(4, question="accuracy")
+def test_the_own_network_is_accurate(observed, answers, bars, held, points, show):
+    """OwnNetwork with your weights tells scenes apart that it has never seen, within its caps."""
+    logits = observed("weights_own").tensor("logits", shape=(len(answers["labels"]), 100))
+    cost = observed("own_cost")
+    numbers, million = f"{cost.number('numbers'):,.0f}", f"{cost.number('multiply_adds') / 1e6:.1f}"
+    right = 100 * (logits.double().argmax(1) == answers["labels"]).float().mean().item()
+    header = ("numbers", "million multiply-adds", "accuracy in percent")
+    show.table("Leaderboard", header, [(numbers, million, f"{right:.1f}")])
+    spent = minutes(observed)
+    if spent > held.caps["minutes"]:
+        fail(f"history.json says that it trained for {spent:.0f} minutes; {held.caps['minutes']:g} are allowed.")
+    about = f"{numbers} numbers, {million} million multiply-adds: "
+    grade_accuracy(logits, answers["labels"], bars["own_network"], points, show, about)
+
+
+def minutes(observed):
+    """What the notebook noted of the training of OwnNetwork; 0 where nothing is noted."""
+    try:
+        runs = {run.text("name"): run for run in observed("history").items("runs")}
+        return sum(runs["own_network"].numbers("seconds")) / 60
+    except (CheckFailed, KeyError):
+        return 0.0
