@@ -183,7 +183,10 @@ def probe_predict(student, draw):
 def probe_predict_alone(student, draw):
     model, images = small_network(draw), draw.normal(6, 3, 4, 4)
     first = student.predict(model, images)
-    return {"first": first, "alone": torch.cat([student.predict(model.train(), image.unsqueeze(0)) for image in images])}
+    return {
+        "first": first,
+        "alone": torch.cat([student.predict(model.train(), image.unsqueeze(0)) for image in images]),
+    }
 
 
 # ---------------------------------------------------------------- improve
@@ -246,7 +249,12 @@ class Ours(nn.Module):
         super().__init__()
         self.conv1, self.relu1 = nn.Conv2d(3, 32, 5, padding=2), nn.ReLU(inplace=True)
         self.conv2, self.relu2 = nn.Conv2d(32, 64, 5, padding=2), nn.ReLU(inplace=True)
-        self.pool, self.fc1, self.fc2, self.fc3 = nn.MaxPool2d(4), nn.Linear(1024, 20), nn.Linear(20, 84), nn.Linear(84, 101)
+        self.pool, self.fc1, self.fc2, self.fc3 = (
+            nn.MaxPool2d(4),
+            nn.Linear(1024, 20),
+            nn.Linear(20, 84),
+            nn.Linear(84, 101),
+        )
         self.overwrites = overwrites
 
     def forward(self, x):
@@ -316,7 +324,7 @@ def probe_block_parameters(student, draw):
         found["-".join(map(str, block))] = [
             {"name": name, "shape": list(parameter.shape)} for name, parameter in model.named_parameters()
         ]
-    return {name: shapes for name, shapes in zip(("same", "halved", "second"), found.values(), strict=True)}
+    return dict(zip(("same", "halved", "second"), found.values(), strict=True))
 
 
 def still_block(student, channels, out_channels, stride, shift):
@@ -357,11 +365,19 @@ def probe_block_projected(student, draw):
 
 def probe_block_twin(student, draw):
     found = {"seed": draw.seed}
-    for name, (channels, out_channels, stride) in {"same": (8, 8, 1), "halved": (8, 12, 2), "wider": (8, 12, 1)}.items():
+    for name, (channels, out_channels, stride) in {
+        "same": (8, 8, 1),
+        "halved": (8, 12, 2),
+        "wider": (8, 12, 1),
+    }.items():
         x = draw.normal(3, channels, 8, 8)
         block = fill(ready(student.BasicBlock(channels, out_channels, stride), x), draw.seed)
         with torch.no_grad():
-            found |= {f"{name}_x": x, f"{name}_eval": block.eval()(x.clone()), f"{name}_train": block.train()(x.clone())}
+            found |= {
+                f"{name}_x": x,
+                f"{name}_eval": block.eval()(x.clone()),
+                f"{name}_train": block.train()(x.clone()),
+            }
     return found
 
 

@@ -124,7 +124,12 @@ def test_the_lenet_computes_what_the_table_says(observed, expected):
     seen, ours = observed("lenet_twin"), expected("lenet_twin")
     logits, images, seed = seen.tensor("logits", shape=(5, 101)), ours.tensor("images"), ours.integer("seed")
     size = total(seen.items("parameters"))
-    biases = 1.0 if size in COUNTS.values() or {"32", "64"} <= {str(whole(p)[0]) for p in seen.items("parameters") if len(whole(p)) == 1} else 0.0
+    biases = (
+        1.0
+        if size in COUNTS.values()
+        or {"32", "64"} <= {str(whole(p)[0]) for p in seen.items("parameters") if len(whole(p)) == 1}
+        else 0.0
+    )
     paddings = (2, 0) if size != COUNTS[0] else (0, 2)
     for text, change in misreadings():
         for padding in paddings:

@@ -83,7 +83,11 @@ def setup(name: str) -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Tensor
     if name == "improved":
         return student_code.improved_setup()
     model, lr = (student_code.ResNet18(), 2e-3) if name == "resnet18" else (small_resnet(), 4e-3)
-    return model, torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.05), nn.CrossEntropyLoss(label_smoothing=0.1)
+    return (
+        model,
+        torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.05),
+        nn.CrossEntropyLoss(label_smoothing=0.1),
+    )
 
 
 def one_hot_loss(logits: Tensor, labels: Tensor) -> Tensor:

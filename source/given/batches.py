@@ -35,7 +35,9 @@ class Batches:
         self.labels = torch.as_tensor(labels).to(device)
         self.dataset = TensorDataset(self.images, self.labels)
         self.batch_size, self.shuffle, self.augment = batch_size, shuffle, augment
-        self.mean, self.std = (torch.as_tensor(v, dtype=torch.float32, device=device).view(-1, 1, 1) for v in (mean, std))
+        self.mean, self.std = (
+            torch.as_tensor(v, dtype=torch.float32, device=device).view(-1, 1, 1) for v in (mean, std)
+        )
 
     def __len__(self) -> int:
         """The number of batches; the last may be smaller."""

@@ -9,7 +9,8 @@ Caltech-101 is looked for in the folder ``$GRADEPROP_DATA/caltech101``, then in 
 ``101_ObjectCategories.tar.gz`` inside it). If it is in neither, the zip is downloaded to ``cache()``, 131 MB.
 
 The 102nd folder, BACKGROUND_Google, is left out; 8,677 pictures stay, made 64×64 by bilinear interpolation, whatever
-their shape. Which 911 of them are for validation stands in ``caltech_validation.txt``: a class and its numbers per line.
+their shape. Which 911 of them are for validation stands in ``caltech_validation.txt``: a class and its numbers in each
+line.
 
 Sources: Li, Andreeto, Ranzato, Perona, "Caltech 101" (1.0), CaltechDATA, 2022, doi:10.22002/D1.20086, CC BY 4.0. The
 split is that of a published homework.
@@ -106,7 +107,9 @@ def _keep(part: str, file: Path) -> None:
             labels.append((CLASSES.index(name), number, len(images)))
             images.append(pixels)
     if len(images) != COUNTS[part]:
-        raise DamagedFileError(f"{_found(part)}: {COUNTS[part]:,} pictures were expected, and there are {len(images):,}.")
+        raise DamagedFileError(
+            f"{_found(part)}: {COUNTS[part]:,} pictures were expected, and there are {len(images):,}."
+        )
     labels.sort()
     stacked = torch.from_numpy(np.stack([images[place] for _, _, place in labels])).permute(0, 3, 1, 2).contiguous()
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -169,8 +172,8 @@ def _download(file: Path) -> Path:
                 shutil.copyfileobj(stream, out)
     except OSError as error:
         raise DownloadError(
-            f"{URL} could not be downloaded ({error}). Try again later, copy caltech-101.zip to {file.parent} yourself, "
-            'or work with load("sample").'
+            f"{URL} could not be downloaded ({error}). Try again later, copy caltech-101.zip to {file.parent} "
+            'yourself, or work with load("sample").'
         ) from None
     part.replace(file)
     return file
@@ -189,7 +192,9 @@ def _sample(part: str) -> tuple[Tensor, Tensor]:
 
 def _drawn(shape: str, draw: np.random.Generator) -> np.ndarray:
     """One picture, uint8 (64, 64, 3): drawn at twice the size, then made smaller, so that edges are smooth."""
-    ground, ink, other = (tuple(draw.integers(low, high, 3).tolist()) for low, high in ((150, 256), (0, 110), (60, 200)))
+    ground, ink, other = (
+        tuple(draw.integers(low, high, 3).tolist()) for low, high in ((150, 256), (0, 110), (60, 200))
+    )
     image = Image.new("RGB", (128, 128), ground)
     pen = ImageDraw.Draw(image)
     x, y = draw.uniform(52, 76, 2)
