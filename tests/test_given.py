@@ -15,6 +15,7 @@ from torch import nn
 from torchvision.datasets import MNIST
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "source"))
+batches = importlib.import_module("given.batches")
 digits = importlib.import_module("given.digits")
 figures = importlib.import_module("given.figures")
 training = importlib.import_module("given.training")
@@ -147,15 +148,20 @@ def test_in_memory_reads_a_data_set_as_it_reads_arrays() -> None:
     assert torch.equal(y, same)
 
 
-def test_in_memory_augments_each_image_before_it_is_normalised() -> None:
-    seen = []
-    loader = digits.in_memory(
-        np.full((4, 32, 32), 255, np.uint8), np.zeros(4), augment=lambda x: seen.append(x) or 0 * x
-    )
-    [(x, _)] = loader
-    assert len(seen) == 4
-    assert all(image.shape == (1, 32, 32) and image.max() == 1 for image in seen)
-    assert torch.allclose(x, torch.full_like(x, -digits.MEAN / digits.STD))
+def test_in_memory_augments_a_batch_or_each_of_its_images_before_they_are_normalised() -> None:
+    for wrap, shapes in ((lambda augment: augment, [(4, 1, 32, 32)]), (batches.each, [(1, 32, 32)] * 4)):
+        seen = []
+        augment = wrap(lambda x, seen=seen: seen.append(x) or 0 * x)
+        [(x, _)] = digits.in_memory(np.full((4, 32, 32), 255, np.uint8), np.zeros(4), augment=augment)
+        assert [tuple(given.shape) for given in seen] == shapes
+        assert all(given.max() == 1 for given in seen)
+        assert torch.allclose(x, torch.full_like(x, -digits.MEAN / digits.STD))
+
+
+def test_colours_are_normalised_each_by_its_own() -> None:
+    images = torch.full((2, 3, 4, 4), 255, dtype=torch.uint8)
+    [(x, _)] = batches.Batches(images, torch.zeros(2), 2, mean=(0.0, 0.5, 1.0), std=(1.0, 0.5, 2.0))
+    assert x[0, :, 0, 0].tolist() == [1.0, 1.0, 0.0]
 
 
 def test_fit_keeps_what_the_loops_return(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from given import digits
+from given.batches import each
 from given.training import fit, save_history, save_weights
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
@@ -55,6 +56,6 @@ def load(dataset: str, train: bool) -> tuple:
 def setup(name: str, lr: float) -> tuple:
     """(model, optimizer, criterion, augment) of one of the three models."""
     if name == "lenet5_regularised":
-        return *student_code.regularised_setup(), student_code.augment_digit
+        return *student_code.regularised_setup(), each(student_code.augment_digit)
     model = student_code.LeNet5() if name == "lenet5" else student_code.CustomMLP()
     return model, torch.optim.AdamW(model.parameters(), lr=lr), nn.CrossEntropyLoss(), None

@@ -132,6 +132,7 @@ class Arena:
         assert (record.status, record.points) == ("graded", POINTS), record
         assert record.tier == self.tier
         self.was = self.record_of_ada()
+        self.honest_s = 0.0  # the first waited for the jail to be made
         self.grade_honest()
         assert self.record_of_ada() == self.was, "an honest submission does not give the same record twice"
 
@@ -145,7 +146,7 @@ class Arena:
     def grade_honest(self) -> GradeRecord:
         began = time.monotonic()
         record = self.grade(self.ada, "ada")
-        self.honest_s = time.monotonic() - began
+        self.honest_s = max(self.honest_s, time.monotonic() - began)
         return record
 
     def record_of_ada(self) -> dict[str, Any]:
@@ -245,7 +246,7 @@ class Arena:
         assert kept <= KEPT, "there is more beside the record than we put there"
 
     def _ended_in_time(self, attack: Attack, took_s: float) -> None:
-        """Within the limit and 2 s, and what a machine as busy as this one takes for an honest submission."""
+        """Within the limit and 2 s, and what a machine as busy as this one has taken for an honest submission."""
         more_s = sum(float(why.split()[1]) for why in attack.takes(self.tier))
         limit = self.grader.assignment.limits.wall_s + 2 + more_s
         assert took_s < limit + 5 * self.honest_s, f"it took {took_s:.1f} s; an honest one {self.honest_s:.2f} s"

@@ -1,0 +1,114 @@
+"""The notebook of each assignment, as a student gets it, with the solution in place."""
+
+import copy
+import os
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from gradeprop.course import read_course
+from tests.conftest import REPOSITORY
+
+SOURCE = REPOSITORY.root / "source"
+NAMES = read_course(REPOSITORY).assignments
+
+
+@pytest.fixture(params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def notebook(name: str) -> Any:
+    return nbformat.read(SOURCE / name / f"{name}.ipynb", as_version=4)
+
+
+@pytest.fixture
+def toml(name: str) -> dict[str, Any]:
+    return tomllib.loads((SOURCE / name / "assignment.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def folder(name: str, toml: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder laid out as a release is, but with the solution."""
+    for file in (SOURCE / "student_code.py", SOURCE / name / "public_checks.py"):
+        shutil.copy(file, tmp_path)
+    for given in toml["given"]:
+        (tmp_path / "given").mkdir(exist_ok=True)
+        shutil.copy(SOURCE / "given" / given, tmp_path / "given")
+    monkeypatch.setenv("MPLCONFIGDIR", matplotlib.get_cachedir())  # its list of fonts takes seconds to make again
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("GRADEPROP_DATA", raising=False)
+    return tmp_path
+
+
+def automatic(toml: dict[str, Any]) -> list[str]:
+    return [question["name"] for question in toml["questions"] if not question.get("manual")]
+
+
+def test_it_runs_from_top_to_bottom_on_the_sample(
+    notebook: Any, toml: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For one epoch; of the checks, each of which imports torch anew, the last, and all where ``ALL_TESTS`` is set."""
+    monkeypatch.setenv("GRADEPROP_DATASET", "sample")
+    monkeypatch.setenv("GRADEPROP_EPOCHS", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    left_out = set() if "ALL_TESTS" in os.environ else {f'check("{question}")' for question in automatic(toml)[:-1]}
+    shortened = copy.deepcopy(notebook)
+    shortened.cells = [cell for cell in notebook.cells if cell.source not in left_out]
+    code = sum(cell.cell_type == "code" for cell in shortened.cells)
+    NotebookClient(shortened, timeout=300, resources={"metadata": {"path": str(folder)}}, allow_errors=True).execute()
+    errors = [
+        (cell.id, output.ename, output.evalue)
+        for cell in shortened.cells
+        for output in cell.get("outputs", ())
+        if output.output_type == "error"
+    ]
+    last = f'check("{automatic(toml)[-1]}")'  # weights of one epoch may not be good enough for it
+    assert [error for error in errors if error[1] != "PublicChecksFailed"] == []
+    assert "ALL_TESTS" not in os.environ or all(
+        error[0] == next(cell.id for cell in notebook.cells if cell.source == last) for error in errors
+    )
+    assert sum(bool(cell.get("execution_count")) for cell in shortened.cells) == code
+    missing = {file for file in toml["submission"] if not (folder / file).is_file()} - {f"{folder.name}.ipynb"}
+    assert {file for file in missing if not file.endswith((".ipynb", ".html", ".pdf"))} == set()
+
+
+def test_it_holds_no_outputs_and_its_ids_can_be_read(notebook: Any) -> None:
+    for cell in notebook.cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+        assert cell.id.replace("-", "").isalnum()
+        assert not any(character.isdigit() for character in cell.id)  # a random id has digits
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+def test_each_question_has_its_cell_with_its_points(notebook: Any, toml: dict[str, Any]) -> None:
+    graded = {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells if "nbgrader" in cell.metadata}
+    assert graded.keys() == {question["name"] for question in toml["questions"]}
+    for question in toml["questions"]:
+        cell, manual = graded[question["name"]], question.get("manual", False)
+        assert cell.metadata.nbgrader.points == question["points"]
+        assert (cell.cell_type, cell.metadata.nbgrader.solution) == ("markdown" if manual else "code", manual)
+        assert manual or cell.source == f'check("{question["name"]}")'
+
+
+def test_the_bars_it_tells_are_those_of_the_assignment(notebook: Any, toml: dict[str, Any]) -> None:
+    """Those on the real data; the cell that tells them has the id ``bars-text``."""
+    real = [table["bars"] for name, table in toml.get("held-out", {}).items() if name != "sample"]
+    told = "".join(cell.source for cell in notebook.cells if cell.id == "bars-text")
+    for bars in real:
+        assert all(f"{bar} %" in told or f"{bar:g} %" in told for pair in bars.values() for bar in pair)
+
+
+def test_the_points_it_tells_sum_up(notebook: Any, toml: dict[str, Any]) -> None:
+    title = notebook.cells[0].source
+    told = [int(line.split("|")[-2]) for line in title.splitlines() if line.startswith("| ") and "points" not in line]
+    assert sum(told) == sum(question["points"] for question in toml["questions"])
