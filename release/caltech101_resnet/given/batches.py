@@ -1,28 +1,29 @@
-"""Pictures in memory, given out in batches as a DataLoader does, without opening a file per picture and epoch."""
+"""Images in memory, given out in batches as a DataLoader does, without opening a file per image and epoch."""
 
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
 
 class Batches:
-    """All pictures of a data set in memory.
+    """All images of a data set in memory.
 
     Args:
-        images: uint8 (n, c, h, w) or (n, h, w).
+        images: uint8 (n, c, h, w), or (n, h, w) for grey ones.
         labels: int64 (n,).
-        shuffle: give them in a new random order each epoch.
-        augment: called on each whole batch, float32 (b, c, h, w) in [0, 1], before it is normalised.
+        shuffle: give them out in a new random order each time.
+        augment: called on each whole batch, float32 (b, c, h, w) in [0, 1], before it is normalised; for training only.
         mean, std: numbers, or one per channel.
-        device: where the batches lie.
+        device: where the images lie.
     """
 
     def __init__(
         self,
-        images: Tensor,
-        labels: Tensor,
+        images: Tensor | np.ndarray,
+        labels: Tensor | np.ndarray,
         batch_size: int,
         shuffle: bool = False,
         augment: Callable[[Tensor], Tensor] | None = None,
@@ -30,9 +31,9 @@ class Batches:
         std: float | Sequence[float] = 1.0,
         device: torch.device | str = "cpu",
     ) -> None:
-        images = torch.as_tensor(images).to(device)
+        images = _tensor(images).to(device)
         self.images = images.unsqueeze(1) if images.dim() == 3 else images
-        self.labels = torch.as_tensor(labels).to(device)
+        self.labels = _tensor(labels).to(device)
         self.dataset = TensorDataset(self.images, self.labels)
         self.batch_size, self.shuffle, self.augment = batch_size, shuffle, augment
         self.mean, self.std = (
@@ -52,3 +53,13 @@ class Batches:
             if self.augment is not None:
                 images = self.augment(images)
             yield (images - self.mean) / self.std, self.labels[numbers]
+
+
+def each(augment: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """What changes one image (c, h, w), made to change every image of a batch (b, c, h, w), one after the other."""
+    return lambda images: torch.stack([augment(image) for image in images])
+
+
+def _tensor(values: Tensor | np.ndarray) -> Tensor:
+    """As a tensor; a copy of an array that may not be written to, of which torch would warn."""
+    return values if isinstance(values, Tensor) else torch.from_numpy(np.array(values))

@@ -15,7 +15,7 @@ import gzip
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -23,8 +23,10 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset, TensorDataset
+from torch.utils.data import Dataset
 from tqdm.auto import tqdm
+
+from given.batches import Batches
 
 MEAN, STD = 0.1307, 0.3081  # of all pixels of MNIST's training images, scaled to [0, 1]
 SAMPLE_TRAIN = 1437  # the first images of the sample are for training, the other 360 for testing
@@ -92,36 +94,6 @@ def write_folder(images: np.ndarray, labels: np.ndarray, folder: str | Path) -> 
     return folder
 
 
-class InMemory:
-    """All images of a data set in memory, given in batches as a DataLoader does, but without reading files again."""
-
-    def __init__(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        batch_size: int,
-        shuffle: bool,
-        augment: Callable[[Tensor], Tensor] | None,
-    ) -> None:
-        self.dataset = TensorDataset(images, labels)  # images (n, 1, 32, 32) in [0, 1]
-        self.images, self.labels = images, labels
-        self.batch_size, self.shuffle, self.augment = batch_size, shuffle, augment
-
-    def __len__(self) -> int:
-        """The number of batches; the last may be smaller."""
-        return -(-len(self.labels) // self.batch_size)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches (images, labels), normalised; in a new random order each time if ``shuffle``."""
-        n = len(self.labels)
-        order = torch.randperm(n) if self.shuffle else torch.arange(n)
-        for numbers in order.to(self.labels.device).split(self.batch_size):
-            images = self.images[numbers]
-            if self.augment is not None:
-                images = torch.stack([self.augment(image) for image in images])
-            yield (images - MEAN) / STD, self.labels[numbers]
-
-
 def in_memory(
     images: np.ndarray | Dataset,
     labels: np.ndarray | None = None,
@@ -129,23 +101,21 @@ def in_memory(
     shuffle: bool = False,
     augment: Callable[[Tensor], Tensor] | None = None,
     device: torch.device | str = "cpu",
-) -> InMemory:
+) -> Batches:
     """A loader that reads its images once: much faster than opening a file per image and epoch.
 
     Args:
         images: uint8 (n, h, w) together with ``labels``, or a Dataset of normalised images such as ``DigitImages``,
             itself without augmentation.
-        augment: called on each image, float32 (1, h, w) in [0, 1], every time it is given out; for training only.
+        augment: called on each batch, float32 (b, 1, h, w) in [0, 1], every time it is given out; for training only.
         device: where the images lie.
     """
     if labels is None:
         pairs = [images[i] for i in tqdm(range(len(images)), desc="reading", unit=" images", leave=False)]
         normalised = torch.stack([image for image, _ in pairs])
-        scaled = (normalised * STD + MEAN).clamp(0, 1)
-        labels = [label for _, label in pairs]
-    else:
-        scaled = torch.from_numpy(np.array(images)).unsqueeze(1) / 255
-    return InMemory(scaled.to(device), torch.as_tensor(labels).to(device), batch_size, shuffle, augment)
+        images = ((normalised * STD + MEAN) * 255).clamp(0, 255).round().to(torch.uint8)
+        labels = torch.tensor([int(label) for _, label in pairs])
+    return Batches(images, labels, batch_size, shuffle, augment, MEAN, STD, device)
 
 
 def cache() -> Path:
