@@ -345,16 +345,16 @@ def still_block(student, channels, out_channels, stride, shift):
 
 def probe_block_still(student, draw):
     x = draw.normal(3, 8, 6, 6)
-    given = x.clone()
     with torch.no_grad():
-        y = still_block(student, 8, 8, 1, 0.0)(given)
-    return {"x": x, "y": y, "changed": (given - x).abs().max()}
+        return {"x": x, "y": still_block(student, 8, 8, 1, 0.0)(x.clone())}
 
 
 def probe_block_shifted(student, draw):
     x = draw.normal(3, 8, 6, 6) + 1
+    given = x.clone()
     with torch.no_grad():
-        return {"x": x, "y": still_block(student, 8, 8, 1, -1.0)(x)}
+        y = still_block(student, 8, 8, 1, -1.0)(given)
+    return {"x": x, "y": y, "changed": (given - x).abs().max()}
 
 
 def probe_block_projected(student, draw):
