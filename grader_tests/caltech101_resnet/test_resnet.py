@@ -141,8 +141,8 @@ def test_what_is_added_may_be_negative(observed, expected):
             fail("With all convolutions at zero the block returns nothing: is the input added?")
         if close(y, x.relu()) or close(y, x):
             fail(
-                "The shift of the last BatchNorm does not reach the sum: it is cut off at 0 by a ReLU before the addition, "
-                "or no BatchNorm ends the second half."
+                "The shift of the last BatchNorm does not reach the sum: it is cut off at 0 by a ReLU before the "
+                "addition, or no BatchNorm ends the second half."
             )
         if close(y, x - 1):
             fail("The sum keeps negative values: a ReLU belongs after the addition.")
