@@ -135,7 +135,7 @@ def _pictures(part: str) -> Iterator[tuple[str, int, np.ndarray]]:
 def _found(part: str) -> Path | None:
     """The file on this machine that holds a part of Caltech-101, if there is one."""
     given = os.environ.get("GRADEPROP_DATA")
-    folders = [Path(given) / "caltech101"] * bool(given) + [cache()]
+    folders = [Path(given) / "caltech101", cache()] if given else [cache()]
     names = (f"caltech101_64_{part}.tar", *MD5)
     return next((folder / name for folder in folders for name in names if (folder / name).is_file()), None)
 

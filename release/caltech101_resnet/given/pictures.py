@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from given.figures import BLUE, ORANGE, _finished, _frames, _grid
@@ -19,7 +20,8 @@ def picture_sheet(images: Tensor, titles: Sequence[str], title: str = "Pictures"
         axis.imshow(image.permute(1, 2, 0).cpu().numpy())
         axis.set_title(name, fontsize=8, pad=2)
     size = "×".join(str(side) for side in images.shape[-2:])
-    return _finished(figure, title, f"{len(titles)} pictures of {size} pixels, among them {', '.join(titles[:3])}.")
+    names = list(dict.fromkeys(name.replace("\n", ", ") for name in titles))[:3]
+    return _finished(figure, title, f"{len(titles)} pictures of {size} pixels, such as {'; '.join(names)}.")
 
 
 def class_sizes(labels: Tensor, names: Sequence[str], title: str = "How many pictures a class has") -> Figure:
@@ -29,7 +31,8 @@ def class_sizes(labels: Tensor, names: Sequence[str], title: str = "How many pic
     figure = Figure(figsize=(10, 3.4), layout="constrained")
     axis = figure.add_subplot()
     axis.bar(range(len(order)), counts[order].numpy(), color=BLUE)
-    axis.set(xlabel="class, from the largest to the smallest", ylabel="pictures")
+    axis.set(xlabel="class, from the largest to the smallest", ylabel="pictures", ylim=(0, 1.15 * int(counts.max())))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     for place in (0, len(order) - 1):
         text = f"{names[order[place]]}: {counts[order[place]]}"
         axis.annotate(
