@@ -18,12 +18,13 @@ from gradeprop.course import load_module
 
 
 def convert(network: torch.nn.Module, reference: torch.nn.Module, file: Path) -> None:
-    """Rewrite ``file`` with the keys of ``network``: tensors of the same size and type go together in order."""
+    """Rewrite ``file`` with the keys of ``network``: tensors of the same size and kind go together in order."""
     loaded = load_file(file)
     given = [loaded[key] for key in reference.state_dict()]
     state = network.state_dict()
     for key, old in state.items():
-        match = next(i for i, tensor in enumerate(given) if tensor.numel() == old.numel() and tensor.dtype == old.dtype)
+        kind = old.numel(), old.is_floating_point()  # the weights may be kept in half precision
+        match = next(i for i, tensor in enumerate(given) if (tensor.numel(), tensor.is_floating_point()) == kind)
         state[key] = given.pop(match).reshape(old.shape)
     save_file(state, file)
 

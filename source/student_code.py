@@ -1046,3 +1046,238 @@ class OwnNetwork(nn.Module):
         ### BEGIN SOLUTION Task 7.2: connect the layers of your network
         return self.classify(self.features(x))  # (n, 100)
         ### END SOLUTION
+
+
+# ---------------------------------------------------------------- caltech101_resnet
+
+
+def one_hot(labels: Tensor, num_classes: int = 101) -> Tensor:
+    """Labels as rows of numbers: 1 in the column of the label, 0 in all others.
+
+    Args:
+        labels: int64 (n,), from 0 to num_classes - 1.
+
+    Returns:
+        float32 (n, num_classes). Floats, because cross entropy takes such a row for probabilities; it refuses whole
+        numbers in this shape.
+    """
+    ### BEGIN SOLUTION Task 1: write labels as one-hot rows
+    rows = torch.zeros(len(labels), num_classes, device=labels.device)
+    rows[torch.arange(len(labels)), labels] = 1
+    return rows
+    ### END SOLUTION
+
+
+class CaltechLeNet(nn.Module):
+    """A LeNet for colour pictures of 64×64 pixels.
+
+    layer       output            learns
+    input       (n, 3, 64, 64)
+    conv 5×5    (n, 32, 64, 64)   padding 2, then ReLU
+    pool 4×4    (n, 32, 16, 16)   nothing: the maximum of each window, stride 4
+    conv 5×5    (n, 64, 16, 16)   padding 2, then ReLU
+    pool 4×4    (n, 64, 4, 4)
+    linear      (n, 1021)         then ReLU
+    linear      (n, 84)           then ReLU
+    linear      (n, num_classes)  logits: no softmax, the loss applies it
+
+    1,194,654 parameters. The older version of this task left the padding open; without any, the maps are 60, 15, 11 and
+    2 pixels wide, and there are 410,526 parameters: that is right too.
+
+    Source: after LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998.
+    """
+
+    def __init__(self, num_classes: int = 101) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION Task 2.1: build the layers of the LeNet for colour pictures
+        self.conv1 = nn.Conv2d(3, 32, kernel_size=5, padding=2)
+        self.conv2 = nn.Conv2d(32, 64, kernel_size=5, padding=2)
+        self.fc1 = nn.Linear(64 * 4 * 4, 1021)
+        self.fc2 = nn.Linear(1021, 84)
+        self.fc3 = nn.Linear(84, num_classes)
+        self.pool = nn.MaxPool2d(4)
+        ### END SOLUTION
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, num_classes) of pictures (n, 3, 64, 64)."""
+        ### BEGIN SOLUTION Task 2.2: connect the layers of the LeNet for colour pictures
+        x = self.pool(torch.relu(self.conv1(x)))  # (n, 32, 16, 16)
+        x = self.pool(torch.relu(self.conv2(x)))  # (n, 64, 4, 4)
+        x = torch.relu(self.fc1(x.flatten(1)))  # (n, 1021)
+        x = torch.relu(self.fc2(x))  # (n, 84)
+        return self.fc3(x)  # (n, num_classes)
+        ### END SOLUTION
+
+
+def predict(model: nn.Module, images: Tensor) -> Tensor:
+    """The probability of each class for each picture: here, and not in the model, is the place of the softmax.
+
+    Args:
+        model: gives logits (n, classes); it may come in training mode.
+        images: (n, c, h, w), normalised as the model was trained.
+
+    Returns:
+        Probabilities (n, classes), each row summing to 1, as in evaluation mode and without gradients. The model's
+        weights and statistics stay as they are.
+    """
+    ### BEGIN SOLUTION Task 3: turn logits into probabilities
+    model.eval()
+    with torch.no_grad():
+        return torch.softmax(model(images), dim=1)
+    ### END SOLUTION
+
+
+def improved_setup() -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Tensor, Tensor], Tensor]]:
+    """A better network than ``CaltechLeNet``: start from it, and change what you like.
+
+    Regularise it (dropout, weight decay, an L1 or L2 penalty, label smoothing), normalise it (BatchNorm), initialise it
+    in another way (Xavier), or change its layers. At most 2 million parameters, and a learning that begins from
+    scratch: no weights from elsewhere.
+
+    Returns:
+        (model, optimizer, criterion), ready for ``train_model``: the model turns pictures (n, 3, 64, 64) into logits
+        (n, 101), the optimizer holds the model's parameters, and the criterion takes (logits, labels) with labels int64
+        (n,).
+    """
+    ### BEGIN SOLUTION Task 4: improve the LeNet
+    model = nn.Sequential(  # pooling first: BatchNorm and ReLU then have a sixteenth of the work
+        nn.Conv2d(3, 32, 5, padding=2), nn.MaxPool2d(4), nn.BatchNorm2d(32), nn.ReLU(),  # (n, 32, 16, 16)
+        nn.Conv2d(32, 64, 5, padding=2), nn.MaxPool2d(4), nn.BatchNorm2d(64), nn.ReLU(),  # (n, 64, 4, 4)
+        nn.Flatten(), nn.Dropout(0.15),
+        nn.Linear(64 * 4 * 4, 1021), nn.BatchNorm1d(1021), nn.ReLU(), nn.Dropout(0.15),
+        nn.Linear(1021, 84), nn.BatchNorm1d(84), nn.ReLU(),
+        nn.Linear(84, 101),
+    )  # fmt: skip
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.05)
+    return model, optimizer, nn.CrossEntropyLoss(label_smoothing=0.1)
+    ### END SOLUTION
+
+
+def first_activations(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """What the first and the second convolution of a ``CaltechLeNet`` pass on, after their ReLU.
+
+    Args:
+        model: your CaltechLeNet; nothing in it changes, and it gets no gradients.
+        images: (n, 3, 64, 64), normalised.
+
+    Returns:
+        The maps before pooling, (n, 32, 64, 64) and (n, 64, 16, 16), without gradients. Both are copies: a layer that
+        works in place, such as ``nn.ReLU(inplace=True)``, writes over what a hook has seen.
+    """
+    ### BEGIN SOLUTION Task 5: look at the first two layers
+    kept = []
+    convolutions = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)][:2]
+    hooks = [
+        layer.register_forward_hook(lambda _layer, _inputs, output: kept.append(output.detach().clone().relu()))
+        for layer in convolutions
+    ]
+    model.eval()
+    with torch.no_grad():
+        model(images)
+    for hook in hooks:
+        hook.remove()
+    first, second = kept
+    return first, second
+    ### END SOLUTION
+
+
+class BasicBlock(nn.Module):
+    """Two 3×3 convolutions that learn what to add to their input: relu(x + F(x)).
+
+    layer       output
+    input       (n, in_channels, h, w)
+    conv 3×3    (n, out_channels, h/stride, w/stride)   padding 1, this stride, no bias; then BatchNorm, ReLU
+    conv 3×3    the same                                padding 1, stride 1, no bias; then BatchNorm, and no ReLU yet
+    + shortcut  the same                                then ReLU
+
+    The shortcut is the input as it is where the shapes agree. Where they don't (another stride than 1, or other
+    channels), it is a projection: conv 1×1 with this stride and no bias, then BatchNorm.
+
+    Parameters: 64→64 73,984; 64→128, stride 2, 230,144; 128→128 295,424.
+
+    Source: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", 2016, section 3.2, figure 2, and
+    section 3.3, option B.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION Task 6.1: build a residual block
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out_channels)
+        self.shortcut = nn.Sequential()  # hands x on as it is
+        if stride != 1 or in_channels != out_channels:
+            projection = nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False)
+            self.shortcut = nn.Sequential(projection, nn.BatchNorm2d(out_channels))
+        ### END SOLUTION
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, in_channels, h, w) to (n, out_channels, h/stride, w/stride); x is not changed in place."""
+        ### BEGIN SOLUTION Task 6.2: connect a residual block
+        residual = torch.relu(self.bn1(self.conv1(x)))
+        residual = self.bn2(self.conv2(residual))
+        return torch.relu(self.shortcut(x) + residual)
+        ### END SOLUTION
+
+
+class ResNet18(nn.Module):
+    """ResNet-18: 11,228,325 parameters for 101 classes.
+
+    layer                    output
+    input                    (n, 3, 64, 64)
+    conv 7×7                 (n, 64, 32, 32)   padding 3, stride 2, no bias; then BatchNorm, ReLU
+    max pool 3×3             (n, 64, 16, 16)   padding 1, stride 2
+    conv_2: 2 blocks         (n, 64, 16, 16)
+    conv_3: 2 blocks         (n, 128, 8, 8)    stride 2 in the first block
+    conv_4: 2 blocks         (n, 256, 4, 4)    stride 2 in the first block
+    conv_5: 2 blocks         (n, 512, 2, 2)    stride 2 in the first block
+    global average pooling   (n, 512)
+    linear                   (n, num_classes)  logits
+
+    The older version of this task asked for stride 2 in every convolution of conv_2, which would leave one pixel of 16;
+    in the paper it is the max pool that has it, and so it is here.
+
+    Source: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", 2016, table 1.
+    """
+
+    def __init__(self, num_classes: int = 101) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION Task 7.1: build ResNet-18
+        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.pool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.conv2 = nn.Sequential(BasicBlock(64, 64), BasicBlock(64, 64))
+        self.conv3 = nn.Sequential(BasicBlock(64, 128, stride=2), BasicBlock(128, 128))
+        self.conv4 = nn.Sequential(BasicBlock(128, 256, stride=2), BasicBlock(256, 256))
+        self.conv5 = nn.Sequential(BasicBlock(256, 512, stride=2), BasicBlock(512, 512))
+        self.fc = nn.Linear(512, num_classes)
+        ### END SOLUTION
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, num_classes) of pictures (n, 3, 64, 64)."""
+        ### BEGIN SOLUTION Task 7.2: connect ResNet-18
+        x = torch.relu(self.bn1(self.conv1(x)))  # (n, 64, 32, 32)
+        x = self.conv2(self.pool(x))  # (n, 64, 16, 16)
+        x = self.conv5(self.conv4(self.conv3(x)))  # (n, 512, 2, 2)
+        return self.fc(x.mean((2, 3)))  # (n, num_classes)
+        ### END SOLUTION
+
+
+def mean_class_accuracy(predictions: Tensor, labels: Tensor) -> float:
+    """The mean over the classes of the fraction of each class that was read rightly.
+
+    Plain accuracy counts pictures, so a class with many of them counts much (one picture in eleven shows an aeroplane);
+    here every class counts the same.
+
+    Args:
+        predictions: the class read for each picture, int64 (n,).
+        labels: its true class, int64 (n,); a class that is not among them does not count.
+
+    Returns:
+        A fraction in [0, 1].
+    """
+    ### BEGIN SOLUTION Task 8: average the accuracy over the classes
+    right = (predictions == labels).float()
+    return float(torch.stack([right[labels == number].mean() for number in labels.unique()]).mean())
+    ### END SOLUTION

@@ -6,10 +6,12 @@ Shapes are written (n, c, h, w): images in the batch, channels, rows, columns.
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
@@ -199,6 +201,138 @@ def regularised_setup() -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Ten
     raise NotImplementedError("Task 8.2: put your regularisers together")
 
 
+# ---------------------------------------------------------------- mnist_regularization
+
+
+class SmallLeNet(nn.Module):
+    """LeNet-5 for images as MNIST has them, 28×28: the third convolution shrinks to 4×4.
+
+    layer       output            learns
+    input       (n, 1, 28, 28)
+    conv 5×5    (n, 6, 24, 24)    no padding, then ReLU
+    pool 2×2    (n, 6, 12, 12)    nothing: the maximum of each window
+    conv 5×5    (n, 16, 8, 8)     no padding, then ReLU
+    pool 2×2    (n, 16, 4, 4)
+    conv 4×4    (n, 120, 1, 1)    no padding, then ReLU
+    linear      (n, 84)           then ReLU
+    linear      (n, num_classes)  logits: nothing follows, neither a softmax nor a non-linearity
+
+    44,426 parameters with ten classes; a layer that forward does not use would count and never learn.
+    """
+
+    def __init__(self, num_classes: int = 10) -> None:
+        super().__init__()
+        raise NotImplementedError("Task 1.1: build the layers of the small LeNet")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, num_classes) of images (n, 1, 28, 28)."""
+        raise NotImplementedError("Task 1.2: connect the layers of the small LeNet")
+
+
+class SmallMLP(nn.Module):
+    """A fully connected network for images of 28×28: 784 pixels, 60 units, 30 units, 10 logits.
+
+    A ReLU follows each of the two hidden layers, nothing the logits. 49,240 parameters.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        raise NotImplementedError("Task 2.1: build the layers of the small MLP")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, 10) of images (n, 1, 28, 28)."""
+        raise NotImplementedError("Task 2.2: connect the layers of the small MLP")
+
+
+class RegularisedLeNet(nn.Module):
+    """``SmallLeNet`` with batch normalisation and dropout.
+
+    A BatchNorm follows each convolution and the first linear layer, and comes before its ReLU: 44,878 parameters.
+    One after the first convolution alone (44,438) is a right answer too. A layer that a BatchNorm follows may do
+    without its bias.
+
+    Args:
+        dropout: the probability that a hidden value is set to 0 while training. Let it act on the 84 values after the
+            last ReLU, and on the 120 before if you like; neither on the logits nor in evaluation mode.
+
+    Source: Ioffe, Szegedy, "Batch normalization", 2015, section 3.2 (before the non-linearity); Srivastava et al.,
+    "Dropout", 2014.
+    """
+
+    def __init__(self, dropout: float = 0.2) -> None:
+        super().__init__()
+        raise NotImplementedError("Task 3.1: build the layers of the regularised LeNet")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, 10) of images (n, 1, 28, 28)."""
+        raise NotImplementedError("Task 3.2: connect the layers of the regularised LeNet")
+
+
+def flip_at_random(images: Tensor) -> Tensor:
+    """Some images of a batch mirrored left to right: each with probability 1/2, whatever happens to the others.
+
+    Args:
+        images: float32 (n, 1, 28, 28) in [0, 1]; they are not changed in place.
+
+    Returns:
+        A new tensor of the same shape and type; image i is still image i, as it was or mirrored. Another choice at
+        each call.
+    """
+    raise NotImplementedError("Task 4: flip at random")
+
+
+def affine_at_random(images: Tensor) -> Tensor:
+    """Each image of a batch turned, shifted and scaled a little, at random and on its own.
+
+    Stay small, so that everybody still reads the same digit: about 15 degrees, 2 pixels, 10 % are enough.
+    ``nn.functional.affine_grid`` makes a grid from n matrices (n, 2, 3), and ``nn.functional.grid_sample`` reads the
+    images at its points, 0 (paper) outside; both measure the frame from -1 to 1, so that a pixel is 2/28.
+
+    Args:
+        images: float32 (n, 1, 28, 28) in [0, 1]; they are not changed in place.
+
+    Returns:
+        A new tensor of the same shape, type and range; image i is still image i. Another choice at each call.
+
+    Source: Simard, Steinkraus, Platt, "Best practices for convolutional neural networks applied to visual document
+    analysis", 2003, section 2.
+    """
+    raise NotImplementedError("Task 5: turn, shift and scale at random")
+
+
+def standard_error(accuracy: float, n: int) -> float:
+    """How far an accuracy measured on ``n`` images is typically off, because they are these n and not others.
+
+    Args:
+        accuracy: the fraction of right images, in [0, 1].
+
+    Returns:
+        A fraction as well: the square root of accuracy · (1 - accuracy) / n, the standard deviation of a mean of n
+        draws that are 1 with probability ``accuracy``, else 0.
+    """
+    raise NotImplementedError("Task 6: the standard error of an accuracy")
+
+
+def compare(
+    models: dict[str, nn.Module], histories: dict[str, dict[str, list[float]]], n_test: int = 10_000
+) -> pd.DataFrame:
+    """A table of several models after their last epoch, one row per model.
+
+    Args:
+        models: by name.
+        histories: by the same names, in any order: ``train_loss``, ``test_loss``, ``train_accuracy`` and
+            ``test_accuracy``, one value per epoch; models may have trained for different numbers of epochs.
+        n_test: the number of test images.
+
+    Returns:
+        The names as index, in the order of ``models``. The columns ``parameters`` (how many training changes: 44426,
+        not millions), ``train_loss``, ``test_loss``, ``train_accuracy``, ``test_accuracy`` (of the last epoch, not of
+        the best, which would be chosen on the test images) and ``standard_error`` (of the test accuracy). Numbers,
+        not rounded; accuracies are fractions.
+    """
+    raise NotImplementedError("Task 7: put the models side by side")
+
+
 # ---------------------------------------------------------------- mnist_pooling
 
 
@@ -364,3 +498,354 @@ def plot_maps(maps: Tensor, title: str) -> Figure:
         The figure: c pictures of h×w pixels in the order of the maps, drawn without smoothing, under the title.
     """
     raise NotImplementedError("Task 6.2: draw the maps")
+
+
+# ---------------------------------------------------------------- miniplaces_lenet
+
+
+class MiniPlaces(Dataset):
+    """The photographs of a folder that is laid out as MiniPlaces is.
+
+    root/train.txt, root/val.txt      a line per photograph, its path and its label: ``train/a/abbey/00000001.jpg 0``
+    root/images/                      what the paths are relative to
+    root/categories.txt               a line per label, its name and its number: ``/a/abbey 0``
+
+    Args:
+        root: the folder, a Path or a str.
+        split: ``"train"`` or ``"val"``, which of the two lists to read.
+        transform: called on each photograph, a PIL image with three channels (RGB), whatever the file has; what it
+            returns is given out. None gives out the PIL image.
+
+    Sample i is line i of the list: (photograph, label), the label an int from 0 to 99.
+    """
+
+    def __init__(self, root: str | Path, split: str, transform: Callable | None = None) -> None:
+        raise NotImplementedError("Task 1.1: read the list of the split")
+
+    def __len__(self) -> int:
+        """The number of photographs."""
+        raise NotImplementedError("Task 1.2: count the photographs")
+
+    def __getitem__(self, index: int) -> tuple:
+        """Photograph ``index``, transformed, and its label."""
+        raise NotImplementedError("Task 1.3: read a photograph and its label")
+
+
+def flip_scenes(images: Tensor) -> Tensor:
+    """Mirror each image of a batch, left for right, with probability 1/2, independently of the others.
+
+    Args:
+        images: (n, 3, h, w); it is not changed in place.
+
+    Returns:
+        A new tensor of the same shape and type.
+    """
+    raise NotImplementedError("Task 1.4: mirror about half of the images")
+
+
+class LeNet(nn.Module):
+    """A LeNet for colour photographs, that also says what shapes its stages have.
+
+    stage   layers                               output for (n, 3, 32, 32)
+    1       conv 5×5 to 6, ReLU, max pool 2×2    (n, 6, 14, 14)
+    2       conv 5×5 to 16, ReLU, max pool 2×2   (n, 16, 5, 5)
+    3       flatten                              (n, 400)
+    4       linear to 256, ReLU                  (n, 256)
+    5       linear to 128, ReLU                  (n, 128)
+    6       linear to num_classes                (n, num_classes), logits: no softmax
+
+    Convolutions have stride 1 and no padding. Another ``input_shape`` changes the sizes of stages 1 to 3.
+
+    Args:
+        input_shape: rows and columns of the images.
+
+    Source: after LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998.
+    """
+
+    def __init__(self, input_shape: tuple[int, int] = (32, 32), num_classes: int = 100) -> None:
+        super().__init__()
+        raise NotImplementedError("Task 2.1: build the layers of LeNet")
+
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[int, list[int]]]:
+        """Logits and shapes.
+
+        Args:
+            x: images (n, 3, rows, columns).
+
+        Returns:
+            The logits (n, num_classes), and a dict: the number of the stage, 1 to 6, and the shape of its output as a
+            list of ints, n first; ``{1: [n, 6, 14, 14], …}``.
+        """
+        raise NotImplementedError("Task 2.2: connect the layers, and note the shapes")
+
+
+class LogitsOnly(nn.Module):
+    """A network that gives (logits, something), as one that gives its logits alone: so the earlier loops serve again.
+
+    It works on the network itself, not on a copy: to train the one is to train the other.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        raise NotImplementedError("Task 3.1: keep the network")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The network's logits of images x."""
+        raise NotImplementedError("Task 3.2: give out the logits alone")
+
+
+def dense_parameters(input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> int:
+    """How many parameters a fully connected layer, with biases, has between arrays of these shapes.
+
+    For (3, 32, 32) and (6, 28, 28) it is what the first convolution of LeNet saves us from.
+    """
+    raise NotImplementedError("Task 4.1: count what a dense layer needs")
+
+
+class FullyConnectedNet(nn.Module):
+    """A network of LeNet's depth and size without convolutions, to compare with.
+
+    Five linear layers, as many as LeNet has layers that learn, with a non-linearity between each two of them, and a
+    parameter count within 5 % of LeNet's 151,324. You choose the widths.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        raise NotImplementedError("Task 4.2: choose and build five linear layers")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, 100) of images (n, 3, 32, 32)."""
+        raise NotImplementedError("Task 4.3: connect the five layers")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One run: what it is called, and how it trains."""
+
+    name: str
+    batch_size: int = 32
+    lr: float = 0.001
+    epochs: int = 10
+    momentum: float = 0.9
+    seed: int = 0
+
+
+CONFIGURATIONS = (
+    Configuration("default"),
+    Configuration("batch 8", batch_size=8),
+    Configuration("batch 16", batch_size=16),
+    Configuration("lr 0.05", lr=0.05),
+    Configuration("lr 0.01", lr=0.01),
+    Configuration("20 epochs", epochs=20),
+    Configuration("5 epochs", epochs=5),
+)
+
+
+def run_configuration(
+    configuration: Configuration,
+    loaders_for: Callable[[int], tuple],
+    device: torch.device | str = "cpu",
+) -> tuple[nn.Module, dict[str, list[float]]]:
+    """Train a new LeNet as a configuration says, with ``train_model``, and measure it with ``test_model`` every epoch.
+
+    The seed is set (``torch.manual_seed``) before the network gets its first weights. The optimizer is SGD with the
+    configuration's learning rate and momentum, the loss is cross entropy.
+
+    Args:
+        loaders_for: called with a batch size, it gives (train_loader, val_loader).
+        device: where to train; the loaders give batches that may lie elsewhere, and your loops move them.
+
+    Returns:
+        The LeNet as it is after the last epoch, and its history as ``plot_curves`` takes it: ``train_loss``,
+        ``test_loss``, ``train_accuracy`` and ``test_accuracy``, one value per epoch, where "test" is validation.
+    """
+    raise NotImplementedError("Task 5: run one configuration")
+
+
+def write_results(histories: dict[str, dict[str, list[float]]], path: str | Path) -> None:
+    """Write results.txt: a line per configuration with its best validation accuracy, in percent.
+
+    Seven lines in the order of CONFIGURATIONS, a number in each with two digits after the point, such as ``16.74``,
+    and nothing else.
+
+    Args:
+        histories: what ``run_configuration`` returned, by the name of the configuration, in any order; there may be
+            others among them, which are left out.
+    """
+    raise NotImplementedError("Task 6: write the best accuracies")
+
+
+class OwnNetwork(nn.Module):
+    """Your own network for MiniPlaces: any design, within the caps that the notebook tells.
+
+    ``OwnNetwork()`` takes no arguments. What counts is its accuracy on photographs it has never seen; the number of
+    its parameters stands beside it in the leaderboard.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+
+        raise NotImplementedError("Task 7.1: design your own network")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, 100) of images (n, 3, 32, 32), normalised with the mean and the deviation of ImageNet."""
+        raise NotImplementedError("Task 7.2: connect the layers of your network")
+
+
+# ---------------------------------------------------------------- caltech101_resnet
+
+
+def one_hot(labels: Tensor, num_classes: int = 101) -> Tensor:
+    """Labels as rows of numbers: 1 in the column of the label, 0 in all others.
+
+    Args:
+        labels: int64 (n,), from 0 to num_classes - 1.
+
+    Returns:
+        float32 (n, num_classes). Floats, because cross entropy takes such a row for probabilities; it refuses whole
+        numbers in this shape.
+    """
+    raise NotImplementedError("Task 1: write labels as one-hot rows")
+
+
+class CaltechLeNet(nn.Module):
+    """A LeNet for colour pictures of 64×64 pixels.
+
+    layer       output            learns
+    input       (n, 3, 64, 64)
+    conv 5×5    (n, 32, 64, 64)   padding 2, then ReLU
+    pool 4×4    (n, 32, 16, 16)   nothing: the maximum of each window, stride 4
+    conv 5×5    (n, 64, 16, 16)   padding 2, then ReLU
+    pool 4×4    (n, 64, 4, 4)
+    linear      (n, 1021)         then ReLU
+    linear      (n, 84)           then ReLU
+    linear      (n, num_classes)  logits: no softmax, the loss applies it
+
+    1,194,654 parameters. The older version of this task left the padding open; without any, the maps are 60, 15, 11 and
+    2 pixels wide, and there are 410,526 parameters: that is right too.
+
+    Source: after LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998.
+    """
+
+    def __init__(self, num_classes: int = 101) -> None:
+        super().__init__()
+        raise NotImplementedError("Task 2.1: build the layers of the LeNet for colour pictures")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, num_classes) of pictures (n, 3, 64, 64)."""
+        raise NotImplementedError("Task 2.2: connect the layers of the LeNet for colour pictures")
+
+
+def predict(model: nn.Module, images: Tensor) -> Tensor:
+    """The probability of each class for each picture: here, and not in the model, is the place of the softmax.
+
+    Args:
+        model: gives logits (n, classes); it may come in training mode.
+        images: (n, c, h, w), normalised as the model was trained.
+
+    Returns:
+        Probabilities (n, classes), each row summing to 1, as in evaluation mode and without gradients. The model's
+        weights and statistics stay as they are.
+    """
+    raise NotImplementedError("Task 3: turn logits into probabilities")
+
+
+def improved_setup() -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Tensor, Tensor], Tensor]]:
+    """A better network than ``CaltechLeNet``: start from it, and change what you like.
+
+    Regularise it (dropout, weight decay, an L1 or L2 penalty, label smoothing), normalise it (BatchNorm), initialise it
+    in another way (Xavier), or change its layers. At most 2 million parameters, and a learning that begins from
+    scratch: no weights from elsewhere.
+
+    Returns:
+        (model, optimizer, criterion), ready for ``train_model``: the model turns pictures (n, 3, 64, 64) into logits
+        (n, 101), the optimizer holds the model's parameters, and the criterion takes (logits, labels) with labels int64
+        (n,).
+    """
+    raise NotImplementedError("Task 4: improve the LeNet")
+
+
+def first_activations(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """What the first and the second convolution of a ``CaltechLeNet`` pass on, after their ReLU.
+
+    Args:
+        model: your CaltechLeNet; nothing in it changes, and it gets no gradients.
+        images: (n, 3, 64, 64), normalised.
+
+    Returns:
+        The maps before pooling, (n, 32, 64, 64) and (n, 64, 16, 16), without gradients. Both are copies: a layer that
+        works in place, such as ``nn.ReLU(inplace=True)``, writes over what a hook has seen.
+    """
+    raise NotImplementedError("Task 5: look at the first two layers")
+
+
+class BasicBlock(nn.Module):
+    """Two 3×3 convolutions that learn what to add to their input: relu(x + F(x)).
+
+    layer       output
+    input       (n, in_channels, h, w)
+    conv 3×3    (n, out_channels, h/stride, w/stride)   padding 1, this stride, no bias; then BatchNorm, ReLU
+    conv 3×3    the same                                padding 1, stride 1, no bias; then BatchNorm, and no ReLU yet
+    + shortcut  the same                                then ReLU
+
+    The shortcut is the input as it is where the shapes agree. Where they don't (another stride than 1, or other
+    channels), it is a projection: conv 1×1 with this stride and no bias, then BatchNorm.
+
+    Parameters: 64→64 73,984; 64→128, stride 2, 230,144; 128→128 295,424.
+
+    Source: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", 2016, section 3.2, figure 2, and
+    section 3.3, option B.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+        super().__init__()
+        raise NotImplementedError("Task 6.1: build a residual block")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, in_channels, h, w) to (n, out_channels, h/stride, w/stride); x is not changed in place."""
+        raise NotImplementedError("Task 6.2: connect a residual block")
+
+
+class ResNet18(nn.Module):
+    """ResNet-18: 11,228,325 parameters for 101 classes.
+
+    layer                    output
+    input                    (n, 3, 64, 64)
+    conv 7×7                 (n, 64, 32, 32)   padding 3, stride 2, no bias; then BatchNorm, ReLU
+    max pool 3×3             (n, 64, 16, 16)   padding 1, stride 2
+    conv_2: 2 blocks         (n, 64, 16, 16)
+    conv_3: 2 blocks         (n, 128, 8, 8)    stride 2 in the first block
+    conv_4: 2 blocks         (n, 256, 4, 4)    stride 2 in the first block
+    conv_5: 2 blocks         (n, 512, 2, 2)    stride 2 in the first block
+    global average pooling   (n, 512)
+    linear                   (n, num_classes)  logits
+
+    The older version of this task asked for stride 2 in every convolution of conv_2, which would leave one pixel of 16;
+    in the paper it is the max pool that has it, and so it is here.
+
+    Source: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", 2016, table 1.
+    """
+
+    def __init__(self, num_classes: int = 101) -> None:
+        super().__init__()
+        raise NotImplementedError("Task 7.1: build ResNet-18")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, num_classes) of pictures (n, 3, 64, 64)."""
+        raise NotImplementedError("Task 7.2: connect ResNet-18")
+
+
+def mean_class_accuracy(predictions: Tensor, labels: Tensor) -> float:
+    """The mean over the classes of the fraction of each class that was read rightly.
+
+    Plain accuracy counts pictures, so a class with many of them counts much (one picture in eleven shows an aeroplane);
+    here every class counts the same.
+
+    Args:
+        predictions: the class read for each picture, int64 (n,).
+        labels: its true class, int64 (n,); a class that is not among them does not count.
+
+    Returns:
+        A fraction in [0, 1].
+    """
+    raise NotImplementedError("Task 8: average the accuracy over the classes")

@@ -4,7 +4,7 @@ the figure; as the last line of a cell, Jupyter draws it.
 Colours: Okabe and Ito, "Color Universal Design", 2008: told apart by colour-blind readers too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -224,6 +224,52 @@ def _formula(layer: nn.Module) -> str:
     if isinstance(layer, nn.Linear):
         return f"({layer.in_features}{bias}) · {layer.out_features}"
     return " + ".join("·".join(str(size) for size in p.shape) for p in layer.parameters(recurse=False))
+
+
+def shifted_accuracy(
+    models: Mapping[str, nn.Module], images: Tensor, labels: Tensor, most: int = 8, title: str = "Digits moved aside"
+) -> Figure:
+    """The accuracy of several models on the same images, moved to the right by 0, 1, … ``most`` pixels.
+
+    Args:
+        models: by name.
+        images: (n, 1, h, w), normalised; what comes in at the left is paper.
+        labels: (n,).
+    """
+    figure = Figure(figsize=(6.5, 4), layout="constrained")
+    axis = figure.add_subplot()
+    paper, ends, styles = images.min(), [], ("o-", "s--", "^:", "D-.")
+    for (name, model), colour, style in zip(models.items(), COLOURS, styles, strict=False):
+        model.eval()
+        right = []
+        for pixels in range(most + 1):
+            moved = torch.full_like(images, paper)
+            moved[..., pixels:] = images[..., : images.shape[-1] - pixels]
+            with torch.no_grad():
+                right.append(100 * (model(moved).argmax(1) == labels).float().mean().item())
+        axis.plot(range(most + 1), right, style, color=colour, label=name)
+        ends.append(f"{name} {right[0]:.1f} %, {right[min(3, most)]:.1f} %, {right[-1]:.1f} %")
+    axis.set(xlabel="moved to the right by (pixels)", ylabel="accuracy (%)", ylim=(0, 101))
+    axis.grid(alpha=0.3)
+    axis.legend()
+    about = f"{len(labels):,} images in their place, moved by {min(3, most)} and by {most} pixels: {'; '.join(ends)}."
+    return _finished(figure, title, about)
+
+
+def schedule(learning_rate: Callable[[int], float], momentum: Callable[[int], float], steps: int) -> Figure:
+    """The learning rate and the momentum over so many steps."""
+    figure = Figure(figsize=(10, 3), layout="constrained")
+    at = range(steps)
+    for axis, (name, value) in zip(
+        figure.subplots(1, 2), (("learning rate", learning_rate), ("momentum", momentum)), strict=True
+    ):
+        axis.plot(at, [value(step) for step in at], color=BLUE)
+        axis.set(xlabel="steps made", ylabel=name)
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+    ends = [f"from {value(0):g} to {value(steps - 1):g}" for value in (learning_rate, momentum)]
+    about = f"The learning rate goes {ends[0]}, the momentum {ends[1]}, over {steps:,} steps."
+    return _finished(figure, "Learning rate and momentum", about)
 
 
 def scene_sheet(

@@ -4,7 +4,7 @@ the figure; as the last line of a cell, Jupyter draws it.
 Colours: Okabe and Ito, "Color Universal Design", 2008: told apart by colour-blind readers too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -224,3 +224,113 @@ def _formula(layer: nn.Module) -> str:
     if isinstance(layer, nn.Linear):
         return f"({layer.in_features}{bias}) · {layer.out_features}"
     return " + ".join("·".join(str(size) for size in p.shape) for p in layer.parameters(recurse=False))
+
+
+def shifted_accuracy(
+    models: Mapping[str, nn.Module], images: Tensor, labels: Tensor, most: int = 8, title: str = "Digits moved aside"
+) -> Figure:
+    """The accuracy of several models on the same images, moved to the right by 0, 1, … ``most`` pixels.
+
+    Args:
+        models: by name.
+        images: (n, 1, h, w), normalised; what comes in at the left is paper.
+        labels: (n,).
+    """
+    figure = Figure(figsize=(6.5, 4), layout="constrained")
+    axis = figure.add_subplot()
+    paper, ends, styles = images.min(), [], ("o-", "s--", "^:", "D-.")
+    for (name, model), colour, style in zip(models.items(), COLOURS, styles, strict=False):
+        model.eval()
+        right = []
+        for pixels in range(most + 1):
+            moved = torch.full_like(images, paper)
+            moved[..., pixels:] = images[..., : images.shape[-1] - pixels]
+            with torch.no_grad():
+                right.append(100 * (model(moved).argmax(1) == labels).float().mean().item())
+        axis.plot(range(most + 1), right, style, color=colour, label=name)
+        ends.append(f"{name} {right[0]:.1f} %, {right[min(3, most)]:.1f} %, {right[-1]:.1f} %")
+    axis.set(xlabel="moved to the right by (pixels)", ylabel="accuracy (%)", ylim=(0, 101))
+    axis.grid(alpha=0.3)
+    axis.legend()
+    about = f"{len(labels):,} images in their place, moved by {min(3, most)} and by {most} pixels: {'; '.join(ends)}."
+    return _finished(figure, title, about)
+
+
+def schedule(learning_rate: Callable[[int], float], momentum: Callable[[int], float], steps: int) -> Figure:
+    """The learning rate and the momentum over so many steps."""
+    figure = Figure(figsize=(10, 3), layout="constrained")
+    at = range(steps)
+    for axis, (name, value) in zip(
+        figure.subplots(1, 2), (("learning rate", learning_rate), ("momentum", momentum)), strict=True
+    ):
+        axis.plot(at, [value(step) for step in at], color=BLUE)
+        axis.set(xlabel="steps made", ylabel=name)
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+    ends = [f"from {value(0):g} to {value(steps - 1):g}" for value in (learning_rate, momentum)]
+    about = f"The learning rate goes {ends[0]}, the momentum {ends[1]}, over {steps:,} steps."
+    return _finished(figure, "Learning rate and momentum", about)
+
+
+def scene_sheet(
+    images: np.ndarray | Tensor, names: list[str], title: str = "Scenes", columns: int = 8, n: int = 24
+) -> Figure:
+    """The first ``n`` colour images, each under its name.
+
+    Args:
+        images: (n, 3, h, w), uint8, or float in [0, 1].
+    """
+    n = min(n, len(names))
+    figure, axes = _grid(n, columns=columns, side=1.35)
+    for axis, image, name in zip(axes, images, names, strict=False):
+        axis.imshow(np.moveaxis(_array(image), 0, -1))
+        axis.set_title(name.replace("_", " "), fontsize=8, pad=2)
+    size = "×".join(str(side) for side in images.shape[-2:])
+    different = len(set(names[:n]))
+    return _finished(figure, title, f"{n} images of {size} pixels, under {different} different names.")
+
+
+def runs(history_by_run: Mapping[str, History], steps_by_run: Mapping[str, int], title: str = "Seven runs") -> Figure:
+    """Validation accuracy of several runs, over the epochs, and the best of each over the number of its steps.
+
+    Args:
+        steps_by_run: how many steps of the optimizer a run made in all.
+    """
+    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    styles = [(colour, marker) for marker in "os^" for colour in COLOURS]
+    best = {run: 100 * max(history["test_accuracy"]) for run, history in history_by_run.items()}
+    for (run, history), (colour, marker) in zip(history_by_run.items(), styles, strict=False):
+        values = 100 * np.array(history["test_accuracy"])
+        left.plot(range(1, len(values) + 1), values, color=colour, marker=marker, markersize=4, label=run)
+        right.plot(steps_by_run[run], best[run], color=colour, marker=marker, markersize=8)
+        right.annotate(run, (steps_by_run[run], best[run]), (6, 4), textcoords="offset points", fontsize=8)
+    left.set(xlabel="epoch", ylabel="validation accuracy (%)")
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
+    right.set(xlabel="steps of the optimizer", ylabel="best validation accuracy (%)", xscale="log")
+    right.margins(x=0.2, y=0.1)
+    counts = sorted(set(steps_by_run.values()))
+    right.set_xticks(counts, labels=[f"{count:,}" for count in counts], fontsize=8, rotation=30)
+    right.minorticks_off()
+    left.legend(fontsize=8)
+    for axis in (left, right):
+        axis.grid(alpha=0.3)
+    order = sorted(best, key=best.__getitem__, reverse=True)
+    ranking = ", ".join(f"{run} {best[run]:.1f} %" for run in order)
+    return _finished(figure, title, f"Best validation accuracy: {ranking}.")
+
+
+def size_and_accuracy(rows: Mapping[str, tuple[int, float]], title: str = "Accuracy against parameters") -> Figure:
+    """Networks as points: the number of parameters, on a logarithmic axis, and the accuracy in percent."""
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    axis = figure.add_subplot()
+    for (name, (parameters, accuracy)), colour in zip(rows.items(), 3 * COLOURS, strict=False):
+        axis.plot(parameters, accuracy, "o", color=colour, markersize=9)
+        axis.annotate(name, (parameters, accuracy), (8, -3), textcoords="offset points", fontsize=9)
+    axis.set(xlabel="parameters", ylabel="validation accuracy (%)", xscale="log")
+    sizes = [parameters for parameters, _ in rows.values()]
+    axis.set_xlim(min(1e4, min(sizes) / 3), max(1e6, 5 * max(sizes)))
+    axis.margins(y=0.15)
+    axis.grid(alpha=0.3)
+    listed = ", ".join(f"{name} {accuracy:.1f} % with {count:,}" for name, (count, accuracy) in rows.items())
+    return _finished(figure, title, f"{listed} parameters.")

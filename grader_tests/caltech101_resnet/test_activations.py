@@ -1,0 +1,112 @@
+"""What the first two layers pass on."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+from gradeprop.check import CheckFailed, fail
+from gradeprop.course import load_module
+
+drawn = load_module(Path(__file__).with_name("probes.py"), "probes_of_caltech").drawn
+BENDS = (torch.relu, lambda x: x, torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.gelu, F.silu)
+
+
+def convolved(x, seed, maps, padding):
+    """A convolution with the weights that the probe filled in."""
+    size = maps * x.shape[1] * 25
+    weights = drawn(seed, size).reshape(maps, -1, 5, 5) * (2 * maps / size) ** 0.5
+    return F.conv2d(x, weights, drawn(seed, maps) * 0.2, padding=padding)
+
+
+def maps_of(truth, number):
+    """Every pair (first, second)[number] that a CaltechLeNet may have, right or with a mistake told elsewhere."""
+    images, seed = truth.tensor("images"), truth.integer("seed")
+    for padding in (2, 0):
+        first = convolved(images, seed, 32, padding)
+        if not number:
+            yield first.relu()
+            continue
+        for pool, bend in itertools.product((F.max_pool2d, F.avg_pool2d), BENDS):
+            yield convolved(pool(bend(first), 4), seed, 64, padding).relu()
+
+
+def agree(found, true):
+    """Agreement within what another order of additions may change."""
+    return found.shape == true.shape and bool((found - true).abs().max() <= 1e-3 * true.abs().max())
+
+
+def hold(observed, expected, number):
+    """Fail unless the maps are those of a convolution after its ReLU, in the student's network or in ours."""
+    name, count = (("first", 32), ("second", 64))[number]
+    told = []
+    for probe in ("activations_own", "activations"):
+        try:
+            found = observed(probe).tensor(name).double()
+        except CheckFailed as failure:
+            told.append(failure)
+            continue
+        truth = expected(probe)
+        candidates = maps_of(truth, number) if probe == "activations_own" else [truth.tensor(name)]
+        if any(agree(found, true.double()) for true in candidates):
+            return
+        told.append(CheckFailed(misread(found, truth.tensor(name).double(), name, count)))
+    raise next((failure for failure in told if failure.fate == "failed"), told[0])
+
+
+def misread(found, right, name, count):
+    """What the maps are instead."""
+    shapes = f"The {name} maps have the shape {list(found.shape)}; expected {list(right.shape)}."
+    if found.shape == right.shape[:1] + right.shape[1:2] + torch.Size(side // 4 for side in right.shape[2:]):
+        return f"{shapes} They are those after the pooling: take them before it."
+    if found.dim() != 4 or found.shape[1] != count:
+        return shapes
+    if (found < -1e-6).any():
+        return f"The {name} maps have negative values: those after the ReLU are asked for."
+    return f"The {name} maps are not what the {name} convolution passes on after its ReLU."
+
+
+@pytest.mark.points(7, question="activations")
+def test_the_first_maps_are_those_after_the_first_relu(observed, expected):
+    """The first result holds the 32 maps of the first convolution, after its ReLU and before the pooling."""
+    hold(observed, expected, 0)
+
+
+@pytest.mark.points(7, question="activations")
+def test_the_second_maps_are_those_after_the_second_relu(observed, expected):
+    """The second result holds the 64 maps of the second convolution, after its ReLU and before the pooling."""
+    hold(observed, expected, 1)
+
+
+@pytest.mark.points(3, question="activations")
+def test_the_maps_are_copies(observed):
+    """The maps stay what they are when the network goes on and writes over its own."""
+    either = [observed(name) for name in ("activations_own", "activations") if there(observed, name)]
+    if not any(seen.has("first") and seen.has("second") for seen in either):
+        fail("first_activations should return the maps of both layers.")
+    seen = observed("activations_kept")
+    if seen.flag("applies"):
+        for name in ("first", "second"):
+            if seen.has(name) and (seen.tensor(name).double() == 7.0).double().mean() > 0.9:
+                fail("A layer that works in place wrote over what you had kept: clone the maps when you see them.")
+
+
+def there(observed, name):
+    """Whether a probe ended well."""
+    try:
+        return observed(name) is not None
+    except CheckFailed:
+        return False
+
+
+@pytest.mark.points(3, question="activations")
+def test_looking_leaves_nothing_behind(observed):
+    """The maps carry no gradients, and no hook stays on the model."""
+    seen = observed("activations_leave")
+    if seen.flag("gradients"):
+        fail("The maps still carry gradients: detach them, or use torch.no_grad().")
+    hooks = seen.integer("hooks")
+    if hooks:
+        fail(f"{hooks} hooks stay on the model: remove() each, or the next call keeps maps again.")

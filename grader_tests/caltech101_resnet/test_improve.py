@@ -1,0 +1,117 @@
+"""The improvement, by what it does; the accuracy of the weights that were handed in; the history of training."""
+
+import math
+import re
+
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+from gradeprop.check import fail
+
+NORM = re.compile(r".*(batch|layer|group|instance)_norm.*")
+MOST = 2_000_000  # parameters
+
+
+@pytest.mark.points(1, question="improve")
+def test_the_improved_network_is_of_the_size_allowed(observed):
+    """The improved network gives 101 logits per picture and has at most 2 million parameters."""
+    seen = observed("improved")
+    logits = seen.tensor("first", shape=(4, 101)).double()
+    if ((logits.sum(1) - 1).abs() < 1e-4).all() and (logits >= 0).all():
+        fail("The outputs of a picture are positive and sum to 1: leave the softmax to the loss and to predict.")
+    total = sum(math.prod(parameter.numbers("shape")) for parameter in seen.items("parameters"))
+    if not total <= MOST:
+        fail(f"The network has {total:,.0f} parameters; at most 2,000,000 are allowed.")
+
+
+@pytest.mark.points(2, question="improve")
+def test_the_improved_setup_can_be_trained(observed):
+    """The optimiser holds every parameter, the loss reaches each of them, and it is one number."""
+    left_out = observed("improved").texts("left_out")
+    if left_out:
+        fail(f"The optimiser does not hold {', '.join(left_out[:10])}: hand it the parameters of the model you return.")
+    seen = observed("improved_step")
+    seen.number("loss")
+    still = [p.text("name") for p in seen.items("parameters") if not p.number("gradient") > 0]
+    if still or not seen.items("parameters"):
+        fail(f"No gradient reaches {', '.join(still[:10]) or 'any parameter'}.")
+
+
+def found_improvements(observed, expected):
+    """Each improvement that shows in what the setup does."""
+    network, rest, truth = observed("improved"), observed("improvements"), expected("improvements")
+    first, again = network.tensor("first", shape=(4, 101)), network.tensor("again", shape=(4, 101))
+    if not torch.allclose(first.double(), again.double(), atol=1e-6):
+        yield "dropout or other randomness while training"
+    if any(NORM.fullmatch(step.text("op")) for step in network.items("trace")):
+        yield "normalisation"
+    if rest.number("after") < rest.number("before") * (1 - 1e-9):
+        yield "weight decay"
+    each = F.cross_entropy(truth.tensor("log_probabilities"), truth.tensor("labels"), reduction="none")
+    if all(abs(rest.number("loss") - plain.item()) > 1e-4 for plain in (each.mean(), each.sum())):
+        yield "a loss that adds to cross entropy"
+    if network.flag("initialised"):
+        yield "another initialisation"
+    convolutions = sum(len(parameter.numbers("shape")) == 4 for parameter in network.items("parameters"))
+    if convolutions > 2:
+        yield "more convolutions"
+
+
+@pytest.mark.points(2, question="improve")
+def test_something_is_improved(observed, expected):
+    """At least one improvement is at work."""
+    if next(found_improvements(observed, expected), None) is None:
+        fail("Nothing was found that CaltechLeNet with plain cross entropy does not have: no regulariser works.")
+
+
+def graded(logits, labels, steps, points, show):
+    """The points of the highest step that is reached; the last step gives all."""
+    logits = logits.double()
+    right = (logits.argmax(1) == labels).double()
+    reached, error = 100 * right.mean().item(), 100 * math.sqrt(right.mean() * (1 - right.mean()) / len(labels))
+    classes = 100 * torch.stack([right[labels == k].mean() for k in labels.unique()]).mean().item()
+    message = f"{reached:.1f} % of {len(labels):,} validation pictures are right (standard error {error:.1f} points)"
+    message += f"; the mean over the classes is {classes:.1f} %"
+    got = max((given for bar, given in steps if reached >= bar), default=0)
+    more = next((f"{bar:g} % give {given} points" for bar, given in steps if reached < bar), "")
+    if not got:
+        fail(f"{message}. {more}. Were these the weights after training?")
+    if more:
+        points.part(got, f"{message}. {more}.")
+    show.text(f"{message}.")
+
+
+@pytest.mark.points(15, question="improved_accuracy")
+def test_the_improved_network_is_accurate(observed, answers, bars, points, show):
+    """The improved network with your weights names what pictures show."""
+    seen, labels = observed("weights_improved"), answers["labels"]
+    if seen.number("parameters") > MOST:
+        fail(f"The network has {seen.number('parameters'):,.0f} parameters; at most 2,000,000 are allowed.")
+    low, high = bars["improved"]
+    steps = [(low + (high - low) * k / 3, given) for k, given in enumerate((5, 8, 12, 15))]
+    graded(seen.tensor("logits", shape=(len(labels), 101)), labels, steps, points, show)
+
+
+@pytest.mark.points(5, question="resnet_accuracy")
+def test_resnet_is_accurate(observed, answers, bars, points, show):
+    """ResNet-18 with your weights names what pictures show."""
+    labels = answers["labels"]
+    logits = observed("weights_resnet").tensor("logits", shape=(len(labels), 101))
+    low, high = bars["resnet18"]
+    graded(logits, labels, [(low, 3), (high, 5)], points, show)
+
+
+@pytest.mark.points(1, question="resnet_accuracy")
+def test_the_history_of_training_is_kept(observed, show):
+    """history.json holds the loss and the accuracy of every epoch."""
+    models = observed("history").items("models")
+    if not models:
+        fail("history.json holds no training curves: save it as the notebook does.")
+    for model in models:
+        length = len(model.numbers("train_loss"))
+        for quantity in ("loss", "accuracy"):
+            lists = {name: model.numbers(f"{name}_{quantity}", length) for name in ("train", "test")}
+            if not length:
+                fail("history.json holds empty lists: train first.")
+            show.curves(f"{model.text('name')}: {quantity}".lstrip(": "), "epoch", quantity, lists)

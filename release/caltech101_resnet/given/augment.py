@@ -1,0 +1,74 @@
+"""Augmentation of colour pictures, a whole batch at a time, each picture by its own draw.
+
+Every function takes a batch, float32 (n, 3, h, w) in [0, 1], and returns a new one of the same shape and range:
+
+    batch = flip(resized_crop(batch, smallest=0.5))     for training only
+    probabilities = averaged(predict, batch, views)     for measuring: the mean over several views of each picture
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
+
+
+def flip(batch: Tensor, probability: float = 0.5) -> Tensor:
+    """Mirror each picture left to right with this probability."""
+    mirrored = torch.rand(len(batch), 1, 1, 1, device=batch.device) < probability
+    return torch.where(mirrored, batch.flip(3), batch)
+
+
+def resized_crop(batch: Tensor, smallest: float = 0.5, stretch: float = 4 / 3) -> Tensor:
+    """Cut a random rectangle out of each picture and scale it back to the full size, by bilinear interpolation.
+
+    Args:
+        smallest: the smallest part of the area that is kept, in (0, 1]; the part is drawn evenly from there to 1.
+        stretch: the rectangle is up to this many times as wide as high, or as high as wide.
+    """
+    n, device = len(batch), batch.device
+    area = smallest + (1 - smallest) * torch.rand(n, device=device)
+    ratio = stretch ** (2 * torch.rand(n, device=device) - 1)
+    width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
+    across, down = (2 * torch.rand(2, n, device=device) - 1) * (1 - torch.stack([width, height]))  # of the middle
+    return _cut(batch, width, height, across, down)
+
+
+def colour(batch: Tensor, strength: float = 0.2) -> Tensor:
+    """Change brightness, contrast and saturation of each picture by a factor in [1 - strength, 1 + strength]."""
+    factors = 1 + strength * (2 * torch.rand(3, len(batch), 1, 1, 1, device=batch.device) - 1)
+    brightness, contrast, saturation = factors
+    batch = batch * brightness
+    mean = batch.mean((1, 2, 3), keepdim=True)
+    batch = mean + contrast * (batch - mean)
+    grey = batch.mean(1, keepdim=True)
+    return (grey + saturation * (batch - grey)).clamp(0, 1)
+
+
+def crops(batch: Tensor, kept: float = 0.8, grid: int = 3) -> list[Tensor]:
+    """``2 · grid²`` views of each picture: grid × grid crops, each as it is and mirrored.
+
+    Args:
+        kept: the part of the width and of the height that a crop keeps.
+    """
+    n, device = len(batch), batch.device
+    size = torch.full((n,), kept, device=device)
+    views = []
+    for down in torch.linspace(kept - 1, 1 - kept, grid).tolist():
+        for across in torch.linspace(kept - 1, 1 - kept, grid).tolist():
+            views.append(_cut(batch, size, size, torch.full_like(size, across), torch.full_like(size, down)))
+    return views + [view.flip(3) for view in views]
+
+
+def averaged(predict: Callable[[Tensor], Tensor], views: list[Tensor]) -> Tensor:
+    """The mean of the probabilities that ``predict`` gives for several views of the same pictures: (n, classes)."""
+    return torch.stack([predict(view) for view in views]).mean(0)
+
+
+def _cut(batch: Tensor, width: Tensor, height: Tensor, across: Tensor, down: Tensor) -> Tensor:
+    """Cut a rectangle of its own out of each picture; width and height in (0, 1], the middle's place in [-1, 1]."""
+    theta = torch.zeros(len(batch), 2, 3, device=batch.device)
+    theta[:, 0, 0], theta[:, 0, 2] = width, across
+    theta[:, 1, 1], theta[:, 1, 2] = height, down
+    grid = affine_grid(theta, list(batch.shape), align_corners=False)
+    return grid_sample(batch, grid, padding_mode="reflection", align_corners=False)

@@ -1,0 +1,336 @@
+"""The figures of the course. Each prints one sentence that says what it shows, for those who cannot see it, and returns
+the figure; as the last line of a cell, Jupyter draws it.
+
+Colours: Okabe and Ito, "Color Universal Design", 2008: told apart by colour-blind readers too.
+"""
+
+from collections.abc import Callable, Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor, nn
+
+from given.digits import MEAN, STD
+from given.training import History
+
+BLUE, ORANGE, GREEN, PURPLE, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
+COLOURS = [BLUE, ORANGE, GREEN, PURPLE, SKY, RED]
+
+
+def show(figure: Figure) -> None:
+    """Draw a figure now, in the middle of a cell, and once."""
+    from IPython.display import display  # here and not above: outside of notebooks it is not needed
+
+    display(figure)
+    plt.close(figure)
+
+
+def digit_sheet(images: np.ndarray | Tensor, labels: np.ndarray | Tensor, title: str = "Digits", n: int = 40) -> Figure:
+    """The first ``n`` images, ten in a row, each under its label.
+
+    Args:
+        images: (n, h, w) or (n, 1, h, w), from white (the lowest value) to black (the highest).
+    """
+    n = min(n, len(labels))
+    figure, axes = _grid(n, columns=10)
+    for axis, image, label in zip(axes, images, labels, strict=False):
+        axis.imshow(_grey(image), cmap="gray_r")
+        axis.set_title(int(label), fontsize=11, pad=2)
+    size = "×".join(str(side) for side in images.shape[-2:])
+    return _finished(figure, title, f"{n} images of {size} pixels, each under its label.")
+
+
+def confusion_matrix(labels: Tensor, predictions: Tensor, title: str) -> Figure:
+    """How often each digit (row) was read as each other (column); the diagonal, what was right, is not coloured."""
+    counts = np.zeros((10, 10), dtype=int)
+    np.add.at(counts, (_array(labels), _array(predictions)), 1)
+    errors = counts * (1 - np.eye(10, dtype=int))
+    figure = Figure(figsize=(6.6, 6), layout="constrained")
+    axis = figure.add_subplot()
+    shown = axis.imshow(errors, cmap="Blues", vmin=0, vmax=max(errors.max(), 1))
+    for (row, column), count in np.ndenumerate(counts):
+        dark = errors[row, column] > 0.6 * errors.max() > 0
+        weight = "bold" if row == column else "normal"
+        text = count or "·"
+        axis.text(column, row, text, ha="center", va="center", color="w" if dark else "k", fontsize=9, weight=weight)
+    axis.set(xlabel="read as", ylabel="label", xticks=range(10), yticks=range(10))
+    bar = figure.colorbar(shown, ax=axis, label="errors (number of images)", shrink=0.8)
+    bar.locator = MaxNLocator(integer=True)
+    row, column = np.unravel_index(errors.argmax(), errors.shape)
+    worst = f"most often, {errors[row, column]} times, a {row} was read as a {column}" if errors.any() else "none"
+    return _finished(figure, title, f"{errors.sum()} of {counts.sum():,} images were read wrongly; {worst}.")
+
+
+def filters(model: nn.Module, title: str = "Filters of the first convolution") -> Figure:
+    """The kernels of the first convolution, on one scale around zero."""
+    kernels = next((_array(p) for p in model.parameters() if p.dim() == 4), None)
+    if kernels is None:
+        raise ValueError("This model has no convolution: none of its parameters has four dimensions.")
+    figure, axes = _grid(len(kernels), columns=6, side=1.5)
+    limit = abs(kernels).max()
+    for number, (axis, kernel) in enumerate(zip(axes, kernels, strict=True), start=1):
+        shown = axis.imshow(kernel[0], cmap="PuOr", vmin=-limit, vmax=limit)
+        axis.set_title(f"filter {number}", fontsize=10)
+    figure.colorbar(shown, ax=list(axes), label="weight", shrink=0.8)
+    size = "×".join(str(side) for side in kernels.shape[-2:])
+    return _finished(
+        figure, title, f"{len(kernels)} filters of {size} weights between {kernels.min():.2f} and {kernels.max():.2f}."
+    )
+
+
+def activations(model: nn.Module, image: Tensor, title: str = "What the convolutions pass on") -> Figure:
+    """An image (1, 32, 32), and what is left of it after each convolution with more than one pixel, and ReLU."""
+    kept: list[Tensor] = []
+    convs = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
+    # a copy: a ReLU that works in place would change what we keep
+    hooks = [conv.register_forward_hook(lambda _, __, out: kept.append(out.detach().clone().relu())) for conv in convs]
+    model.eval()
+    with torch.no_grad():
+        model(image.unsqueeze(0).to(next(model.parameters()).device))
+    for hook in hooks:
+        hook.remove()
+    maps = [_array(layer[0]) for layer in kept if layer.shape[-1] > 1]
+    if not maps:
+        raise ValueError("There is no nn.Conv2d in this model whose output could be looked at.")
+    figure = Figure(figsize=(10, 1.5 * sum(-(-len(layer) // 8) for layer in maps) + 1), layout="constrained")
+    parts = figure.subfigures(len(maps), 1, height_ratios=[-(-len(layer) // 8) for layer in maps], squeeze=False)
+    for number, (part, layer) in enumerate(zip(parts[:, 0], maps, strict=True), start=1):
+        tiles = [("image", _grey(image))] * (number == 1) + [(str(k), m) for k, m in enumerate(layer, start=1)]
+        axes = _frames(part.subplots(-(-len(tiles) // 8), 8, squeeze=False), len(tiles))
+        for axis, (name, pixels) in zip(axes, tiles, strict=True):
+            axis.imshow(pixels, cmap="gray_r", vmin=0, vmax=None if name == "image" else layer.max())
+            axis.set_title(name, fontsize=9, pad=2)
+        about = f"after convolution {number} and ReLU: {_maps(layer)}"
+        part.suptitle(about, fontsize=10, x=0.01, ha="left")
+    dead = sum(int(pixels.max() == 0) for layer in maps for pixels in layer)
+    shapes = " and ".join(_maps(layer) for layer in maps)
+    return _finished(figure, title, f"One digit after the convolutions: {shapes}; {dead} of them stay empty for it.")
+
+
+def layer_table(model: nn.Module, input_shape: tuple[int, ...] = (1, 32, 32)) -> pd.DataFrame:
+    """One row per layer that has parameters: what it gives out, and how its parameters are counted."""
+    rows: list[tuple[str, str, str, int]] = []
+    counted: set[int] = set()
+
+    def note(layer: nn.Module, _: object, output: Tensor) -> None:
+        own = [p for p in layer.parameters(recurse=False) if id(p) not in counted]
+        counted.update(id(p) for p in own)
+        if own:
+            shape = "×".join(str(size) for size in output.shape[1:])
+            rows.append((_name(layer), shape, _formula(layer), sum(p.numel() for p in own)))
+
+    hooks = [layer.register_forward_hook(note) for layer in model.modules()]
+    model.eval()
+    with torch.no_grad():
+        model(torch.zeros(1, *input_shape, device=next(model.parameters()).device))
+    for hook in hooks:
+        hook.remove()
+    rows.append(("all", "", "", sum(row[3] for row in rows)))
+    table = pd.DataFrame(rows, columns=["layer", "output", "formula", "parameters"])
+    table["share"] = (table["parameters"] / table["parameters"].iloc[-1]).map("{:.1%}".format)
+    largest = table.iloc[table["parameters"].iloc[:-1].argmax()]
+    print(f"{rows[-1][3]:,} parameters; {largest['share']} of them in the layer {largest['layer']}.")
+    return table
+
+
+def histories(history_by_model: Mapping[str, History], title: str = "Test loss and accuracy") -> Figure:
+    """Loss and accuracy of several models: on the test images, and thin and dashed on the training images."""
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    for axis, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        scale = 100 if quantity == "accuracy" else 1
+        for (model, history), colour in zip(history_by_model.items(), COLOURS, strict=False):
+            epochs = range(1, len(history["test_loss"]) + 1)
+            axis.plot(epochs, scale * np.array(history[f"test_{quantity}"]), color=colour, linewidth=2, label=model)
+            axis.plot(epochs, scale * np.array(history[f"train_{quantity}"]), "--", color=colour, linewidth=1)
+        axis.set(xlabel="epoch", ylabel="accuracy (%)" if scale == 100 else "loss")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.grid(alpha=0.3)
+    low = min(min(history["test_accuracy"][1:] or history["test_accuracy"]) for history in history_by_model.values())
+    axis.set_ylim(bottom=max(0, 100 * low - 2), top=100.2)  # the first epoch would hide the others
+    axis.legend(title="test; training dashed", loc="lower right")
+    ends = ", ".join(f"{model} {history['test_accuracy'][-1]:.2%}" for model, history in history_by_model.items())
+    return _finished(figure, title, f"Accuracy on the test images after the last epoch: {ends}.")
+
+
+def most_wrong(images: Tensor, labels: Tensor, logits: Tensor, title: str = "Sure, and wrong", n: int = 20) -> Figure:
+    """The wrong answers that the model was surest of, by the softmax of its logits."""
+    sure, read = logits.detach().cpu().softmax(1).max(1)
+    wrong = (read != labels.cpu()).nonzero().flatten()
+    worst = wrong[sure[wrong].argsort(descending=True)][:n]
+    figure, axes = _grid(max(len(worst), 1), columns=10, side=1.25)
+    for axis, i in zip(axes, worst.tolist(), strict=False):
+        axis.imshow(_grey(images[i]), cmap="gray_r")
+        axis.set_title(f"{int(labels[i])}, read {int(read[i])}\n{sure[i]:.1%} sure", fontsize=8, pad=2)
+    about = f"the surest of them {sure[worst[0]]:.1%} sure" if len(worst) else "so there is nothing to show"
+    return _finished(figure, title, f"{len(wrong)} of {len(labels):,} images were read wrongly, {about}.")
+
+
+def _grid(n: int, columns: int, side: float = 1.1) -> tuple[Figure, np.ndarray]:
+    """A figure of ``n`` small pictures without ticks."""
+    rows = -(-n // columns)
+    figure = Figure(figsize=(side * columns, (side + 0.15) * rows + 0.7), layout="constrained")
+    return figure, _frames(figure.subplots(rows, columns, squeeze=False), n)
+
+
+def _frames(axes: np.ndarray, n: int) -> np.ndarray:
+    """The first ``n`` axes with a thin frame for a picture, and the others empty."""
+    for axis in axes.ravel():
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_color("0.8")
+    for axis in axes.ravel()[n:]:
+        axis.set_axis_off()
+    return axes.ravel()[:n]
+
+
+def _finished(figure: Figure, title: str, caption: str) -> Figure:
+    figure.suptitle(title, weight="bold")
+    figure.supxlabel(caption, fontsize=9, color="0.3")
+    print(f"{title}: {caption}")
+    return figure
+
+
+def _maps(layer: np.ndarray) -> str:
+    return f"{layer.shape[0]} maps of {layer.shape[1]}×{layer.shape[2]}"
+
+
+def _array(tensor: Tensor | np.ndarray) -> np.ndarray:
+    return tensor.detach().cpu().numpy() if isinstance(tensor, Tensor) else np.asarray(tensor)
+
+
+def _grey(image: Tensor | np.ndarray) -> np.ndarray:
+    """An image as (h, w) from 0 up; a normalised one is scaled back."""
+    pixels = _array(image).squeeze()
+    return pixels if pixels.min() >= 0 else pixels * STD + MEAN
+
+
+def _name(layer: nn.Module) -> str:
+    if isinstance(layer, nn.Conv2d):
+        return f"conv {layer.kernel_size[0]}×{layer.kernel_size[1]}, {layer.in_channels} → {layer.out_channels}"
+    if isinstance(layer, nn.Linear):
+        return f"linear, {layer.in_features} → {layer.out_features}"
+    return type(layer).__name__
+
+
+def _formula(layer: nn.Module) -> str:
+    """How the parameters of a layer are counted: one more per output for its bias."""
+    bias = "" if getattr(layer, "bias", None) is None else " + 1"
+    if isinstance(layer, nn.Conv2d):
+        height, width = layer.kernel_size
+        return f"({layer.in_channels // layer.groups}·{height}·{width}{bias}) · {layer.out_channels}"
+    if isinstance(layer, nn.Linear):
+        return f"({layer.in_features}{bias}) · {layer.out_features}"
+    return " + ".join("·".join(str(size) for size in p.shape) for p in layer.parameters(recurse=False))
+
+
+def shifted_accuracy(
+    models: Mapping[str, nn.Module], images: Tensor, labels: Tensor, most: int = 8, title: str = "Digits moved aside"
+) -> Figure:
+    """The accuracy of several models on the same images, moved to the right by 0, 1, … ``most`` pixels.
+
+    Args:
+        models: by name.
+        images: (n, 1, h, w), normalised; what comes in at the left is paper.
+        labels: (n,).
+    """
+    figure = Figure(figsize=(6.5, 4), layout="constrained")
+    axis = figure.add_subplot()
+    paper, ends, styles = images.min(), [], ("o-", "s--", "^:", "D-.")
+    for (name, model), colour, style in zip(models.items(), COLOURS, styles, strict=False):
+        model.eval()
+        right = []
+        for pixels in range(most + 1):
+            moved = torch.full_like(images, paper)
+            moved[..., pixels:] = images[..., : images.shape[-1] - pixels]
+            with torch.no_grad():
+                right.append(100 * (model(moved).argmax(1) == labels).float().mean().item())
+        axis.plot(range(most + 1), right, style, color=colour, label=name)
+        ends.append(f"{name} {right[0]:.1f} %, {right[min(3, most)]:.1f} %, {right[-1]:.1f} %")
+    axis.set(xlabel="moved to the right by (pixels)", ylabel="accuracy (%)", ylim=(0, 101))
+    axis.grid(alpha=0.3)
+    axis.legend()
+    about = f"{len(labels):,} images in their place, moved by {min(3, most)} and by {most} pixels: {'; '.join(ends)}."
+    return _finished(figure, title, about)
+
+
+def schedule(learning_rate: Callable[[int], float], momentum: Callable[[int], float], steps: int) -> Figure:
+    """The learning rate and the momentum over so many steps."""
+    figure = Figure(figsize=(10, 3), layout="constrained")
+    at = range(steps)
+    for axis, (name, value) in zip(
+        figure.subplots(1, 2), (("learning rate", learning_rate), ("momentum", momentum)), strict=True
+    ):
+        axis.plot(at, [value(step) for step in at], color=BLUE)
+        axis.set(xlabel="steps made", ylabel=name)
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+    ends = [f"from {value(0):g} to {value(steps - 1):g}" for value in (learning_rate, momentum)]
+    about = f"The learning rate goes {ends[0]}, the momentum {ends[1]}, over {steps:,} steps."
+    return _finished(figure, "Learning rate and momentum", about)
+
+
+def scene_sheet(
+    images: np.ndarray | Tensor, names: list[str], title: str = "Scenes", columns: int = 8, n: int = 24
+) -> Figure:
+    """The first ``n`` colour images, each under its name.
+
+    Args:
+        images: (n, 3, h, w), uint8, or float in [0, 1].
+    """
+    n = min(n, len(names))
+    figure, axes = _grid(n, columns=columns, side=1.35)
+    for axis, image, name in zip(axes, images, names, strict=False):
+        axis.imshow(np.moveaxis(_array(image), 0, -1))
+        axis.set_title(name.replace("_", " "), fontsize=8, pad=2)
+    size = "×".join(str(side) for side in images.shape[-2:])
+    different = len(set(names[:n]))
+    return _finished(figure, title, f"{n} images of {size} pixels, under {different} different names.")
+
+
+def runs(history_by_run: Mapping[str, History], steps_by_run: Mapping[str, int], title: str = "Seven runs") -> Figure:
+    """Validation accuracy of several runs, over the epochs, and the best of each over the number of its steps.
+
+    Args:
+        steps_by_run: how many steps of the optimizer a run made in all.
+    """
+    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    styles = [(colour, marker) for marker in "os^" for colour in COLOURS]
+    best = {run: 100 * max(history["test_accuracy"]) for run, history in history_by_run.items()}
+    for (run, history), (colour, marker) in zip(history_by_run.items(), styles, strict=False):
+        values = 100 * np.array(history["test_accuracy"])
+        left.plot(range(1, len(values) + 1), values, color=colour, marker=marker, markersize=4, label=run)
+        right.plot(steps_by_run[run], best[run], color=colour, marker=marker, markersize=8)
+        right.annotate(run, (steps_by_run[run], best[run]), (6, 4), textcoords="offset points", fontsize=8)
+    left.set(xlabel="epoch", ylabel="validation accuracy (%)")
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
+    right.set(xlabel="steps of the optimizer", ylabel="best validation accuracy (%)", xscale="log")
+    right.margins(x=0.2, y=0.1)
+    counts = sorted(set(steps_by_run.values()))
+    right.set_xticks(counts, labels=[f"{count:,}" for count in counts], fontsize=8, rotation=30)
+    right.minorticks_off()
+    left.legend(fontsize=8)
+    for axis in (left, right):
+        axis.grid(alpha=0.3)
+    order = sorted(best, key=best.__getitem__, reverse=True)
+    ranking = ", ".join(f"{run} {best[run]:.1f} %" for run in order)
+    return _finished(figure, title, f"Best validation accuracy: {ranking}.")
+
+
+def size_and_accuracy(rows: Mapping[str, tuple[int, float]], title: str = "Accuracy against parameters") -> Figure:
+    """Networks as points: the number of parameters, on a logarithmic axis, and the accuracy in percent."""
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    axis = figure.add_subplot()
+    for (name, (parameters, accuracy)), colour in zip(rows.items(), 3 * COLOURS, strict=False):
+        axis.plot(parameters, accuracy, "o", color=colour, markersize=9)
+        axis.annotate(name, (parameters, accuracy), (8, -3), textcoords="offset points", fontsize=9)
+    axis.set(xlabel="parameters", ylabel="validation accuracy (%)", xscale="log")
+    sizes = [parameters for parameters, _ in rows.values()]
+    axis.set_xlim(min(1e4, min(sizes) / 3), max(1e6, 5 * max(sizes)))
+    axis.margins(y=0.15)
+    axis.grid(alpha=0.3)
+    listed = ", ".join(f"{name} {accuracy:.1f} % with {count:,}" for name, (count, accuracy) in rows.items())
+    return _finished(figure, title, f"{listed} parameters.")

@@ -1,0 +1,89 @@
+"""Training for many epochs with your two loops, and keeping what came out."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save
+from torch import nn
+
+History = dict[str, list[float]]  # train_loss, test_loss, train_accuracy, test_accuracy: one value per epoch
+
+
+def device() -> torch.device:
+    """The fastest place to train on: a graphics card (cuda, mps) if there is one, else the processor (cpu)."""
+    if torch.cuda.is_available():
+        kind, why = "cuda", f"a graphics card, {torch.cuda.get_device_name()}"
+    elif torch.backends.mps.is_available():
+        kind, why = "mps", "the graphics part of an Apple processor"
+    else:
+        kind, why = "cpu", f"the processor, {torch.get_num_threads()} threads; LeNet-5 is small enough for it"
+    print(f"Training on {kind}: {why}.")
+    return torch.device(kind)
+
+
+def fit(
+    model: nn.Module,
+    loaders: tuple,
+    optimizer: torch.optim.Optimizer,
+    criterion: Callable,
+    epochs: int,
+    train_model: Callable,
+    test_model: Callable,
+    scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
+) -> History:
+    """Train for some epochs, measuring after each, and print one line per epoch.
+
+    Args:
+        loaders: (train_loader, test_loader).
+        train_model, test_model: your loops.
+        scheduler: changes the learning rate after each epoch.
+
+    Returns:
+        Four lists, ``train_loss``, ``test_loss``, ``train_accuracy`` and ``test_accuracy``, one value per epoch. The
+        training values are averages *during* the epoch, the test values belong to the weights at its end.
+    """
+    history: History = {"train_loss": [], "test_loss": [], "train_accuracy": [], "test_accuracy": []}
+    train_loader, test_loader = loaders
+    for epoch in range(1, epochs + 1):
+        start = time.perf_counter()
+        train = train_model(model, train_loader, optimizer, criterion, epoch)
+        test = test_model(model, test_loader, criterion)
+        if scheduler is not None:
+            scheduler.step()
+        for part, (loss, accuracy) in {"train": train, "test": test}.items():
+            history[f"{part}_loss"].append(float(loss))
+            history[f"{part}_accuracy"].append(float(accuracy))
+        print(
+            f"epoch {epoch:>2}/{epochs}   loss: train {train[0]:.4f}, test {test[0]:.4f}   "
+            f"accuracy: train {train[1]:.2%}, test {test[1]:.2%}   {time.perf_counter() - start:.1f} s"
+        )
+    return history
+
+
+def save_weights(model: nn.Module, path: str | Path) -> None:
+    """Save the weights as safetensors: names and numbers, no code, so that anyone may open the file safely."""
+    path = Path(path)
+    part = path.with_name(f"{path.name}.part")  # renamed when whole
+    part.write_bytes(save({name: weights.detach().cpu().clone() for name, weights in model.state_dict().items()}))
+    part.replace(path)
+
+
+def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
+    """Put saved weights into a model of the same layers, and return it.
+
+    Raises:
+        RuntimeError: the file holds other names or shapes than the model has.
+    """
+    model.load_state_dict(load_file(path))
+    return model
+
+
+def save_history(history_by_model: dict[str, History], path: str | Path) -> None:
+    """Save the histories of several models as JSON, by the name of the model."""
+    path = Path(path)
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(json.dumps(history_by_model, indent=1) + "\n", encoding="utf-8")
+    part.replace(path)

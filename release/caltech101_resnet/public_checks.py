@@ -1,0 +1,277 @@
+"""The checks of this assignment that you can run yourself: plain pytest, a few per question, each in a blink.
+
+Run them with ``check("lenet")`` in the notebook or ``python -m given.check lenet`` in a shell. They find the usual
+mistakes; the checks behind the grade look further, with other numbers.
+"""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import torch
+from given import caltech
+from given.batches import Batches
+from given.training import load_weights
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.overrides import TorchFunctionMode
+
+import student_code
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """The same random numbers in every check, so that it says the same each time."""
+    torch.manual_seed(0)
+
+
+def count(model, shape=(3, 64, 64)):
+    """The number of parameters, after a first call: lazy layers have none before."""
+    model(torch.zeros(2, *shape))
+    return sum(p.numel() for p in model.parameters())
+
+
+def assert_learns_everywhere(model):
+    """Every parameter must get a gradient."""
+    cross_entropy(model(torch.randn(3, 3, 64, 64)), torch.arange(3)).backward()
+    for name, p in model.named_parameters():
+        assert p.grad is not None, f"{name} gets no gradient: is this layer used in forward()?"
+
+
+def assert_logits(model, n=3):
+    """A row of 101 logits per picture: no softmax."""
+    logits = model(torch.randn(n, 3, 64, 64))
+    assert list(logits.shape) == [n, 101], f"{n} pictures gave the shape {list(logits.shape)}; it should be [{n}, 101]."
+    for rows in (logits, logits.exp()):  # of a softmax, and of a log-softmax
+        sums_to_one = torch.allclose(rows.sum(1), torch.ones(n), atol=1e-4)
+        assert not sums_to_one, "Each row sums to 1: return the logits; the softmax belongs to predict."
+
+
+class Layers(TorchFunctionMode):
+    """Notes the output shape of each convolution, in whatever style a network is written."""
+
+    def __init__(self):
+        super().__init__()
+        self.shapes = []
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        """Let the function do its work, and note the shape."""
+        result = function(*args, **(kwargs or {}))
+        if getattr(function, "__name__", "") == "conv2d":
+            self.shapes.append(list(result.shape)[1:])
+        return result
+
+
+# ---------------------------------------------------------------- one_hot, predict
+
+
+@pytest.mark.question("one_hot")
+def test_one_hot_rows_are_floats_with_a_single_one():
+    """one_hot gives float rows with a 1 in the column of the label."""
+    rows = student_code.one_hot(torch.tensor([2, 0, 3]), num_classes=4)
+    assert list(rows.shape) == [3, 4], f"Three labels of four classes gave the shape {list(rows.shape)}, not [3, 4]."
+    assert rows.tolist() == [[0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1]], f"The labels 2, 0, 3 became {rows.tolist()}."
+    assert rows.dtype == torch.float32, f"The rows are {rows.dtype}; cross entropy wants torch.float32."
+
+
+@pytest.mark.question("predict")
+def test_probabilities_sum_to_one():
+    """predict gives a row of probabilities per picture, without gradients."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5))
+    found = student_code.predict(model, torch.randn(4, 3, 2, 2))
+    assert list(found.shape) == [4, 5], f"Four pictures and five classes gave the shape {list(found.shape)}."
+    assert torch.allclose(found.sum(1), torch.ones(4)), "The rows do not sum to 1: softmax over the classes, dim=1."
+    assert not found.requires_grad, "The probabilities carry gradients: use torch.no_grad()."
+
+
+@pytest.mark.question("predict")
+def test_predict_works_in_evaluation_mode():
+    """predict switches dropout off."""
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(12, 5)).train()
+    x = torch.randn(4, 3, 2, 2)
+    first, again = student_code.predict(model, x), student_code.predict(model.train(), x)
+    assert torch.equal(first, again), "Two calls gave two answers: is model.eval() called?"
+
+
+# ---------------------------------------------------------------- lenet
+
+
+@pytest.mark.question("lenet")
+def test_the_maps_of_the_lenet_have_the_sizes_of_the_table():
+    """The two convolutions give maps of the size in the docstring."""
+    with Layers() as layers, suppress(RuntimeError):  # a wrong shape usually ends in one; the next check shows it
+        student_code.CaltechLeNet()(torch.randn(2, 3, 64, 64))
+    right = [[32, 64, 64], [64, 16, 16]], [[32, 60, 60], [64, 11, 11]]
+    assert layers.shapes in right, f"The convolutions give maps of {layers.shapes}; the table says {right[0]}."
+
+
+@pytest.mark.question("lenet")
+def test_the_lenet_gives_logits():
+    """The LeNet gives one row of logits per picture, as many as num_classes."""
+    assert_logits(student_code.CaltechLeNet())
+    seven = list(student_code.CaltechLeNet(num_classes=7)(torch.zeros(2, 3, 64, 64)).shape)
+    assert seven == [2, 7], f"CaltechLeNet(num_classes=7) gives {seven} for 2 pictures; it should give [2, 7]."
+
+
+@pytest.mark.question("lenet")
+def test_the_lenet_has_as_many_parameters_as_the_course_counts():
+    """The LeNet has 1,194,654 parameters (410,526 without padding), and all of them learn."""
+    n = count(student_code.CaltechLeNet())
+    assert n in (1_194_654, 410_526), f"Your CaltechLeNet has {n:,} parameters: compare it layer by layer."
+    assert_learns_everywhere(student_code.CaltechLeNet())
+
+
+# ---------------------------------------------------------------- improve
+
+
+@pytest.mark.question("improve")
+def test_the_improved_setup_is_ready_for_training():
+    """improved_setup returns a network, an optimizer that holds its parameters, and a loss."""
+    model, optimizer, criterion = student_code.improved_setup()
+    assert_logits(model)
+    n = count(model)
+    assert n <= 2_000_000, f"The network has {n:,} parameters; at most 2,000,000 are allowed."
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    missed = [name for name, p in model.named_parameters() if id(p) not in held]
+    assert not missed, f"The optimizer does not hold {missed[0]}: was it made with this model's parameters?"
+    loss = criterion(model(torch.randn(4, 3, 64, 64)), torch.arange(4))
+    assert loss.dim() == 0, f"The loss has the shape {list(loss.shape)}; it should be one number."
+
+
+# ---------------------------------------------------------------- activations
+
+
+@pytest.mark.question("activations")
+def test_the_maps_have_the_right_shapes():
+    """first_activations returns 32 and 64 maps per picture, none of them negative, without gradients."""
+    first, second = student_code.first_activations(student_code.CaltechLeNet(), torch.randn(2, 3, 64, 64))
+    for name, maps, right in (("first", first, (32, (64, 60))), ("second", second, (64, (16, 11)))):
+        n, channels, height, _ = maps.shape
+        assert (n, channels) == (2, right[0]), (
+            f"The {name} maps have the shape {list(maps.shape)}; {right[0]} per picture."
+        )
+        assert height in right[1], f"The {name} maps are {height} pixels high: those before the pooling are asked for."
+        assert maps.min() >= 0, f"The {name} maps have negative values: those after the ReLU are asked for."
+        assert not maps.requires_grad, f"The {name} maps carry gradients: detach them, or use torch.no_grad()."
+
+
+@pytest.mark.question("activations")
+def test_the_maps_are_kept():
+    """The maps of one call stay as they are when the network is used again."""
+    model = student_code.CaltechLeNet()
+    first, _ = student_code.first_activations(model, torch.randn(2, 3, 64, 64))
+    before = first.clone()
+    student_code.first_activations(model, torch.randn(2, 3, 64, 64))
+    assert torch.equal(first, before), "A second call changed what the first had returned: return copies."
+
+
+# ---------------------------------------------------------------- block, resnet
+
+
+@pytest.mark.question("block")
+def test_blocks_have_as_many_parameters_as_the_paper_counts():
+    """A block 64→64 has 73,984 parameters, 64→128 with stride 2 has 230,144."""
+    for sizes, right in (((64, 64, 1), 73_984), ((64, 128, 2), 230_144)):
+        n = count(student_code.BasicBlock(*sizes), (64, 8, 8))
+        free = n == 221_696  # the paper's option A, a shortcut without parameters
+        biases = n in [right + sizes[1] * k for k in (1, 2, 3)]
+        assert n == right or free or biases, f"BasicBlock{sizes} has {n:,} parameters; expected {right:,}."
+
+
+@pytest.mark.question("block")
+def test_a_block_halves_the_map_where_it_should():
+    """A block with stride 2 gives maps of half the size."""
+    shape = list(student_code.BasicBlock(8, 12, stride=2)(torch.randn(2, 8, 6, 6)).shape)
+    assert shape == [2, 12, 3, 3], f"BasicBlock(8, 12, stride=2) makes {shape} of [2, 8, 6, 6]; expected [2, 12, 3, 3]."
+
+
+@pytest.mark.question("block")
+def test_a_block_of_zeros_hands_on_its_input():
+    """A block whose weights are all zero returns relu(x)."""
+    block, x = student_code.BasicBlock(8, 8).eval(), torch.randn(2, 8, 6, 6)
+    for p in block.parameters():
+        p.data.zero_()
+    y = block(x.clone())
+    assert not torch.equal(y, x), "With all weights at zero it returns x: where is the ReLU after the addition?"
+    assert torch.allclose(y, x.relu()), "With all weights at zero it should return relu(x): is the input added?"
+
+
+@pytest.mark.question("resnet")
+def test_the_maps_of_resnet_shrink_as_in_the_table():
+    """ResNet-18's maps are 32, then 16, 8, 4 and 2 pixels wide."""
+    with Layers() as layers, suppress(RuntimeError):
+        student_code.ResNet18()(torch.randn(2, 3, 64, 64))
+    sides = list(dict.fromkeys(shape[-1] for shape in layers.shapes))
+    assert sides == [32, 16, 8, 4, 2], (
+        f"Your maps are {sides} pixels wide, one after the other; expected 32, 16, 8, 4, 2."
+    )
+
+
+@pytest.mark.question("resnet")
+def test_resnet_has_as_many_parameters_as_the_paper_counts():
+    """ResNet-18 gives logits, has 11,228,325 parameters, and all of them learn."""
+    model = student_code.ResNet18()
+    assert_logits(model)
+    n = count(model)
+    right = (11_228_325, 11_229_221, 11_232_229, 11_233_125, 11_054_501, 11_058_405)  # some with biases
+    assert n in right, f"Your ResNet18 has {n:,} parameters, {n - right[0]:+,} from 11,228,325."
+    assert_learns_everywhere(model)
+
+
+# ---------------------------------------------------------------- class_accuracy
+
+
+@pytest.mark.question("class_accuracy")
+def test_a_small_class_counts_as_much_as_a_large_one():
+    """Three of four of one class and none of one of another: 0.375."""
+    labels, predictions = torch.tensor([7, 7, 7, 7, 2]), torch.tensor([7, 7, 7, 2, 7])
+    found = student_code.mean_class_accuracy(predictions, labels)
+    assert float(found) == pytest.approx(0.375), f"It gives {float(found):.4g}; the mean of 3/4 and 0 is 0.375."
+
+
+# ---------------------------------------------------------------- improved_accuracy, resnet_accuracy
+
+
+def assert_knows_something(model, file):
+    """The weights in the file must fit the model, and know pictures better than guessing does."""
+    assert file.exists(), f"There is no {file}: the notebook saves it after training."
+    try:
+        load_weights(model, file)
+    except Exception as error:
+        raise AssertionError(f"{file} does not fit the model: {error} Has the code changed since training?") from None
+    real = caltech.choose() == "caltech101"
+    images, labels = caltech.load("auto", train=False)
+    some = torch.arange(0, len(labels), 8)
+    [(x, y)] = Batches(images[some], labels[some], len(some), mean=caltech.MEAN, std=caltech.STD)
+    with torch.no_grad():
+        right = (model.eval()(x).argmax(1) == y).float().mean().item()
+    if real:
+        assert right > 0.3, (
+            f"{file} knows {right:.0%} of {len(y)} pictures. Was it saved after training on Caltech-101?"
+        )
+
+
+@pytest.mark.question("improved_accuracy")
+def test_the_improved_weights_know_pictures():
+    """The saved weights of the improved network fit the model, and know pictures."""
+    assert_knows_something(student_code.improved_setup()[0], Path("improved.safetensors"))
+
+
+@pytest.mark.question("resnet_accuracy")
+def test_the_weights_of_resnet_know_pictures():
+    """The saved weights of ResNet-18 fit the model, and know pictures."""
+    assert_knows_something(student_code.ResNet18(), Path("resnet18.safetensors"))
+
+
+@pytest.mark.question("resnet_accuracy")
+def test_the_history_is_there():
+    """history.json holds loss and accuracy per epoch for the three networks."""
+    file = Path("history.json")
+    assert file.exists(), "There is no history.json: the notebook saves it after training."
+    histories = json.loads(file.read_text(encoding="utf-8"))
+    for model in ("lenet", "improved", "resnet18"):
+        assert model in histories, f"history.json has no entry {model!r}; it has {list(histories)}."
+        lists = [histories[model][f"{part}_{what}"] for part in ("train", "test") for what in ("loss", "accuracy")]
+        lengths = [len(values) for values in lists]
+        assert 0 < min(lengths) == max(lengths), f"The four lists of {model} have the lengths {lengths}."

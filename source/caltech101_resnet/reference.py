@@ -1,0 +1,123 @@
+"""Trains the reference solution: the files that a good submission holds. Instructors only.
+
+The recipe is the notebook's own, so what it reaches a student can reach. Every model is trained for a number of epochs
+fixed beforehand, and the weights at the end are kept (their moving average, except for the plain LeNet's): no epoch is
+chosen by looking at the validation pictures.
+"""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from given import augment, caltech
+from given.averaging import MovingAverage, one_cycle
+from given.batches import Batches
+from given.training import fit, save_history, save_weights
+from torch import Tensor, nn
+
+import student_code
+
+RECIPES = {  # epochs of each network, and the batch size
+    "caltech101": {"lenet": 15, "improved": 40, "resnet18": 15, "free": 25, "batch_size": 64},
+    "sample": {"lenet": 8, "improved": 12, "resnet18": 8, "batch_size": 16},
+}
+TARGETS = {"caltech101": {"improved": 74.0, "resnet18": 74.0}}  # percent of the validation pictures
+MODELS = {  # by the name of the saved weights: the network they belong to, of a student_code module
+    "improved": lambda student: student.improved_setup()[0],
+    "resnet18": lambda student: student.ResNet18(),
+}
+
+
+def train(dataset: str, folder: Path, seed: int = 0, epochs: int | None = None) -> None:
+    """Write improved.safetensors, resnet18.safetensors and history.json to the folder.
+
+    Args:
+        dataset: "caltech101" or "sample".
+        epochs: other than the recipe's, for every network.
+    """
+    history = {}
+    for name in ("lenet", "improved", "resnet18"):
+        print(f"{name}, seed {seed}")
+        model, history[name] = train_one(name, dataset, seed, epochs)
+        if name in MODELS:  # in half precision: half the bytes, and the same answers
+            save_weights(copy.deepcopy(model).half(), folder / f"{name}.safetensors")
+    save_history(history, folder / "history.json")
+
+
+def train_one(name: str, dataset: str, seed: int = 0, epochs: int | None = None) -> tuple[nn.Module, dict]:
+    """One network after training, and its history."""
+    recipe = RECIPES[dataset]
+    epochs, size = epochs or recipe[name], recipe["batch_size"]
+    torch.manual_seed(seed)
+    model, optimizer, criterion = setup(name)
+    normal = {"mean": caltech.MEAN, "std": caltech.STD}
+    changed = None if name == "lenet" else augmented
+    train_loader = Batches(*load(dataset, train=True), size, shuffle=True, augment=changed, **normal)
+    test_loader = Batches(*load(dataset, train=False), 100, **normal)
+    loaders = train_loader, test_loader
+    if name == "lenet":
+        loops = student_code.train_model, student_code.test_model
+        return model, fit(model, loaders, optimizer, criterion, epochs, *loops)
+    one_cycle(optimizer, steps=epochs * len(train_loader))
+    average = MovingAverage(model, optimizer, decay=0.995 if dataset == "caltech101" else 0.9)
+    loops = student_code.train_model, average.measured(student_code.test_model)
+    return average.model, fit(model, loaders, optimizer, criterion, epochs, *loops)
+
+
+def load(dataset: str, train: bool) -> tuple[Tensor, Tensor]:
+    """Pictures uint8 (n, 3, 64, 64) and labels int64 (n,)."""
+    return caltech.load(dataset, train)
+
+
+def augmented(batch: Tensor) -> Tensor:
+    """A batch as the networks after the plain LeNet see it."""
+    return augment.colour(augment.flip(augment.resized_crop(batch, smallest=0.5)), strength=0.2)
+
+
+def setup(name: str) -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Tensor, Tensor], Tensor]]:
+    """(model, optimizer, criterion) of one of the networks."""
+    if name == "lenet":
+        model = student_code.CaltechLeNet()
+        return model, torch.optim.Adam(model.parameters(), lr=1e-3), one_hot_loss
+    if name == "improved":
+        return student_code.improved_setup()
+    model, lr = (student_code.ResNet18(), 2e-3) if name == "resnet18" else (small_resnet(), 4e-3)
+    return (
+        model,
+        torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.05),
+        nn.CrossEntropyLoss(label_smoothing=0.1),
+    )
+
+
+def one_hot_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross entropy with one-hot labels: the same number as with int64 labels."""
+    return nn.functional.cross_entropy(logits, student_code.one_hot(labels, logits.shape[1]))
+
+
+class Residual(nn.Module):
+    """relu-free skip: what goes in, plus what two convolutions make of it."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*convolution(channels, channels), *convolution(channels, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, channels, h, w) to the same."""
+        return x + self.layers(x)
+
+
+def convolution(channels: int, maps: int) -> list[nn.Module]:
+    """Conv 3×3, BatchNorm, ReLU."""
+    return [nn.Conv2d(channels, maps, 3, padding=1, bias=False), nn.BatchNorm2d(maps), nn.ReLU()]
+
+
+def small_resnet(num_classes: int = 101) -> nn.Module:
+    """What a free design within 2 million parameters may look like: widths 32, 64, 128, 256, two residual blocks."""
+    return nn.Sequential(
+        *convolution(3, 32), nn.MaxPool2d(2),  # (n, 32, 32, 32)
+        *convolution(32, 64), nn.MaxPool2d(2), Residual(64),  # (n, 64, 16, 16)
+        *convolution(64, 128), nn.MaxPool2d(2),  # (n, 128, 8, 8)
+        *convolution(128, 256), nn.MaxPool2d(2), Residual(256),  # (n, 256, 4, 4)
+        nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(256, num_classes),
+    )  # fmt: skip

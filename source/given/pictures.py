@@ -1,0 +1,87 @@
+"""Figures of colour pictures. Each prints one sentence that says what it shows, for those who cannot see it, and
+returns the figure; as the last line of a cell, Jupyter draws it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from given.figures import BLUE, ORANGE, _finished, _frames, _grid
+
+
+def picture_sheet(images: Tensor, titles: Sequence[str], title: str = "Pictures", columns: int = 8) -> Figure:
+    """Pictures, uint8 (n, 3, h, w) or float in [0, 1], each under its title."""
+    figure, axes = _grid(len(titles), columns, side=1.35)
+    for axis, image, name in zip(axes, images, titles, strict=False):
+        axis.imshow(image.permute(1, 2, 0).cpu().numpy())
+        axis.set_title(name, fontsize=8, pad=2)
+    size = "×".join(str(side) for side in images.shape[-2:])
+    names = list(dict.fromkeys(name.replace("\n", ", ") for name in titles))[:3]
+    return _finished(figure, title, f"{len(titles)} pictures of {size} pixels, such as {'; '.join(names)}.")
+
+
+def class_sizes(labels: Tensor, names: Sequence[str], title: str = "How many pictures a class has") -> Figure:
+    """The number of pictures of each class, largest first."""
+    counts = torch.bincount(labels, minlength=len(names))
+    order = [k for k in counts.argsort(descending=True).tolist() if counts[k] > 0]
+    figure = Figure(figsize=(10, 3.4), layout="constrained")
+    axis = figure.add_subplot()
+    axis.bar(range(len(order)), counts[order].numpy(), color=BLUE)
+    axis.set(xlabel="class, from the largest to the smallest", ylabel="pictures", ylim=(0, 1.15 * int(counts.max())))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for place in (0, len(order) - 1):
+        text = f"{names[order[place]]}: {counts[order[place]]}"
+        axis.annotate(
+            text, (place, counts[order[place]]), ha="left" if place == 0 else "right", va="bottom", fontsize=9
+        )
+    first, last, total = order[0], order[-1], int(counts.sum())
+    about = f"{total:,} pictures of {len(order)} classes: {counts[first] / total:.1%} show {names[first]}, "
+    return _finished(figure, title, f"{about}the smallest class, {names[last]}, has {counts[last]}.")
+
+
+def maps_side_by_side(maps_by_name: Mapping[str, Tensor], title: str, columns: int = 8) -> Figure:
+    """The maps, (maps, h, w), that one layer makes of two pictures, beside each other; dark is a strong answer."""
+    figure = Figure(layout="constrained")
+    rows = -(-max(len(maps) for maps in maps_by_name.values()) // columns)
+    figure.set_size_inches(12, 6 * rows / columns + 1.1)
+    silent = {}
+    for part, (name, maps) in zip(figure.subfigures(1, len(maps_by_name)), maps_by_name.items(), strict=True):
+        values = maps.detach().cpu().numpy()
+        axes = _frames(part.subplots(rows, columns, squeeze=False), len(values))
+        for axis, pixels in zip(axes, values, strict=True):
+            axis.imshow(pixels, cmap="gray_r", vmin=0, vmax=values.max())
+        part.suptitle(name, fontsize=11)
+        silent[name] = int((values.max((1, 2)) == 0).sum())
+    shape = "×".join(str(side) for side in values.shape[1:])
+    empty = ", ".join(f"{count} for {name}" for name, count in silent.items())
+    return _finished(figure, title, f"{len(values)} maps of {shape} for each picture; maps that stay empty: {empty}.")
+
+
+def class_accuracies(
+    right: Tensor, labels: Tensor, names: Sequence[str], title: str = "Accuracy of each class"
+) -> Figure:
+    """The fraction of each class that was read rightly, against the number of its pictures that were measured.
+
+    Args:
+        right: whether each picture was read rightly, bool (n,).
+        labels: its true class, int64 (n,).
+    """
+    classes = labels.unique().tolist()
+    counts = np.array([int((labels == k).sum()) for k in classes])
+    shares = np.array([100 * right[labels == k].float().mean().item() for k in classes])
+    figure = Figure(figsize=(10, 3.8), layout="constrained")
+    axis = figure.add_subplot()
+    axis.scatter(counts, shares, color=BLUE, alpha=0.6, label="a class")
+    mean, plain = shares.mean(), 100 * right.float().mean().item()
+    axis.axhline(mean, color=ORANGE, linestyle="--", label=f"mean over the classes, {mean:.1f} %")
+    axis.axhline(plain, color="0.3", linestyle=":", label=f"mean over the pictures, {plain:.1f} %")
+    worst = int(shares.argmin())
+    axis.annotate(names[classes[worst]], (counts[worst], shares[worst]), fontsize=9)
+    axis.set(xlabel="pictures of the class among those measured", ylabel="accuracy (%)", xscale="log")
+    axis.legend(loc="lower right")
+    about = f"{mean:.1f} % over the classes, {plain:.1f} % over the pictures"
+    return _finished(figure, title, f"{about}; the worst class is {names[classes[worst]]}, {shares[worst]:.0f} %.")
