@@ -94,7 +94,6 @@ def _warm_figures() -> None:
     import io
 
     import matplotlib.pyplot as plt
-    import pandas  # noqa: F401  (compare returns a table)
     from PIL import Image
 
     figure, axis = plt.subplots()
@@ -111,6 +110,7 @@ def _warm_training() -> None:
     from torch.utils.data import DataLoader, TensorDataset
 
     with contextlib.suppress(ImportError):  # a course may do without
+        import pandas  # type: ignore[import-untyped]  # noqa: F401
         import torchvision.transforms.v2  # noqa: F401
         import tqdm.auto  # type: ignore[import-untyped]
 
