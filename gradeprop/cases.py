@@ -93,7 +93,7 @@ def make(case: Case, paths: AssignmentPaths, reference: Path, into: Path) -> Pat
     (into / STUDENT_CODE).write_text(_code(case, paths), encoding="utf-8")
     (into / paths.notebook.name).write_bytes(paths.notebook.read_bytes())
     if case.weights != "none":
-        for file in reference.iterdir():
+        for file in filter(Path.is_file, reference.iterdir()):  # beside them lie the rows of a benchmark
             (into / file.name).write_bytes(file.read_bytes())
     for file in Path(case.folder).iterdir() if case.folder else ():
         if file.suffix != ".toml":
