@@ -18,8 +18,9 @@ BLOCKS = {
     "halved": ("64→128, stride 2", {230_144, 230_272, 230_400, 230_528, 221_696, 221_952}),
     "second": ("128→128", {295_424, 295_680}),
 }
-FREE = {11_054_501, 11_058_405}  # with shortcuts that have no parameters
-RESNET = {11_228_325, 11_229_221, 11_232_229, 11_233_125} | FREE  # some with biases in convolutions
+# shortcuts may have no parameters; the first layer, the blocks and the projections may have biases
+FREE = {11_054_501 + first + blocks for first in (0, 64) for blocks in (0, 3840)}
+RESNET = {11_228_325 + first + blocks + last for first in (0, 64) for blocks in (0, 3840) for last in (0, 896)} | FREE
 SHAPES = ((64, 32, 32), (64, 16, 16), (128, 8, 8), (256, 4, 4), (512, 2, 2), (101,))
 
 
