@@ -17,7 +17,7 @@ demo: setup ## release the first assignment, grade a handful of submissions, wri
 	$(BIN)/gradeprop demo $(HW)
 
 test: setup ## run every test
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=15
 
 check: setup ## what CI runs, and more: format, lint, types, releases, tests
 	$(BIN)/ruff format --check .

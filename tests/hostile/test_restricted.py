@@ -1,4 +1,4 @@
-"""Attacks under the restricted tier: every third, for time; all in `make check` and `make hostile`."""
+"""Attacks under the restricted tier: every third, others than under the full one; all in `make check`."""
 
 import os
 
@@ -8,7 +8,7 @@ from tests.hostile.arena import Arena
 from tests.hostile.catalogue import Attack, all_attacks
 
 TIER = "restricted"
-CHOSEN = slice(None, None, 1 if "ALL_TESTS" in os.environ else 3)
+CHOSEN = slice(None) if "ALL_TESTS" in os.environ else slice(1, None, 3)
 
 
 @pytest.mark.parametrize("attack", all_attacks()[CHOSEN], ids=str)
