@@ -19,7 +19,7 @@ def device() -> torch.device:
     elif torch.backends.mps.is_available():
         kind, why = "mps", "the graphics part of an Apple processor"
     else:
-        kind, why = "cpu", f"the processor, {torch.get_num_threads()} threads; LeNet-5 is small enough for it"
+        kind, why = "cpu", f"the processor, {torch.get_num_threads()} threads"
     print(f"Training on {kind}: {why}.")
     return torch.device(kind)
 
