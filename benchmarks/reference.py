@@ -3,9 +3,10 @@
     python benchmarks/reference.py mnist_lenet --seeds 0 1 2
 
 Measures: accuracy on all test images of the saved weights, read back from disk, and the seconds that training took,
-once per seed; a seed that is done already is not trained again, so an interrupted run goes on. Writes the raw rows to
-docs/results/<assignment>.json, a page to docs/results/<assignment>.md, and the first seed's weights and history to
-.cache/reference/<assignment>/<dataset>/. Ends with 1 if the mean over the seeds misses a target.
+once per seed. A seed that is done is not trained again; of one that was interrupted, ``train`` may find what it left
+in its folder. Writes the raw rows to docs/results/<assignment>.json, a page to docs/results/<assignment>.md, and the
+first seed's weights and history to .cache/reference/<assignment>/<dataset>/. Ends with 1 if the mean over the seeds
+misses a target.
 
 Of source/<assignment>/reference.py it uses ``RECIPES``, ``TARGETS``, ``MODELS``, ``train``, ``test_loader``, and for
 columns and words of its own ``further(dataset, folder) -> {column: percent}`` and ``ABOUT``, if they are there.
@@ -18,7 +19,6 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 from statistics import mean, stdev
@@ -51,11 +51,13 @@ def main() -> int:
             rows.append(json.loads(kept.read_text(encoding="utf-8")))
             print(f"seed {seed} is done already: {rows[-1]}")
             continue
-        with tempfile.TemporaryDirectory() as folder:
-            rows.append(train_reference(reference, dataset, Path(folder), seed, options.epochs))
-            print(rows[-1])
-            if not options.epochs:
-                keep(Path(folder), cache, kept, rows)
+        folder = cache / "at-work" / f"{seed}{f'-{options.epochs}' if options.epochs else ''}"
+        folder.mkdir(parents=True, exist_ok=True)
+        rows.append(train_reference(reference, dataset, folder, seed, options.epochs))
+        print(rows[-1])
+        if not options.epochs:
+            keep(folder, cache, kept, rows)
+        shutil.rmtree(folder)
     targets = reference.TARGETS.get(dataset, {})
     if not options.epochs:
         about = {"recipe": reference.RECIPES[dataset], "note": options.note, "targets": targets}

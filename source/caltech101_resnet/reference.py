@@ -6,6 +6,7 @@ chosen by looking at the validation pictures.
 """
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import torch
 from given import augment, caltech
 from given.averaging import MovingAverage, one_cycle
 from given.batches import Batches
-from given.training import fit, save_history, save_weights
+from given.training import fit, load_weights, save_history, save_weights
 from torch import Tensor, nn
 
 import student_code
@@ -22,7 +23,18 @@ RECIPES = {  # epochs of each network, and the batch size
     "caltech101": {"lenet": 15, "improved": 40, "resnet18": 15, "free": 25, "batch_size": 64},
     "sample": {"lenet": 8, "improved": 12, "resnet18": 8, "batch_size": 16},
 }
-TARGETS = {"caltech101": {"improved": 74.0, "resnet18": 74.0}}  # percent of the validation pictures
+TARGETS = {  # percent of the validation pictures, as they are and as the mean over 18 views of each
+    "caltech101": {
+        "improved": 74.0, "improved, 18 views": 78.0, "resnet18": 74.0, "resnet18, 18 views": 78.0,
+        "free": 80.0, "free, 18 views": 84.0,
+    },
+}  # fmt: skip
+ABOUT = (
+    "The standard error of one accuracy on 911 pictures is 1.4 to 1.6 points. `free` is a design within 2 million "
+    "parameters. Published by students for ResNet-18 from scratch at full size: 66.9 to 69.6; nobody has published the "
+    "LeNet at 64 pixels."
+)
+NORMAL = {"mean": caltech.MEAN, "std": caltech.STD}
 MODELS = {  # by the name of the saved weights: the network they belong to, of a student_code module
     "improved": lambda student: student.improved_setup()[0],
     "resnet18": lambda student: student.ResNet18(),
@@ -36,13 +48,39 @@ def train(dataset: str, folder: Path, seed: int = 0, epochs: int | None = None) 
         dataset: "caltech101" or "sample".
         epochs: other than the recipe's, for every network.
     """
-    history = {}
-    for name in ("lenet", "improved", "resnet18"):
+    so_far, history = folder / "so_far.json", {}
+    if so_far.exists():  # of a run that was interrupted
+        history = json.loads(so_far.read_text(encoding="utf-8"))
+    for name in [name for name in RECIPES[dataset] if name not in ("batch_size", *history)]:
         print(f"{name}, seed {seed}")
         model, history[name] = train_one(name, dataset, seed, epochs)
-        if name in MODELS:  # in half precision: half the bytes, and the same answers
+        if name in MODELS or dataset != "sample":  # in half precision: half the bytes, and the same answers
             save_weights(copy.deepcopy(model).half(), folder / f"{name}.safetensors")
-    save_history(history, folder / "history.json")
+        save_history(history, so_far)
+    so_far.rename(folder / "history.json")
+
+
+def further(dataset: str, folder: Path) -> dict[str, float]:
+    """Of each network that was saved, in percent: the mean over the classes, and both with 18 views of each picture."""
+    columns = {}
+    for name in ("lenet", "improved", "resnet18", "free"):
+        if (folder / f"{name}.safetensors").exists():
+            model = load_weights(setup(name)[0], folder / f"{name}.safetensors")
+            for what, views in (("", lambda images: [images]), (", 18 views", augment.crops)):
+                read, labels = predictions(model, dataset, views)
+                columns[f"{name}{what}"] = round(100 * (read == labels).float().mean().item(), 2)
+                columns[f"{name} by class{what}"] = round(100 * student_code.mean_class_accuracy(read, labels), 2)
+    return columns
+
+
+def predictions(model: nn.Module, dataset: str, views: Callable[[Tensor], list[Tensor]]) -> tuple[Tensor, Tensor]:
+    """(the class read for each validation picture, its label), from the mean probabilities over its views."""
+    read, labels = [], []
+    for images, batch_labels in test_loader(dataset):
+        probabilities = augment.averaged(lambda view: student_code.predict(model, view), views(images))
+        read.append(probabilities.argmax(1))
+        labels.append(batch_labels)
+    return torch.cat(read), torch.cat(labels)
 
 
 def train_one(name: str, dataset: str, seed: int = 0, epochs: int | None = None) -> tuple[nn.Module, dict]:
@@ -51,11 +89,9 @@ def train_one(name: str, dataset: str, seed: int = 0, epochs: int | None = None)
     epochs, size = epochs or recipe[name], recipe["batch_size"]
     torch.manual_seed(seed)
     model, optimizer, criterion = setup(name)
-    normal = {"mean": caltech.MEAN, "std": caltech.STD}
     changed = None if name == "lenet" else augmented
-    train_loader = Batches(*load(dataset, train=True), size, shuffle=True, augment=changed, **normal)
-    test_loader = Batches(*load(dataset, train=False), 100, **normal)
-    loaders = train_loader, test_loader
+    train_loader = Batches(*load(dataset, train=True), size, shuffle=True, augment=changed, **NORMAL)
+    loaders = train_loader, test_loader(dataset)
     if name == "lenet":
         loops = student_code.train_model, student_code.test_model
         return model, fit(model, loaders, optimizer, criterion, epochs, *loops)
@@ -63,6 +99,11 @@ def train_one(name: str, dataset: str, seed: int = 0, epochs: int | None = None)
     average = MovingAverage(model, optimizer, decay=0.995 if dataset == "caltech101" else 0.9)
     loops = student_code.train_model, average.measured(student_code.test_model)
     return average.model, fit(model, loaders, optimizer, criterion, epochs, *loops)
+
+
+def test_loader(dataset: str) -> Batches:
+    """The validation pictures, normalised, in batches."""
+    return Batches(*load(dataset, train=False), 100, **NORMAL)
 
 
 def load(dataset: str, train: bool) -> tuple[Tensor, Tensor]:
