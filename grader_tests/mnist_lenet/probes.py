@@ -366,17 +366,17 @@ def probe_train_mode(student, draw):
     return {"mean": model[1].running_mean}
 
 
-HITS = torch.tensor([[0, 1, 3], [0, 3, 3], [1, 3, 3], [0, 0, 3], [1, 1, 3], [0, 0, 1]])
+HITS = torch.tensor([[0, 1, 3], [0, 3, 3], [1, 3, 3], [0, 0, 3], [0, 0, 1]])
 
 
 def easy_end(model, draw, data):
     """Labels such that the model is right on the last, smaller batch and on few of the others.
 
     How many in each of the first three batches is one of HITS, in any order: with these no two misreadings of the
-    accuracy give the same number.
+    accuracy give the same number, nor do the right answers and the wrong ones.
     """
     labels = model(data["images"]).argmax(1).detach()
-    for batch, hits in enumerate(HITS[draw.integers(0, 6, 1)][0, draw.choice(3, 3)].tolist()):
+    for batch, hits in enumerate(HITS[draw.integers(0, len(HITS), 1)][0, draw.choice(3, 3)].tolist()):
         missed = 4 * batch + draw.choice(4, 4 - hits)
         labels[missed] = (labels[missed] + draw.integers(1, 10, len(missed))) % 10  # above the answer, or below it
     data["labels"].copy_(labels)
