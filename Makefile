@@ -16,10 +16,10 @@ help:
 demo: setup ## release the first assignment, grade a handful of submissions, write the pages
 	$(BIN)/gradeprop demo $(HW)
 
-test: setup ## run every test
+test: setup ## run the tests, and of the known answers and attacks a part
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=15
 
-check: setup ## what CI runs, and more: format, lint, types, releases, tests
+check: setup ## format, lint, types, releases, and every test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

@@ -20,6 +20,8 @@ from statistics import median
 import torch
 from torch import Tensor
 
+from gradeprop import records
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "source"))
 
@@ -61,9 +63,7 @@ def main(rounds: int) -> None:
     file = ROOT / "docs" / "results" / "mnist_pooling_time.json"
     runs = json.loads(file.read_text(encoding="utf-8"))["runs"] if file.exists() else {}
     runs["kept" if kept["MALLOC_MMAP_MAX_"] else "as it comes"] = about
-    part = file.with_name(f"{file.name}.part")
-    part.write_text(json.dumps({"schema": 1, "runs": runs}, indent=1) + "\n", encoding="utf-8")
-    part.replace(file)
+    records.write_bytes(json.dumps({"schema": 1, "runs": runs}, indent=1).encode() + b"\n", file)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ import numpy as np
 import torch
 import torchvision
 
+from gradeprop import records
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -70,11 +72,10 @@ def main() -> int:
 
 def keep(folder: Path, cache: Path, row_file: Path, rows: list[dict]) -> None:
     """Put the first seed's files and every seed's row into the cache; the history last: it says that all is there."""
-    row_file.parent.mkdir(parents=True, exist_ok=True)
     if len(rows) == 1:
         for file in sorted(folder.iterdir(), key=lambda file: file.name == "history.json"):
             shutil.copy(file, cache)
-    row_file.write_text(json.dumps(rows[-1]) + "\n", encoding="utf-8")
+    records.write_bytes(json.dumps(rows[-1]).encode() + b"\n", row_file)
 
 
 def load_reference(assignment: str) -> ModuleType:
@@ -115,7 +116,6 @@ def accuracy(reference: ModuleType, dataset: str, name: str, weights: Path) -> f
 def write_results(assignment: str, dataset: str, about: dict, rows: list[dict]) -> None:
     """Put this data set's rows into the assignment's JSON and page, beside those of others."""
     file = ROOT / "docs" / "results" / f"{assignment}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
     old = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"runs": {}}
     machine = f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} of them used, no graphics card"
     versions = {"python": platform.python_version()}
@@ -123,9 +123,7 @@ def write_results(assignment: str, dataset: str, about: dict, rows: list[dict]) 
     run = about | {"machine": machine, "versions": versions, "rows": rows}
     results = {"schema": 1, "assignment": assignment, "runs": old["runs"] | {dataset: run}}
     for path, text in ((file, json.dumps(results, indent=1) + "\n"), (file.with_suffix(".md"), page(results))):
-        part = path.with_name(f"{path.name}.part")
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        records.write_bytes(text.encode(), path)
 
 
 def page(results: dict) -> str:

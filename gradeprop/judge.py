@@ -17,7 +17,7 @@ import msgspec
 from gradeprop.errors import CourseError, JailError
 from gradeprop.messages import Check, Checked, CheckRequest, Hello, InputsRequest, Swap, receive, receive_bytes, send
 from gradeprop.paths import AssignmentPaths, StudentPaths
-from gradeprop.records import Assignment, Outcome, Record, Run
+from gradeprop.records import Assignment, Held, Outcome, Record, Run
 
 _ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
@@ -70,7 +70,7 @@ class Judge:
             observations=str(kept.observations),
             dataset=run.dataset,
             seed=run.seed,
-            bars=self.assignment.held_out[run.dataset].bars if run.dataset in self.assignment.held_out else {},
+            held=self.assignment.held_out.get(run.dataset, Held(bars={})),
             only=only,
             swaps=swaps,
         )

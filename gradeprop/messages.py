@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from gradeprop.records import Outcome, Record
+from gradeprop.records import Held, Outcome, Record
 
 _LENGTH = struct.Struct("<Q")
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class CheckRequest(Record, frozen=True, kw_only=True, tag="check"):
     observations: str
     dataset: str
     seed: int
-    bars: dict[str, tuple[float, float]]
+    held: Held
     only: tuple[str, ...] | None = None
     """names of the checks to run; None for all"""
     swaps: tuple[Swap, ...] = ()

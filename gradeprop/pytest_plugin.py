@@ -33,7 +33,7 @@ from torch import Tensor
 
 from gradeprop import asleep, messages, records
 from gradeprop.check import CheckFailed, Observed, Points, Seen, Show
-from gradeprop.course import load_module, read_assignment
+from gradeprop.course import load_module
 from gradeprop.errors import JailError
 from gradeprop.expected import observe_reference
 from gradeprop.inside import kernel
@@ -84,13 +84,12 @@ class Checks:
     @pytest.fixture
     def bars(self) -> dict[str, tuple[float, float]]:
         """Accuracy bars in percent by name of the weights: (pass, full)."""
-        return self.request.bars
+        return self.request.held.bars
 
     @pytest.fixture
     def held(self) -> Held:
         """All that assignment.toml asks on the data set: bars, bands and caps."""
-        asked = read_assignment(self.paths.bundle, self.paths.name).held_out
-        return asked.get(self.request.dataset, Held(bars={}))
+        return self.request.held
 
     @pytest.fixture
     def expected(self) -> Callable[[str], Seen]:

@@ -17,7 +17,7 @@ LAYERS = [
     {"errors", "asleep", "inside"},
     {"records", "paths", "locks"},
     {"wire", "course", "notebook", "entries", "jail", "check", "messages"},
-    {"contents", "expected"},
+    {"contents", "expected", "handed_in"},
     {
         "intake",
         "new",

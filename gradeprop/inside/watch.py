@@ -69,9 +69,8 @@ def _memory(enough: int) -> int:
     if quick <= enough:
         return quick
     with contextlib.suppress(ProcessLookupError):
-        os.kill(
-            -1, signal.SIGSTOP
-        )  # a share is told when no thread is changing the map: while hundreds spin, in seconds
+        # a share is told when no thread is changing the map: where hundreds spin, that takes seconds
+        os.kill(-1, signal.SIGSTOP)
         try:
             return sum(map(_proportional, others))
         finally:

@@ -1,6 +1,5 @@
 """Your own network, the results that were handed in, and the accuracy of the weights."""
 
-import hashlib
 import math
 import re
 
@@ -9,6 +8,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from gradeprop.check import CheckFailed, fail
+from gradeprop.handed_in import as_weights, drawn_after
 
 RELU4 = (torch.relu,) * 4
 
@@ -173,24 +173,6 @@ def lenet(weights, x, pool=F.max_pool2d):
     return F.linear(x, weights["fc3.weight"], weights["fc3.bias"])
 
 
-def as_lenet(state, reference):
-    """A student's parameters as weights of ``lenet``, told apart by their sizes; None where they are not LeNet's."""
-    by_size = {tensor.numel(): tensor for tensor in state.values()}
-    wanted = reference.LeNet().state_dict()
-    if len(state) != len(wanted) or any(tensor.numel() not in by_size for tensor in wanted.values()):
-        return None
-    found = {name: by_size[tensor.numel()] for name, tensor in wanted.items()}
-    found = {name: t.T if t.dim() == 2 and t.shape[0] > t.shape[1] else t for name, t in found.items()}  # (in, out)
-    return {name: tensor.float().reshape(wanted[name].shape) for name, tensor in found.items()}
-
-
-def drawn_after(logits, most=300):
-    """Images to look at twice, drawn from the logits themselves: whoever made these could not know which."""
-    digest = hashlib.sha256(logits.numpy().tobytes()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7]))
-    return torch.randperm(len(logits), generator=generator)[:most]
-
-
 def grade_accuracy(logits, labels, bar, points, show, about=""):
     """Full points from the upper bar, half from the lower one."""
     right = (logits.double().argmax(1) == labels).float().mean().item()
@@ -209,9 +191,9 @@ def test_the_default_lenet_is_accurate(observed, answers, bars, points, show, re
     """LeNet with your weights of the default run tells scenes apart that it has never seen."""
     seen = observed("weights_lenet")
     logits = seen.tensor("logits", shape=(len(answers["labels"]), 100))
-    weights = as_lenet(seen.tensors("state"), reference)
+    weights = as_weights(seen.tensors("state"), reference.LeNet().state_dict())
     if weights:  # then another network cannot stand in for it
-        some = drawn_after(logits)
+        some = drawn_after(logits, 300)
         mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
         images = (answers["images"][some] / 255 - mean) / torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
         twins = (lenet(weights, images, pool) for pool in (F.max_pool2d, F.avg_pool2d))

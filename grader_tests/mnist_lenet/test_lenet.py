@@ -1,7 +1,6 @@
 """LeNet-5, and the accuracy of the weights that were handed in."""
 
 import functools
-import hashlib
 import math
 from itertools import groupby, zip_longest
 from operator import itemgetter
@@ -11,6 +10,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from gradeprop.check import fail
+from gradeprop.handed_in import as_weights, drawn_after, grade_accuracy, show_history
 
 SHAPES = ((6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 5, 5), (120,), (84,), (10,))
 LAYERS = ("the first convolution", "the second convolution", "the third convolution", "the first linear layer")
@@ -169,45 +169,14 @@ def test_an_image_gets_the_same_logits_every_time(observed):
         fail("The images that went in were changed in place.")
 
 
-def grade_accuracy(logits, labels, bar, points, show, most, passed):
-    """Full points from the upper bar, a part from the lower one."""
-    right = (logits.double().argmax(1) == labels).float().mean().item()
-    error = 100 * math.sqrt(right * (1 - right) / len(labels))
-    message = f"{100 * right:.2f} % of {len(labels):,} held-out images are right (standard error {error:.2f} points)"
-    low, high = bar
-    if 100 * right < low:
-        fail(f"{message}; {low:g} % is asked for, {high:g} % for all points. Were these the weights after training?")
-    if 100 * right < high:
-        points.part(passed, f"{message}; {high:g} % gives all {most} points.")
-    show.text(f"{message}.")
-
-
-def as_lenet(state, reference):
-    """A student's parameters as weights of ``lenet``, told apart by their sizes; None where they are not LeNet-5's."""
-    by_size = {tensor.numel(): tensor for tensor in state.values()}
-    wanted = reference.LeNet5().state_dict()
-    if len(state) != len(wanted) or any(tensor.numel() not in by_size for tensor in wanted.values()):
-        return None
-    found = {name: by_size[tensor.numel()] for name, tensor in wanted.items()}
-    found = {name: t.T if t.dim() == 2 and t.shape[0] > t.shape[1] else t for name, t in found.items()}  # (in, out)
-    return {name: tensor.float().reshape(wanted[name].shape) for name, tensor in found.items()}
-
-
-def drawn_after(logits, most=500):
-    """Images to look at twice, drawn from the logits themselves: whoever made these could not know which."""
-    digest = hashlib.sha256(logits.numpy().tobytes()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7]))
-    return torch.randperm(len(logits), generator=generator)[:most]
-
-
 @pytest.mark.points(4, question="accuracy")
 def test_lenet_is_accurate(observed, answers, bars, points, show, reference):
     """LeNet5 with your weights reads digits it has never seen."""
     seen = observed("weights_lenet5")
     logits = seen.tensor("logits", shape=(len(answers["labels"]), 10))
-    weights = as_lenet(seen.tensors("state"), reference)
+    weights = as_weights(seen.tensors("state"), reference.LeNet5().state_dict())
     if weights:  # then another network cannot stand in for it
-        some = drawn_after(logits)
+        some = drawn_after(logits, 500)
         images = (answers["images"][some].unsqueeze(1) / 255 - reference.MEAN) / reference.STD
         if not close(logits[some], lenet(weights, images)) and not misread(weights, images, logits[some]):
             fail("LeNet-5 with the weights in lenet5.safetensors gives other logits than your LeNet5 does.")
@@ -224,13 +193,4 @@ def test_the_regularised_network_is_accurate(observed, answers, bars, points, sh
 @pytest.mark.points(1, question="accuracy")
 def test_the_history_of_training_is_kept(observed, show):
     """history.json holds the loss and the accuracy of every epoch."""
-    models = observed("history").items("models")
-    if not models:
-        fail("history.json holds no training curves: save it as the notebook does.")
-    for model in models:
-        length = len(model.numbers("train_loss"))
-        for quantity in ("loss", "accuracy"):
-            lists = {name: model.numbers(f"{name}_{quantity}", length) for name in ("train", "test")}
-            if not length:
-                fail("history.json holds empty lists: train first.")
-            show.curves(f"{model.text('name')}: {quantity}".lstrip(": "), "epoch", quantity, lists)
+    show_history(observed("history"), show)

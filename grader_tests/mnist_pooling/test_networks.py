@@ -1,6 +1,5 @@
 """The three networks, what they show of themselves, and the accuracy of the weights that were handed in."""
 
-import hashlib
 import itertools
 import math
 
@@ -9,6 +8,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from gradeprop.check import fail
+from gradeprop.handed_in import as_weights, drawn_after, grade_accuracy
 
 RELU4 = (torch.relu,) * 4
 LAYERS = ("the first convolution", "the second convolution", "the first linear layer", "the second linear layer")
@@ -288,43 +288,12 @@ def test_looking_changes_nothing(observed):
 # ---------------------------------------------------------------- accuracy
 
 
-def grade_accuracy(logits, labels, bar, points, show, most, passed):
-    """Full points from the upper bar, a part from the lower one."""
-    right = (logits.double().argmax(1) == labels).float().mean().item()
-    error = 100 * math.sqrt(right * (1 - right) / len(labels))
-    message = f"{100 * right:.2f} % of {len(labels):,} held-out images are right (standard error {error:.2f} points)"
-    low, high = bar
-    if 100 * right < low:
-        fail(f"{message}; {low:g} % is asked for, {high:g} % for all points. Were these the weights after training?")
-    if 100 * right < high:
-        points.part(passed, f"{message}; {high:g} % gives all {most} points.")
-    show.text(f"{message}.")
-
-
-def as_reference(state, reference, pooling):
-    """A student's parameters under the reference's names, told apart by their sizes; None where they are others."""
-    by_size = {tensor.numel(): tensor for tensor in state.values()}
-    wanted = reference.PoolingLeNet(pooling).state_dict()
-    if len(state) != len(wanted) or any(tensor.numel() not in by_size for tensor in wanted.values()):
-        return None
-    found = {name: by_size[tensor.numel()] for name, tensor in wanted.items()}
-    found = {name: t.T if t.dim() == 2 and t.shape[0] > t.shape[1] else t for name, t in found.items()}  # (in, out)
-    return {name: tensor.float().reshape(wanted[name].shape) for name, tensor in found.items()}
-
-
-def drawn_after(logits, most=300):
-    """Images to look at twice, drawn from the logits themselves: whoever made these could not know which."""
-    digest = hashlib.sha256(logits.numpy().tobytes()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7]))
-    return torch.randperm(len(logits), generator=generator)[:most]
-
-
 def check_weights(seen, pooling, answers, reference):
     """The logits, which must be those of the drawn network with the weights in the file, or of a misreading."""
     logits = seen.tensor("logits", shape=(len(answers["labels"]), 10))
-    weights = as_reference(seen.tensors("state"), reference, pooling)
+    weights = as_weights(seen.tensors("state"), reference.PoolingLeNet(pooling).state_dict())
     if weights:  # then another network cannot stand in for it
-        some = drawn_after(logits)
+        some = drawn_after(logits, 300)
         images = (answers["images"][some].unsqueeze(1) / 255 - reference.MEAN) / reference.STD
         if not any(close(logits[some], reading.logits(weights, images)) for _, reading in readings(pooling)):
             name = f"lenet_{pooling}.safetensors"

@@ -1,13 +1,12 @@
 """The standard error, the table of models, and the accuracy of the weights that were handed in."""
 
-import hashlib
 import math
 
 import pytest
-import torch
 from torch.nn import functional as F  # noqa: N812
 
 from gradeprop.check import fail
+from gradeprop.handed_in import as_weights, drawn_after, grade_accuracy, show_history
 
 COLUMNS = ("parameters", "train_loss", "test_loss", "train_accuracy", "test_accuracy", "standard_error")
 HISTORY = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
@@ -198,35 +197,6 @@ def test_the_table_says_how_sure_it_is(observed, expected):
 # ---------------------------------------------------------------- accuracy
 
 
-def grade_accuracy(logits, labels, bar, points, show, most, passed):
-    """Full points from the upper bar, a part from the lower one."""
-    right = (logits.double().argmax(1) == labels).float().mean().item()
-    error = 100 * math.sqrt(right * (1 - right) / len(labels))
-    message = f"{100 * right:.2f} % of {len(labels):,} held-out images are right (standard error {error:.2f} points)"
-    low, high = bar
-    if 100 * right < low:
-        fail(f"{message}; {low:g} % is asked for, {high:g} % for all points. Were these the weights after training?")
-    if 100 * right < high:
-        points.part(passed, f"{message}; {high:g} % gives all {most} points.")
-    show.text(f"{message}.")
-
-
-def drawn_after(logits, most=200):
-    """Images to look at twice, drawn from the logits themselves: whoever made these could not know which."""
-    digest = hashlib.sha256(logits.numpy().tobytes()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7]))
-    return torch.randperm(len(logits), generator=generator)[:most]
-
-
-def by_size(state, wanted):
-    """A student's parameters as those of ``wanted``, told apart by their sizes; None where they are others."""
-    found = {tensor.numel(): tensor.float() for tensor in state.values()}
-    if len(state) != len(wanted) or any(tensor.numel() not in found for tensor in wanted.values()):
-        return None
-    found = {n: t.T if t.dim() == 2 and t.shape[0] > t.shape[1] else t for n, t in found.items()}  # (in, out)
-    return {name: found[tensor.numel()].reshape(tensor.shape) for name, tensor in wanted.items()}
-
-
 def run(weights, x):
     """The logits of SmallLeNet or SmallMLP with these weights."""
     for name in ("conv1", "conv2", "conv3", "fc1", "hidden1", "hidden2"):
@@ -240,10 +210,10 @@ def run(weights, x):
 
 def assert_no_other_network(seen, logits, network, images, reference):
     """Logits of weights that look like the network's must be the network's, or another mistake's, told elsewhere."""
-    weights = by_size(seen.tensors("state"), network.state_dict())
+    weights = as_weights(seen.tensors("state"), network.state_dict())
     if not weights:
         return
-    some = drawn_after(logits)
+    some = drawn_after(logits, 200)
     x = (images[some].unsqueeze(1) / 255 - reference.MEAN) / reference.STD
     agree = (run(weights, x).argmax(1) == logits[some].argmax(1)).float().mean()
     if agree < 0.5:  # another non-linearity still agrees on most images, other weights do not
@@ -278,13 +248,4 @@ def test_the_affine_lenet_is_accurate(observed, answers, bars, points, show, ref
 @pytest.mark.points(1, question="accuracy")
 def test_the_history_of_training_is_kept(observed, show):
     """history.json holds the loss and the accuracy of every epoch."""
-    models = observed("history").items("models")
-    if not models:
-        fail("history.json holds no training curves: save it as the notebook does.")
-    for model in models:
-        length = len(model.numbers("train_loss"))
-        for quantity in ("loss", "accuracy"):
-            lists = {name: model.numbers(f"{name}_{quantity}", length) for name in ("train", "test")}
-            if not length:
-                fail("history.json holds empty lists: train first.")
-            show.curves(f"{model.text('name')}: {quantity}".lstrip(": "), "epoch", quantity, lists)
+    show_history(observed("history"), show)
