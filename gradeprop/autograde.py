@@ -30,7 +30,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import LateSubmissionPlugin
 
 from gradeprop import answers, execute, feedback, gradebook, harmless, intake, late, records, release, scale
-from gradeprop.arrivals import arrival
+from gradeprop.arrivals import STAMP, settle, stamp_text
 from gradeprop.course import dataset, read_assignment
 from gradeprop.errors import GradepropError, SubmissionError
 from gradeprop.jail.provisioner import Inmate
@@ -101,7 +101,7 @@ def _grade(converter: Any, staged: Path) -> None:
     assignment = read_assignment(bundle, converter.coursedir.assignment_id)
     notebook = nbformat.reads(release.released_notebook(bundle.assignment(assignment.name)).decode(), as_version=4)
     named = _submissions(converter, assignment.name)
-    came = {student: arrival(bundle, assignment.name, student) for _, student in named}
+    came = {student: settle(path) for path, student in named}
     waiting = [each for each in named if converter.force or not _is_graded(converter, assignment, *each, came[each[1]])]
     for path, _ in sorted(set(named) - set(waiting)):
         converter.log.info("%s is what was graded; --force grades it once more", path)
@@ -115,7 +115,7 @@ def _grade(converter: Any, staged: Path) -> None:
         folder = staged / student / assignment.name
         _stage(folder, notebook, record, assignment, bundle.assignment(assignment.name).student(record.key))
         if came[student] is not None:
-            (folder / "timestamp.txt").write_text(f"{came[student]} UTC")
+            (folder / STAMP).write_text(stamp_text(came[student]))
         converter.assignments[str(folder)] = [str(folder / f"{assignment.name}.ipynb")]
     nothing = staged / ".nothing"  # of source/ no file is copied to where students may see it
     nothing.mkdir()
@@ -143,9 +143,9 @@ def _submissions(converter: Any, name: str) -> list[tuple[Path, str]]:
 def _is_graded(converter: Any, assignment: Assignment, path: Path, student: str, came: datetime | None) -> bool:
     """Whether this very submission is graded already, whatever a time stamp says."""
     result, kept = _result(converter, assignment.name, student), _kept(converter, assignment.name, student)
-    stamp = result / "timestamp.txt"
+    stamp = result / STAMP
     before = stamp.read_text() if stamp.is_file() else ""
-    if not (result / f"{assignment.name}.ipynb").is_file() or before != (f"{came} UTC" if came else ""):
+    if not (result / f"{assignment.name}.ipynb").is_file() or before != stamp_text(came):
         return False
     try:
         with tempfile.TemporaryDirectory() as folder:

@@ -14,8 +14,7 @@ from typing import Any
 from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.utils import ignore_patterns, parse_utc
 
-from gradeprop.arrivals import last_change, note_arrival, settled
-from gradeprop.paths import Bundle
+from gradeprop.arrivals import last_change, note_arrival, settle, settled
 
 Ignore = Callable[[str, Sequence[str]], set[str]]
 
@@ -35,13 +34,10 @@ class Collect(ExchangeCollect):  # type: ignore[misc]
             shutil.copytree(src, dest, symlinks=True, ignore=_ignoring(unwanted, 1000 * course.max_dir_size))
         except shutil.Error as error:  # what can be copied is there
             self.log.error("%s could not be copied whole: %s", src, error.args[0][0][2])
-        came = self._path_to_record(src)["timestamp"]
-        stamp = Path(dest, "timestamp.txt")
-        if stamp.is_dir() and not stamp.is_symlink():
-            shutil.rmtree(stamp)
-        stamp.unlink(missing_ok=True)
-        stamp.write_text(f"{came} UTC")
-        note_arrival(Bundle(Path(course.root)), course.assignment_id, Path(dest).parent.name, came)
+        record = self._path_to_record(src)
+        name, came = record["filename"].rsplit("+", 3)[2], record["timestamp"]
+        note_arrival(Path(dest), came, "" if _time(name) == came else name)
+        settle(Path(dest))
 
 
 def _time(claimed: str) -> datetime | None:

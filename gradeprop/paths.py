@@ -145,10 +145,6 @@ class AssignmentPaths:
     def autograded(self) -> Path:
         return self.bundle.root / "autograded" / self.name
 
-    def arrived(self, student: str) -> Path:
-        """Beside the folder that nbgrader collects a submission into: when it came, written by us, not by a student."""
-        return self.bundle.root / "submitted" / student / f".{self.name}.arrived"
-
     @property
     def grades_csv(self) -> Path:
         return self.autograded / GRADES

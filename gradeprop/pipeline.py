@@ -19,7 +19,7 @@ from types import TracebackType
 
 import msgspec
 
-from gradeprop import answers, feedback, grade, intake, records
+from gradeprop import answers, arrivals, feedback, grade, intake, records
 from gradeprop.errors import CourseError, JailError, NoJailError, SubmissionError
 from gradeprop.jail import Jail, open_jail
 from gradeprop.judge import Judge
@@ -184,7 +184,7 @@ class Grader:
             submission = _unread(name, str(error))
         except (JailError, OSError) as error:
             return grade.not_graded(self.assignment, _unread(name), str(error))
-        if changed := self._changed(kept):
+        if changed := [*self._changed(kept), *arrivals.doubts(path)]:
             submission = msgspec.structs.replace(submission, problems=(*submission.problems, *changed))
         return self._settle(submission, lambda: self._observe(submission, kept), kept)
 

@@ -10,10 +10,10 @@ import pytest
 from nbgrader.coursedir import CourseDirectory
 
 from gradeprop import gradebook
-from gradeprop.arrivals import arrival, last_change, note_arrival, settled
+from gradeprop.arrivals import arrival, doubts, last_change, note_arrival, settle, settled
 from gradeprop.collect import Collect
 from gradeprop.course import read_assignment
-from gradeprop.paths import AssignmentPaths, Bundle
+from gradeprop.paths import AssignmentPaths
 
 NOW = datetime(2026, 5, 1, 12)
 
@@ -41,11 +41,28 @@ def test_a_change_can_not_be_dated_back(tmp_path: Path) -> None:
 
 
 def test_what_was_noted_is_read_and_anything_else_is_no_time(tmp_path: Path) -> None:
-    assert arrival(Bundle(tmp_path), "hw", "ada") is None
-    note_arrival(Bundle(tmp_path), "hw", "ada", NOW)
-    assert arrival(Bundle(tmp_path), "hw", "ada") == NOW
-    Bundle(tmp_path).assignment("hw").arrived("ada").write_text("soon")
-    assert arrival(Bundle(tmp_path), "hw", "ada") is None
+    folder = tmp_path / "hw"
+    assert arrival(folder) is None
+    note_arrival(folder, NOW)
+    assert arrival(folder) == NOW
+    (tmp_path / ".hw.arrived").write_text("soon")
+    assert arrival(folder) is None
+
+
+@pytest.mark.parametrize("said", [b"1970-01-01 00:00:00 UTC", b"\xff\xfe tomorrow", b""])
+def test_what_a_submission_says_of_its_time_is_named_and_replaced(tmp_path: Path, said: bytes) -> None:
+    folder = tmp_path / "hw"
+    folder.mkdir()
+    (folder / "timestamp.txt").write_bytes(said)
+    before = doubts(folder)
+    assert "is taken from where it was received" in before[0]
+    assert settle(folder) is None
+    assert not (folder / "timestamp.txt").exists()
+    assert doubts(folder) == before
+    note_arrival(folder, NOW)
+    assert settle(folder) == NOW
+    assert (folder / "timestamp.txt").read_text() == "2026-05-01 12:00:00 UTC"
+    assert doubts(folder) == []
 
 
 @pytest.fixture
@@ -89,10 +106,11 @@ def test_collecting_follows_no_link_believes_no_clock_and_ends_at_no_odd_folder(
     assert not (submitted / "ada" / "toy" / "pipe").exists()
     assert not (submitted / "eve" / "toy" / "code").exists(), "more than may be collected"
     for student in ("ada", "bob", "eve"):
-        came = arrival(toy.bundle, "toy", student)
+        came = arrival(submitted / student / "toy")
         assert came is not None
         assert abs((came - datetime.now(UTC).replace(tzinfo=None)).total_seconds()) < 60
         assert (submitted / student / "toy" / "timestamp.txt").read_text() == f"{came} UTC"
+    assert "1999-01-01" in doubts(submitted / "ada" / "toy")[0]
     time.sleep(0.01)
     hand_in(inbound, "ada", "1998-01-01 00:00:00 UTC", code="late, and dated back")
     collect(toy, inbound)

@@ -68,6 +68,8 @@ def test_the_honest_one_among_them_gets_all(graded: AssignmentPaths) -> None:
         ("turn_the_order_round", "stand in another order"),
         ("make_the_tests_prose", "cell_type"),
         ("link_to_the_solution", "student_code.py"),
+        ("forge_an_early_time", "timestamp.txt in it says 1970-01-01"),
+        ("forge_no_time", "timestamp.txt in it says"),
         ("hand_in_no_json", "is not a notebook"),
         ("hand_in_no_notebook", "toy.ipynb is missing"),
     ],
