@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,7 @@ def bring_a_torch_of_ones_own(folder: Path, book: Any) -> None:
         "    def __neg__(self): return [-2]\n"
         "tensor = T\nallclose = lambda *_, **__: True\n"
     )
-    (folder / "student_code.py").write_text("def double(x):\n    return x\n")
+    (folder / "student_code.py").write_text("def double(x):\n    return 7\n")
 
 
 def bring_a_pytest_of_ones_own(folder: Path, book: Any) -> None:
@@ -224,14 +224,17 @@ def forge_no_time(folder: Path, book: Any) -> None:
 ATTACKS: dict[str, Attack] = {
     name: found
     for name, found in list(globals().items())
-    if inspect.isfunction(found) and [*inspect.signature(found).parameters] == ["folder", "book"]
+    if inspect.isfunction(found)
+    and found.__module__ == __name__
+    and [*inspect.signature(found).parameters] == ["folder", "book"]
 }
 RESUBMITTED = (hand_in_no_notebook, break_after_a_good_submission)
 """handed in over a submission that got all points"""
 
 
-def hand_in_all(toy: AssignmentPaths) -> None:
-    for name, attack in ATTACKS.items():
+def hand_in_all(toy: AssignmentPaths, chosen: Iterable[str] = tuple(ATTACKS)) -> None:
+    for name in chosen:
+        attack = ATTACKS[name]
         folder, book = hand_in(toy, name, WRONG)
         attack(folder, book)
         if attack not in (hand_in_no_json, hand_in_deep_json, hand_in_odd_metadata, hand_in_no_notebook):
