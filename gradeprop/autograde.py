@@ -30,13 +30,13 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import LateSubmissionPlugin
 
 from gradeprop import answers, execute, feedback, gradebook, harmless, intake, late, records, release, scale
-from gradeprop.arrivals import STAMP, settle, stamp_text
 from gradeprop.course import dataset, read_assignment
 from gradeprop.errors import GradepropError, SubmissionError
 from gradeprop.jail.provisioner import Inmate
 from gradeprop.observe import given_files
 from gradeprop.paths import PUBLIC_CHECKS, Bundle, StudentPaths, student_key
 from gradeprop.pipeline import Grader
+from gradeprop.received import STAMP, settle, stamp_text
 from gradeprop.records import Assignment, GradeRecord
 
 _SHOWN_BYTES = 2**20

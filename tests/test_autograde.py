@@ -14,11 +14,11 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import PyFileConfigLoader
 
 from gradeprop import records, scale
-from gradeprop.arrivals import note_arrival
 from gradeprop.cases import make, read_cases
 from gradeprop.course import read_assignment
 from gradeprop.paths import AssignmentPaths
 from gradeprop.pipeline import Grader
+from gradeprop.received import note_arrival
 from gradeprop.records import GradeRecord
 from tests.autograding.attacks import ATTACKS, RESUBMITTED, hand_in_all, points
 from tests.autograding.course import ANSWER, RIGHT, cell, convert, hand_in, make_course, nbgrader, save
