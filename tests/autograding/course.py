@@ -92,7 +92,7 @@ def cell(book: Any, name: str) -> Any:
 def convert(kind: type[BaseConverter], toy: AssignmentPaths, student: str = "*", force: bool = False) -> None:
     """What one of nbgrader's commands does, and formgrader's buttons, in this process."""
     config = PyFileConfigLoader("nbgrader_config.py", path=str(toy.bundle.root)).load_config()
-    course = CourseDirectory(config=config, assignment_id="toy", student_id=student)
+    course = CourseDirectory(config=config, root=str(toy.bundle.root), assignment_id="toy", student_id=student)
     converter = kind(coursedir=course, config=config)
     converter.force = force
     converter.start()
