@@ -6,8 +6,9 @@
 A case is the reference submission with a change: ``replace`` edits the assignment's section of the solution, which
 begins with a line ``# ------ <assignment>`` (each old text must stand in it exactly once, so a case never goes stale;
 one that does not stand there at all, in the whole file), files beside the toml are added, ``remove`` takes files away,
-and ``weights`` says which weights lie in it: the reference's, untrained ones, the reference's converted by shape and
-order, or none.
+and ``weights`` says which weights lie in it: the reference's, untrained ones, the reference's converted, or none. They
+are converted by shape and order, or by a convert.py beside the toml where that is not enough: its function
+``convert(name, tensors)`` gets the weights of one name by key and returns those that fit the case's own network.
 """
 
 import subprocess
@@ -24,6 +25,7 @@ from gradeprop.paths import STUDENT_CODE, AssignmentPaths
 from gradeprop.records import Assignment, Record
 
 _RULE = "# " + 64 * "-"  # begins the section of an assignment in the solution
+CONVERT = "convert.py"
 Weights = Literal["reference", "untrained", "convert", "none"]
 
 
@@ -96,10 +98,11 @@ def make(case: Case, paths: AssignmentPaths, reference: Path, into: Path) -> Pat
         for file in filter(Path.is_file, reference.iterdir()):  # beside them lie the rows of a benchmark
             (into / file.name).write_bytes(file.read_bytes())
     for file in Path(case.folder).iterdir() if case.folder else ():
-        if file.suffix != ".toml":
+        if file.suffix != ".toml" and file.name != CONVERT:
             (into / file.name).write_bytes(file.read_bytes())
+    own = Path(case.folder) / CONVERT
     if case.weights in ("untrained", "convert"):
-        _weights(paths, case.weights, into)
+        _weights(paths, case.weights, into, *([own] if case.folder and own.is_file() else []))
     for name in case.remove:
         (into / name).unlink()
     return into
