@@ -4,7 +4,8 @@
 
 A change that costs no point is a survivor. A survivor that is as right as the solution is explained in
 grader_tests/<hw>/equivalent.toml, by the line that it makes (``"the line" = "why it is as right"``); any other asks for
-a check; when it is written, ``--again`` grades the survivors of the page alone. Prints a bar, then the survivors; writes docs/results/mutants_<hw>.md; ends with 1 if one is not explained.
+a check; when that is written, ``--again`` grades the survivors of the page alone. Prints a bar, then the survivors;
+writes docs/results/mutants_<hw>.md; ends with 1 if one is not explained.
 """
 
 import argparse

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from gradeprop import cases
 from gradeprop.cases import Case, make, read_cases
@@ -87,6 +89,18 @@ def test_reference_weights_are_trained_once(toy: AssignmentPaths) -> None:
     assert (cases.reference_weights(toy, "sample") / "history.json").read_text() == "sample"
     reference.unlink()
     assert cases.reference_weights(toy, "sample").is_dir()
+
+
+def test_a_case_may_say_how_the_weights_fit_its_network(toy: AssignmentPaths, tmp_path: Path) -> None:
+    (toy.source / "reference.py").write_text("MODELS = {'net': None}")
+    toy.notebook.write_text("{}")
+    (reference := tmp_path / "reference").mkdir()
+    save_file({"old": torch.ones(2)}, reference / "net.safetensors")
+    (folder := tmp_path / "case").mkdir()
+    (folder / "convert.py").write_text("def convert(name, tensors):\n    return {f'{name}.new': tensors['old'] + 1}\n")
+    made = make(Case(name="x", points=0, weights="convert", folder=str(folder)), toy, reference, tmp_path / "new")
+    assert load_file(made / "net.safetensors")["net.new"].tolist() == [2, 2]
+    assert not (made / "convert.py").exists()
 
 
 def test_an_assignment_without_a_reference_to_train_has_no_weights(toy: AssignmentPaths) -> None:
