@@ -74,6 +74,15 @@ def test_a_case_changes_the_section_of_its_assignment(toy: AssignmentPaths, tmp_
     )
 
 
+def test_a_case_gets_what_it_does_not_lose(toy: AssignmentPaths, toy_assignment: Assignment) -> None:
+    (toy.wrong / "halves" / "wrong.toml").write_text("lost = { double = 1.5 }")
+    (case,) = (case for case in read_cases(toy_assignment, toy) if case.name == "wrong/halves")
+    assert case.points == toy_assignment.points - 1.5
+    (toy.wrong / "halves" / "wrong.toml").write_text("lost = { double = 'all' }")
+    with pytest.raises(CourseError, match="wrong.toml"):
+        read_cases(toy_assignment, toy)
+
+
 def test_a_case_without_its_toml_or_with_a_slip_is_told(toy: AssignmentPaths, toy_assignment: Assignment) -> None:
     (toy.wrong / "empty").mkdir()
     with pytest.raises(CourseError, match="wrong.toml is missing"):
