@@ -150,6 +150,7 @@ def grade_all(bundle: Bundle, paths: AssignmentPaths, found: list[Mutant]) -> tu
                     broken.append(f"{mutant.after}: {record.reason}")
                 elif survives(record):
                     survivors.append(mutant)
+                    print(f"survives: {mutant.after}", flush=True)  # of a run that is interrupted, too
                 shutil.rmtree(grader.kept(record.key).folder, ignore_errors=True)
     return survivors, broken
 
