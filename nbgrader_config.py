@@ -13,17 +13,12 @@ c = get_config()  # noqa: F821  (nbgrader puts it here)
 c.CourseDirectory.root = str(root)
 c.CourseDirectory.db_url = f"sqlite:///{root / 'gradebook.db'}"
 
-# nbgrader copies every file of source/<hw> that no pattern names to students: whatever may hold a solution is named
+# nbgrader copies every file of source/<hw> that no pattern names to students, and so do its exchange and its grader:
+# here stands what instructors alone see, and nothing that students hand in; a file that is not known ends the release
 c.CourseDirectory.ignore = [
     *(".ipynb_checkpoints", "__pycache__", "*.pyc", "feedback"),  # nbgrader's own
-    *(
-        "assignment.toml",
-        "*.md",
-        "student_code*.py",
-        "*solution*",
-        "*reference*",
-        "probes.py",
-        "test_*.py",
-        "held_out.py",
-    ),
+    *("assignment.toml", "reference.py", "README.md", "instructor.md"),
 ]
+
+# the whole release, by the command and by the button of formgrader: what students get is what `gradeprop release` makes
+c.GenerateAssignment.preprocessors.append("gradeprop.generate.WholeRelease")

@@ -44,7 +44,7 @@ def release(assignment: Assignment, bundle: Bundle) -> Path:
     for name, data in files.items():
         write_bytes(data, part / name)
     try:
-        _import(part, bundle)
+        try_import(part, bundle)
         if target.exists():
             target.rename(old)
         part.rename(target)
@@ -171,8 +171,12 @@ class _Heard(logging.Handler):
             self.reason = next((line for line in lines if not line.startswith(" ")), "")
 
 
-def _import(folder: Path, bundle: Bundle) -> None:
-    """Import the stub as a student's notebook will."""
+def try_import(folder: Path, bundle: Bundle) -> None:
+    """Import the stub in the folder of a release as a student's notebook will.
+
+    Raises:
+        CourseError: it cannot be imported.
+    """
     command = [sys.executable, "-c", "import student_code"]
     environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

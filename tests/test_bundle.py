@@ -14,7 +14,7 @@ from tests.conftest import REPOSITORY
 
 ROOT = REPOSITORY.root
 LAYERS = [
-    {"errors", "asleep", "inside"},
+    {"errors", "asleep", "inside", "formgrader"},
     {"records", "paths", "locks"},
     {"wire", "course", "notebook", "entries", "jail", "check", "messages"},
     {"contents", "expected", "handed_in"},
@@ -31,7 +31,7 @@ LAYERS = [
         "export",
         "weights",
     },
-    {"pipeline", "cases"},
+    {"pipeline", "cases", "generate"},
     {"scale", "verify", "demo"},
     {"cli"},
 ]

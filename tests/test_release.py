@@ -212,16 +212,31 @@ def test_a_first_release_that_fails_leaves_no_folder(course: AssignmentPaths) ->
     assert not course.bundle.stub.exists()
 
 
-def test_nbgrader_itself_leaks_no_solution_with_our_configuration(course: AssignmentPaths) -> None:
-    config = (REPOSITORY.root / "nbgrader_config.py").read_text()
-    (course.bundle.root / "nbgrader_config.py").write_text(config)
-    for name in ("student_code.py", "reference.py", "solution.py"):
-        (course.source / name).write_text("secret = 1\n")
-    command = [sys.executable, "-m", "nbgrader", "generate_assignment", "toy"]
+def generate(course: AssignmentPaths) -> "subprocess.CompletedProcess[str]":
+    """``nbgrader generate_assignment``, with the configuration of the bundle."""
+    (course.bundle.root / "nbgrader_config.py").write_text((REPOSITORY.root / "nbgrader_config.py").read_text())
+    command = [sys.executable, "-m", "nbgrader", "generate_assignment", "toy", "--force"]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # nbgrader starts alembic by name
-    subprocess.run(command, cwd=course.bundle.root, check=True, capture_output=True, env=os.environ | {"PATH": path})
-    assert set(contents(course.release)) == {"toy.ipynb", "public_checks.py"}
-    assert (course.bundle.root / "gradebook.db").is_file()
+    environment = os.environ | {"PATH": path, "PYTHONPATH": str(REPOSITORY.root)}
+    return subprocess.run(command, cwd=course.bundle.root, check=False, capture_output=True, text=True, env=environment)
+
+
+def test_nbgraders_own_command_makes_the_same_release_and_leaks_nothing(course: AssignmentPaths) -> None:
+    for name in ("reference.py", "README.md", "instructor.md"):
+        (course.source / name).write_text("secret = 1\n")
+    done = generate(course)
+    assert done.returncode == 0, done.stderr
+    assert contents(course.release) == made(read_assignment(course.bundle, "toy"), course.bundle)
+    assert course.bundle.gradebook.is_file()
+
+
+def test_nbgraders_own_command_releases_nothing_where_the_source_is_amiss(course: AssignmentPaths) -> None:
+    make(course)
+    (course.source / "solution.py").write_text("secret = 1\n")
+    done = generate(course)
+    assert done.returncode != 0
+    assert "unknown in source/toy, which may hold" in done.stderr
+    assert not course.release.exists()
 
 
 @pytest.fixture(scope="module", params=read_course(REPOSITORY).assignments)
