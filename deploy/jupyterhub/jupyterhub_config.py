@@ -1,7 +1,8 @@
 """JupyterHub on one machine, for people with accounts on it; docs/operator.md leads through it.
 
 Who is in the group ``instructors`` gets formgrader on the course in ~/course; who is in ``students`` gets nbgrader's
-list of assignments. Nobody else is let in. Each works under their own account: the machine's permissions keep them apart.
+list of assignments. Nobody else is let in. Each works under an account of their own, and permissions keep
+them apart.
 """
 
 import grp

@@ -104,6 +104,13 @@ class Hub:
         inside = ["nsenter", "--mount", f"--target={self.process.pid}", "su", "-", name, "-c", command]
         return subprocess.run(inside, capture_output=True, text=True, check=False)
 
+    def as_root(self, command: str) -> None:
+        subprocess.run(
+            ["nsenter", "--mount", f"--target={self.process.pid}", "sh", "-c", command],
+            capture_output=True,
+            check=False,
+        )
+
     def close(self) -> None:
         self.process.terminate()  # the hub ends its proxy and all servers
         try:
@@ -196,6 +203,21 @@ def test_two_students_and_an_instructor_go_through_the_loop(hub: Hub, chromium: 
 
     assert windows["bob"].goto(f"{hub.url}/user/bob/formgrader/manage_assignments").status == 404
     assert windows["bob"].goto(f"{hub.url}/user/ada/lab").status in (403, 404)
+
+
+@pytest.mark.parametrize("spoil", ["chmod 0755 /srv/nbgrader/exchange", "mv /srv/nbgrader/exchange /srv/gone"])
+def test_an_exchange_that_is_missing_or_may_not_be_written_to_is_a_sentence(spoil: str, hub: Hub) -> None:
+    submit = f"JUPYTER_CONFIG_PATH={DEPLOY}/students {sys.executable} -m nbgrader submit {HW}"
+    before = hub.as_person("ada", f"cat {HW}/*.py").stdout
+    hub.as_root(spoil)
+    try:
+        done = hub.as_person("ada", submit)
+    finally:
+        hub.as_root("mv /srv/gone /srv/nbgrader/exchange; chmod 1777 /srv/nbgrader/exchange")
+    assert done.returncode != 0
+    assert "Unwritable directory, please contact your instructor: /srv/nbgrader/exchange" in done.stderr
+    assert hub.as_person("ada", f"cat {HW}/*.py").stdout == before
+    assert hub.as_person("ada", submit).returncode == 0
 
 
 @pytest.mark.parametrize("name", ["ada", "bob"])
