@@ -28,6 +28,7 @@ c.LocalAuthenticator.allowed_groups = {"instructors", "students"}
 c.Spawner.cmd = [str(BIN / "jupyterhub-singleuser")]
 c.Spawner.default_url = "/lab"
 c.Spawner.notebook_dir = "~"
+c.Spawner.start_timeout = c.Spawner.http_timeout = 180  # s; on the morning of a deadline all servers start at once
 
 
 def settings_of_the_role(spawner):

@@ -33,7 +33,8 @@ if [ -n "$HIDDEN" ]; then  # where others cannot reach the interpreter, show the
     mkdir -p "$ROOT/shown/$INTERPRETER"; mount --bind "$HIDDEN/$INTERPRETER" "$ROOT/shown/$INTERPRETER"
     mount --rbind "$ROOT/shown" "$HIDDEN"
 fi
-groupadd instructors; groupadd students
+for name in prof ada bob; do userdel -f "$name" || true; groupdel -f "$name" || true; done 2>/dev/null  # in the copy
+groupadd -f instructors; groupadd -f students
 useradd -m -s /bin/bash -K HOME_MODE=0700 -G instructors prof
 useradd -m -s /bin/bash -K HOME_MODE=0700 -G students ada
 useradd -m -s /bin/bash -K HOME_MODE=0700 -G students bob
