@@ -17,11 +17,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from gradeprop import feedback, grade, intake, records
+import msgspec
+
+from gradeprop import answers, arrivals, feedback, grade, intake, records
 from gradeprop.errors import CourseError, JailError, NoJailError, SubmissionError
 from gradeprop.jail import Jail, open_jail
 from gradeprop.judge import Judge
 from gradeprop.locks import Turn
+from gradeprop.notebook import Cell, read_cells
 from gradeprop.observe import not_run, observe
 from gradeprop.paths import STUDENT_CODE, Bundle, StudentPaths, student_key
 from gradeprop.records import Assignment, GradeRecord, Run, Submission
@@ -181,7 +184,22 @@ class Grader:
             submission = _unread(name, str(error))
         except (JailError, OSError) as error:
             return grade.not_graded(self.assignment, _unread(name), str(error))
+        if changed := [*self._changed(kept), *arrivals.doubts(path)]:
+            submission = msgspec.structs.replace(submission, problems=(*submission.problems, *changed))
         return self._settle(submission, lambda: self._observe(submission, kept), kept)
+
+    @functools.cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells of the instructor's notebook; none where there is no notebook, or none that can be read."""
+        try:
+            return read_cells(self.paths.notebook)
+        except CourseError:  # release and autograde say what is wrong with it
+            return ()
+
+    def _changed(self, kept: StudentPaths) -> list[str]:
+        """What of the notebook was changed that is not the student's to change."""
+        file = kept.submitted / self.paths.notebook.name
+        return answers.problems(self.cells, answers.read(file, answers.ids(self.cells)))
 
     def _observe(self, submission: Submission, kept: StudentPaths) -> Run:
         if STUDENT_CODE not in submission.files:

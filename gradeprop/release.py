@@ -44,7 +44,7 @@ def release(assignment: Assignment, bundle: Bundle) -> Path:
     for name, data in files.items():
         write_bytes(data, part / name)
     try:
-        try_import(part, bundle)
+        _import(part, bundle)
         if target.exists():
             target.rename(old)
         part.rename(target)
@@ -89,7 +89,7 @@ def made(assignment: Assignment, bundle: Bundle) -> dict[str, bytes]:
     files[PUBLIC_CHECKS] = _as_it_is(paths.public_checks)
     for name in assignment.given:
         files[f"{GIVEN}/{name}"] = _as_it_is(bundle.given / name)
-    files[paths.notebook.name] = _converted(paths)
+    files[paths.notebook.name] = released_notebook(paths)
     return files
 
 
@@ -140,8 +140,12 @@ def _text(file: Path) -> str:
         raise CourseError(f"cannot be read: {error}", file) from error
 
 
-def _converted(paths: AssignmentPaths) -> bytes:
-    """The notebook as nbgrader releases it, made in a course of its own and without its database."""
+def released_notebook(paths: AssignmentPaths) -> bytes:
+    """The notebook as nbgrader releases it, made in a course of its own and without its database.
+
+    Raises:
+        CourseError: nbgrader does not take it.
+    """
     log = logging.Logger(f"{__name__}.nbgrader")  # known to nobody else: nothing is printed
     log.addHandler(heard := _Heard())
     with tempfile.TemporaryDirectory() as folder:
@@ -171,12 +175,8 @@ class _Heard(logging.Handler):
             self.reason = next((line for line in lines if not line.startswith(" ")), "")
 
 
-def try_import(folder: Path, bundle: Bundle) -> None:
-    """Import the stub in the folder of a release as a student's notebook will.
-
-    Raises:
-        CourseError: it cannot be imported.
-    """
+def _import(folder: Path, bundle: Bundle) -> None:
+    """Import the stub as a student's notebook will."""
     command = [sys.executable, "-c", "import student_code"]
     environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -16,8 +16,8 @@ ROOT = REPOSITORY.root
 LAYERS = [
     {"errors", "asleep", "inside", "formgrader"},
     {"records", "paths", "locks"},
-    {"wire", "course", "notebook", "entries", "jail", "check", "messages"},
-    {"contents", "expected", "handed_in"},
+    {"wire", "course", "notebook", "entries", "jail", "check", "messages", "harmless", "late"},
+    {"contents", "expected", "handed_in", "answers", "arrivals", "execute"},
     {
         "intake",
         "new",
@@ -31,9 +31,9 @@ LAYERS = [
         "export",
         "weights",
     },
-    {"pipeline", "cases", "generate"},
+    {"pipeline", "cases"},
     {"scale", "verify", "demo"},
-    {"cli"},
+    {"cli", "autograde", "collect"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 

@@ -42,7 +42,7 @@ def confine(setting: dict[str, Any], home: Path, limits: dict[str, Any]) -> None
     kernel.set_dumpable(True)
     Path("/proc/self/oom_score_adj").write_text("1000")  # where memory runs out, this dies, not the driver
     if setting["landlock"]:
-        kernel.landlock(setting["read"], [*setting["write"], str(home)], setting["names"])
+        kernel.landlock(setting["read"], [*setting["write"], str(home)], setting["names"], setting.get("sockets", ()))
     if setting["filter"]:
         kernel.filter_calls(bytes.fromhex(setting["filter"]))
 
