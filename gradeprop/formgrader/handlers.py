@@ -2,8 +2,9 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader
 from jupyter_server.utils import url_path_join
@@ -19,6 +20,14 @@ _PAGES = Environment(  # as formgrader's own, whose page this one extends
     loader=ChoiceLoader([FileSystemLoader(_HERE / "templates"), FileSystemLoader(formgrader.template_path)]),
     autoescape=True,
 )
+
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def guarded(method: F) -> F:
+    """For who is logged in and comes from a page of this server, as formgrader guards its own handlers."""
+    return cast(F, web.authenticated(check_xsrf(check_notebook_dir(method))))
 
 
 class _Handler(BaseApiHandler):  # type: ignore[misc]
@@ -50,9 +59,7 @@ class _Handler(BaseApiHandler):  # type: ignore[misc]
 class SubmissionsHandler(_Handler):
     """The page "Manage Submissions", with the button for all that is new and the bar."""
 
-    @web.authenticated
-    @check_xsrf
-    @check_notebook_dir
+    @guarded
     def get(self, assignment: str) -> None:
         page = _PAGES.get_template("autograde_submissions.tpl")
         self.write(page.render(course_dir=self.coursedir.root, assignment_id=assignment, base_url=self.base_url))
@@ -61,9 +68,7 @@ class SubmissionsHandler(_Handler):
 class OneHandler(_Handler):
     """Formgrader's own button: answers when the submission is graded, as nbgrader does."""
 
-    @web.authenticated
-    @check_xsrf
-    @check_notebook_dir
+    @guarded
     async def post(self, assignment: str, student: str) -> None:
         if student not in self.api.get_submitted_students(assignment):
             raise web.HTTPError(404, f"{student} has handed in nothing for {assignment}")
@@ -77,15 +82,11 @@ class OneHandler(_Handler):
 class AllHandler(_Handler):
     """All submissions of an assignment that are new since they were last graded."""
 
-    @web.authenticated
-    @check_xsrf
-    @check_notebook_dir
+    @guarded
     def get(self, assignment: str) -> None:
         self.write(json.dumps({"new": len(self._new(assignment)), "runs": self._states(assignment)}))
 
-    @web.authenticated
-    @check_xsrf
-    @check_notebook_dir
+    @guarded
     def post(self, assignment: str) -> None:
         one = Autograding(assignment, self._new(assignment), ("--create",))
         if one.students and not self.queue.waits(one):
@@ -104,11 +105,11 @@ class AllHandler(_Handler):
 def add_handlers(web_app: web.Application) -> None:
     """Answer in place of nbgrader's handlers, where these come later."""
     web_app.settings[_QUEUE] = Queue()
-    addresses = [
-        (r"/formgrader/manage_submissions/([^/]+)/?", SubmissionsHandler),
-        (r"/formgrader/api/submission/([^/]+)/([^/]+)/autograde", OneHandler),
-        (r"/formgrader/api/assignment/([^/]+)/autograde", AllHandler),
+    addresses: list[tuple[str, type[web.RequestHandler], dict[str, Any]]] = [
+        (r"/formgrader/manage_submissions/([^/]+)/?", SubmissionsHandler, {}),
+        (r"/formgrader/api/submission/([^/]+)/([^/]+)/autograde", OneHandler, {}),
+        (r"/formgrader/api/assignment/([^/]+)/autograde", AllHandler, {}),
         (r"/formgrader/gradeprop/(.*)", web.StaticFileHandler, {"path": str(_HERE / "static")}),
     ]
     base = web_app.settings["base_url"]
-    web_app.add_handlers(".*$", [(url_path_join(base, address), *rest) for address, *rest in addresses])
+    web_app.add_handlers(".*$", [(url_path_join(base, at), handler, given) for at, handler, given in addresses])
