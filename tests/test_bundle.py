@@ -14,7 +14,7 @@ from tests.conftest import REPOSITORY
 
 ROOT = REPOSITORY.root
 LAYERS = [
-    {"errors", "inside"},
+    {"errors", "inside", "formgrader"},
     {"records", "paths", "locks"},
     {"wire", "course", "notebook", "entries", "jail", "check", "messages", "harmless", "late"},
     {"contents", "expected", "handed_in", "answers", "received", "execute"},
