@@ -27,3 +27,8 @@ c.CourseDirectory.ignore = [
         "held_out.py",
     ),
 ]
+
+# downloads of Canvas, Moodle and Blackboard, in downloaded/<hw>/archive, for: nbgrader zip_collect <hw>
+c.ZipCollectApp.extractor_plugin = "gradeprop.collect.Extractor"
+c.ZipCollectApp.collector_plugin = "gradeprop.collect.Collector"
+c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".py", ".safetensors", ".json", ".txt", ".html", ".pdf", ".zip"]

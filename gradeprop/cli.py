@@ -169,14 +169,22 @@ def grade(
     unsafe: bool,
     workers: int | None,
 ) -> None:
-    """Grade folders or zips, each named for its student; a folder that holds nothing else is a class."""
+    """Grade folders or zips, each named for its student; a folder that holds nothing else is a class.
+
+    One zip or folder as Canvas, Moodle or Blackboard hand over a class is one, too.
+    """
     from gradeprop import scale
 
     bundle, one = _assignment(ctx, assignment)
-    named = scale.submissions(submissions, student)
+    named, left_out = _downloaded(ctx, bundle, one, submissions, student) or (
+        scale.submissions(submissions, student),
+        0,
+    )
     with _grader(bundle, one, dataset, seed, unsafe=unsafe) as grader, progress("grading", len(named)) as tick:
         graded = scale.grade_class(grader, named, tick, workers)
     _show(bundle, one, graded)
+    if left_out:
+        raise click.ClickException(f"{left_out} of what is in {submissions[0]} could not be taken; see above.")
 
 
 @main.command()
@@ -263,6 +271,24 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     with _grader(bundle, one, dataset, None) as grader, progress("grading", len(named)) as tick:
         graded = scale.grade_class(grader, named, tick)
     _show(bundle, one, graded)
+
+
+def _downloaded(
+    ctx: click.Context, bundle: Bundle, one: Assignment, paths: Sequence[Path], student: str | None
+) -> tuple[list[tuple[Path, str]], int] | None:
+    """The class in a learning platform's download, unpacked until the command ends, and how many could not be taken."""
+    from gradeprop.downloads import unpacked
+
+    if len(paths) != 1 or student is not None or not paths[0].exists():
+        return None
+    download = ctx.with_resource(unpacked(paths[0], one, bundle.cache))
+    if download is None:
+        return None
+    count = len(download.submissions)
+    out.print(f"{paths[0].name} is a download from {download.platform}, of {count} students", highlight=False)
+    for sentence in download.said:
+        click.secho(sentence, fg="yellow", err=True)
+    return list(download.submissions), len(download.said)
 
 
 def _grader(
