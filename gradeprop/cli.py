@@ -2,9 +2,12 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -271,6 +274,55 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     with _grader(bundle, one, dataset, None) as grader, progress("grading", len(named)) as tick:
         graded = scale.grade_class(grader, named, tick)
     _show(bundle, one, graded)
+
+
+@main.command()
+@click.argument("assignment")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--once", is_flag=True, help="End when all that is there is graded.")
+@data_option
+@seed_option
+@click.pass_context
+def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset: str, seed: int | None) -> None:
+    """Grade what comes into a folder, as it comes: nbgrader's inbound folder, or any with folders and zips.
+
+    Each once, in order of arrival, and of each student the latest; Ctrl-C ends it after the submission at work.
+    """
+    from gradeprop.arrivals import Watch
+
+    bundle, one = _assignment(ctx, assignment)
+    stop, aside = threading.Event(), Console(stderr=True)
+
+    def end(signum: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        aside.print("Ending after the submission at work; Ctrl-C once more ends at once.", highlight=False)
+        stop.set()
+
+    def say(sentence: str) -> None:
+        aside.print(f"{_now()}  {_plain(sentence)}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+    graded: list[GradeRecord] = []
+
+    def show(record: GradeRecord) -> None:
+        graded.append(record)
+        points = f"{record.points:g} / {record.possible:g}" if record.status == "graded" else record.status
+        line = f"{_now()}  {_plain(record.student):24} {points:14} {_stands_out(record)}"
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+        status.update(f"watching {folder}: {len(graded)} graded")
+
+    with _grader(bundle, one, dataset, seed) as grader, aside.status(f"watching {folder}") as status:
+        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            Watch(grader, folder, say, show).run(stop, once)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    held = sum(record.status != "graded" for record in graded)
+    out.print(f"{len(graded)} graded{f', {held} of them held back' if held else ''}", highlight=False)
+
+
+def _now() -> str:
+    return time.strftime("%H:%M:%S")
 
 
 def _downloaded(
