@@ -24,6 +24,7 @@ from gradeprop.paths import PUBLIC_CHECKS, STUDENT_CODE, Bundle
 from gradeprop.records import Assignment, GradeRecord
 
 if TYPE_CHECKING:
+    from gradeprop.gradescope import Visibility
     from gradeprop.pipeline import Grader
 
 out = Console()
@@ -319,6 +320,64 @@ def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset
                 signal.signal(number, handler)
     held = sum(record.status != "graded" for record in graded)
     out.print(f"{len(graded)} graded{f', {held} of them held back' if held else ''}", highlight=False)
+
+
+@main.group()
+def package() -> None:
+    """Make what grades an assignment elsewhere."""
+
+
+@package.command("gradescope")
+@click.argument("assignment")
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="The zip; else <hw>-gradescope.zip here.")
+@click.option(
+    "--visibility",
+    type=click.Choice(["visible", "after_due_date", "after_published"]),
+    default="visible",
+    show_default=True,
+    help="When students see what each check says.",
+)
+@click.option("--unsafe", is_flag=True, help="Where no jail can be made, run the code all the same; see docs.")
+@data_option
+@click.pass_context
+def package_gradescope(
+    ctx: click.Context, assignment: str, to: Path | None, visibility: "Visibility", unsafe: bool, dataset: str
+) -> None:
+    """Make the zip that Gradescope takes as an autograder. It holds the hidden checks: keep it as you keep them."""
+    from gradeprop import gradescope
+    from gradeprop.records import write_bytes
+
+    bundle, one = _assignment(ctx, assignment)
+    settings = gradescope.Settings(
+        assignment=one.name, dataset=_dataset(one, dataset), visibility=visibility, unsafe=unsafe
+    )
+    data, file = gradescope.package(bundle, one, settings), to or Path(f"{one.name}-gradescope.zip")
+    write_bytes(data, file)
+    out.print(f"{file}: {len(data) / 2**20:.1f} MiB, held-out images of {settings.dataset or 'no data set'}")
+    out.print(f"max. points of the autograder: {one.points:g}; docs/gradescope.md leads on", highlight=False)
+
+
+@package.command("github")
+@click.argument("assignment")
+@click.option("--organisation", required=True, help="Where the students' repositories are.")
+@click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="A folder; else <hw>-github here.")
+@click.pass_context
+def package_github(ctx: click.Context, assignment: str, organisation: str, to: Path | None) -> None:
+    """Write the workflows for GitHub: public checks for students, and grading in the instructors' repository."""
+    from gradeprop import github
+    from gradeprop.records import write_bytes
+
+    _, one = _assignment(ctx, assignment)
+    files, folder = github.workflows(one, organisation), to or Path(f"{one.name}-github")
+    for name in files:
+        if (folder / name).exists():
+            raise click.ClickException(
+                f"{folder / name} is there already, perhaps changed; name another folder by --to."
+            )
+    for name, text in files.items():
+        write_bytes(text.encode(), folder / name)
+        out.print(f"{folder / name}", highlight=False, soft_wrap=True)
+    out.print("docs/github.md says where they go, and what is protected from whom", highlight=False)
 
 
 def _now() -> str:

@@ -31,7 +31,7 @@ LAYERS = [
         "export",
         "weights",
     },
-    {"pipeline", "cases", "downloads"},
+    {"pipeline", "cases", "downloads", "parcel"},
     {"scale", "verify", "demo", "collect"},
     {"arrivals", "gradescope", "github"},
     {"cli"},
