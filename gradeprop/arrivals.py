@@ -11,6 +11,7 @@ import contextlib
 import os
 import pwd
 import re
+import stat
 import tempfile
 import threading
 import time
@@ -112,9 +113,16 @@ class Watch:
             if entry.name in IGNORED or _UNFINISHED.search(entry.name):
                 continue
             whose, sent = self._whose(entry)
-            if whose:
-                with contextlib.suppress(OSError):  # gone meanwhile
-                    yield Arrival(Path(entry.path), whose, sent, _state(Path(entry.path)))
+            path, done = Path(entry.path), self._done.get(student_key(whose))
+            if whose and sent and done and done[0] == path:  # what was sent is what it was then, whatever it is now
+                yield Arrival(path, whose, sent, done[1])
+            elif whose:
+                try:
+                    yield Arrival(path, whose, sent, _state(path))
+                except FileNotFoundError:  # gone meanwhile
+                    continue
+                except OSError as error:  # the folder's rights: no fault of the student's
+                    self._say_once(f"{shown(entry.name)} cannot be read ({error.strerror}); it waits.")
 
     def _whose(self, entry: os.DirEntry[str]) -> tuple[str, str]:
         """The student, and when it was sent; no student if it is none of ours."""
@@ -195,15 +203,22 @@ class Watch:
 
 
 def _state(path: Path) -> State:
-    """Of all below ``path``, no link followed."""
+    """Of all below ``path`` that can be read, no link followed.
+
+    Raises:
+        OSError: it cannot be read itself.
+    """
     status = path.lstat()
     count, size, changed = 1, status.st_size, status.st_ctime_ns
-    for folder, folders, files in os.walk(path):
-        for name in (*folders, *files):
-            status = Path(folder, name).lstat()
-            count, size, changed = count + 1, size + status.st_size, max(changed, status.st_ctime_ns)
-            if count > LOOKED_AT:
-                return count, size, changed
+    os.close(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+    folders = [str(path)] if stat.S_ISDIR(status.st_mode) else []
+    while folders and count < LOOKED_AT:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as found:
+            for entry in found:
+                status = entry.stat(follow_symlinks=False)
+                count, size, changed = count + 1, size + status.st_size, max(changed, status.st_ctime_ns)
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
     return count, size, changed
 
 
