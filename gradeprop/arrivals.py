@@ -28,6 +28,7 @@ from gradeprop.pipeline import Grader
 from gradeprop.records import GradeRecord
 
 LOOK_S = 1.0
+_WRITE_S = 10.0  # between writing what concerns the whole class, while there is more to grade
 _AGAIN_S = 30.0  # after the machine, or the gradebook, failed
 _INBOUND = re.compile(r"(?P<student>.+)\+(?P<hw>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^+]*)(?:\+[^+]*)?")
 _UNFINISHED = re.compile(r"^[.~]|(\.(part|partial|filepart|crdownload|tmp|download)|~)$", re.IGNORECASE)
@@ -73,6 +74,7 @@ class Watch:
     _unwritten: list[GradeRecord] = field(default_factory=list)
     """graded, and not in the gradebook yet"""
     _again_at: float = 0.0
+    _written_at: float = 0.0
 
     def run(self, stop: threading.Event, once: bool = False) -> None:
         """Grade until told to stop, or ``once`` until nothing is left to wait for.
@@ -81,6 +83,7 @@ class Watch:
             JailError: another grader is at work on this assignment.
             NoJailError: this machine cannot hold untrusted code.
             SubmissionError: the folder is not there.
+            CourseError: at the end the gradebook still cannot be written.
         """
         if not self.folder.is_dir():
             raise SubmissionError(f"{self.folder} is not a folder; name the one that submissions come into.")
@@ -90,11 +93,12 @@ class Watch:
             for arrival in filter(self._whole, waiting):
                 if not stop.is_set() and time.monotonic() >= self._again_at:
                     self._take(arrival)
+                    self._finish(_WRITE_S)
             self._finish()
-            if once and not self._unwritten and not self.latest():
+            if once and not self.latest():
                 break
             stop.wait(LOOK_S)
-        self._finish(ending=True)
+        self._end()
 
     def latest(self) -> list[Arrival]:
         """The latest of each student that is not dealt with, in order of arrival."""
@@ -180,21 +184,23 @@ class Watch:
                 return not old.sha256 and str(error) in old.problems
         return new.sha256 == old.sha256
 
-    def _finish(self, ending: bool = False) -> None:
-        """Table and gradebook, also what an interrupted run left out, and where another program held them before."""
-        missing = self._unwritten or self.grader.turn.interrupted
-        if missing and (ending or time.monotonic() >= self._again_at):
+    def _finish(self, after_s: float = 0.0) -> None:
+        """Table and gradebook, if ``after_s`` have passed since; also what an interrupted run left out."""
+        now = time.monotonic()
+        if (self._unwritten or self.grader.turn.interrupted) and now >= max(self._again_at, self._written_at + after_s):
             try:
-                scale.finish(self.grader, self._unwritten)
-                self._unwritten.clear()
-                missing = False
+                self._end()
             except GradepropError as error:
-                self._again_at = time.monotonic() + _AGAIN_S
+                self._again_at = now + _AGAIN_S
                 self._say_once(str(error))
-        if not ending:
+            self._written_at = now
             self.grader.turn.begin()  # still at work, for whoever wants the turn
-        elif not missing:
-            self.grader.turn.end()
+
+    def _end(self) -> None:
+        if self._unwritten or self.grader.turn.interrupted:
+            scale.finish(self.grader, self._unwritten)
+            self._unwritten.clear()
+        self.grader.turn.end()
 
     def _say_once(self, sentence: str) -> None:
         if sentence not in self._said:

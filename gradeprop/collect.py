@@ -82,5 +82,6 @@ class Collector(FileNameCollectorPlugin):  # type: ignore[misc]
         )
 
     def _times(self, extracted: Path) -> Iterator[tuple[str, str]]:
-        for line in (extracted / _TIMES).read_text(encoding="utf-8").splitlines():
+        file = extracted / _TIMES
+        for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
             yield line[20:], line[:19]

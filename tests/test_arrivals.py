@@ -5,6 +5,7 @@ import io
 import os
 import pwd
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -14,9 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from gradeprop.arrivals import Watch
+from gradeprop.cli import main
 from gradeprop.course import read_assignment
+from gradeprop.errors import CourseError
 from gradeprop.paths import AssignmentPaths
 from gradeprop.pipeline import Grader
 from gradeprop.records import GradeRecord
@@ -158,10 +162,9 @@ def test_one_watches_at_a_time_and_ctrl_c_ends_it(toy: AssignmentPaths, tmp_path
             assert first.poll() is None, lines
         assert "10 / 10" in line
         for second in (("watch", "toy", str(drop)), ("grade", "toy", str(drop))):
-            with command(toy, *second) as other:
-                said, _ = other.communicate(timeout=60)
-            assert other.returncode == 1
-            assert f"is in use by process {first.pid}" in said.replace("\n", "")
+            other = CliRunner().invoke(main, ["--course", str(toy.bundle.root), *second])
+            assert other.exit_code == 1
+            assert f"is in use by process {first.pid}" in other.output.replace("\n", "")
         os.killpg(first.pid, signal.SIGINT)
         said, _ = first.communicate(timeout=60)
     assert first.returncode == 0, said
@@ -172,7 +175,32 @@ def test_one_watches_at_a_time_and_ctrl_c_ends_it(toy: AssignmentPaths, tmp_path
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(toy: AssignmentPaths) -> None:
-    with command(toy, "watch", "toy", "/nowhere") as watching:
-        said, _ = watching.communicate(timeout=60)
-    assert watching.returncode == 1
-    assert "Error: /nowhere is not a folder" in said
+    result = CliRunner().invoke(main, ["--course", str(toy.bundle.root), "watch", "toy", "/nowhere"])
+    assert result.exit_code == 1
+    assert "Error: /nowhere is not a folder" in result.output
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root can read everything")
+def test_what_may_not_be_read_waits_and_is_no_zero(grader: Grader, tmp_path: Path) -> None:
+    hand_in(tmp_path / "zoe", RIGHT).chmod(0)
+    seen = Seen(grader, tmp_path)
+    assert seen.once() == []
+    assert seen.said == ["zoe cannot be read (Permission denied); it waits."]
+    (tmp_path / "zoe").chmod(0o755)
+    assert seen.once() == [("zoe", 10)]
+
+
+def test_a_gradebook_that_cannot_be_written_is_said_and_what_was_graded_comes_into_it_later(
+    grader: Grader, tmp_path: Path
+) -> None:
+    hand_in(tmp_path / "uma", RIGHT)
+    seen, book = Seen(grader, tmp_path), grader.paths.bundle.gradebook
+    book.write_bytes(b"this is no database")
+    with pytest.raises(CourseError, match="the gradebook cannot be written"):
+        seen.once()
+    assert seen.graded == [("uma", 10)]
+    assert "the gradebook cannot be written" in seen.said[0]
+    book.unlink()
+    assert seen.once() == []
+    with contextlib.closing(sqlite3.connect(book)) as database:
+        assert database.execute("SELECT id FROM student WHERE id = 'uma'").fetchall() == [("uma",)]
