@@ -157,6 +157,8 @@ def test_a_download_is_graded_from_the_command_as_zip_and_as_folder(toy: Assignm
     assert "download from Canvas, of 2 students" in result.output
     assert "readme.txt is not named as Canvas names" in result.output
     assert points(toy) == {"12345": "10", "23456": "10"}
+    if "ALL_TESTS" not in os.environ:
+        return
     moodle = tmp_path / "moodle" / "Ada Lovelace_77_assignsubmission_file_"
     moodle.mkdir(parents=True)
     (moodle / "student_code.py").write_text("def double(x):\n    return x\n")

@@ -124,6 +124,7 @@ def package(course: Path, to: Path, *more: str) -> Any:
     )
 
 
+@pytest.mark.skipif(not ALL, reason="takes long; make check runs it")
 def test_the_instructors_workflow_fetches_grades_and_tells_each_student_once(
     toy: AssignmentPaths, tmp_path: Path, programs: Path, api: http.server.ThreadingHTTPServer
 ) -> None:
@@ -151,15 +152,14 @@ def test_the_instructors_workflow_fetches_grades_and_tells_each_student_once(
     ]
     link = clone / "autograded" / "toy" / "ada" / "submitted" / "secret"
     assert link.read_text() == "/etc/passwd"  # where it led, and not what is there
-    if ALL:
-        commits["bob"] = push(tmp_path, "bob", RIGHT)
-        assert "1 graded" in run_steps(workflow, "grade", clone, programs, **about)
-        assert [path for path, _ in Told.statuses[2:]] == [f"/repos/school/toy-bob/statuses/{commits['bob']}"]
-        assert "0 graded" in run_steps(workflow, "grade", clone, programs, **about)
-        assert len(Told.statuses) == 3
+    commits["bob"] = push(tmp_path, "bob", RIGHT)
+    assert "1 graded" in run_steps(workflow, "grade", clone, programs, **about)
+    assert [path for path, _ in Told.statuses[2:]] == [f"/repos/school/toy-bob/statuses/{commits['bob']}"]
+    assert "0 graded" in run_steps(workflow, "grade", clone, programs, **about)
+    assert len(Told.statuses) == 3
 
 
-@pytest.mark.skipif(not ALL, reason="takes a while; make check runs it")
+@pytest.mark.skipif(not ALL, reason="takes long; make check runs it")
 def test_the_students_workflow_runs_the_public_checks(tmp_path: Path, programs: Path) -> None:
     assert package(REPOSITORY.root, tmp_path / "made").exit_code == 1  # no such assignment
     release = tmp_path / "release"
