@@ -31,8 +31,9 @@ LAYERS = [
         "export",
         "weights",
     },
-    {"pipeline", "cases"},
-    {"scale", "verify", "demo"},
+    {"pipeline", "cases", "downloads", "parcel"},
+    {"scale", "verify", "demo", "collect"},
+    {"arrivals", "gradescope", "github"},
     {"cli", "autograde", "exchange"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
