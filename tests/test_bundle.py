@@ -14,7 +14,7 @@ from tests.conftest import REPOSITORY
 
 ROOT = REPOSITORY.root
 LAYERS = [
-    {"errors", "asleep", "inside"},
+    {"errors", "inside", "formgrader"},
     {"records", "paths", "locks"},
     {"wire", "course", "notebook", "entries", "jail", "check", "messages", "harmless", "late"},
     {"contents", "expected", "handed_in", "answers", "received", "execute"},
@@ -31,8 +31,9 @@ LAYERS = [
         "export",
         "weights",
     },
-    {"pipeline", "cases"},
-    {"scale", "verify", "demo"},
+    {"pipeline", "cases", "downloads", "parcel"},
+    {"scale", "verify", "demo", "collect"},
+    {"arrivals", "gradescope", "github"},
     {"cli", "autograde", "exchange"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
