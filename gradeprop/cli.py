@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from gradeprop.records import Assignment, GradeRecord
 
 if TYPE_CHECKING:
     from gradeprop.pipeline import Grader
+    from gradeprop.scale import How, Job
 
 out = Console()
 _UNSAFE = "ran without a jail (--unsafe): their code could do all that you can, and forge any grade, a classmate's too."
@@ -144,7 +146,7 @@ def check(questions: Sequence[str], folder: Path) -> None:
 
 @main.command()
 @click.argument("assignment")
-@click.argument("submissions", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("submissions", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--student", help="Whose it is, where the name of the folder or zip does not say; for one submission.")
 @data_option
 @seed_option
@@ -158,6 +160,13 @@ def check(questions: Sequence[str], folder: Path) -> None:
     is_flag=True,
     help="Where no jail can be made, run the code all the same: it can do all that you can, forge grades too.",
 )
+@click.option(
+    "--recheck",
+    "how",
+    flag_value="recheck",
+    help="Run the checks again on what is kept of everyone, or of these submissions; no student code runs.",
+)
+@click.option("--force", "how", flag_value="force", help="Grade all anew, also where nothing has changed.")
 @click.pass_context
 def grade(
     ctx: click.Context,
@@ -168,29 +177,53 @@ def grade(
     seed: int | None,
     unsafe: bool,
     workers: int | None,
+    how: str | None,
 ) -> None:
-    """Grade folders or zips, each named for its student; a folder that holds nothing else is a class."""
+    """Grade folders or zips, each named for its student; a folder that holds nothing else is a class.
+
+    Does only what has changed since: a new submission runs; where the checks alone are others, they judge what is kept
+    of the run; all else keeps its record. --recheck and --force do more.
+    """
     from gradeprop import scale
 
     bundle, one = _assignment(ctx, assignment)
-    named = scale.submissions(submissions, student)
-    with _grader(bundle, one, dataset, seed, unsafe=unsafe) as grader, progress("grading", len(named)) as tick:
-        graded = scale.grade_class(grader, named, tick, workers)
-    _show(bundle, one, graded)
+    if not submissions and how != "recheck":
+        raise click.UsageError("name folders or zips to grade, or give --recheck for all that were graded before.")
+    named = scale.submissions(submissions, student) if submissions else []
+    with _grader(bundle, one, dataset, seed, unsafe=unsafe) as grader:
+        if submissions:
+            with progress("looking for what has changed", len(named)) as tick:
+                jobs = scale.plan(grader, named, _HOW[how], tick)
+        else:
+            jobs = scale.plan_again(grader, scale.kept_submissions(grader.paths))
+        _run(grader, jobs, workers)
 
 
-@main.command()
+_HOW: dict[str | None, "How"] = {None: "changed", "recheck": "recheck", "force": "force"}
+
+
+def _run(grader: "Grader", jobs: Sequence["Job"], workers: int | None) -> None:
+    """Do it before the eyes of whoever waits; then what was done, and why; exit status 130 where they stopped it."""
+    from gradeprop import scale
+    from gradeprop.board import Board, summary
+
+    board = Board(jobs, Console(stderr=True))
+    with board.shown(), scale.Stop(board.say) as stop:
+        graded = scale.run(grader, jobs, board.watch, stop, workers)
+    for line in summary(jobs, graded):
+        out.print(line, highlight=False, soft_wrap=True, markup=False)
+    if len(graded) == len(jobs):
+        _show(grader.paths.bundle, grader.assignment, graded)
+    else:
+        sys.exit(128 + signal.SIGINT)
+
+
+@main.command(hidden=True)
 @click.argument("assignment")
 @click.pass_context
 def regrade(ctx: click.Context, assignment: str) -> None:
-    """Judge what was kept of every submission again, with the checks as they are now; no student code runs."""
-    from gradeprop import scale
-
-    bundle, one = _assignment(ctx, assignment)
-    kept = scale.kept_submissions(bundle.assignment(one.name))
-    with _grader(bundle, one, "auto", None) as grader, progress("judging", len(kept)) as tick:
-        graded = scale.judge_class_again(grader, kept, tick)
-    _show(bundle, one, graded)
+    """The same as grade --recheck of everyone."""
+    ctx.invoke(grade, assignment=assignment, how="recheck", dataset="auto")
 
 
 @main.command()

@@ -45,6 +45,39 @@ def write(graded: Iterable[GradeRecord], assignment: Assignment, db_url: str, pa
     _persist(lambda: _write_all(everyone, assignment, db_url), db_url, patience_s)
 
 
+def missing(graded: Sequence[GradeRecord], assignment: Assignment, db_url: str) -> list[GradeRecord]:
+    """Those that the gradebook has not, or with other scores; one question to it, whatever the class."""
+    if not graded:
+        return []
+    engine = create_engine(db_url)
+    try:
+        with contextlib.closing(engine.connect()) as connection:
+            rows = connection.execute(text(_SCORES), {"name": assignment.name}).all()
+    except DatabaseError:  # it has no tables yet, or cannot be read: who writes to it says why
+        return list(graded)
+    finally:
+        engine.dispose()
+    there: dict[str, dict[str, float | None]] = {}
+    for student, cell, points in rows:
+        there.setdefault(student, {})[cell] = points
+    most = {question.name: question.points for question in assignment.questions}
+    return [record for record in graded if there.get(student_id(record.key)) != _scores(record, most)]
+
+
+_SCORES = """
+    SELECT submitted_assignment.student_id, base_cell.name, grade.auto_score
+    FROM grade JOIN base_cell ON base_cell.id = grade.cell_id
+    JOIN submitted_notebook ON submitted_notebook.id = grade.notebook_id
+    JOIN submitted_assignment ON submitted_assignment.id = submitted_notebook.assignment_id
+    JOIN assignment ON assignment.id = submitted_assignment.assignment_id WHERE assignment.name = :name"""
+
+
+def _scores(record: GradeRecord, most: dict[str, float]) -> dict[str, float | None]:
+    """What each cell should hold of a record."""
+    earned = {score.name: score.points for score in record.questions} if record.status == "graded" else {}
+    return {name: _within(earned.get(name), points) for name, points in most.items()}
+
+
 def _persist(write: Callable[[], None], db_url: str, patience_s: float) -> None:
     """Begin again while another program holds the database: SQLite has one writer, and every step can be repeated."""
     deadline = time.monotonic() + patience_s

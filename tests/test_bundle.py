@@ -17,7 +17,7 @@ LAYERS = [
     {"errors", "asleep", "inside"},
     {"records", "paths", "locks"},
     {"wire", "course", "notebook", "entries", "jail", "check", "messages"},
-    {"contents", "expected", "handed_in"},
+    {"contents", "expected", "handed_in", "changes"},
     {
         "intake",
         "new",
@@ -33,6 +33,7 @@ LAYERS = [
     },
     {"pipeline", "cases"},
     {"scale", "verify", "demo"},
+    {"board"},
     {"cli"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
