@@ -35,7 +35,7 @@ def ran_with(assignment: Assignment, paths: AssignmentPaths, dataset: str) -> Pa
         "held_out.py": _files([paths.held_out]),
         "given": _files([paths.bundle.given]),
         "limits": _digest(msgspec.json.encode(assignment.limits)),
-        "data set": _listing(dataset),
+        "data set": listing(dataset),
         "jail": _files(_PACKAGE / name for name in _IN_JAIL),
         **versions(),
     }
@@ -49,7 +49,7 @@ def judged_with(assignment: Assignment, paths: AssignmentPaths) -> Parts:
         **{str(file.relative_to(paths.tests)): _files([file]) for file in checks},
         "solution": _files([paths.bundle.solution]),
         "assignment.toml": _digest(msgspec.json.encode(questions)),
-        "gradeprop": f"{_version('gradeprop')}+{package()}",
+        "gradeprop": _package(),
         "pytest": _version("pytest"),
     }
 
@@ -59,9 +59,13 @@ def _judges(file: Path, paths: AssignmentPaths) -> bool:
     return inside[0] not in ("wrong", "right", "probes.py", "held_out.py") and "__pycache__" not in inside
 
 
-def package() -> str:
-    """Of every source file of this package."""
-    return _files([_PACKAGE])
+def of_machine() -> Parts:
+    """What a machine brings to any course: this package, and what computes."""
+    return {"gradeprop": _package(), **versions()}
+
+
+def _package() -> str:
+    return f"{_version('gradeprop')}+{_files([_PACKAGE])}"
 
 
 def versions() -> Parts:
@@ -83,6 +87,16 @@ def differing(old: Mapping[str, str], new: Mapping[str, str]) -> str:
             said.append(f"{name} was {was} and is {now}")
         else:
             said.append(f"{name} {'is gone' if not now else 'is new' if not was else 'has changed'}")
+    return ", ".join([*said[:3], *([f"{len(said) - 3} more"] if len(said) > 3 else [])])
+
+
+def others(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
+    """What somebody else has otherwise than we, as the end of a sentence; nothing if nothing."""
+    said = []
+    for name in (name for name in dict.fromkeys((*ours, *theirs)) if theirs.get(name) != ours.get(name)):
+        known = _is_version(name) or name == "gradeprop"
+        versions = f"is {theirs.get(name, 'not there')}, here {ours.get(name, 'not there')}"
+        said.append(f"its {name} {versions if known else 'is another than here'}")
     return ", ".join([*said[:3], *([f"{len(said) - 3} more"] if len(said) > 3 else [])])
 
 
@@ -109,7 +123,7 @@ def _files(places: Iterable[Path]) -> str:
     return whole.hexdigest()[:16]
 
 
-def _listing(dataset: str) -> str:
+def listing(dataset: str) -> str:
     """Of names and sizes in the folder of a data set: its bytes may be gigabytes."""
     folder = Path(os.environ.get("GRADEPROP_DATA") or "data") / dataset
     entries = sorted(folder.iterdir()) if dataset and folder.is_dir() else []

@@ -160,6 +160,13 @@ def check(questions: Sequence[str], folder: Path) -> None:
     is_flag=True,
     help="Where no jail can be made, run the code all the same: it can do all that you can, forge grades too.",
 )
+@click.option("--scheduler", metavar="ADDRESS", help="Run submissions on the workers of this Dask scheduler.")
+@click.option(
+    "--resources",
+    metavar="NAME=N",
+    multiple=True,
+    help="What each submission takes of a worker's Dask resources, such as GPU=1.",
+)
 @click.option(
     "--recheck",
     "how",
@@ -177,6 +184,8 @@ def grade(
     seed: int | None,
     unsafe: bool,
     workers: int | None,
+    scheduler: str | None,
+    resources: Sequence[str],
     how: str | None,
 ) -> None:
     """Grade folders or zips, each named for its student; a folder that holds nothing else is a class.
@@ -196,20 +205,39 @@ def grade(
                 jobs = scale.plan(grader, named, _HOW[how], tick)
         else:
             jobs = scale.plan_again(grader, scale.kept_submissions(grader.paths))
-        _run(grader, jobs, workers)
+        _run(grader, jobs, workers, scheduler, _amounts(resources))
 
 
 _HOW: dict[str | None, "How"] = {None: "changed", "recheck": "recheck", "force": "force"}
 
 
-def _run(grader: "Grader", jobs: Sequence["Job"], workers: int | None) -> None:
+def _amounts(resources: Sequence[str]) -> dict[str, float]:
+    amounts = {}
+    for text in resources:
+        name, _, number = text.partition("=")
+        try:
+            amounts[name] = float(number)
+        except ValueError:
+            raise click.UsageError(f"--resources {text} is not NAME=N, such as GPU=1.") from None
+    return amounts
+
+
+def _run(
+    grader: "Grader",
+    jobs: Sequence["Job"],
+    workers: int | None,
+    scheduler: str | None = None,
+    resources: dict[str, float] | None = None,
+) -> None:
     """Do it before the eyes of whoever waits; then what was done, and why; exit status 130 where they stopped it."""
     from gradeprop import scale
     from gradeprop.board import Board, summary
+    from gradeprop.cluster import Cluster
 
     board = Board(jobs, Console(stderr=True))
+    elsewhere = Cluster(scheduler, resources, board.say).run if scheduler else None
     with board.shown(), scale.Stop(board.say) as stop:
-        graded = scale.run(grader, jobs, board.watch, stop, workers)
+        graded = scale.run(grader, jobs, board.watch, stop, workers, elsewhere)
     for line in summary(jobs, graded):
         out.print(line, highlight=False, soft_wrap=True, markup=False)
     if len(graded) == len(jobs):
@@ -223,7 +251,7 @@ def _run(grader: "Grader", jobs: Sequence["Job"], workers: int | None) -> None:
 @click.pass_context
 def regrade(ctx: click.Context, assignment: str) -> None:
     """The same as grade --recheck of everyone."""
-    ctx.invoke(grade, assignment=assignment, how="recheck", dataset="auto")
+    ctx.invoke(grade, assignment=assignment, how="recheck", dataset="auto")  # all else as grade has it
 
 
 @main.command()
@@ -296,6 +324,22 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     with _grader(bundle, one, dataset, None) as grader, progress("grading", len(named)) as tick:
         graded = scale.grade_class(grader, named, tick)
     _show(bundle, one, graded)
+
+
+@main.command()
+@click.argument("assignment")
+@click.pass_context
+def report(ctx: click.Context, assignment: str) -> None:
+    """Write one page on the class: scores, commonest mistakes, what to review, who handed in the same."""
+    from gradeprop import scale
+    from gradeprop.report import write_report
+
+    bundle, one = _assignment(ctx, assignment)
+    paths = bundle.assignment(one.name)
+    scale.kept_submissions(paths)
+    with out.status("reading what was graded"):
+        file = write_report(one, paths)
+    out.print(f"report    {file}", highlight=False, soft_wrap=True)
 
 
 def _grader(

@@ -20,12 +20,16 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 from alembic.script import ScriptDirectory  # noqa: E402
 from nbgrader import api  # noqa: E402
 from nbgrader.dbutil import ALEMBIC_DIR  # noqa: E402
-from sqlalchemy import create_engine, inspect, text  # noqa: E402
+from sqlalchemy import create_engine, inspect, make_url, text  # noqa: E402
 from sqlalchemy.exc import DatabaseError  # noqa: E402
 
+from traitlets.config.loader import PyFileConfigLoader  # noqa: E402
+
 from gradeprop.errors import CourseError  # noqa: E402
+from gradeprop.paths import Bundle  # noqa: E402
 from gradeprop.records import Assignment, GradeRecord, Question  # noqa: E402
 
+_CONFIG = "nbgrader_config.py"
 _PATIENCE_S = 20.0
 """how long another program may hold the database; SQLite itself waits five seconds each time"""
 
@@ -43,6 +47,27 @@ def write(graded: Iterable[GradeRecord], assignment: Assignment, db_url: str, pa
     """
     everyone = tuple(graded)
     _persist(lambda: _write_all(everyone, assignment, db_url), db_url, patience_s)
+
+
+def url(bundle: Bundle) -> str:
+    """Where the gradebook is: what nbgrader_config.py of the course says, or SQLite in the folder of the course.
+
+    Raises:
+        CourseError: the file cannot be read.
+    """
+    if (file := bundle.root / _CONFIG).is_file():
+        try:
+            config = PyFileConfigLoader(_CONFIG, path=str(bundle.root)).load_config()
+        except Exception as error:  # it is a program
+            raise CourseError(f"{type(error).__name__}: {error}", file) from error
+        if isinstance(found := config.CourseDirectory.get("db_url"), str):
+            return found
+    return f"sqlite:///{bundle.gradebook}"
+
+
+def shown(db_url: str) -> str:
+    """Without its password."""
+    return make_url(db_url).render_as_string(hide_password=True)
 
 
 def missing(graded: Sequence[GradeRecord], assignment: Assignment, db_url: str) -> list[GradeRecord]:
@@ -87,13 +112,13 @@ def _persist(write: Callable[[], None], db_url: str, patience_s: float) -> None:
         except (DatabaseError, api.InvalidEntry) as error:
             why = str(error).splitlines()[0]
             if "locked" not in why:
-                raise CourseError(f"the gradebook cannot be written: {why}", db_url) from error
+                raise CourseError(f"the gradebook cannot be written: {why}", shown(db_url)) from error
             if time.monotonic() > deadline:
                 message = (
                     "the gradebook stays locked by another program, such as formgrader; "
-                    "the records are kept, and `gradeprop regrade` brings them into it"
+                    "the records are kept, and the next run of gradeprop grade brings them into it"
                 )
-                raise CourseError(message, db_url) from error
+                raise CourseError(message, shown(db_url)) from error
             time.sleep(0.2)
 
 

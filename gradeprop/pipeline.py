@@ -186,7 +186,32 @@ class Grader:
         return StudentPaths(self.into / key)
 
     @contextlib.contextmanager
-    def _replacing(self, key: str, again: bool = False) -> Iterator[StudentPaths]:
+    def handing_out(self, path: Path, student: str, slot: str) -> Iterator[tuple[Submission, StudentPaths]]:
+        """For another machine to run and judge: the safe copy, and where to put what comes back, the record last.
+
+        ``slot`` tells those apart that are out at the same time.
+        """
+        with self._replacing(student_key(student), slot=slot) as kept:
+            try:
+                submission = intake.take(path, student, self.assignment, kept.submitted)
+            except SubmissionError as error:
+                submission = _unread(student, str(error))
+            yield submission, kept
+
+    def grade_taken(self, submission: Submission, kept: StudentPaths) -> GradeRecord:
+        """Run and judge what was taken in and lies at ``kept`` already."""
+        record = self._settled(submission, kept)
+        self._write(record, kept)
+        return record
+
+    def give_up(self, submission: Submission, reason: str, kept: StudentPaths) -> GradeRecord:
+        """Keep that the machine failed on a submission, and nothing else."""
+        record = grade.not_graded(self.assignment, submission, reason)
+        self._write(record, kept)
+        return record
+
+    @contextlib.contextmanager
+    def _replacing(self, key: str, again: bool = False, slot: str = "") -> Iterator[StudentPaths]:
         """Where to make a student's files anew, which then take their place in one step.
 
         From what is there if it is done ``again``; else from nothing, and what was there goes first: nothing old ever
@@ -194,10 +219,11 @@ class Grader:
         """
         if not self._member:
             self.turn.begin()
-        at, new, old = self.kept(key).folder, self._aside / "new", self._aside / "old"
+        aside = self._aside.with_name(self._aside.name + slot)
+        at, new, old = self.kept(key).folder, aside / "new", aside / "old"
         try:
-            self._recover(self._aside)
-            self._aside.mkdir()
+            self._recover(aside)
+            aside.mkdir()
             if again:
                 shutil.copytree(at, new, copy_function=_link)
             else:
@@ -208,11 +234,11 @@ class Grader:
             if again:
                 at.rename(old)
             new.rename(at)
-            shutil.rmtree(self._aside, ignore_errors=True)
+            shutil.rmtree(aside, ignore_errors=True)
         except NoJailError:  # nothing is graded on this machine: what was there stays
             if old.exists():
                 old.rename(at)
-            shutil.rmtree(self._aside, ignore_errors=True)
+            shutil.rmtree(aside, ignore_errors=True)
             raise
         except OSError as error:
             raise JailError(f"the files of {key!r} cannot be kept in {self.into}: {error.strerror or error}") from error
@@ -247,6 +273,9 @@ class Grader:
             submission = _unread(name, str(error))
         except (JailError, OSError) as error:
             return grade.not_graded(self.assignment, _unread(name), str(error))
+        return self._settled(submission, kept)
+
+    def _settled(self, submission: Submission, kept: StudentPaths) -> GradeRecord:
         record = self._settle(submission, lambda: self._observe(submission, kept), kept)
         return msgspec.structs.replace(record, ran_with=self.ran_with, judged_with=self.judged_with)
 

@@ -56,6 +56,10 @@ class Job(Record, frozen=True, kw_only=True):
 Watch = Callable[[Job, GradeRecord], None]
 
 
+Elsewhere = Callable[[Grader, dict[int, Job], dict[int, GradeRecord], Watch, "Stop"], None]
+"""Does jobs on other machines, and moves each from the first to the second dict."""
+
+
 class Stop:
     """Ctrl-C, once: whoever looks at ``asked`` comes to an end in order. Twice: at once, as by ``kill -9``."""
 
@@ -152,13 +156,19 @@ def judge_class_again(grader: Grader, kept: Sequence[StudentPaths], tick: Tick) 
 
 
 def run(
-    grader: Grader, jobs: Sequence[Job], watch: Watch, stop: Stop | None = None, workers: int | None = None
+    grader: Grader,
+    jobs: Sequence[Job],
+    watch: Watch,
+    stop: Stop | None = None,
+    workers: int | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> list[GradeRecord]:
     """Do every job, ``watch`` each as it ends, and write the table and the gradebook; fewer records where stopped.
 
     Args:
         workers: processes that grade side by side, each with a jail and checks of its own, which take about 1 GiB and
             the time of a few dozen submissions to start. None: one, and for a large class one for each processor.
+        elsewhere: where student code runs, if not here.
     """
     stop = stop or Stop()
     done: dict[int, GradeRecord] = {}
@@ -167,6 +177,9 @@ def run(
             done[number] = records.read(GradeRecord, grader.kept(student_key(job.student)).record)
             watch(job, done[number])
     left = {number: job for number, job in enumerate(jobs) if number not in done}
+    if elsewhere and (out := {number: job for number, job in left.items() if job.need == "all"}):
+        left = {number: job for number, job in left.items() if job.need != "all"}
+        elsewhere(grader, out, done, watch, stop)
     workers = min(workers or min(len(os.sched_getaffinity(0)), 1 + len(left) // _WORTH_A_WORKER), len(left))
     if workers > 1:
         _side_by_side(grader, left, done, watch, stop, workers)
@@ -299,7 +312,7 @@ def finish(grader: Grader, graded: Sequence[GradeRecord], old: Sequence[GradeRec
     """
     everyone = [records.read(GradeRecord, file) for file in sorted(grader.into.glob("*/record.json"))]
     export.write_csv(everyone, grader.paths.grades_csv)
-    db_url = f"sqlite:///{grader.paths.bundle.gradebook}"
+    db_url = gradebook.url(grader.paths.bundle)
     missing = everyone if grader.turn.interrupted else [*graded, *gradebook.missing(old, grader.assignment, db_url)]
     if missing:
         gradebook.write(missing, grader.assignment, db_url)

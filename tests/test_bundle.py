@@ -17,7 +17,7 @@ LAYERS = [
     {"errors", "asleep", "inside"},
     {"records", "paths", "locks"},
     {"wire", "course", "notebook", "entries", "jail", "check", "messages"},
-    {"contents", "expected", "handed_in", "changes"},
+    {"contents", "expected", "handed_in", "changes", "alike"},
     {
         "intake",
         "new",
@@ -29,11 +29,12 @@ LAYERS = [
         "gradebook",
         "feedback",
         "export",
+        "report",
         "weights",
     },
     {"pipeline", "cases"},
-    {"scale", "verify", "demo"},
-    {"board"},
+    {"scale", "verify", "demo", "remote"},
+    {"board", "cluster"},
     {"cli"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
