@@ -368,6 +368,8 @@ def _dataset(assignment: Assignment, asked: str) -> str:
 
 def _show(bundle: Bundle, one: Assignment, graded: Sequence[GradeRecord]) -> None:
     """The table of a run, and where everything lies; exit status 1 if a grade is held back."""
+    from gradeprop import gradebook  # loads nbgrader, which grading has done already
+
     paths = bundle.assignment(one.name)
     table = Table("student", "points", "status", "what stands out", title=one.title)
     for record in graded:
@@ -377,7 +379,7 @@ def _show(bundle: Bundle, one: Assignment, graded: Sequence[GradeRecord]) -> Non
     out.print(table, markup=False)
     for what, where in (("pages", f"{paths.autograded}/*/feedback.html"), ("table", paths.grades_csv)):
         out.print(f"{what:10}{where}", highlight=False, soft_wrap=True)
-    out.print(f"gradebook {bundle.gradebook}", highlight=False, soft_wrap=True)
+    out.print(f"gradebook {gradebook.shown(gradebook.url(bundle))}", highlight=False, soft_wrap=True, markup=False)
     datasets = ", ".join(sorted({record.dataset for record in graded if record.dataset}))
     if one.held_out:
         out.print(f"accuracy  on held-out images of {datasets or 'no data set'} (--data chooses)", highlight=False)

@@ -21,8 +21,7 @@ from alembic.script import ScriptDirectory  # noqa: E402
 from nbgrader import api  # noqa: E402
 from nbgrader.dbutil import ALEMBIC_DIR  # noqa: E402
 from sqlalchemy import create_engine, inspect, make_url, text  # noqa: E402
-from sqlalchemy.exc import DatabaseError  # noqa: E402
-
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError  # noqa: E402
 from traitlets.config.loader import PyFileConfigLoader  # noqa: E402
 
 from gradeprop.errors import CourseError  # noqa: E402
@@ -67,21 +66,23 @@ def url(bundle: Bundle) -> str:
 
 def shown(db_url: str) -> str:
     """Without its password."""
-    return make_url(db_url).render_as_string(hide_password=True)
+    try:
+        return make_url(db_url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return f"db_url in {_CONFIG}"
 
 
 def missing(graded: Sequence[GradeRecord], assignment: Assignment, db_url: str) -> list[GradeRecord]:
     """Those that the gradebook has not, or with other scores; one question to it, whatever the class."""
     if not graded:
         return []
-    engine = create_engine(db_url)
     try:
+        engine = create_engine(db_url)
         with contextlib.closing(engine.connect()) as connection:
             rows = connection.execute(text(_SCORES), {"name": assignment.name}).all()
-    except DatabaseError:  # it has no tables yet, or cannot be read: who writes to it says why
-        return list(graded)
-    finally:
         engine.dispose()
+    except (SQLAlchemyError, ModuleNotFoundError):  # no tables yet, or it cannot be read: who writes to it says why
+        return list(graded)
     there: dict[str, dict[str, float | None]] = {}
     for student, cell, points in rows:
         there.setdefault(student, {})[cell] = points
@@ -109,9 +110,17 @@ def _persist(write: Callable[[], None], db_url: str, patience_s: float) -> None:
     while True:
         try:
             return write()
-        except (DatabaseError, api.InvalidEntry) as error:
+        except ModuleNotFoundError as error:
+            message = (
+                f"{error.name} is not installed; pip install 'gradeprop[postgres]', "
+                "and begin the address with postgresql+psycopg2://"
+            )
+            raise CourseError(message, shown(db_url)) from error
+        except (SQLAlchemyError, api.InvalidEntry) as error:
             why = str(error).splitlines()[0]
-            if "locked" not in why:
+            if isinstance(error, IntegrityError) or "already exists" in why:
+                pass  # another grader made the same row or table a moment ago; now it is there
+            elif "locked" not in why:
                 raise CourseError(f"the gradebook cannot be written: {why}", shown(db_url)) from error
             if time.monotonic() > deadline:
                 message = (
@@ -140,7 +149,9 @@ def _register(db: Any, assignment: Assignment, db_url: str) -> Any:
         if name in wanted:
             cell.max_score = wanted[name].points
         elif any(grade.manual_score is not None for grade in cell.grades):
-            raise CourseError(f"it holds scores given by hand for {name!r}, which is no question any more", db_url)
+            raise CourseError(
+                f"it holds scores given by hand for {name!r}, which is no question any more", shown(db_url)
+            )
         else:
             for row in (*cell.grades, cell):
                 db.delete(row)
