@@ -94,7 +94,7 @@ class Cluster:
             raise JailError("a cluster needs the extra: pip install 'gradeprop[cluster]'.") from error
         dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"})  # submissions are meant to travel
         try:
-            client = Client(self._address, timeout=_CONNECT_S, set_as_default=False)
+            client = Client(self._address, timeout=_CONNECT_S)
         except (OSError, ValueError) as error:
             why = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise JailError(f"No Dask scheduler answers at {self._address} ({why}). Nothing was graded.") from error

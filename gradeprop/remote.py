@@ -149,7 +149,8 @@ class _Desk:
     """The grader of a child: kept warm from one task to the next of the same course."""
 
     def __init__(self) -> None:
-        self.scratch, self._stack, self._about = Scratch(), contextlib.ExitStack(), ("",)
+        self.scratch, self._stack = Scratch(), contextlib.ExitStack()
+        self._about: tuple[str, ...] = ()
         self._grader: Grader
 
     def answer(self, task: Task, handed_in: bytes) -> tuple[Answer, bytes]:
