@@ -6,12 +6,14 @@ has anything else than this process is refused by name. A worker that is lost co
 handed out again. One that joins late gets its share.
 """
 
+import asyncio
 import contextlib
 import io
 import time
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,15 @@ class Handed:
     def __init__(self, number: int, job: Job, submission: Submission, kept: StudentPaths, slot: contextlib.ExitStack):
         self.number, self.job, self.submission, self.kept, self.slot = number, job, submission, kept, slot
         self.tries, self.workers, self.wants_course = 0, frozenset[str](), False
+
+    def drop(self) -> None:
+        """Nothing comes back: what was made aside takes no place."""
+        with contextlib.suppress(_Dropped):
+            self.slot.__exit__(_Dropped, _Dropped(), None)
+
+
+class _Dropped(Exception):
+    pass
 
 
 class Cluster:
@@ -75,13 +86,11 @@ class Cluster:
                     for handed, record in self._returned():
                         done[handed.number] = record
                         watch(left.pop(handed.number), record)
-            except BaseException as error:
-                for handed in (*self._out.values(), *self._undone):
-                    with contextlib.suppress(type(error)):
-                        handed.slot.__exit__(type(error), error, error.__traceback__)
-                raise
             finally:
-                self._client.cancel(list(self._out))
+                for handed in (*self._out.values(), *self._undone):  # only where something went wrong
+                    handed.drop()
+                with contextlib.suppress(OSError):
+                    self._client.cancel(list(self._out))
                 grader.recover()
 
     @contextlib.contextmanager
@@ -89,10 +98,10 @@ class Cluster:
         try:
             import dask
             from distributed import Client  # an extra, which a single machine does without
-            from distributed.comm.core import CommClosedError
         except ImportError as error:
             raise JailError("a cluster needs the extra: pip install 'gradeprop[cluster]'.") from error
-        dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"})  # submissions are meant to travel
+        large, patient = "distributed.admin.large-graph-warning-threshold", "distributed.comm.timeouts.connect"
+        dask.config.set({large: "1GB", patient: f"{_CONNECT_S} s"})  # submissions are meant to travel
         try:
             client = Client(self._address, timeout=_CONNECT_S)
         except (OSError, ValueError) as error:
@@ -101,7 +110,7 @@ class Cluster:
         self._client = client
         try:
             yield
-        except (CommClosedError, ConnectionError, TimeoutError) as error:
+        except (OSError, CancelledError, asyncio.CancelledError) as error:  # files of ours are JailErrors already
             gone = f"The scheduler at {self._address} has gone; what was graded is kept, the same command goes on."
             raise JailError(gone) from error
         finally:

@@ -166,7 +166,8 @@ def test_a_worker_that_sees_none_of_our_files_pulls_them(machines: Machines, tmp
 def test_a_worker_of_another_version_is_refused_by_name(machines: Machines, tmp_path: Path) -> None:
     toy, folder = copy_toy(tmp_path / "course"), hand_in(tmp_path / "class", RIGHT, RIGHT)
     shutil.copytree(REPOSITORY.root / "gradeprop", tmp_path / "other" / "gradeprop")
-    (tmp_path / "other" / "gradeprop" / "judge.py").open("a").write("\n# another version\n")
+    with (tmp_path / "other" / "gradeprop" / "judge.py").open("a") as changed:
+        changed.write("# another version\n")
     (tmp_path / "none" / "gradeprop").mkdir(parents=True)
     (tmp_path / "none" / "gradeprop" / "__init__.py").write_text("")
     scheduler = machines.scheduler()
@@ -179,7 +180,7 @@ def test_a_worker_of_another_version_is_refused_by_name(machines: Machines, tmp_
     graded, told = grade(toy, folder, scheduler)
     assert [record.points for record in graded] == [10, 10]
     assert any("worker old at tcp" in line and "is refused: its gradeprop is" in line for line in told)
-    assert any("worker bare at tcp" in line and "it cannot load this gradeprop" in line for line in told)
+    assert any("worker bare at tcp" in line and "it cannot load this gradeprop" in line for line in told), told
 
 
 def test_other_checks_at_the_same_place_are_refused(
