@@ -125,6 +125,10 @@ class Cluster:
         for address in self._workers.keys() - there.keys():
             self._tell(f"worker {self._names[address]} is lost; what it had is graded elsewhere")
             del self._workers[address]
+            self._greeted.pop(address)
+        for address in self._greeted.keys() - there.keys() - self._refused.keys():
+            # what Dask does to a worker that cannot load what it is sent
+            self._refuse(address, "it ended when asked for its version; is this gradeprop installed there?")
         for address, about in there.items():
             self._names[address] = f"{about.get('name', '')} at {address}"
             if address not in self._greeted:

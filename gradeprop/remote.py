@@ -24,7 +24,7 @@ import msgspec
 from gradeprop import changes, intake, messages
 from gradeprop.changes import Parts
 from gradeprop.course import read_assignment
-from gradeprop.errors import GradepropError
+from gradeprop.errors import GradepropError, JailError
 from gradeprop.locks import Scratch
 from gradeprop.paths import Bundle, StudentPaths
 from gradeprop.pipeline import Grader
@@ -181,7 +181,13 @@ class _Desk:
         return self._grader
 
     def _take(self, task: Task, handed_in: bytes, kept: StudentPaths) -> bool:
-        """The very bytes that were meant, from the folder or as they were sent."""
+        """The very bytes that were meant, from the folder or as they were sent.
+
+        Raises:
+            JailError: what was sent is not what was meant.
+        """
+        if not task.submission.sha256:  # nothing of it could be read
+            return True
         where = Path(task.place)
         if handed_in:
             where = self.scratch.path / "handed in.zip"
@@ -189,7 +195,9 @@ class _Desk:
         if not where.exists():
             return False
         taken = intake.take(where, task.submission.student, self._grader.assignment, kept.submitted)
-        return taken.sha256 == task.submission.sha256
+        if (same := taken.sha256 == task.submission.sha256) or not handed_in:
+            return same
+        raise JailError("a submission changed on its way to a worker")
 
     def close(self) -> None:
         self._stack.close()

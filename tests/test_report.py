@@ -1,5 +1,6 @@
 """The page of a class says what the records say, escapes what students wrote, and stays readable and quick."""
 
+import os
 import re
 import time
 from html.parser import HTMLParser
@@ -16,6 +17,7 @@ from gradeprop.records import GradeRecord, Outcome, QuestionScore
 from gradeprop.report import page, write_report
 from tests.conftest import copy_toy
 
+LONG = pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 EVIL = "<img src=x onerror=document.title='owned'>&\"'\x1b"
@@ -130,6 +132,7 @@ def test_code_of_any_kind_becomes_tokens_in_time() -> None:
     assert alike.tokens(STUB, STUB) == []
 
 
+@LONG
 def test_a_class_of_a_thousand_takes_seconds_and_stays_readable(tmp_path: Path) -> None:
     toy = copy_toy(tmp_path / "course")
     for number in range(1000):

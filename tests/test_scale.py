@@ -19,6 +19,7 @@ from gradeprop.records import GradeRecord
 from gradeprop.scale import grade_class, submissions
 from tests.conftest import REPOSITORY
 
+LONG = pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
 RIGHT = "def double(x):\n    return x + x\n"
 
 
@@ -144,6 +145,7 @@ def by_two_workers_of_whom_one_is_killed(
     assert not list(into.glob(".grading-*"))
 
 
+@LONG
 def test_long_ones_on_every_place_do_not_block_the_short(
     toy: AssignmentPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
