@@ -5,8 +5,8 @@
 
 Ours is a whole ``gradeprop grade`` of n submissions; theirs is ``otter run``, once for each submission, as its users do
 without containers. The submissions are those of benchmarks/quick; for otter each is a notebook that writes the
-student's file and loads our probes and checks, and one test per question asks for all of its points. A question must get all of
-them from both tools, or from neither. Prints a table, writes docs/results/bench_otter_quick.json.
+student's file and loads our probes and checks, and one test per question asks for all of its points. A question must
+get all of them from both tools, or from neither. Prints a table, writes docs/results/bench_otter_quick.json.
 """
 
 import argparse

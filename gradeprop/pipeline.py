@@ -21,12 +21,13 @@ from types import TracebackType
 
 import msgspec
 
-from gradeprop import changes, feedback, grade, intake, records
+from gradeprop import answers, changes, feedback, grade, intake, received, records
 from gradeprop.changes import Need, Parts
 from gradeprop.errors import CourseError, JailError, NoJailError, SubmissionError
 from gradeprop.jail import Jail, open_jail
 from gradeprop.judge import Judge
 from gradeprop.locks import Turn
+from gradeprop.notebook import Cell, read_cells
 from gradeprop.observe import not_run, observe
 from gradeprop.paths import STUDENT_CODE, Bundle, StudentPaths, student_key
 from gradeprop.records import Assignment, GradeRecord, Run, Submission
@@ -137,7 +138,7 @@ class Grader:
         if not self._member:
             _ = self.turn
         try:
-            submission = intake.take(path, student, self.assignment, self._aside / "look" / "submitted")
+            submission = self._take(path, student, self._aside / "look" / "submitted")
         except SubmissionError as error:
             submission = _unread(student, str(error))
         finally:
@@ -193,7 +194,7 @@ class Grader:
         """
         with self._replacing(student_key(student), slot=slot) as kept:
             try:
-                submission = intake.take(path, student, self.assignment, kept.submitted)
+                submission = self._take(path, student, kept.submitted)
             except SubmissionError as error:
                 submission = _unread(student, str(error))
             yield submission, kept
@@ -268,7 +269,7 @@ class Grader:
 
     def _graded(self, path: Path, name: str, kept: StudentPaths) -> GradeRecord:
         try:
-            submission = intake.take(path, name, self.assignment, kept.submitted)
+            submission = self._take(path, name, kept.submitted)
         except SubmissionError as error:
             submission = _unread(name, str(error))
         except (JailError, OSError) as error:
@@ -278,6 +279,21 @@ class Grader:
     def _settled(self, submission: Submission, kept: StudentPaths) -> GradeRecord:
         record = self._settle(submission, lambda: self._observe(submission, kept), kept)
         return msgspec.structs.replace(record, ran_with=self.ran_with, judged_with=self.judged_with)
+
+    @functools.cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells of the instructor's notebook; none where there is no notebook, or none that can be read."""
+        try:
+            return read_cells(self.paths.notebook)
+        except CourseError:  # release and autograde say what is wrong with it
+            return ()
+
+    def _take(self, path: Path, student: str, into: Path) -> Submission:
+        """The safe copy, and beside what intake says of it what was changed that is not the student's to change."""
+        submission = intake.take(path, student, self.assignment, into)
+        found = answers.read(into / self.paths.notebook.name, answers.ids(self.cells))
+        also = (*answers.problems(self.cells, found), *received.doubts(path))
+        return msgspec.structs.replace(submission, problems=(*submission.problems, *also))
 
     def _observe(self, submission: Submission, kept: StudentPaths) -> Run:
         if STUDENT_CODE not in submission.files:
