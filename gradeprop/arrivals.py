@@ -82,11 +82,15 @@ class Watch:
         Raises:
             JailError: another grader is at work on this assignment.
             NoJailError: this machine cannot hold untrusted code.
-            SubmissionError: the folder is not there.
+            SubmissionError: the folder is not there, or must not be read.
             CourseError: at the end the gradebook still cannot be written.
         """
         if not self.folder.is_dir():
             raise SubmissionError(f"{self.folder} is not a folder; name the one that submissions come into.")
+        if not os.access(self.folder, os.R_OK | os.X_OK):
+            raise SubmissionError(
+                f"{self.folder} cannot be read; whoever grades needs the right to, as nbgrader collect."
+            )
         _ = self.grader.turn
         while not stop.is_set():
             waiting = self.latest()

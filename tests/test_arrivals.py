@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from gradeprop.arrivals import Watch
 from gradeprop.cli import main
 from gradeprop.course import read_assignment
-from gradeprop.errors import CourseError
+from gradeprop.errors import CourseError, SubmissionError
 from gradeprop.paths import AssignmentPaths
 from gradeprop.pipeline import Grader
 from gradeprop.records import GradeRecord
@@ -182,6 +182,10 @@ def test_a_folder_that_is_not_there_is_one_sentence(toy: AssignmentPaths) -> Non
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root can read everything")
 def test_what_may_not_be_read_waits_and_is_no_zero(grader: Grader, tmp_path: Path) -> None:
+    tmp_path.chmod(0o300)
+    with pytest.raises(SubmissionError, match="whoever grades needs the right"):
+        Seen(grader, tmp_path).once()
+    tmp_path.chmod(0o700)
     hand_in(tmp_path / "zoe", RIGHT).chmod(0)
     seen = Seen(grader, tmp_path)
     assert seen.once() == []
