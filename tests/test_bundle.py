@@ -14,10 +14,10 @@ from tests.conftest import REPOSITORY
 
 ROOT = REPOSITORY.root
 LAYERS = [
-    {"errors", "asleep", "inside"},
+    {"errors", "inside", "formgrader"},
     {"records", "paths", "locks"},
-    {"wire", "course", "notebook", "entries", "jail", "check", "messages"},
-    {"contents", "expected", "handed_in"},
+    {"wire", "course", "notebook", "entries", "jail", "check", "messages", "harmless", "late"},
+    {"contents", "expected", "handed_in", "answers", "received", "execute"},
     {
         "intake",
         "new",
@@ -34,7 +34,7 @@ LAYERS = [
     {"pipeline", "cases", "downloads", "parcel"},
     {"scale", "verify", "demo", "collect"},
     {"arrivals", "gradescope", "github"},
-    {"cli"},
+    {"cli", "autograde", "exchange"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 
