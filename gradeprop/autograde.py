@@ -179,7 +179,8 @@ def _graded(
     if not named:
         return []
     with Grader(bundle, assignment, dataset(assignment, "auto")) as grader:
-        graded = scale.grade_class(grader, named, tick)
+        jobs = scale.plan(grader, named, "force" if converter.force else "changed")
+        graded = scale.run(grader, jobs, lambda job, record: tick())
     gradebook.write(graded, assignment, converter.coursedir.db_url)  # when it came may be news, and not the record
     for record in graded:
         told = record.reason or f"{record.points:g} of {record.possible:g} points"
