@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data),)
 export GRADEPROP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check hostile fuzz chaos mutants setup release verify reference bench bench-train lock clean help
+.PHONY: demo test check hostile nbgrader-attacks fuzz chaos mutants setup release verify reference bench bench-scale bench-train bench-formgrader pictures hub lock clean help
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -29,6 +29,9 @@ check: setup ## format, lint, types, releases, and every test
 hostile: setup ## hand in every attack, under both tiers, as root and as an ordinary user; write docs/results/
 	$(BIN)/python tests/hostile/report.py
 
+nbgrader-attacks: setup ## what scores on plain nbgrader, handed in to plain nbgrader and to ours; write docs/results/
+	$(BIN)/python -m tests.autograding.attacks
+
 release: setup ## make release/ from source/
 	$(BIN)/gradeprop release
 
@@ -41,11 +44,25 @@ reference: setup ## train the references on real data, write docs/results/
 bench: setup ## the same submissions and checks through ours and through nbgrader autograde
 	$(BIN)/python benchmarks/nbgrader_ratio.py
 
+bench-scale: setup ## workers side by side, a class of thousands with hostile code, and grading again
+	$(BIN)/python benchmarks/scale.py workers
+	$(BIN)/python benchmarks/scale.py mooc
+	$(BIN)/python benchmarks/scale.py again
+
 bench-train: setup ## images per second in training: torchvision's way, ours, and the ceiling
 	$(BIN)/python benchmarks/train.py
 
 mutants: setup ## change the solution in small ways; which changes does no check notice?
 	$(BIN)/python tests/mutants.py $(HW)
+
+pictures: setup ## go through the whole loop in Chromium, formgrader and JupyterLab; write its pictures to docs/images
+	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m tests.browser.loop
+
+hub: setup ## JupyterHub's proxy, as pinned in deploy/jupyterhub; needs Node.js and npm
+	npm ci --prefix deploy/jupyterhub --omit-lockfile-registry-resolved --no-audit --no-fund
+
+bench-formgrader: setup ## how long formgrader keeps others waiting while it autogrades: nbgrader's way, and ours
+	$(BIN)/python -m benchmarks.formgrader_waits
 
 fuzz: setup ## a million changed frames through all that reads what the jail sends (FRAMES, SEED)
 	$(BIN)/python -m tests.fuzz_wire --frames $(or $(FRAMES),1000000) $(if $(SEED),--seed $(SEED))
