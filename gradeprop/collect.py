@@ -9,6 +9,7 @@ nbgrader's own extractor follows whatever a zip says, of any size, and reads one
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
@@ -17,6 +18,7 @@ from gradeprop import downloads, intake
 from gradeprop.course import read_assignment
 from gradeprop.errors import SubmissionError
 from gradeprop.paths import Bundle, student_key
+from gradeprop.received import note_arrival
 from gradeprop.records import Assignment
 
 _TIMES = ".timestamps"  # in extracted/; no student's key begins like this
@@ -76,7 +78,10 @@ class Collector(FileNameCollectorPlugin):  # type: ignore[misc]
         student, *rest = Path(submitted_file).relative_to(extracted).parts
         if not rest or Path(submitted_file).suffix not in self.valid_ext:
             return None
-        times = dict(self._times(extracted))
+        times, course = dict(self._times(extracted)), self.parent.coursedir
+        if student in times:  # the platform's, which autograde may believe
+            folder = Path(course.format_path(course.submitted_directory, student, course.assignment_id))
+            note_arrival(folder, datetime.fromisoformat(times[student]))
         return {"student_id": student, "file_id": "/".join(rest)} | (
             {"timestamp": times[student]} if student in times else {}
         )

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 IGNORED = frozenset({
     *("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"),
-    *("timestamp.txt", "submission_secret.txt"),  # nbgrader's, or so it says: the time is taken from elsewhere
+    *("timestamp.txt", "submission_secret.txt", "no_notebook.ipynb"),  # nbgrader's and ours, or so they say
     *("__pycache__", ".git", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv"),
 })  # fmt: skip
 """what programs leave behind: left out without a word"""

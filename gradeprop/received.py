@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gradeprop.entries import shown
+from gradeprop.errors import JailError
 from gradeprop.records import write_bytes
 
-STAMP = "timestamp.txt"
+STAMP, NO_NOTEBOOK = "timestamp.txt", "no_notebook.ipynb"
+_EMPTY = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
 INBOUND = re.compile(
     r"(?P<student>.+)\+(?P<assignment>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^+]*)(?:\+[^+]*)?"
 )
@@ -59,17 +61,35 @@ def arrival(folder: Path) -> datetime | None:
 
 
 def settle(folder: Path) -> datetime | None:
-    """Put into the submission's ``timestamp.txt``, which nbgrader and formgrader read, what is known; or remove it."""
-    came, says = _noted(folder)
-    stamp = folder / STAMP
-    if not _agrees(said := _said(stamp), came):
-        note_arrival(folder, came, says or said)
-        if stamp.is_dir() and not stamp.is_symlink():
-            shutil.rmtree(stamp)
-        stamp.unlink(missing_ok=True)
-        if came:
-            stamp.write_text(stamp_text(came))
+    """Make a submission fit for nbgrader and formgrader to look at, which believe its ``timestamp.txt``.
+
+    It then says what is known, or is gone; and where the notebook is missing, an empty one of another name has nbgrader
+    see that there is a submission: else it would leave the grade of an older one.
+
+    Raises:
+        JailError: the folder cannot be written.
+    """
+    came, claimed = _noted(folder)
+    stamp, notebook, instead = folder / STAMP, folder / f"{folder.name}.ipynb", folder / NO_NOTEBOOK
+    try:
+        if not _agrees(said := _said(stamp), came):
+            note_arrival(folder, came, claimed or said)
+            _put(stamp_text(came), stamp)
+        if os.path.lexists(notebook) == os.path.lexists(instead):
+            _put("" if os.path.lexists(notebook) else _EMPTY, instead)
+    except OSError as error:
+        raise JailError(f"{error.filename or folder} cannot be written: {error.strerror}") from error
     return came
+
+
+def _put(text: str, file: Path) -> None:
+    """A file with a text, or without one none; whatever a student has put there goes."""
+    if file.is_dir() and not file.is_symlink():
+        shutil.rmtree(file)
+    file.unlink(missing_ok=True)
+    if text:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(text)
 
 
 def stamp_text(came: datetime | None) -> str:

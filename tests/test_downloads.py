@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from click.testing import CliRunner
 from gradeprop.cli import main
 from gradeprop.downloads import Download, parse, platform_of, unpacked
 from gradeprop.paths import AssignmentPaths
+from gradeprop.received import arrival
 from gradeprop.records import Assignment
 from tests.conftest import REPOSITORY
 
@@ -199,7 +201,9 @@ def test_nbgrader_collects_by_the_same_rules(toy: AssignmentPaths) -> None:
         "23456/toy/student_code.py",
         "grace/toy/student_code.py",
         "grace/toy/timestamp.txt",
+        "grace/.toy.arrived",
     }
+    assert arrival(submitted / "grace" / "toy") == datetime(2026, 1, 31, 12, 30)
     assert (submitted / "grace" / "toy" / "timestamp.txt").read_text().startswith("2026-01-31 12:30:00")
     for what in ("readme.txt is not named", "../../x_1_2_out.py is not named", "broken.zip is not a zip"):
         assert what in done.stderr
