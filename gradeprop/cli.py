@@ -20,7 +20,7 @@ from rich.table import Table
 from gradeprop import __version__
 from gradeprop.course import dataset as _dataset
 from gradeprop.course import read_assignment, read_course
-from gradeprop.errors import GradepropError
+from gradeprop.errors import GradepropError, SubmissionError
 from gradeprop.paths import PUBLIC_CHECKS, STUDENT_CODE, Bundle
 from gradeprop.records import Assignment, GradeRecord
 
@@ -468,7 +468,10 @@ def _downloaded(
 
     if len(paths) != 1 or student is not None or not paths[0].exists():
         return None
-    download = ctx.with_resource(unpacked(paths[0], one, bundle.cache))
+    try:
+        download = ctx.with_resource(unpacked(paths[0], one, bundle.cache))
+    except SubmissionError:  # a student's, and the record says so
+        return None
     if download is None:
         return None
     count = len(download.submissions)
