@@ -157,7 +157,8 @@ def check(questions: Sequence[str], folder: Path) -> None:
 @click.option(
     "--workers",
     type=click.IntRange(1),
-    help="Grade this many side by side, about 1 GiB each; without it one, and for a large class one per processor.",
+    help="Grade this many side by side, about 1 GiB each; without it one, and for a large class one per processor. "
+    "One more starts while all of them are held by submissions that take long.",
 )
 @click.option(
     "--unsafe",
