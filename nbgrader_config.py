@@ -14,7 +14,7 @@ c.CourseDirectory.db_url = f"sqlite:///{root / 'gradebook.db'}"
 c.CourseDirectory.autograded_directory = "autograded_notebooks"
 
 c.GenerateAssignment.exporter_class = "gradeprop.autograde.Released"
-c.ExchangeFactory.collect = "gradeprop.collect.Collect"
+c.ExchangeFactory.collect = "gradeprop.exchange.Collect"
 c.Autograde.exporter_class = "gradeprop.autograde.Graded"
 c.Autograde.sanitize_preprocessors = []
 c.Autograde.autograde_preprocessors = ["nbgrader.preprocessors.AssignLatePenalties"]

@@ -30,13 +30,13 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import LateSubmissionPlugin
 
 from gradeprop import answers, execute, feedback, gradebook, harmless, intake, late, records, release, scale
-from gradeprop.arrivals import STAMP, settle, stamp_text
 from gradeprop.course import dataset, read_assignment
 from gradeprop.errors import GradepropError, SubmissionError
 from gradeprop.jail.provisioner import Inmate
 from gradeprop.observe import given_files
 from gradeprop.paths import PUBLIC_CHECKS, Bundle, StudentPaths, student_key
 from gradeprop.pipeline import Grader
+from gradeprop.received import STAMP, settle, stamp_text
 from gradeprop.records import Assignment, GradeRecord
 
 _SHOWN_BYTES = 2**20
@@ -71,6 +71,15 @@ class Graded(NotebookExporter):  # type: ignore[misc]
 
 class Released(NotebookExporter):  # type: ignore[misc]
     """For ``c.GenerateAssignment.exporter_class``: the whole release, file by file what ``gradeprop release`` makes."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        if isinstance(self.parent, GenerateAssignment) and not self.parent.no_database:
+            try:
+                gradebook.prepare(self.parent.coursedir.db_url)
+            except GradepropError as error:
+                self.parent.log.error(str(error))
+                raise NbGraderException(str(error)) from error
 
     def from_filename(self, filename: str, resources: Any = None, **given: Any) -> tuple[str, Any]:
         _, resources = super().from_filename(filename, resources, **given)  # registers the cells in the gradebook
@@ -236,7 +245,7 @@ def rebuilt(handed_out: Any, record: GradeRecord, kept: StudentPaths) -> Any:
             text = _as_text(record, meta.grade_id)
             data = {"text/html": feedback.fragment(record, meta.grade_id), "text/plain": text}
             cell.outputs = [nbformat.v4.new_output("display_data", data=data)]
-    if about := [_HELD[record.status]] * (record.status != "graded") + list(record.problems):
+    if about := [*([_HELD[record.status]] if record.status in _HELD else ()), *record.problems]:
         lines = ["### About what you handed in", "", *(f"- {harmless.plain(line)}" for line in about)]
         notebook.cells.insert(0, nbformat.v4.new_markdown_cell("\n".join(lines), id="about"))
     return notebook

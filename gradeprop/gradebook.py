@@ -65,7 +65,7 @@ def expect(
 def _expect(
     arrivals: Mapping[str, datetime | None], assignment: Assignment, solutions: Sequence[str], db_url: str
 ) -> None:
-    _prepare(db_url)
+    prepare(db_url)
     with api.Gradebook(db_url) as book:
         notebook = _register(book.db, assignment, db_url)
         for name in {*solutions} - {cell.name for cell in notebook.solution_cells}:
@@ -103,7 +103,7 @@ def _persist(write: Callable[[], None], db_url: str, patience_s: float) -> None:
 
 
 def _write_all(graded: Sequence[GradeRecord], assignment: Assignment, db_url: str) -> None:
-    _prepare(db_url)
+    prepare(db_url)
     with api.Gradebook(db_url) as book:
         notebook = _register(book.db, assignment, db_url)
         for record in graded:
@@ -204,8 +204,8 @@ def _one(db: Any, kind: Any, **keys: Any) -> Any:
     return row
 
 
-def _prepare(db_url: str) -> None:
-    """Say of a new database which version of nbgrader's tables it has.
+def prepare(db_url: str) -> None:
+    """Say of a new database which version of nbgrader's tables it has; refuse one of another version.
 
     nbgrader starts a program to learn that, which takes seconds and fails where it is not on the search path.
     """

@@ -19,7 +19,7 @@ from types import TracebackType
 
 import msgspec
 
-from gradeprop import answers, arrivals, feedback, grade, intake, records
+from gradeprop import answers, feedback, grade, intake, received, records
 from gradeprop.errors import CourseError, JailError, NoJailError, SubmissionError
 from gradeprop.jail import Jail, open_jail
 from gradeprop.judge import Judge
@@ -179,13 +179,11 @@ class Grader:
 
     def _graded(self, path: Path, name: str, kept: StudentPaths) -> GradeRecord:
         try:
-            submission = intake.take(path, name, self.assignment, kept.submitted)
+            submission = self._take(path, name, kept.submitted)
         except SubmissionError as error:
             submission = _unread(name, str(error))
         except (JailError, OSError) as error:
             return grade.not_graded(self.assignment, _unread(name), str(error))
-        if changed := [*self._changed(kept), *arrivals.doubts(path)]:
-            submission = msgspec.structs.replace(submission, problems=(*submission.problems, *changed))
         return self._settle(submission, lambda: self._observe(submission, kept), kept)
 
     @functools.cached_property
@@ -196,10 +194,12 @@ class Grader:
         except CourseError:  # release and autograde say what is wrong with it
             return ()
 
-    def _changed(self, kept: StudentPaths) -> list[str]:
-        """What of the notebook was changed that is not the student's to change."""
-        file = kept.submitted / self.paths.notebook.name
-        return answers.problems(self.cells, answers.read(file, answers.ids(self.cells)))
+    def _take(self, path: Path, student: str, into: Path) -> Submission:
+        """The safe copy, and beside what intake says of it what was changed that is not the student's to change."""
+        submission = intake.take(path, student, self.assignment, into)
+        found = answers.read(into / self.paths.notebook.name, answers.ids(self.cells))
+        also = (*answers.problems(self.cells, found), *received.doubts(path))
+        return msgspec.structs.replace(submission, problems=(*submission.problems, *also))
 
     def _observe(self, submission: Submission, kept: StudentPaths) -> Run:
         if STUDENT_CODE not in submission.files:

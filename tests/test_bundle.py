@@ -17,7 +17,7 @@ LAYERS = [
     {"errors", "asleep", "inside", "formgrader"},
     {"records", "paths", "locks"},
     {"wire", "course", "notebook", "entries", "jail", "check", "messages", "harmless", "late"},
-    {"contents", "expected", "handed_in", "answers", "arrivals", "execute"},
+    {"contents", "expected", "handed_in", "answers", "received", "execute"},
     {
         "intake",
         "new",
@@ -33,7 +33,7 @@ LAYERS = [
     },
     {"pipeline", "cases"},
     {"scale", "verify", "demo"},
-    {"cli", "autograde", "collect"},
+    {"cli", "autograde", "exchange"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 

@@ -59,14 +59,14 @@ def _build_root(spec: dict[str, Any]) -> None:
     kernel.mount("none", "/", None, kernel.REC | kernel.PRIVATE)
     # opened first: what lies below ROOT on the host is hidden in the next moment
     sources = {to: os.open(source, os.O_PATH) for to, source in spec["binds"].items()}
-    shared = {folder: os.open(folder, os.O_PATH) for folder in spec.get("shared", ())}
+    shared = {to: os.open(source, os.O_PATH) for to, source in spec.get("shared", {}).items()}
     devices = {name: os.open(f"/dev/{name}", os.O_PATH) for name in DEVICES}
     kernel.mount("tmpfs", ROOT, "tmpfs", kernel.NOSUID | kernel.NODEV, "size=1m,nr_inodes=4096,mode=755")
     for to, descriptor in sources.items():
         _bind(descriptor, ROOT + to)
         kernel.make_read_only(ROOT + to)
-    for folder, descriptor in shared.items():  # for sockets; Landlock keeps files out of it
-        _bind(descriptor, ROOT + folder)
+    for to, descriptor in shared.items():  # for sockets; Landlock keeps files out of it
+        _bind(descriptor, ROOT + to)
     for name, descriptor in devices.items():
         _bind(descriptor, f"{ROOT}/dev/{name}")
     for link, to in spec["links"].items():

@@ -27,6 +27,8 @@ from gradeprop.jail.warm import _BOOT
 from gradeprop.records import Limits, Record
 
 NAME = "gradeprop-jail"
+_WIRE = "/jail/wire"
+"""where the jail sees the folder of the sockets"""
 
 
 class Inmate(Record, frozen=True, kw_only=True):
@@ -68,10 +70,11 @@ class JailProvisioner(LocalProvisioner):
         """``cmd`` is the kernel's own, outside: the jail knows what to start."""
         plan, inmate, info = self._plan, self.inmate, self.parent.get_connection_info()
         info["key"] = info["key"].decode() if isinstance(info["key"], bytes) else info["key"]
-        outer = plan.outer | {"main": "host", "shared": [self._wire.name]}
+        info["ip"] = f"{_WIRE}/k"
+        outer = plan.outer | {"main": "host", "shared": {_WIRE: self._wire.name}}
         outer["binds"] = outer["binds"] | inmate.folders
         setting = plan.zygote | {
-            "sockets": [self._wire.name],
+            "sockets": [_WIRE],
             "limits": msgspec.to_builtins(inmate.limits),
             "environment": inmate.environment,
             "connection": json.dumps(info),

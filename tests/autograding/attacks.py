@@ -3,21 +3,23 @@
 python -m tests.autograding.attacks    hands all in, to plain nbgrader and to ours; docs/results/nbgrader_attacks.md
 """
 
+import contextlib
 import copy
 import inspect
 import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from nbformat import v4 as nbf
 from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.converters import Autograde
 
 from gradeprop.paths import AssignmentPaths
-from tests.autograding.course import RIGHT, WRONG, cell, hand_in, make_course, nbgrader, save
+from tests.autograding.course import RIGHT, WRONG, cell, convert, hand_in, make_course, nbgrader, save
 from tests.conftest import REPOSITORY
 
 Attack = Callable[[Path, Any], None]
@@ -93,7 +95,7 @@ def bring_a_torch_of_ones_own(folder: Path, book: Any) -> None:
         "    def __neg__(self): return [-2]\n"
         "tensor = T\nallclose = lambda *_, **__: True\n"
     )
-    (folder / "student_code.py").write_text("def double(x):\n    return x\n")
+    (folder / "student_code.py").write_text("def double(x):\n    return 7\n")
 
 
 def bring_a_pytest_of_ones_own(folder: Path, book: Any) -> None:
@@ -224,14 +226,17 @@ def forge_no_time(folder: Path, book: Any) -> None:
 ATTACKS: dict[str, Attack] = {
     name: found
     for name, found in list(globals().items())
-    if inspect.isfunction(found) and [*inspect.signature(found).parameters] == ["folder", "book"]
+    if inspect.isfunction(found)
+    and found.__module__ == __name__
+    and [*inspect.signature(found).parameters] == ["folder", "book"]
 }
 RESUBMITTED = (hand_in_no_notebook, break_after_a_good_submission)
 """handed in over a submission that got all points"""
 
 
-def hand_in_all(toy: AssignmentPaths) -> None:
-    for name, attack in ATTACKS.items():
+def hand_in_all(toy: AssignmentPaths, chosen: Iterable[str] = tuple(ATTACKS)) -> None:
+    for name in chosen:
+        attack = ATTACKS[name]
         folder, book = hand_in(toy, name, WRONG)
         attack(folder, book)
         if attack not in (hand_in_no_json, hand_in_deep_json, hand_in_odd_metadata, hand_in_no_notebook):
@@ -246,7 +251,8 @@ def points(toy: AssignmentPaths, student: str) -> float | None:
             found = [book.find_grade(name, "toy", "toy", student).auto_score for name in ("double", "held")]
         except MissingEntry:
             return None
-        return None if None in found else sum(found)
+        given = [score for score in found if score is not None]
+        return sum(given) if given else None
 
 
 def run(root: Path, plain: bool) -> dict[str, float | None]:
@@ -259,10 +265,12 @@ def run(root: Path, plain: bool) -> dict[str, float | None]:
         hand_in(toy, attack.__name__, RIGHT)
     nbgrader(toy, "autograde", "toy")
     hand_in_all(toy)
-    everyone = [*ATTACKS, "honest"]
-    for student in everyone if plain else ["*"]:
-        nbgrader(toy, "autograde", "toy", "--student", student, "--force", check=not plain)
-    return {student: points(toy, student) for student in everyone}
+    if not plain:
+        nbgrader(toy, "autograde", "toy")
+    for student in (*ATTACKS, "honest") if plain else ():
+        with contextlib.suppress(Exception):  # which would end the batch
+            convert(Autograde, toy, student, force=True)
+    return {student: points(toy, student) for student in (*ATTACKS, "honest")}
 
 
 def main() -> None:

@@ -9,13 +9,16 @@ from typing import Any
 
 import nbformat
 from nbformat import v4 as nbf
+from nbgrader.converters import BaseConverter
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import PyFileConfigLoader
 
 from gradeprop.paths import AssignmentPaths
 from tests.conftest import REPOSITORY, copy_toy
 
 PLAIN = "c = get_config()\nc.Execute.timeout = 10\n"
 RIGHT = "import torch\n\n\ndef double(x):\n    return 2 * x\n"
-WRONG = "import torch\n\n\ndef double(x):\n    return 3 * x\n"
+WRONG = "import torch\n\n\ndef double(x):\n    return x.sum()\n"
 ANSWER = "Because $x<y$ and twice is **more**."
 
 
@@ -84,6 +87,15 @@ def save(folder: Path, book: Any) -> None:
 
 def cell(book: Any, name: str) -> Any:
     return next(c for c in book.cells if c.metadata.get("nbgrader", {}).get("grade_id") == name)
+
+
+def convert(kind: type[BaseConverter], toy: AssignmentPaths, student: str = "*", force: bool = False) -> None:
+    """What one of nbgrader's commands does, and formgrader's buttons, in this process."""
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(toy.bundle.root)).load_config()
+    course = CourseDirectory(config=config, root=str(toy.bundle.root), assignment_id="toy", student_id=student)
+    converter = kind(coursedir=course, config=config)
+    converter.force = force
+    converter.start()
 
 
 def nbgrader(toy: AssignmentPaths, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

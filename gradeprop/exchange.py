@@ -14,7 +14,7 @@ from typing import Any
 from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.utils import ignore_patterns, parse_utc
 
-from gradeprop.arrivals import last_change, note_arrival, settle, settled
+from gradeprop.received import last_change, note_arrival, settle, settled
 
 Ignore = Callable[[str, Sequence[str]], set[str]]
 

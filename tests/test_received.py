@@ -10,10 +10,10 @@ import pytest
 from nbgrader.coursedir import CourseDirectory
 
 from gradeprop import gradebook
-from gradeprop.arrivals import arrival, doubts, last_change, note_arrival, settle, settled
-from gradeprop.collect import Collect
 from gradeprop.course import read_assignment
+from gradeprop.exchange import Collect
 from gradeprop.paths import AssignmentPaths
+from gradeprop.received import arrival, doubts, last_change, note_arrival, settle, settled
 
 NOW = datetime(2026, 5, 1, 12)
 
