@@ -522,3 +522,7 @@ def _stands_out(record: GradeRecord) -> str:
 def _plain(text: str) -> str:
     """Without what a terminal obeys: a student chose the name, and much of a message."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+if __name__ == "__main__":
+    main()
