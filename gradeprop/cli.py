@@ -17,7 +17,7 @@ from rich.table import Table
 from gradeprop import __version__
 from gradeprop.course import read_assignment, read_course
 from gradeprop.errors import CourseError, GradepropError
-from gradeprop.paths import PUBLIC_CHECKS, STUDENT_CODE, Bundle
+from gradeprop.paths import ASKED, GIVEN, PUBLIC_CHECKS, STUDENT_CODE, Bundle
 from gradeprop.records import Assignment, GradeRecord
 
 if TYPE_CHECKING:
@@ -133,12 +133,17 @@ def new(ctx: click.Context, name: str) -> None:
 )
 def check(questions: Sequence[str], folder: Path) -> None:
     """Run the public checks on your own code, all or those of some questions."""
-    for name in (STUDENT_CODE, PUBLIC_CHECKS, "given"):
+    _run_given(folder, "check", questions, STUDENT_CODE, PUBLIC_CHECKS, GIVEN)
+
+
+def _run_given(folder: Path, module: str, arguments: Sequence[str], *needed: str) -> None:
+    """Run what was handed out with the assignment: it works the same without this command."""
+    for name in needed:
         if not (folder / name).exists():
             raise click.ClickException(
                 f"{folder} holds no {name}; run this in the folder of an assignment, or name it by --folder."
             )
-    command = [sys.executable, "-m", "given.check", *questions]
+    command = [sys.executable, "-m", f"{GIVEN}.{module}", *arguments]
     sys.exit(subprocess.run(command, cwd=folder, check=False).returncode)
 
 
@@ -263,6 +268,15 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     with _grader(bundle, one, dataset, None) as grader, progress("grading", len(named)) as tick:
         graded = scale.grade_class(grader, named, tick)
     _show(bundle, one, graded)
+
+
+@main.command()
+@click.option(
+    "--folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".", help="Holds your files."
+)
+def submit(folder: Path) -> None:
+    """Check that all you hand in is there, pack it into one zip, and print a receipt."""
+    _run_given(folder, "submit", (), f"{GIVEN}/{ASKED}")
 
 
 def _grader(

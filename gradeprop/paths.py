@@ -19,6 +19,8 @@ from gradeprop.errors import CourseError
 STUDENT_CODE = "student_code.py"
 PUBLIC_CHECKS = "public_checks.py"
 GIVEN = "given"
+PACKER = "submit.py"
+ASKED = "submission.json"
 GRADES = "grades.csv"
 
 _KEY_BYTES = 120  # file systems take 255; nbgrader and we append to it
