@@ -279,6 +279,54 @@ def submit(folder: Path) -> None:
     _run_given(folder, "submit", (), f"{GIVEN}/{ASKED}")
 
 
+@main.command()
+@click.argument("platform", type=click.Choice(["canvas", "moodle", "blackboard"]))
+@click.argument("assignments", nargs=-1)
+@click.option(
+    "--roster",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The gradebook as the platform exported it: whose row is whose, and which columns there are.",
+)
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="The file to write, else canvas.csv or so.")
+@click.option("--questions", is_flag=True, help="A column for each question, too.")
+@click.option("--column", "columns", metavar="HW=TITLE", multiple=True, help="What the platform calls an assignment.")
+@click.option("--leave-out", metavar="STUDENT", multiple=True, help="Export the others; may be given several times.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; show what is not as in the last export.")
+@click.pass_context
+def export(
+    ctx: click.Context,
+    platform: str,
+    assignments: Sequence[str],
+    roster: Path | None,
+    to: Path | None,
+    questions: bool,
+    columns: Sequence[str],
+    leave_out: Sequence[str],
+    dry_run: bool,
+) -> None:
+    """Write the grades of these assignments, or of all, as a file that Canvas, Moodle or Blackboard imports."""
+    from gradeprop import lms  # loads nbgrader, two seconds
+    from gradeprop.roster import PLATFORMS
+
+    titles = dict(text.partition("=")[::2] for text in columns)
+    if strange := [text for text in columns if not all(text.partition("="))]:
+        raise click.UsageError(f"--column {strange[0]} is not HW=TITLE, such as mnist_lenet='Homework 1'.")
+    wish = lms.Wish(PLATFORMS[platform], roster, questions, titles, frozenset(leave_out), to)
+    made = lms.make(Bundle.find(ctx.obj), wish, assignments)
+    if dry_run:
+        table = Table("student", "column", "last export", "now")
+        for change in made.changes:
+            cells = (change.student, change.column, *("–" if c is None else c for c in (change.before, change.now)))
+            table.add_row(*map(_plain, cells))
+        out.print(table if made.changes else "nothing has changed since the last export", markup=False)
+    else:
+        changed = len(made.changes)
+        out.print(f"{made.write()} is written: {len(made.students)} students, {changed} cells are new",
+                  highlight=False, soft_wrap=True, markup=False)  # fmt: skip
+    for note in (*made.notes, *lms.held(made)):
+        click.secho(_plain(note), fg="yellow", err=True)
+
+
 def _grader(
     bundle: Bundle, one: Assignment, dataset: str, seed: int | None, into: Path | None = None, unsafe: bool = False
 ) -> "Grader":

@@ -17,7 +17,7 @@ LAYERS = [
     {"errors", "asleep", "inside"},
     {"records", "paths", "locks"},
     {"wire", "course", "notebook", "entries", "jail", "check", "messages"},
-    {"contents", "expected", "handed_in"},
+    {"contents", "expected", "handed_in", "roster"},
     {
         "intake",
         "new",
@@ -31,8 +31,8 @@ LAYERS = [
         "export",
         "weights",
     },
-    {"pipeline", "cases"},
-    {"scale", "verify", "demo"},
+    {"pipeline", "cases", "scores"},
+    {"scale", "verify", "demo", "lms"},
     {"cli"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
