@@ -10,13 +10,14 @@ for Blackboard, in its manual. docs/lms.md says it in full.
 
 import csv
 import io
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nbgrader.plugins import ExportPlugin
-from traitlets import Bool, Unicode
+from traitlets import Bool, Dict, Unicode
 
 from gradeprop import records, scores
 from gradeprop.course import read_assignment
@@ -122,13 +123,14 @@ class Export:
             before = self._last.get(column.header, {})
             for student in [*column.cells, *(gone for gone in before if gone not in column.cells)]:
                 change = Change(student, column.header, before.get(student), column.cells.get(student))
-                found += [change] if change.before != change.now else []
+                found += [change] if (change.before or "") != (change.now or "") else []
         return found
 
     def data(self) -> bytes:
         """The file as bytes."""
         text = io.StringIO(newline="")
-        quoting = csv.QUOTE_ALL if self.wish.platform is BLACKBOARD else csv.QUOTE_MINIMAL
+        quoted = self.wish.platform is BLACKBOARD
+        quoting: Literal[0, 1] = csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
         csv.writer(text, delimiter=self._delimiter, quoting=quoting).writerows(self.table)
         if self._encoding == "utf-16":
             return b"\xff\xfe" + text.getvalue().encode("utf-16-le")
@@ -253,6 +255,7 @@ class _Plugin(ExportPlugin):  # type: ignore[misc]
     platform: Platform
     roster = Unicode("", help="the file that the platform exported").tag(config=True)
     questions = Bool(False, help="a column for each question, too").tag(config=True)
+    titles = Dict(help="what the platform calls an assignment, by its name here").tag(config=True)
 
     def export(self, gradebook: Any) -> None:
         """Write the file that ``--to`` names."""
@@ -265,6 +268,7 @@ class _Plugin(ExportPlugin):  # type: ignore[misc]
                 self.platform,
                 Path(self.roster) if self.roster else None,
                 self.questions,
+                dict(self.titles),
                 left_out=frozenset(everyone - chosen) if chosen else frozenset(),
                 to=Path(self.to) if self.to else None,
             )
@@ -295,8 +299,11 @@ class Blackboard(_Plugin):
 
 
 def held(export: Export) -> list[str]:
-    """Who is left without a grade, and for which question, as sentences."""
+    """Who is left without a grade, and for which questions, as sentences."""
+    groups = defaultdict[tuple[str, tuple[str, ...]], list[str]](list)
+    for (student, name), waiting in export.held.items():
+        groups[name, waiting].append(student)
     return [
-        f"{student} has no grade for {name} yet; a person is to look at: {', '.join(waiting)}."
-        for (student, name), waiting in export.held.items()
+        f"No grade for {name} yet, since a person is to look at {', '.join(waiting)}: {', '.join(students)}."
+        for (name, waiting), students in groups.items()
     ]

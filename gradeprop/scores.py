@@ -12,10 +12,11 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from gradeprop import gradebook  # first: it keeps nbgrader's start short
+from gradeprop import gradebook
 from gradeprop.errors import CourseError
 
-api = gradebook.api
+# through the one door to nbgrader, which also keeps its start short
+api, _migrations = gradebook.api, gradebook.ALEMBIC_DIR  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def _same_version(engine: Any, db_url: str) -> None:
 
 @cache
 def _head() -> str | None:
-    return ScriptDirectory(gradebook.ALEMBIC_DIR).get_current_head()
+    return ScriptDirectory(_migrations).get_current_head()
 
 
 def sheets(session: Any, names: Sequence[str], where: str) -> list[Sheet]:

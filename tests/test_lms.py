@@ -136,8 +136,8 @@ def test_canvas_gets_its_own_rows_with_our_grades(course: Course) -> None:
     }
     assert [row["Doubling (77)"] for row in (bob, lei, zoe)] == ["", "", "0"]
     assert bob["Student"] == "'=1+1"
-    assert "bob has no grade for toy yet; a person is to look at: written." in done.output
-    assert "李雷 has no grade for toy yet; a person is to look at: double, held." in done.output
+    assert "No grade for toy yet, since a person is to look at written: bob." in done.output
+    assert "No grade for toy yet, since a person is to look at double, held: 李雷." in done.output
     assert "eve" not in str(course.read(CANVAS))
 
 
@@ -283,6 +283,20 @@ def test_a_student_is_known_by_login_mail_or_any_id(course: Course) -> None:
     assert [row["Student"] for row in course.read(CANVAS)[1:]] == logins
 
 
+def test_of_two_assignments_a_row_keeps_what_we_know_nothing_of(course: Course) -> None:
+    """Zoë has no submission in the second; Canvas says 4 there, and goes on saying so."""
+    shutil.copytree(course.bundle.source / "toy", course.bundle.source / "other")
+    toml = course.bundle.assignment("other").toml
+    toml.write_text(toml.read_text().replace('"Doubling"', '"Other"'))
+    course.bundle.course_toml.write_text('title = "Two"\nassignments = ["toy", "other"]\n')
+    other = read_assignment(course.bundle, "other")
+    gradebook.write([record("bob", 6, 4), record("ada", 6, 4)], other, course.url)
+    done = course.export(CANVAS, "--roster", str(course.roster(CANVAS)))
+    assert done.exit_code == 0, done.output
+    table = [(row["SIS Login ID"], row["Doubling (77)"], row["Other (78)"]) for row in course.read(CANVAS)[1:]]
+    assert table == [("ada", "11.75", ""), ("bob", "", ""), ("李雷", "", "4"), ("zoë", "0", "4")]
+
+
 def test_a_column_may_have_another_name_there(course: Course) -> None:
     roster = str(course.roster(CANVAS))
     assert course.export(CANVAS, "--roster", roster, "--column", "toy=Other").exit_code == 0
@@ -378,7 +392,7 @@ def test_nbgrader_exports_the_same_file(course: Course) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "bob has no grade for toy yet" in done.stderr
+    assert "No grade for toy yet, since a person is to look at written: bob." in done.stderr
     course.export(MOODLE, "--roster", str(roster))
     assert (course.bundle.root / "by_nbgrader.csv").read_bytes() == (course.folder / "to_moodle").read_bytes()
 
