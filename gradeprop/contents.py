@@ -47,7 +47,8 @@ def problems(folder: Path, files: Sequence[str], expected: Mapping[str, str]) ->
     for names, what in expected.items():
         name = next((name for name in names.split(" or ") if name in files), names)
         if name not in files:
-            found.append(f"{name} is missing ({what}).{_similar(name, files)}")
+            similar = next(filter(None, (_similar(one, files) for one in names.split(" or "))), "")
+            found.append(f"{name} is missing ({what}).{similar}")
         elif name.endswith(".safetensors"):
             found += _weights(folder / name)
         elif name.endswith((".ipynb", ".json")):
