@@ -305,6 +305,7 @@ def test_a_column_may_have_another_name_there(course: Course) -> None:
     assert missing.exit_code == 1
     assert "it has no column 'Homework 9'; it has: Student, ID" in missing.output
     assert course.export(CANVAS, "--column", "toy").exit_code == 2
+    assert "--column names top, which is not exported" in course.export(CANVAS, "--column", "top=Other").output
 
 
 def test_points_that_differ_are_told(course: Course) -> None:
