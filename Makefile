@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data),)
 export GRADEPROP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check hostile fuzz chaos mutants setup release verify reference bench bench-train lock clean help
+.PHONY: demo test check hostile nbgrader-attacks fuzz chaos mutants setup release verify reference bench bench-train lock clean help
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -28,6 +28,9 @@ check: setup ## format, lint, types, releases, and every test
 
 hostile: setup ## hand in every attack, under both tiers, as root and as an ordinary user; write docs/results/
 	$(BIN)/python tests/hostile/report.py
+
+nbgrader-attacks: setup ## what scores on plain nbgrader, handed in to plain nbgrader and to ours; write docs/results/
+	$(BIN)/python -m tests.autograding.attacks
 
 release: setup ## make release/ from source/
 	$(BIN)/gradeprop release

@@ -1,8 +1,6 @@
 """What nbgrader's own commands and formgrader need to know of this course; ``gradeprop`` does not read it.
 
-Works: formgrader and ``nbgrader export``, on the gradebook that ``gradeprop grade`` writes; ``nbgrader
-generate_assignment``, which makes the notebook alone and leaks no solution. Does not: ``nbgrader autograde``, which
-would run what students wrote outside of the jail. A whole release is made by ``gradeprop release``.
+They grade through ``gradeprop`` and its jail, and give the grades that ``gradeprop grade`` gives: docs/instructor.md.
 """
 
 from pathlib import Path
@@ -12,18 +10,18 @@ c = get_config()  # noqa: F821  (nbgrader puts it here)
 
 c.CourseDirectory.root = str(root)
 c.CourseDirectory.db_url = f"sqlite:///{root / 'gradebook.db'}"
+# autograded/<assignment>/<student> holds our records; nbgrader's <student>/<assignment> goes beside it
+c.CourseDirectory.autograded_directory = "autograded_notebooks"
+
+c.GenerateAssignment.exporter_class = "gradeprop.autograde.Released"
+c.ExchangeFactory.collect = "gradeprop.exchange.Collect"
+c.Autograde.exporter_class = "gradeprop.autograde.Graded"
+c.Autograde.sanitize_preprocessors = []
+c.Autograde.autograde_preprocessors = ["nbgrader.preprocessors.AssignLatePenalties"]
+c.AssignLatePenalties.plugin_class = "gradeprop.autograde.LateDays"
 
 # nbgrader copies every file of source/<hw> that no pattern names to students: whatever may hold a solution is named
 c.CourseDirectory.ignore = [
     *(".ipynb_checkpoints", "__pycache__", "*.pyc", "feedback"),  # nbgrader's own
-    *(
-        "assignment.toml",
-        "*.md",
-        "student_code*.py",
-        "*solution*",
-        "*reference*",
-        "probes.py",
-        "test_*.py",
-        "held_out.py",
-    ),
+    *("assignment.toml", "*.md", "*solution*", "*reference*", "probes.py", "test_*.py", "held_out.py"),
 ]

@@ -15,8 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from gradeprop import __version__
+from gradeprop.course import dataset as _dataset
 from gradeprop.course import read_assignment, read_course
-from gradeprop.errors import CourseError, GradepropError
+from gradeprop.errors import GradepropError
 from gradeprop.paths import ASKED, GIVEN, PUBLIC_CHECKS, STUDENT_CODE, Bundle
 from gradeprop.records import Assignment, GradeRecord
 
@@ -333,22 +334,6 @@ def _grader(
     from gradeprop.pipeline import Grader  # loads the jail, which most commands need not
 
     return Grader(bundle, one, _dataset(one, dataset), seed, into, unsafe)
-
-
-def _dataset(assignment: Assignment, asked: str) -> str:
-    """The held-out data set: the one asked for, or the first that is on disk; the sample always is."""
-    known = tuple(assignment.held_out)
-    if asked != "auto" and asked not in known:
-        raise CourseError(
-            f"there are no bars for the data set {asked!r}, only for: {', '.join(known)}", assignment.name
-        )
-    folder = Path(os.environ.get("GRADEPROP_DATA") or "data")
-    here = (
-        name
-        for name, held in assignment.held_out.items()
-        if name == "sample" or any((folder / name / file).exists() for file in held.files or ("",))
-    )
-    return asked if asked != "auto" else next(here, "")
 
 
 def _show(bundle: Bundle, one: Assignment, graded: Sequence[GradeRecord]) -> None:

@@ -1,6 +1,7 @@
 """Read what instructors wrote, folders and TOML, into records."""
 
 import importlib.util
+import os
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +22,7 @@ class Course(Record, frozen=True, kw_only=True):
     title: str
     assignments: tuple[str, ...]
     limits: dict[str, Any] = {}  # noqa: RUF012  (msgspec copies defaults)
+    late: dict[str, Any] = {}  # noqa: RUF012
 
 
 def read_course(bundle: Bundle) -> Course:
@@ -38,7 +40,7 @@ def read_course(bundle: Bundle) -> Course:
 
 
 def read_assignment(bundle: Bundle, name: str) -> Assignment:
-    """Read source/<name>/assignment.toml, with the limits of course.toml where it has none.
+    """Read source/<name>/assignment.toml, with the limits and late policy of course.toml where it has none.
 
     Raises:
         CourseError: a file is missing, is not TOML, or says something that cannot hold.
@@ -50,7 +52,28 @@ def read_assignment(bundle: Bundle, name: str) -> Assignment:
         raise CourseError(f"there is no assignment {name!r} in this course; it has: {known}", bundle.course_toml)
     table = _toml(where)
     table["limits"] = course.limits | table.get("limits", {})
+    table["late"] = course.late | table.get("late", {})
     return _checked(_convert(table | {"name": name, "root": str(bundle.root)}, Assignment, where), where)
+
+
+def dataset(assignment: Assignment, asked: str) -> str:
+    """The held-out data set: the one asked for, or the first that is on disk; the sample always is.
+
+    Raises:
+        CourseError: there is no such data set.
+    """
+    known = tuple(assignment.held_out)
+    if asked != "auto" and asked not in known:
+        raise CourseError(
+            f"there are no bars for the data set {asked!r}, only for: {', '.join(known)}", assignment.name
+        )
+    folder = Path(os.environ.get("GRADEPROP_DATA") or "data")
+    here = (
+        name
+        for name, held in assignment.held_out.items()
+        if name == "sample" or any((folder / name / file).exists() for file in held.files or ("",))
+    )
+    return asked if asked != "auto" else next(here, "")
 
 
 def load_module(file: Path, name: str) -> ModuleType:

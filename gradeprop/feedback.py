@@ -41,11 +41,20 @@ def page(assignment: Assignment, record: GradeRecord) -> str:
             record=record,
             by_question=by_question,
             manual=[question for question in assignment.questions if question.manual],
-            marks=defaultdict(lambda: "✗", _MARKS),
-            words=_WORDS,
+            **_shown(),
             style=Markup(_environment().get_template("style.css").render()),
         )
     )
+
+
+def fragment(record: GradeRecord, question: str) -> str:
+    """What the checks of one question say, as HTML for a cell of nbgrader's notebook; every text in it is escaped."""
+    outcomes = [outcome for outcome in record.outcomes if outcome.question == question]
+    return _environment().get_template("cell.html").render(outcomes=outcomes, **_shown())
+
+
+def _shown() -> dict[str, object]:
+    return {"marks": defaultdict(lambda: "✗", _MARKS), "words": _WORDS}
 
 
 @cache

@@ -11,7 +11,8 @@ import math
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 # nbgrader loads jsonschema, which takes two seconds to build a grammar for URIs where it finds this; nothing needs it
@@ -23,6 +24,7 @@ from nbgrader.dbutil import ALEMBIC_DIR  # noqa: E402
 from sqlalchemy import create_engine, inspect, text  # noqa: E402
 from sqlalchemy.exc import DatabaseError  # noqa: E402
 
+from gradeprop import harmless, late  # noqa: E402
 from gradeprop.errors import CourseError  # noqa: E402
 from gradeprop.records import Assignment, GradeRecord, Question  # noqa: E402
 
@@ -45,6 +47,42 @@ def write(graded: Iterable[GradeRecord], assignment: Assignment, db_url: str, pa
     _persist(lambda: _write_all(everyone, assignment, db_url), db_url, patience_s)
 
 
+def expect(
+    arrivals: Mapping[str, datetime | None], assignment: Assignment, solutions: Iterable[str], db_url: str
+) -> None:
+    """Make room for submissions, by the names that nbgrader knows their students by, and say when each came.
+
+    Args:
+        arrivals: UTC without a zone, as nbgrader keeps it; None where nobody trustworthy knows: what stood there stays.
+        solutions: names of the cells that students write in, so that who grades can comment on them.
+
+    Raises:
+        CourseError: as ``write``.
+    """
+    _persist(lambda: _expect(arrivals, assignment, tuple(solutions), db_url), db_url, _PATIENCE_S)
+
+
+def _expect(
+    arrivals: Mapping[str, datetime | None], assignment: Assignment, solutions: Sequence[str], db_url: str
+) -> None:
+    prepare(db_url)
+    with api.Gradebook(db_url) as book:
+        notebook = _register(book.db, assignment, db_url)
+        for name in {*solutions} - {cell.name for cell in notebook.solution_cells}:
+            book.db.add(api.SolutionCell(name=name, notebook=notebook))
+        book.db.commit()
+        for student, arrived in arrivals.items():
+            row = _one(book.db, api.Student, id=student)
+            submission = _one(book.db, api.SubmittedAssignment, assignment=notebook.assignment, student=row)
+            handed_in = _one(book.db, api.SubmittedNotebook, notebook=notebook, assignment=submission)
+            submission.timestamp = arrived or submission.timestamp
+            for cell in _graded_cells(notebook):
+                _one(book.db, api.Grade, cell=cell, notebook=handed_in)
+            for cell in (*notebook.solution_cells, *notebook.task_cells):
+                _one(book.db, api.Comment, cell=cell, notebook=handed_in)
+            book.db.commit()
+
+
 def _persist(write: Callable[[], None], db_url: str, patience_s: float) -> None:
     """Begin again while another program holds the database: SQLite has one writer, and every step can be repeated."""
     deadline = time.monotonic() + patience_s
@@ -65,7 +103,7 @@ def _persist(write: Callable[[], None], db_url: str, patience_s: float) -> None:
 
 
 def _write_all(graded: Sequence[GradeRecord], assignment: Assignment, db_url: str) -> None:
-    _prepare(db_url)
+    prepare(db_url)
     with api.Gradebook(db_url) as book:
         notebook = _register(book.db, assignment, db_url)
         for record in graded:
@@ -103,7 +141,8 @@ def _add_question(db: Any, notebook: Any, question: Question) -> None:
 
 
 def _write_one(db: Any, notebook: Any, record: GradeRecord, assignment: Assignment) -> None:
-    student = _one(db, api.Student, id=student_id(record.key))
+    known = db.query(api.Student).filter_by(id=record.student).one_or_none()  # by nbgrader, as its folder is called
+    student = known or _one(db, api.Student, id=student_id(record.key))
     submission = _one(db, api.SubmittedAssignment, assignment=notebook.assignment, student=student)
     handed_in = _one(db, api.SubmittedNotebook, notebook=notebook, assignment=submission)
     news = _comment(db, handed_in, record)
@@ -116,7 +155,17 @@ def _write_one(db: Any, notebook: Any, record: GradeRecord, assignment: Assignme
             grade.needs_manual_grade = news or grade.manual_score is None or grade.needs_manual_grade
         else:
             _score(grade, _within(scores.get(cell.name), cell.max_score))
+    _late(db, handed_in, assignment)
     db.commit()
+
+
+def _late(db: Any, handed_in: Any, assignment: Assignment) -> None:
+    """The penalty that nbgrader's AssignLatePenalties comes to, from the same policy."""
+    db.flush()
+    db.expire(handed_in)
+    taken = late.penalty(assignment.late, handed_in.score, handed_in.assignment.total_seconds_late)
+    if (taken or None) != (handed_in.late_submission_penalty or None):
+        handed_in.late_submission_penalty = taken or None
 
 
 def _score(grade: Any, points: float | None) -> None:
@@ -133,6 +182,7 @@ def _within(points: float | None, most: float) -> float | None:
 def _comment(db: Any, handed_in: Any, record: GradeRecord) -> bool:
     """Tell who grades by hand which submission it is and what is amiss with it; whether that is news."""
     told = "\n".join([f"Submission {record.sha256[:12]}.", *filter(None, (record.reason, *record.problems))])
+    told = harmless.markdown(told)  # in it are names of files: nbgrader's feedback shows it with all its HTML
     there = {comment.cell_id: comment for comment in handed_in.comments}
     news = False
     for cell in (*handed_in.notebook.solution_cells, *handed_in.notebook.task_cells):
@@ -154,18 +204,28 @@ def _one(db: Any, kind: Any, **keys: Any) -> Any:
     return row
 
 
-def _prepare(db_url: str) -> None:
-    """Say of a new database which version of nbgrader's tables it has.
+def prepare(db_url: str) -> None:
+    """Say of a new database which version of nbgrader's tables it has; refuse one of another version.
 
     nbgrader starts a program to learn that, which takes seconds and fails where it is not on the search path.
     """
     engine = create_engine(db_url)
     with contextlib.closing(engine.connect()) as connection, connection.begin():
         tables = inspect(connection).get_table_names()
+        head = ScriptDirectory(ALEMBIC_DIR).get_current_head()
         if not tables:
             connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
         # SQLite commits each table at once: who was killed in between left it empty
         if tables in ([], ["alembic_version"]) and not connection.scalar(text("SELECT 1 FROM alembic_version")):
-            head = ScriptDirectory(ALEMBIC_DIR).get_current_head()
             connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": head})
+        version = (
+            connection.scalar(text("SELECT version_num FROM alembic_version")) if "alembic_version" in tables else head
+        )
     engine.dispose()
+    if tables and version != head:
+        message = (
+            "the gradebook was made by another version of nbgrader and nothing is written to it; "
+            "copy it to a safe place, then run `nbgrader db upgrade` "
+            f"(its tables are {version or 'of no known version'}, and {head} is needed)"
+        )
+        raise CourseError(message, db_url)

@@ -17,11 +17,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from gradeprop import feedback, grade, intake, records
+import msgspec
+
+from gradeprop import answers, feedback, grade, intake, received, records
 from gradeprop.errors import CourseError, JailError, NoJailError, SubmissionError
 from gradeprop.jail import Jail, open_jail
 from gradeprop.judge import Judge
 from gradeprop.locks import Turn
+from gradeprop.notebook import Cell, read_cells
 from gradeprop.observe import not_run, observe
 from gradeprop.paths import STUDENT_CODE, Bundle, StudentPaths, student_key
 from gradeprop.records import Assignment, GradeRecord, Run, Submission
@@ -176,12 +179,27 @@ class Grader:
 
     def _graded(self, path: Path, name: str, kept: StudentPaths) -> GradeRecord:
         try:
-            submission = intake.take(path, name, self.assignment, kept.submitted)
+            submission = self._take(path, name, kept.submitted)
         except SubmissionError as error:
             submission = _unread(name, str(error))
         except (JailError, OSError) as error:
             return grade.not_graded(self.assignment, _unread(name), str(error))
         return self._settle(submission, lambda: self._observe(submission, kept), kept)
+
+    @functools.cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells of the instructor's notebook; none where there is no notebook, or none that can be read."""
+        try:
+            return read_cells(self.paths.notebook)
+        except CourseError:  # release and autograde say what is wrong with it
+            return ()
+
+    def _take(self, path: Path, student: str, into: Path) -> Submission:
+        """The safe copy, and beside what intake says of it what was changed that is not the student's to change."""
+        submission = intake.take(path, student, self.assignment, into)
+        found = answers.read(into / self.paths.notebook.name, answers.ids(self.cells))
+        also = (*answers.problems(self.cells, found), *received.doubts(path))
+        return msgspec.structs.replace(submission, problems=(*submission.problems, *also))
 
     def _observe(self, submission: Submission, kept: StudentPaths) -> Run:
         if STUDENT_CODE not in submission.files:

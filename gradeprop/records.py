@@ -8,7 +8,7 @@ Everything written for others carries ``schema``, so that a reader knows what it
 
 import contextlib
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -49,6 +49,28 @@ class Limits(Record, rename="kebab", frozen=True, kw_only=True):
     files: int = 200
 
 
+class Late(Record, rename="kebab", frozen=True, kw_only=True):
+    """What handing in after the due date costs; nothing, where course.toml has no ``[late]``."""
+
+    grace_hours: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """so late it still is in time"""
+    percent_per_day: Annotated[float, msgspec.Meta(ge=0, le=100)] = 0.0
+    """of the score, for every day begun after the grace"""
+    days: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """after so many days nothing is left of the score; without it that never happens"""
+
+
+class Notebook(Record, rename="kebab", frozen=True, kw_only=True):
+    """Whether the notebook is run for who grades by hand, who then sees its pictures; no grade hangs on it."""
+
+    run: Literal["never", "sample", "as-is"] = "never"
+    """``sample``: on the sample and for one epoch, without the cells that are tagged ``minutes``"""
+    cell_s: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    """wall-clock seconds for one cell"""
+    wall_s: Annotated[float, msgspec.Meta(gt=0)] = 300.0
+    """wall-clock seconds for all of it"""
+
+
 class Question(Record, frozen=True, kw_only=True):
     """One question: ``name`` is the id of its cell in the notebook and of its checks."""
 
@@ -84,6 +106,8 @@ class Assignment(Record, rename="kebab", frozen=True, kw_only=True):
     """files of source/given handed to students with this assignment"""
     limits: Limits
     held_out: dict[str, Held] = {}
+    late: Late = Late()
+    notebook: Notebook = Notebook()
     root: str
     """the folder of the bundle"""
 

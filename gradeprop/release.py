@@ -94,7 +94,7 @@ def made(assignment: Assignment, bundle: Bundle) -> dict[str, bytes]:
         files[f"{GIVEN}/{name}"] = _as_it_is(bundle.given / name)
     if PACKER in assignment.given:
         files[f"{GIVEN}/{ASKED}"] = _asked(assignment, files[STUDENT_CODE])
-    files[paths.notebook.name] = _converted(paths)
+    files[paths.notebook.name] = released_notebook(paths)
     return files
 
 
@@ -158,8 +158,12 @@ def _text(file: Path) -> str:
         raise CourseError(f"cannot be read: {error}", file) from error
 
 
-def _converted(paths: AssignmentPaths) -> bytes:
-    """The notebook as nbgrader releases it, made in a course of its own and without its database."""
+def released_notebook(paths: AssignmentPaths) -> bytes:
+    """The notebook as nbgrader releases it, made in a course of its own and without its database.
+
+    Raises:
+        CourseError: nbgrader does not take it.
+    """
     log = logging.Logger(f"{__name__}.nbgrader")  # known to nobody else: nothing is printed
     log.addHandler(heard := _Heard())
     with tempfile.TemporaryDirectory() as folder:

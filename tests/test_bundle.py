@@ -14,10 +14,10 @@ from tests.conftest import REPOSITORY
 
 ROOT = REPOSITORY.root
 LAYERS = [
-    {"errors", "asleep", "inside"},
+    {"errors", "inside"},
     {"records", "paths", "locks"},
-    {"wire", "course", "notebook", "entries", "jail", "check", "messages"},
-    {"contents", "expected", "handed_in", "roster"},
+    {"wire", "course", "notebook", "entries", "jail", "check", "messages", "harmless", "late"},
+    {"contents", "expected", "handed_in", "answers", "received", "execute", "roster"},
     {
         "intake",
         "new",
@@ -33,7 +33,7 @@ LAYERS = [
     },
     {"pipeline", "cases", "scores"},
     {"scale", "verify", "demo", "lms"},
-    {"cli"},
+    {"cli", "autograde", "exchange"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from nbgrader.api import Gradebook, get_alembic_version
 from gradeprop import gradebook
 from gradeprop.errors import CourseError
 from gradeprop.paths import student_key
-from gradeprop.records import Assignment, GradeRecord, Limits, Question, QuestionScore
+from gradeprop.records import Assignment, GradeRecord, Late, Limits, Question, QuestionScore
 
 QUESTIONS = (
     Question(name="net", title="A net", points=6),
@@ -231,3 +232,44 @@ def test_writing_prints_nothing(url: str, capfd: pytest.CaptureFixture[str]) -> 
     gradebook.write([record()], HW, url)
     gradebook.write([record("bob")], HW, url)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_gradebook_of_another_version_is_left_as_it_is(url: str) -> None:
+    gradebook.write([record()], HW, url)
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+        database.execute("UPDATE alembic_version SET version_num = '167914646830'")
+    database.close()
+    before = rows(url)
+    for write in (
+        lambda: gradebook.write([record(net=1)], HW, url),
+        lambda: gradebook.expect({"ada": None}, HW, [], url),
+    ):
+        with pytest.raises(CourseError, match="another version of nbgrader.*nbgrader db upgrade"):
+            write()
+    assert rows(url) == before
+
+
+def test_late_work_costs_what_the_policy_says_and_no_more_when_in_time(url: str) -> None:
+    late = msgspec.structs.replace(HW, late=Late(grace_hours=1, percent_per_day=10, days=3))
+    due = datetime(2026, 5, 1, 12)
+    gradebook.expect({"ada": due + timedelta(hours=30), "bob": due, "eve": None}, late, ["scratch"], url)
+    with Gradebook(url) as book:
+        book.update_or_create_assignment("hw", duedate=due)
+    gradebook.write([record(), record("bob"), record("eve")], late, url)
+
+    def taken() -> list[float | None]:
+        with Gradebook(url) as book:
+            return [book.find_submission(*("hw", name)).late_submission_penalty for name in ("ada", "bob", "eve")]
+
+    assert taken() == [1.5, 0, 0]
+    gradebook.expect({"ada": due}, late, [], url)
+    gradebook.write([record()], late, url)
+    assert taken() == [0, 0, 0]
+
+
+def test_a_student_that_nbgrader_knows_keeps_the_name(url: str) -> None:
+    gradebook.expect({"O'Neil, Zoë": None}, HW, [], url)
+    gradebook.write([record("O'Neil, Zoë")], HW, url)
+    with Gradebook(url) as book:
+        assert [student.id for student in book.students] == ["O'Neil, Zoë"]
+        assert book.find_submission("hw", "O'Neil, Zoë").score == 7.5

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -216,13 +217,25 @@ def test_a_first_release_that_fails_leaves_no_folder(course: AssignmentPaths) ->
 def test_nbgrader_itself_leaks_no_solution_with_our_configuration(course: AssignmentPaths) -> None:
     config = (REPOSITORY.root / "nbgrader_config.py").read_text()
     (course.bundle.root / "nbgrader_config.py").write_text(config)
-    for name in ("student_code.py", "reference.py", "solution.py"):
-        (course.source / name).write_text("secret = 1\n")
+    (course.source / "reference.py").write_text("secret = 1\n")
+    make(course)
+    whole = contents(course.release)
+    shutil.rmtree(course.release)
+    generate_assignment(course, fails=False)
+    assert contents(course.release) == whole
+    assert (course.bundle.root / "gradebook.db").is_file()
+    shutil.rmtree(course.release)
+    (course.source / "my_answers.py").write_text("secret = 1\n")
+    generate_assignment(course, fails=True)
+    assert not course.release.exists()
+
+
+def generate_assignment(course: AssignmentPaths, fails: bool) -> None:
     command = [sys.executable, "-m", "nbgrader", "generate_assignment", "toy"]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # nbgrader starts alembic by name
-    subprocess.run(command, cwd=course.bundle.root, check=True, capture_output=True, env=os.environ | {"PATH": path})
-    assert set(contents(course.release)) == {"toy.ipynb", "public_checks.py"}
-    assert (course.bundle.root / "gradebook.db").is_file()
+    environment = os.environ | {"PATH": path, "PYTHONPATH": str(REPOSITORY.root)}
+    done = subprocess.run(command, cwd=course.bundle.root, capture_output=True, env=environment, check=False)
+    assert bool(done.returncode) == fails, done.stderr
 
 
 @pytest.fixture(scope="module", params=read_course(REPOSITORY).assignments)

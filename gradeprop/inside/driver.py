@@ -21,7 +21,6 @@ from .draw import Draw
 
 MIB = 1 << 20
 TICK_S = 0.1
-CHUNK = 1 << 20
 FLOOD = 512  # times what is kept of the output ends the run
 KILLS = 2  # at one probe may be the machine's, short of memory: it is tried again; one more is the student's
 
@@ -41,40 +40,24 @@ def main(job: int, home: str, setting: dict[str, Any], ids: tuple[int, int]) -> 
 
 
 def _conduct(job: int, home: Path, setting: dict[str, Any], ids: tuple[int, int]) -> dict[str, str]:
-    header, blob = frames.HEAD.unpack(_read(job, frames.HEAD.size))
-    spec = json.loads(_read(job, header))
-    if setting["tier"] == "full":
-        confine.enter_namespaces(ids, str(home), blob + spec["limits"]["disk-mib"] * MIB)
+    full = setting["tier"] == "full"
+    if full:  # before there is anything to do: the grader asks for the next driver while it judges
+        confine.enter_namespaces(ids, str(home))
+    header, blob = frames.HEAD.unpack(frames.read(job, frames.HEAD.size))
+    spec = json.loads(frames.read(job, header))
+    if full:
+        confine.shed_rights(str(home), blob + spec["limits"]["disk-mib"] * MIB)
     for folder in ("submission", "draws", "shm"):
         (home / folder).mkdir()
     for name, size in spec["files"]:
-        _receive_file(job, size, home / "submission" / name)
+        frames.receive_file(job, size, home / "submission" / name)
     try:
-        probes = runner.load_probes(_read(job, spec["probes"]))
+        probes = runner.load_probes(frames.read(job, spec["probes"]))
     except Exception as error:
         return {"broken": f"{type(error).__name__}: {error}"}
-    inputs = runner.load_inputs(_read(job, spec["inputs"]))
+    inputs = runner.load_inputs(frames.read(job, spec["inputs"]))
     draws = [Draw(spec["seed"], name, home, inputs) for name in spec["names"]]
     return _Course(job, home, setting, spec, probes, draws).run()
-
-
-def _read(descriptor: int, size: int) -> bytes:
-    data = bytearray()
-    while len(data) < size:
-        part = os.read(descriptor, min(size - len(data), CHUNK))
-        if not part:
-            raise EOFError("the grader is gone")
-        data += part
-    return bytes(data)
-
-
-def _receive_file(job: int, size: int, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("wb") as out:
-        while size:
-            part = _read(job, min(size, CHUNK))
-            size -= len(part)
-            out.write(part)
 
 
 class _Course:
@@ -196,7 +179,7 @@ class _Course:
 def _available(descriptor: int, poll: select.poll) -> Iterator[bytes]:
     """What can be read now; a pipe that all writers have left is not waited for again."""
     try:
-        while data := os.read(descriptor, CHUNK):
+        while data := os.read(descriptor, frames.CHUNK):
             yield data
         poll.unregister(descriptor)
     except (BlockingIOError, KeyError):

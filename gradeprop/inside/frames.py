@@ -3,9 +3,11 @@
 import os
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 HEAD = struct.Struct("<IQ")
 HEADER_LIMIT = 256 * 1024  # bytes
+CHUNK = 1 << 20
 
 
 class Oversize(Exception):
@@ -46,3 +48,24 @@ def send(descriptor: int, header: bytes, blob: bytes) -> None:
         rest = memoryview(part)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
+
+
+def read(descriptor: int, size: int) -> bytes:
+    """So many bytes of what the grader sends."""
+    data = bytearray()
+    while len(data) < size:
+        part = os.read(descriptor, min(size - len(data), CHUNK))
+        if not part:
+            raise EOFError("the grader is gone")
+        data += part
+    return bytes(data)
+
+
+def receive_file(descriptor: int, size: int, file: Path) -> None:
+    """The next bytes of what the grader sends, as a file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("wb") as out:
+        while size:
+            part = read(descriptor, min(size, CHUNK))
+            size -= len(part)
+            out.write(part)

@@ -128,6 +128,7 @@ def prepare_to_fork() -> None:
 _FILE = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15  # execute, write, read, truncate, ioctl on devices
 _READ = 1 << 0 | 1 << 2 | 1 << 3  # execute, read files, list folders
 LIST = 1 << 3
+_SOCKETS = LIST | 1 << 5 | 1 << 9  # remove files, make sockets
 
 
 def landlock_version() -> int:
@@ -135,8 +136,10 @@ def landlock_version() -> int:
     return max(0, int(_libc.syscall(_LANDLOCK_CREATE, None, 0, 1)))
 
 
-def landlock(read: Iterable[str], write: Iterable[str], names: Iterable[str] = ()) -> None:
+def landlock(read: Iterable[str], write: Iterable[str], names: Iterable[str] = (), sockets: Iterable[str] = ()) -> None:
     """From now on open nothing but what lies in ``read`` and ``write``; in ``names`` folders can be listed, no more.
+
+    In ``sockets`` nothing can be made but sockets, so that no disk outside can be filled.
 
     Nor connect or bind TCP, nor reach sockets or processes of others, where the kernel is new enough.
     """
@@ -144,7 +147,7 @@ def landlock(read: Iterable[str], write: Iterable[str], names: Iterable[str] = (
     rights = (1 << {1: 13, 2: 14, 3: 15, 4: 15}.get(version, 16)) - 1
     ruleset = struct.pack("=QQQ", rights, 3, 3)[: 8 if version < 4 else 16 if version < 6 else 24]
     rules = _syscall("landlock", _LANDLOCK_CREATE, ruleset, len(ruleset), 0)
-    for paths, allowed in ((read, _READ), (write, rights), (names, LIST)):
+    for paths, allowed in ((read, _READ), (write, rights), (names, LIST), (sockets, _SOCKETS)):
         for path in paths:
             beneath = os.open(path, os.O_PATH | os.O_CLOEXEC)
             granted = allowed & rights if Path(path).is_dir() else allowed & rights & _FILE

@@ -59,11 +59,14 @@ def _build_root(spec: dict[str, Any]) -> None:
     kernel.mount("none", "/", None, kernel.REC | kernel.PRIVATE)
     # opened first: what lies below ROOT on the host is hidden in the next moment
     sources = {to: os.open(source, os.O_PATH) for to, source in spec["binds"].items()}
+    shared = {to: os.open(source, os.O_PATH) for to, source in spec.get("shared", {}).items()}
     devices = {name: os.open(f"/dev/{name}", os.O_PATH) for name in DEVICES}
     kernel.mount("tmpfs", ROOT, "tmpfs", kernel.NOSUID | kernel.NODEV, "size=1m,nr_inodes=4096,mode=755")
     for to, descriptor in sources.items():
         _bind(descriptor, ROOT + to)
         kernel.make_read_only(ROOT + to)
+    for to, descriptor in shared.items():  # for sockets; Landlock keeps files out of it
+        _bind(descriptor, ROOT + to)
     for name, descriptor in devices.items():
         _bind(descriptor, f"{ROOT}/dev/{name}")
     for link, to in spec["links"].items():
@@ -114,7 +117,8 @@ def _become_zygote(spec: dict[str, Any], control: socket.socket) -> NoReturn:
     kernel.no_new_privileges()
     os.umask(0o022)
     os.set_inheritable(control.fileno(), True)
-    code = "import sys; sys.path.insert(0, sys.argv[2]); from inside import zygote; zygote.main()"
+    main = spec.get("main", "zygote")
+    code = f"import sys; sys.path.insert(0, sys.argv[2]); from inside import {main}; {main}.main()"
     argv = [spec["python"], "-sSPB", "-c", code, str(control.fileno()), spec["inside"]]
     home = dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), spec["home"])
     # exec, so that neither memory, command line nor environment of the grader's side remain

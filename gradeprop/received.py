@@ -1,0 +1,105 @@
+"""When a submission came, as known by who received it; never by a file that the student could have written.
+
+nbgrader believes the ``timestamp.txt`` in a submission, and the name of the folder in the exchange, which the student's
+own process makes. The kernel knows better: a file's change time is set by nobody, and can only be made later.
+"""
+
+import contextlib
+import os
+import shutil
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gradeprop.entries import shown
+from gradeprop.records import write_bytes
+
+STAMP = "timestamp.txt"
+_COPYING_S = 300.0
+"""so long may handing in take: the name of the folder is from its beginning, the last change from its end"""
+
+
+def last_change(folder: Path) -> datetime:
+    """The latest change of anything in a folder, as the kernel has it; UTC without a zone."""
+    latest = folder.lstat().st_ctime
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            with contextlib.suppress(OSError):
+                latest = max(latest, Path(place, name).lstat().st_ctime)
+    return datetime.fromtimestamp(latest, UTC).replace(tzinfo=None)
+
+
+def settled(claimed: datetime | None, changed: datetime) -> datetime:
+    """The time that counts: the claimed one where the kernel's does not gainsay it, else the kernel's."""
+    believed = claimed is not None and 0 <= (changed - claimed).total_seconds() <= _COPYING_S
+    return claimed if believed and claimed else changed
+
+
+def note_arrival(folder: Path, came: datetime | None, claimed: str = "") -> None:
+    """Keep, beside the folder of a submission, when it came (naive UTC), and what it says of that itself."""
+    write_bytes(f"{came.isoformat(' ') if came else ''}\n{' '.join(claimed.split())}\n".encode(), _beside(folder))
+
+
+def arrival(folder: Path) -> datetime | None:
+    """When the submission in a folder came; None where no time of it can be trusted."""
+    return _noted(folder)[0]
+
+
+def settle(folder: Path) -> datetime | None:
+    """Put into the submission's ``timestamp.txt``, which nbgrader and formgrader read, what is known; or remove it."""
+    came, claimed = _noted(folder)
+    stamp = folder / STAMP
+    if not _agrees(said := _said(stamp), came):
+        note_arrival(folder, came, claimed or said)
+        if stamp.is_dir() and not stamp.is_symlink():
+            shutil.rmtree(stamp)
+        stamp.unlink(missing_ok=True)
+        if came:
+            stamp.write_text(stamp_text(came))
+    return came
+
+
+def stamp_text(came: datetime | None) -> str:
+    """As nbgrader writes and reads it."""
+    return f"{came} UTC" if came else ""
+
+
+def doubts(folder: Path) -> list[str]:
+    """A sentence, where a submission says when it was handed in and that is not what is known."""
+    came, claimed = _noted(folder)
+    said = _said(folder / STAMP)
+    claimed = claimed or ("" if _agrees(said, came) else said)
+    if not claimed:
+        return []
+    return [f"{STAMP} in it says {shown(claimed)}; when a submission came is taken from where it was received."]
+
+
+def _beside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.arrived")
+
+
+def _noted(folder: Path) -> tuple[datetime | None, str]:
+    try:
+        first, claimed, *_ = [*_beside(folder).read_text().split("\n"), ""]
+        return (datetime.fromisoformat(first) if first else None), claimed
+    except (OSError, ValueError):
+        return None, ""
+
+
+def _agrees(said: str, came: datetime | None) -> bool:
+    """Whether a stamp says what is known, however it is written."""
+    try:
+        return datetime.fromisoformat(said.removesuffix(" UTC")) == came
+    except ValueError:
+        return said == stamp_text(came)
+
+
+def _said(stamp: Path) -> str:
+    """The start of a file that a student may have made; "" if there is none."""
+    try:
+        if not stat.S_ISREG(stamp.lstat().st_mode):
+            return f"nothing that is a {STAMP}"
+        with stamp.open("rb") as file:
+            return " ".join(file.read(100).decode(errors="replace").split()) or "nothing"
+    except OSError:
+        return ""

@@ -1,0 +1,117 @@
+"""When a submission came, and how it is collected: no file or name of a student's decides."""
+
+import logging
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from nbgrader.coursedir import CourseDirectory
+
+from gradeprop import gradebook
+from gradeprop.course import read_assignment
+from gradeprop.exchange import Collect
+from gradeprop.paths import AssignmentPaths
+from gradeprop.received import arrival, doubts, last_change, note_arrival, settle, settled
+
+NOW = datetime(2026, 5, 1, 12)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "counts"),
+    [
+        (NOW - timedelta(seconds=2), NOW - timedelta(seconds=2)),
+        (NOW - timedelta(days=3), NOW),
+        (NOW + timedelta(days=3), NOW),
+        (None, NOW),
+    ],
+)
+def test_a_claim_counts_where_the_file_system_does_not_gainsay_it(claimed: datetime | None, counts: datetime) -> None:
+    assert settled(claimed, NOW) == counts
+
+
+def test_a_change_can_not_be_dated_back(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    file = tmp_path / "folder" / "file"
+    file.touch()
+    os.utime(file, (0, 0))
+    os.utime(tmp_path / "folder", (0, 0))
+    assert abs((last_change(tmp_path) - datetime.now(UTC).replace(tzinfo=None)).total_seconds()) < 60
+
+
+def test_what_was_noted_is_read_and_anything_else_is_no_time(tmp_path: Path) -> None:
+    folder = tmp_path / "hw"
+    assert arrival(folder) is None
+    note_arrival(folder, NOW)
+    assert arrival(folder) == NOW
+    (tmp_path / ".hw.arrived").write_text("soon")
+    assert arrival(folder) is None
+
+
+@pytest.mark.parametrize("said", [b"1970-01-01 00:00:00 UTC", b"\xff\xfe tomorrow", b""])
+def test_what_a_submission_says_of_its_time_is_named_and_replaced(tmp_path: Path, said: bytes) -> None:
+    folder = tmp_path / "hw"
+    folder.mkdir()
+    (folder / "timestamp.txt").write_bytes(said)
+    before = doubts(folder)
+    assert "is taken from where it was received" in before[0]
+    assert settle(folder) is None
+    assert not (folder / "timestamp.txt").exists()
+    assert doubts(folder) == before
+    note_arrival(folder, NOW)
+    assert settle(folder) == NOW
+    assert (folder / "timestamp.txt").read_text() == "2026-05-01 12:00:00 UTC"
+    assert doubts(folder) == []
+
+
+@pytest.fixture
+def inbound(tmp_path: Path) -> Path:
+    folder = tmp_path / "exchange" / "c" / "inbound"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def hand_in(inbound: Path, student: str, claimed: str, **files: str) -> Path:
+    folder = inbound / f"{student}+toy+{claimed}+x"
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    (folder / "timestamp.txt").write_text("1970-01-01 00:00:00 UTC")
+    return folder
+
+
+def collect(toy: AssignmentPaths, inbound: Path) -> None:
+    gradebook.expect({}, read_assignment(toy.bundle, "toy"), [], f"sqlite:///{toy.bundle.gradebook}")
+    course = CourseDirectory(root=str(toy.bundle.root), course_id="c", assignment_id="toy", max_dir_size=100)
+    log = logging.getLogger("collect")
+    Collect(coursedir=course, root=str(inbound.parents[1]), update=True, check_owner=False, log=log).start()
+
+
+def test_collecting_follows_no_link_believes_no_clock_and_ends_at_no_odd_folder(
+    toy: AssignmentPaths, inbound: Path
+) -> None:
+    secret = toy.bundle.root / "secret"
+    secret.write_text("secret")
+    early = hand_in(inbound, "ada", "1999-01-01 00:00:00 UTC", code="early")
+    (early / "link").symlink_to(secret)
+    os.mkfifo(early / "pipe")
+    time.sleep(0.01)
+    hand_in(inbound, "bob", "no time at all", code="bob")
+    hand_in(inbound, "eve", "2999-01-01 00:00:00 UTC", code="e" * 200_000)
+    collect(toy, inbound)
+    submitted = toy.bundle.root / "submitted"
+    assert (submitted / "ada" / "toy" / "code").read_text() == "early"
+    assert (submitted / "ada" / "toy" / "link").is_symlink()
+    assert not (submitted / "ada" / "toy" / "pipe").exists()
+    assert not (submitted / "eve" / "toy" / "code").exists(), "more than may be collected"
+    for student in ("ada", "bob", "eve"):
+        came = arrival(submitted / student / "toy")
+        assert came is not None
+        assert abs((came - datetime.now(UTC).replace(tzinfo=None)).total_seconds()) < 60
+        assert (submitted / student / "toy" / "timestamp.txt").read_text() == f"{came} UTC"
+    assert "1999-01-01" in doubts(submitted / "ada" / "toy")[0]
+    time.sleep(0.01)
+    hand_in(inbound, "ada", "1998-01-01 00:00:00 UTC", code="late, and dated back")
+    collect(toy, inbound)
+    assert (submitted / "ada" / "toy" / "code").read_text() == "late, and dated back"
