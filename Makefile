@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data),)
 export GRADEPROP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check hostile nbgrader-attacks fuzz chaos mutants setup release verify reference bench bench-train lock clean help
+.PHONY: demo test check hostile nbgrader-attacks fuzz chaos mutants setup release verify reference bench bench-train bench-formgrader pictures hub lock clean help
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -49,6 +49,15 @@ bench-train: setup ## images per second in training: torchvision's way, ours, an
 
 mutants: setup ## change the solution in small ways; which changes does no check notice?
 	$(BIN)/python tests/mutants.py $(HW)
+
+pictures: setup ## go through the whole loop in Chromium, formgrader and JupyterLab; write its pictures to docs/images
+	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m tests.browser.loop
+
+hub: setup ## JupyterHub's proxy, as pinned in deploy/jupyterhub; needs Node.js and npm
+	npm ci --prefix deploy/jupyterhub --omit-lockfile-registry-resolved --no-audit --no-fund
+
+bench-formgrader: setup ## how long formgrader keeps others waiting while it autogrades: nbgrader's way, and ours
+	$(BIN)/python -m benchmarks.formgrader_waits
 
 fuzz: setup ## a million changed frames through all that reads what the jail sends (FRAMES, SEED)
 	$(BIN)/python -m tests.fuzz_wire --frames $(or $(FRAMES),1000000) $(if $(SEED),--seed $(SEED))

@@ -2,9 +2,12 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +25,7 @@ from gradeprop.paths import ASKED, GIVEN, PUBLIC_CHECKS, STUDENT_CODE, Bundle
 from gradeprop.records import Assignment, GradeRecord
 
 if TYPE_CHECKING:
+    from gradeprop.gradescope import Visibility
     from gradeprop.pipeline import Grader
 
 out = Console()
@@ -175,14 +179,22 @@ def grade(
     unsafe: bool,
     workers: int | None,
 ) -> None:
-    """Grade folders or zips, each named for its student; a folder that holds nothing else is a class."""
+    """Grade folders or zips, each named for its student; a folder that holds nothing else is a class.
+
+    One zip or folder as Canvas, Moodle or Blackboard hand over a class is one, too.
+    """
     from gradeprop import scale
 
     bundle, one = _assignment(ctx, assignment)
-    named = scale.submissions(submissions, student)
+    named, left_out = _downloaded(ctx, bundle, one, submissions, student) or (
+        scale.submissions(submissions, student),
+        0,
+    )
     with _grader(bundle, one, dataset, seed, unsafe=unsafe) as grader, progress("grading", len(named)) as tick:
         graded = scale.grade_class(grader, named, tick, workers)
     _show(bundle, one, graded)
+    if left_out:
+        raise click.ClickException(f"{left_out} of what is in {submissions[0]} could not be taken; see above.")
 
 
 @main.command()
@@ -326,6 +338,131 @@ def export(
                   highlight=False, soft_wrap=True, markup=False)  # fmt: skip
     for note in (*made.notes, *lms.held(made)):
         click.secho(_plain(note), fg="yellow", err=True)
+
+
+@main.command()
+@click.argument("assignment")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--once", is_flag=True, help="End when all that is there is graded.")
+@data_option
+@seed_option
+@click.pass_context
+def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset: str, seed: int | None) -> None:
+    """Grade what comes into a folder, as it comes: nbgrader's inbound folder, or any with folders and zips.
+
+    Each once, in order of arrival, and of each student the latest; Ctrl-C ends it after the submission at work.
+    """
+    from gradeprop.arrivals import Watch
+
+    bundle, one = _assignment(ctx, assignment)
+    stop, aside = threading.Event(), Console(stderr=True)
+
+    def end(signum: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        aside.print("Ending after the submission at work; Ctrl-C once more ends at once.", highlight=False)
+        stop.set()
+
+    def say(sentence: str) -> None:
+        aside.print(f"{_now()}  {_plain(sentence)}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+    graded: list[GradeRecord] = []
+
+    def show(record: GradeRecord) -> None:
+        graded.append(record)
+        points = f"{record.points:g} / {record.possible:g}" if record.status == "graded" else record.status
+        line = f"{_now()}  {_plain(record.student):24} {points:14} {_stands_out(record)}"
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+        status.update(f"watching {folder}: {len(graded)} graded")
+
+    with _grader(bundle, one, dataset, seed) as grader, aside.status(f"watching {folder}") as status:
+        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            Watch(grader, folder, say, show).run(stop, once)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    held = sum(record.status != "graded" for record in graded)
+    out.print(f"{len(graded)} graded{f', {held} of them held back' if held else ''}", highlight=False)
+
+
+@main.group()
+def package() -> None:
+    """Make what grades an assignment elsewhere."""
+
+
+@package.command("gradescope")
+@click.argument("assignment")
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="The zip; else <hw>-gradescope.zip here.")
+@click.option(
+    "--visibility",
+    type=click.Choice(["visible", "after_due_date", "after_published"]),
+    default="visible",
+    show_default=True,
+    help="When students see what each check says.",
+)
+@click.option("--unsafe", is_flag=True, help="Where no jail can be made, run the code all the same; see docs.")
+@data_option
+@click.pass_context
+def package_gradescope(
+    ctx: click.Context, assignment: str, to: Path | None, visibility: "Visibility", unsafe: bool, dataset: str
+) -> None:
+    """Make the zip that Gradescope takes as an autograder. It holds the hidden checks: keep it as you keep them."""
+    from gradeprop import gradescope
+    from gradeprop.records import write_bytes
+
+    bundle, one = _assignment(ctx, assignment)
+    settings = gradescope.Settings(
+        assignment=one.name, dataset=_dataset(one, dataset), visibility=visibility, unsafe=unsafe
+    )
+    data, file = gradescope.package(bundle, one, settings), to or Path(f"{one.name}-gradescope.zip")
+    write_bytes(data, file)
+    out.print(f"{file}: {len(data) / 2**20:.1f} MiB, held-out images of {settings.dataset or 'no data set'}")
+    out.print(f"max. points of the autograder: {one.points:g}; docs/gradescope.md leads on", highlight=False)
+
+
+@package.command("github")
+@click.argument("assignment")
+@click.option("--organisation", required=True, help="Where the students' repositories are.")
+@click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="A folder; else <hw>-github here.")
+@click.pass_context
+def package_github(ctx: click.Context, assignment: str, organisation: str, to: Path | None) -> None:
+    """Write the workflows for GitHub: public checks for students, and grading in the instructors' repository."""
+    from gradeprop import github
+    from gradeprop.records import write_bytes
+
+    _, one = _assignment(ctx, assignment)
+    files, folder = github.workflows(one, organisation), to or Path(f"{one.name}-github")
+    for name in files:
+        if (folder / name).exists():
+            raise click.ClickException(
+                f"{folder / name} is there already, perhaps changed; name another folder by --to."
+            )
+    for name, text in files.items():
+        write_bytes(text.encode(), folder / name)
+        out.print(f"{folder / name}", highlight=False, soft_wrap=True)
+    out.print("docs/github.md says where they go, and what is protected from whom", highlight=False)
+
+
+def _now() -> str:
+    return time.strftime("%H:%M:%S")
+
+
+def _downloaded(
+    ctx: click.Context, bundle: Bundle, one: Assignment, paths: Sequence[Path], student: str | None
+) -> tuple[list[tuple[Path, str]], int] | None:
+    """The class in a learning platform's download, unpacked until the command ends, and how many could not be taken."""
+    from gradeprop.downloads import unpacked
+
+    if len(paths) != 1 or student is not None or not paths[0].exists():
+        return None
+    download = ctx.with_resource(unpacked(paths[0], one, bundle.cache))
+    if download is None:
+        return None
+    count = len(download.submissions)
+    out.print(f"{paths[0].name} is a download from {download.platform}, of {count} students", highlight=False)
+    for sentence in download.said:
+        click.secho(sentence, fg="yellow", err=True)
+    return list(download.submissions), len(download.said)
 
 
 def _grader(

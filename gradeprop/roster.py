@@ -56,10 +56,10 @@ CANVAS = Platform(
 MOODLE = Platform(
     name="moodle",
     title="Moodle",
-    names=("First name", "Last name"),
-    keys=("Username", "Email address", "ID number"),
+    names=("First name", "Last name", "Full name"),
+    keys=("Username", "Email address", "ID number", "Identifier"),  # the last one: an assignment's grading worksheet
     others=(),
-    needed=("First name", "Last name"),
+    needed=(),
     bare=("First name", "Last name", "Username"),
     column=re.compile(r"(?:[^:]+: )?(?P<title>.*) \(Real\)"),
     empty="-",  # a new column takes nothing at all for a zero
@@ -149,8 +149,12 @@ class Roster:
 
 
 def _folded(text: str) -> str:
-    """As two systems may write one name: the gradebook percent-encodes what a folder cannot be called."""
-    return unicodedata.normalize("NFC", unquote(text).strip()).casefold()
+    """As two systems may write one name.
+
+    The gradebook percent-encodes what a folder cannot be called; Moodle's worksheet has ``Participant 31415`` for
+    what is ``31415`` in its downloads.
+    """
+    return unicodedata.normalize("NFC", unquote(text).strip()).casefold().removeprefix("participant ")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from tests.conftest import REPOSITORY
 
 ROOT = REPOSITORY.root
 LAYERS = [
-    {"errors", "inside"},
+    {"errors", "inside", "formgrader"},
     {"records", "paths", "locks"},
     {"wire", "course", "notebook", "entries", "jail", "check", "messages", "harmless", "late"},
     {"contents", "expected", "handed_in", "answers", "received", "execute", "roster"},
@@ -31,8 +31,9 @@ LAYERS = [
         "export",
         "weights",
     },
-    {"pipeline", "cases", "scores"},
-    {"scale", "verify", "demo", "lms"},
+    {"pipeline", "cases", "downloads", "parcel", "scores"},
+    {"scale", "verify", "demo", "collect", "lms"},
+    {"arrivals", "gradescope", "github"},
     {"cli", "autograde", "exchange"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}

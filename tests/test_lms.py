@@ -283,6 +283,17 @@ def test_a_student_is_known_by_login_mail_or_any_id(course: Course) -> None:
     assert [row["Student"] for row in course.read(CANVAS)[1:]] == logins
 
 
+def test_moodles_grading_worksheet_knows_the_numbers_of_its_downloads(course: Course) -> None:
+    course.grade(record("31415", 6, 4))
+    course.by_hand("31415", 5)
+    header = line("Identifier", "Full name", "Email address", "Status", "Grade")
+    people = [line(f"Participant {n}", name, f"{name}@uni.edu", "", "") for n, name in enumerate([*ALL, "dora"], 31411)]
+    roster = course.roster(MOODLE, (header + "".join(people)).encode())
+    done = course.export(MOODLE, "--roster", str(roster))
+    assert done.exit_code == 0, done.output
+    assert {row["Email address"]: row["Doubling"] for row in course.read(MOODLE)}["dora@uni.edu"] == "15"
+
+
 def test_of_two_assignments_a_row_keeps_what_we_know_nothing_of(course: Course) -> None:
     """Zoë has no submission in the second; Canvas says 4 there, and goes on saying so."""
     shutil.copytree(course.bundle.source / "toy", course.bundle.source / "other")

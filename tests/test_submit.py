@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from nbclient import NotebookClient
 from safetensors.torch import save
 
-from gradeprop import feedback, intake
+from gradeprop import downloads, feedback, intake
 from gradeprop.cli import main
 from gradeprop.grade import grade
 from gradeprop.records import Assignment, Limits, Question, Run
@@ -147,6 +147,21 @@ def test_the_receipt_is_the_graders_however_it_arrives(
     assert {path.name: taken(path, tmp_path / "into") for path in paths} == dict.fromkeys(
         [path.name for path in paths], printed
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["lovelaceada_LATE_31415_2718281_hw-1.zip", "Ada Lovelace_31415_assignsubmission_file_/hw.zip"]
+)
+def test_the_receipt_comes_through_a_download_of_the_class(
+    name: str, packer: ModuleType, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = receipt(pack(packer, folder, capsys))
+    with zipfile.ZipFile(tmp_path / "submissions.zip", "w") as download:
+        download.writestr(name, (folder / "hw.zip").read_bytes())
+    with downloads.unpacked(tmp_path / "submissions.zip", HW, tmp_path / "scratch") as found:
+        assert found is not None
+        ((path, student),) = found.submissions
+        assert (student, taken(path, tmp_path / "into")) == ("31415", printed)
 
 
 def test_a_file_that_changed_on_its_way_changes_the_receipt(

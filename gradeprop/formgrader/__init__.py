@@ -1,0 +1,23 @@
+"""Formgrader's autograding, taken out of its server's own process: a Jupyter server extension.
+
+nbgrader's button grades inside the server, which answers nobody meanwhile. Here ``nbgrader autograde`` runs as the
+command that it is, one at a time; the page shows how far it is, and has a button for all that is new.
+
+    autograding   the queue, and how far the command at work has come
+    handlers      three addresses: one student's button (nbgrader's own), all that is new, and progress
+    templates/, static/   what is added to formgrader's page "Manage Submissions"
+
+It comes before nbgrader's own handlers because extensions are loaded in the order of their names.
+"""
+
+from typing import Any
+
+from gradeprop.formgrader.handlers import add_handlers
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "gradeprop.formgrader"}]
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    add_handlers(server.web_app)

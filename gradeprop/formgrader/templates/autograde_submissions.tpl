@@ -1,0 +1,20 @@
+{#- formgrader's own page, and above its table how far autograding is -#}
+{%- extends 'manage_submissions.tpl' -%}
+
+{%- block head -%}
+{{ super() }}
+<script src="{{ base_url }}/formgrader/gradeprop/autograde.js"></script>
+{%- endblock head -%}
+
+{%- block messages -%}
+<div class="panel panel-default" id="autograding">
+  <div class="panel-body">
+    <button class="btn btn-primary" id="autograde-new" disabled>Autograde what is new</button>
+    <span id="autograding-state" role="status" aria-live="polite" style="margin-left: 1em"></span>
+    <div class="progress" id="autograding-bar" style="display: none; margin: 1em 0 0">
+      <div class="progress-bar progress-bar-striped active" role="progressbar" style="min-width: 3em"></div>
+    </div>
+    <pre id="autograding-log" style="display: none; margin: 1em 0 0; max-height: 20em; overflow: auto"></pre>
+  </div>
+</div>
+{%- endblock -%}

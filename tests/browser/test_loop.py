@@ -1,0 +1,27 @@
+"""An instructor and a student go through the whole loop, in Chromium, on real servers and nbgrader's exchange."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.browser.loop import ANSWER, COMMENT, run
+from tests.browser.pages import CHROMIUM
+
+pytestmark = [
+    pytest.mark.skipif(not os.environ.get("ALL_TESTS"), reason="takes minutes; ALL_TESTS=1 runs it"),
+    pytest.mark.skipif(not CHROMIUM, reason="no Chromium: as root, apt-get install chromium"),
+]
+
+
+def test_the_whole_loop(tmp_path: Path) -> None:
+    seen = run(tmp_path, pictures=None)
+    before, after = seen["work"]
+    assert "Still to do" in before
+    assert "passed" in after
+    assert "Success" in seen["validate"] or "passed" in seen["validate"]
+    assert max(seen["autograde"]) < 2, "the server kept others waiting while it autograded"
+    feedback = seen["read_feedback"]
+    assert ANSWER in feedback
+    assert COMMENT in feedback
+    assert "8.0 / 10" in feedback
