@@ -97,8 +97,8 @@ class Export:
             raise CourseError(
                 f"--leave-out names {', '.join(sorted(strange))}, who handed in nothing", bundle.gradebook
             )
-        if strange := wish.titles.keys() - scored.keys():
-            raise CourseError(f"--column names {', '.join(sorted(strange))}, which is not exported", bundle.gradebook)
+        if unused := wish.titles.keys() - scored.keys():
+            raise CourseError(f"--column names {', '.join(sorted(unused))}, which is not exported", bundle.gradebook)
         if not everyone:
             raise CourseError("there is no submission to export", bundle.gradebook)
         rows = roster.rows_of((one.student, one.names) for one in everyone.values()) if roster else {}
