@@ -1,4 +1,4 @@
-"""What nbgrader's own commands and formgrader need to know of this course; ``gradeprop`` does not read it.
+"""What nbgrader's own commands and formgrader need to know of this course; ``gradeprop`` reads ``db_url`` alone.
 
 They grade through ``gradeprop`` and its jail, and give the grades that ``gradeprop grade`` gives: docs/instructor.md.
 """

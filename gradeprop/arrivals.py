@@ -18,19 +18,20 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
-from gradeprop import downloads, intake, records, scale
+from gradeprop import downloads, intake, received, records, scale
 from gradeprop.entries import IGNORED, LOOKED_AT, shown
 from gradeprop.errors import CourseError, GradepropError, NoJailError, SubmissionError
 from gradeprop.paths import student_key
 from gradeprop.pipeline import Grader
+from gradeprop.received import INBOUND, STAMP
 from gradeprop.records import GradeRecord
 
 LOOK_S = 1.0
 _WRITE_S = 10.0  # between writing what concerns the whole class, while there is more to grade
 _AGAIN_S = 30.0  # after the machine, or the gradebook, failed
-_INBOUND = re.compile(r"(?P<student>.+)\+(?P<hw>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^+]*)(?:\+[^+]*)?")
 _UNFINISHED = re.compile(r"^[.~]|(\.(part|partial|filepart|crdownload|tmp|download)|~)$", re.IGNORECASE)
 
 State = tuple[int, int, int]
@@ -48,9 +49,10 @@ class Arrival:
     state: State
 
     @property
-    def order(self) -> tuple[str, int]:
-        """By the name's time where there is one, as ``nbgrader collect`` takes the latest; else by the kernel's."""
-        return self.sent, self.state[2]
+    def came(self) -> datetime:
+        """As ``nbgrader collect`` has it here: the name's time is the student's to choose, the kernel's is not."""
+        changed = datetime.fromtimestamp(self.state[2] / 1e9, UTC).replace(tzinfo=None)
+        return received.settled(received.claimed(self.sent), changed)
 
 
 @dataclass(slots=True)
@@ -82,11 +84,15 @@ class Watch:
         Raises:
             JailError: another grader is at work on this assignment.
             NoJailError: this machine cannot hold untrusted code.
-            SubmissionError: the folder is not there.
+            SubmissionError: the folder is not there, or must not be read.
             CourseError: at the end the gradebook still cannot be written.
         """
         if not self.folder.is_dir():
             raise SubmissionError(f"{self.folder} is not a folder; name the one that submissions come into.")
+        if not os.access(self.folder, os.R_OK | os.X_OK):
+            raise SubmissionError(
+                f"{self.folder} cannot be read; whoever grades needs the right to, as nbgrader collect."
+            )
         _ = self.grader.turn
         while not stop.is_set():
             waiting = self.latest()
@@ -104,13 +110,13 @@ class Watch:
         """The latest of each student that is not dealt with, in order of arrival."""
         newest: dict[str, Arrival] = {}
         try:
-            for arrival in sorted(self._arrivals(), key=lambda arrival: arrival.order):
+            for arrival in sorted(self._arrivals(), key=lambda arrival: arrival.came):
                 newest[student_key(arrival.student)] = arrival
         except OSError as error:  # an NFS server that is restarted
             self._say_once(f"{self.folder} cannot be read ({error.strerror}); trying again.")
             return []
         waiting = [a for key, a in newest.items() if self._done.get(key) != (a.path, a.state)]
-        return sorted(waiting, key=lambda arrival: arrival.order)
+        return sorted(waiting, key=lambda arrival: arrival.came)
 
     def _arrivals(self) -> Iterator[Arrival]:
         for entry in sorted(os.scandir(self.folder), key=lambda entry: entry.name):
@@ -130,8 +136,8 @@ class Watch:
 
     def _whose(self, entry: os.DirEntry[str]) -> tuple[str, str]:
         """The student, and when it was sent; no student if it is none of ours."""
-        if found := _INBOUND.fullmatch(entry.name):
-            if found["hw"] != self.grader.assignment.name:
+        if found := INBOUND.fullmatch(entry.name):
+            if found["assignment"] != self.grader.assignment.name:
                 return "", ""
             if owner := _somebody_else(entry, found["student"]):
                 self._say_once(f"{shown(entry.name)} belongs to {owner} and not to {found['student']}; it is left out.")
@@ -231,7 +237,7 @@ def _state(path: Path) -> State:
 def _complete(arrival: Arrival) -> bool:
     """A zip has its list of contents at its end; ``nbgrader submit`` writes the time last."""
     if arrival.sent:
-        return (arrival.path / "timestamp.txt").is_file()
+        return (arrival.path / STAMP).is_file()
     return arrival.path.is_dir() or zipfile.is_zipfile(arrival.path)
 
 

@@ -20,13 +20,14 @@ from rich.table import Table
 from gradeprop import __version__
 from gradeprop.course import dataset as _dataset
 from gradeprop.course import read_assignment, read_course
-from gradeprop.errors import GradepropError
+from gradeprop.errors import GradepropError, SubmissionError
 from gradeprop.paths import ASKED, GIVEN, PUBLIC_CHECKS, STUDENT_CODE, Bundle
 from gradeprop.records import Assignment, GradeRecord
 
 if TYPE_CHECKING:
     from gradeprop.gradescope import Visibility
     from gradeprop.pipeline import Grader
+    from gradeprop.scale import How, Job
 
 out = Console()
 _UNSAFE = "ran without a jail (--unsafe): their code could do all that you can, and forge any grade, a classmate's too."
@@ -154,7 +155,7 @@ def _run_given(folder: Path, module: str, arguments: Sequence[str], *needed: str
 
 @main.command()
 @click.argument("assignment")
-@click.argument("submissions", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("submissions", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--student", help="Whose it is, where the name of the folder or zip does not say; for one submission.")
 @data_option
 @seed_option
@@ -168,6 +169,20 @@ def _run_given(folder: Path, module: str, arguments: Sequence[str], *needed: str
     is_flag=True,
     help="Where no jail can be made, run the code all the same: it can do all that you can, forge grades too.",
 )
+@click.option("--scheduler", metavar="ADDRESS", help="Run submissions on the workers of this Dask scheduler.")
+@click.option(
+    "--resources",
+    metavar="NAME=N",
+    multiple=True,
+    help="What each submission takes of a worker's Dask resources, such as GPU=1.",
+)
+@click.option(
+    "--recheck",
+    "how",
+    flag_value="recheck",
+    help="Run the checks again on what is kept of everyone, or of these submissions; no student code runs.",
+)
+@click.option("--force", "how", flag_value="force", help="Grade all anew, also where nothing has changed.")
 @click.pass_context
 def grade(
     ctx: click.Context,
@@ -178,37 +193,80 @@ def grade(
     seed: int | None,
     unsafe: bool,
     workers: int | None,
+    scheduler: str | None,
+    resources: Sequence[str],
+    how: str | None,
 ) -> None:
     """Grade folders or zips, each named for its student; a folder that holds nothing else is a class.
 
+    Does only what has changed since: a new submission runs; where the checks alone are others, they judge what is kept
+    of the run; all else keeps its record. --recheck and --force do more.
     One zip or folder as Canvas, Moodle or Blackboard hand over a class is one, too.
     """
     from gradeprop import scale
 
     bundle, one = _assignment(ctx, assignment)
-    named, left_out = _downloaded(ctx, bundle, one, submissions, student) or (
-        scale.submissions(submissions, student),
-        0,
-    )
-    with _grader(bundle, one, dataset, seed, unsafe=unsafe) as grader, progress("grading", len(named)) as tick:
-        graded = scale.grade_class(grader, named, tick, workers)
-    _show(bundle, one, graded)
+    if not submissions and how != "recheck":
+        raise click.UsageError("name folders or zips to grade, or give --recheck for all that were graded before.")
+    named, left_out = list[tuple[Path, str]](), 0
+    if submissions:
+        found = _downloaded(ctx, bundle, one, submissions, student)
+        named, left_out = found or (scale.submissions(submissions, student), 0)
+    with _grader(bundle, one, dataset, seed, unsafe=unsafe) as grader:
+        if submissions:
+            with progress("looking for what has changed", len(named)) as tick:
+                jobs = scale.plan(grader, named, _HOW[how], tick)
+        else:
+            jobs = scale.plan_again(grader, scale.kept_submissions(grader.paths))
+        _run(grader, jobs, workers, scheduler, _amounts(resources))
     if left_out:
         raise click.ClickException(f"{left_out} of what is in {submissions[0]} could not be taken; see above.")
 
 
-@main.command()
+_HOW: dict[str | None, "How"] = {None: "changed", "recheck": "recheck", "force": "force"}
+
+
+def _amounts(resources: Sequence[str]) -> dict[str, float]:
+    amounts = {}
+    for text in resources:
+        name, _, number = text.partition("=")
+        try:
+            amounts[name] = float(number)
+        except ValueError:
+            raise click.UsageError(f"--resources {text} is not NAME=N, such as GPU=1.") from None
+    return amounts
+
+
+def _run(
+    grader: "Grader",
+    jobs: Sequence["Job"],
+    workers: int | None,
+    scheduler: str | None = None,
+    resources: dict[str, float] | None = None,
+) -> None:
+    """Do it before the eyes of whoever waits; then what was done, and why; exit status 130 where they stopped it."""
+    from gradeprop import scale
+    from gradeprop.board import Board, summary
+    from gradeprop.cluster import Cluster
+
+    board = Board(jobs, Console(stderr=True))
+    elsewhere = Cluster(scheduler, resources, board.say).run if scheduler else None
+    with board.shown(), scale.Stop(board.say) as stop:
+        graded = scale.run(grader, jobs, board.watch, stop, workers, elsewhere)
+    for line in summary(jobs, graded):
+        out.print(line, highlight=False, soft_wrap=True, markup=False)
+    if len(graded) == len(jobs):
+        _show(grader.paths.bundle, grader.assignment, graded)
+    else:
+        sys.exit(128 + signal.SIGINT)
+
+
+@main.command(hidden=True)
 @click.argument("assignment")
 @click.pass_context
 def regrade(ctx: click.Context, assignment: str) -> None:
-    """Judge what was kept of every submission again, with the checks as they are now; no student code runs."""
-    from gradeprop import scale
-
-    bundle, one = _assignment(ctx, assignment)
-    kept = scale.kept_submissions(bundle.assignment(one.name))
-    with _grader(bundle, one, "auto", None) as grader, progress("judging", len(kept)) as tick:
-        graded = scale.judge_class_again(grader, kept, tick)
-    _show(bundle, one, graded)
+    """The same as grade --recheck of everyone."""
+    ctx.invoke(grade, assignment=assignment, how="recheck", dataset="auto")  # all else as grade has it
 
 
 @main.command()
@@ -443,6 +501,22 @@ def package_github(ctx: click.Context, assignment: str, organisation: str, to: P
     out.print("docs/github.md says where they go, and what is protected from whom", highlight=False)
 
 
+@main.command()
+@click.argument("assignment")
+@click.pass_context
+def report(ctx: click.Context, assignment: str) -> None:
+    """Write one page on the class: scores, commonest mistakes, what to review, who handed in the same."""
+    from gradeprop import scale
+    from gradeprop.report import write_report
+
+    bundle, one = _assignment(ctx, assignment)
+    paths = bundle.assignment(one.name)
+    scale.kept_submissions(paths)
+    with out.status("reading what was graded"):
+        file = write_report(one, paths)
+    out.print(f"report    {file}", highlight=False, soft_wrap=True)
+
+
 def _now() -> str:
     return time.strftime("%H:%M:%S")
 
@@ -455,7 +529,10 @@ def _downloaded(
 
     if len(paths) != 1 or student is not None or not paths[0].exists():
         return None
-    download = ctx.with_resource(unpacked(paths[0], one, bundle.cache))
+    try:
+        download = ctx.with_resource(unpacked(paths[0], one, bundle.cache))
+    except SubmissionError:  # a student's, and the record says so
+        return None
     if download is None:
         return None
     count = len(download.submissions)
@@ -475,6 +552,8 @@ def _grader(
 
 def _show(bundle: Bundle, one: Assignment, graded: Sequence[GradeRecord]) -> None:
     """The table of a run, and where everything lies; exit status 1 if a grade is held back."""
+    from gradeprop import gradebook  # loads nbgrader, which grading has done already
+
     paths = bundle.assignment(one.name)
     table = Table("student", "points", "status", "what stands out", title=one.title)
     for record in graded:
@@ -484,7 +563,7 @@ def _show(bundle: Bundle, one: Assignment, graded: Sequence[GradeRecord]) -> Non
     out.print(table, markup=False)
     for what, where in (("pages", f"{paths.autograded}/*/feedback.html"), ("table", paths.grades_csv)):
         out.print(f"{what:10}{where}", highlight=False, soft_wrap=True)
-    out.print(f"gradebook {bundle.gradebook}", highlight=False, soft_wrap=True)
+    out.print(f"gradebook {gradebook.shown(gradebook.url(bundle))}", highlight=False, soft_wrap=True, markup=False)
     datasets = ", ".join(sorted({record.dataset for record in graded if record.dataset}))
     if one.held_out:
         out.print(f"accuracy  on held-out images of {datasets or 'no data set'} (--data chooses)", highlight=False)

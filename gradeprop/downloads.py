@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gradeprop.entries import IGNORED, LOOKED_AT, Entry, Refused, entries, shown
-from gradeprop.errors import SubmissionError
+from gradeprop.errors import CourseError
 from gradeprop.intake import copy_one, refusal
 from gradeprop.locks import Scratch
 from gradeprop.paths import student_key
@@ -94,6 +94,7 @@ def unpacked(path: Path, assignment: Assignment, within: Path, skip: Sequence[st
 
     Raises:
         SubmissionError: it is a zip or folder that cannot be read.
+        CourseError: it holds more files than are looked at.
     """
     with entries(path) as lazily:
         listed = list(lazily)
@@ -103,7 +104,7 @@ def unpacked(path: Path, assignment: Assignment, within: Path, skip: Sequence[st
             yield None
             return
         if len(listed) >= LOOKED_AT:
-            raise SubmissionError(f"{shown(path.name)} holds {LOOKED_AT:,} files or more; take it in several parts.")
+            raise CourseError(f"holds {LOOKED_AT:,} files or more; take it in several parts", path)
         within.mkdir(parents=True, exist_ok=True)
         scratch = Scratch(within)
         try:

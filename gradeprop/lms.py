@@ -19,7 +19,7 @@ from typing import Any, Literal
 from nbgrader.plugins import ExportPlugin
 from traitlets import Bool, Dict, Unicode
 
-from gradeprop import records, scores
+from gradeprop import gradebook, records, scores
 from gradeprop.course import read_assignment
 from gradeprop.errors import CourseError, GradepropError
 from gradeprop.export import plain, short
@@ -152,7 +152,7 @@ def make(bundle: Bundle, wish: Wish, names: Sequence[str] = ()) -> Export:
     Raises:
         CourseError: the gradebook or the roster cannot be used; nothing is written.
     """
-    return Export(bundle, wish, scores.read(f"sqlite:///{bundle.gradebook}", names))
+    return Export(bundle, wish, scores.read(gradebook.url(bundle), names))
 
 
 def _ordered(sheet: Sheet, assignment: Assignment) -> Sheet:
@@ -259,11 +259,13 @@ class _Plugin(ExportPlugin):  # type: ignore[misc]
     questions = Bool(False, help="a column for each question, too").tag(config=True)
     titles = Dict(help="what the platform calls an assignment, by its name here").tag(config=True)
 
-    def export(self, gradebook: Any) -> None:
+    def export(self, book: Any) -> None:
         """Write the file that ``--to`` names."""
         try:
             bundle = Bundle.find(Path(self.parent.coursedir.root))
-            found = scores.sheets(gradebook.db, [str(name) for name in self.assignment], str(gradebook.engine.url))
+            found = scores.sheets(
+                book.db, [str(name) for name in self.assignment], gradebook.shown(str(book.engine.url))
+            )
             chosen = {str(name) for name in self.student}
             everyone = {one.student for sheet in found for one in sheet.scores}
             wish = Wish(

@@ -61,9 +61,11 @@ def read(db_url: str, names: Sequence[str] = ()) -> list[Sheet]:
     try:
         _same_version(engine, db_url)
         with Session(engine) as session:
-            return sheets(session, names, db_url)
+            return sheets(session, names, gradebook.shown(db_url))
     except DatabaseError as error:
-        raise CourseError(f"the gradebook cannot be read: {str(error).splitlines()[0]}", db_url) from error
+        raise CourseError(
+            f"the gradebook cannot be read: {str(error).splitlines()[0]}", gradebook.shown(db_url)
+        ) from error
     finally:
         engine.dispose()
 
@@ -75,7 +77,9 @@ def _same_version(engine: Any, db_url: str) -> None:
         version = connection.scalar(text("SELECT version_num FROM alembic_version")) if there else "none"
     if version != head:
         message = f"this is no gradebook of the installed nbgrader (its version is {version}, not {head})"
-        raise CourseError(f"{message}; nbgrader upgrade_db brings an older one up to date, after a copy", db_url)
+        raise CourseError(
+            f"{message}; nbgrader db upgrade brings an older one up to date, after a copy", gradebook.shown(db_url)
+        )
 
 
 @cache

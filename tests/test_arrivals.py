@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from gradeprop.arrivals import Watch
 from gradeprop.cli import main
 from gradeprop.course import read_assignment
-from gradeprop.errors import CourseError
+from gradeprop.errors import CourseError, SubmissionError
 from gradeprop.paths import AssignmentPaths
 from gradeprop.pipeline import Grader
 from gradeprop.records import GradeRecord
@@ -76,9 +76,11 @@ def zipped(code: str) -> bytes:
 
 
 def test_the_exchange_is_graded_in_order_at_the_latest_version_once(grader: Grader, tmp_path: Path) -> None:
+    sent(tmp_path, "ada", "23:59:59", WRONG)  # a name that claims to be the latest; the kernel knows which came later
+    time.sleep(0.05)
     sent(tmp_path, "bob", "11:00:00", RIGHT)
-    sent(tmp_path, "ada", "12:30:00", RIGHT)
-    sent(tmp_path, "ada", "10:00:00", WRONG)
+    time.sleep(0.05)
+    sent(tmp_path, "ada", "10:00:00", RIGHT)
     sent(tmp_path, "eve", "10:00:00", RIGHT, hw="another")
     seen = Seen(grader, tmp_path)
     assert seen.once() == [("bob", 10), ("ada", 10)]
@@ -182,6 +184,10 @@ def test_a_folder_that_is_not_there_is_one_sentence(toy: AssignmentPaths) -> Non
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root can read everything")
 def test_what_may_not_be_read_waits_and_is_no_zero(grader: Grader, tmp_path: Path) -> None:
+    tmp_path.chmod(0o300)
+    with pytest.raises(SubmissionError, match="whoever grades needs the right"):
+        Seen(grader, tmp_path).once()
+    tmp_path.chmod(0o700)
     hand_in(tmp_path / "zoe", RIGHT).chmod(0)
     seen = Seen(grader, tmp_path)
     assert seen.once() == []

@@ -17,7 +17,7 @@ LAYERS = [
     {"errors", "inside", "formgrader"},
     {"records", "paths", "locks"},
     {"wire", "course", "notebook", "entries", "jail", "check", "messages", "harmless", "late"},
-    {"contents", "expected", "handed_in", "answers", "received", "execute", "roster"},
+    {"contents", "expected", "handed_in", "answers", "received", "execute", "changes", "alike", "roster"},
     {
         "intake",
         "new",
@@ -29,11 +29,12 @@ LAYERS = [
         "gradebook",
         "feedback",
         "export",
+        "report",
         "weights",
     },
     {"pipeline", "cases", "downloads", "parcel", "scores"},
-    {"scale", "verify", "demo", "collect", "lms"},
-    {"arrivals", "gradescope", "github"},
+    {"scale", "verify", "demo", "collect", "remote", "lms"},
+    {"arrivals", "gradescope", "github", "board", "cluster"},
     {"cli", "autograde", "exchange"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}

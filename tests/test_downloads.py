@@ -165,6 +165,9 @@ def test_a_download_is_graded_from_the_command_as_zip_and_as_folder(toy: Assignm
     result = CliRunner().invoke(main, ["--course", str(toy.bundle.root), "grade", "toy", str(moodle.parent)])
     assert result.exit_code == 0, result.output
     assert points(toy) == {"12345": "10", "23456": "10", "77": "2"}
+    (tmp_path / "ada.zip").write_bytes(b"PK\x03\x04")  # one student's, cut short: a record says so
+    result = CliRunner().invoke(main, ["--course", str(toy.bundle.root), "grade", "toy", str(tmp_path / "ada.zip")])
+    assert "ada.zip is not a zip" in result.output
 
 
 def points(toy: AssignmentPaths) -> dict[str, str]:
