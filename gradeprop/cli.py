@@ -21,7 +21,7 @@ from gradeprop import __version__
 from gradeprop.course import dataset as _dataset
 from gradeprop.course import read_assignment, read_course
 from gradeprop.errors import GradepropError, SubmissionError
-from gradeprop.paths import PUBLIC_CHECKS, STUDENT_CODE, Bundle
+from gradeprop.paths import ASKED, GIVEN, PUBLIC_CHECKS, STUDENT_CODE, Bundle
 from gradeprop.records import Assignment, GradeRecord
 
 if TYPE_CHECKING:
@@ -139,12 +139,17 @@ def new(ctx: click.Context, name: str) -> None:
 )
 def check(questions: Sequence[str], folder: Path) -> None:
     """Run the public checks on your own code, all or those of some questions."""
-    for name in (STUDENT_CODE, PUBLIC_CHECKS, "given"):
+    _run_given(folder, "check", questions, STUDENT_CODE, PUBLIC_CHECKS, GIVEN)
+
+
+def _run_given(folder: Path, module: str, arguments: Sequence[str], *needed: str) -> None:
+    """Run what was handed out with the assignment: it works the same without this command."""
+    for name in needed:
         if not (folder / name).exists():
             raise click.ClickException(
                 f"{folder} holds no {name}; run this in the folder of an assignment, or name it by --folder."
             )
-    command = [sys.executable, "-m", "given.check", *questions]
+    command = [sys.executable, "-m", f"{GIVEN}.{module}", *arguments]
     sys.exit(subprocess.run(command, cwd=folder, check=False).returncode)
 
 
@@ -157,7 +162,8 @@ def check(questions: Sequence[str], folder: Path) -> None:
 @click.option(
     "--workers",
     type=click.IntRange(1),
-    help="Grade this many side by side, about 1 GiB each; without it one, and for a large class one per processor.",
+    help="Grade this many side by side, about 1 GiB each; without it one, and for a large class one per processor. "
+    "One more starts while all of them are held by submissions that take long.",
 )
 @click.option(
     "--unsafe",
@@ -334,6 +340,63 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     with _grader(bundle, one, dataset, None) as grader, progress("grading", len(named)) as tick:
         graded = scale.grade_class(grader, named, tick)
     _show(bundle, one, graded)
+
+
+@main.command()
+@click.option(
+    "--folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".", help="Holds your files."
+)
+def submit(folder: Path) -> None:
+    """Check that all you hand in is there, pack it into one zip, and print a receipt."""
+    _run_given(folder, "submit", (), f"{GIVEN}/{ASKED}")
+
+
+@main.command()
+@click.argument("platform", type=click.Choice(["canvas", "moodle", "blackboard"]))
+@click.argument("assignments", nargs=-1)
+@click.option(
+    "--roster",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The gradebook as the platform exported it: whose row is whose, and which columns there are.",
+)
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="The file to write, else canvas.csv or so.")
+@click.option("--questions", is_flag=True, help="A column for each question, too.")
+@click.option("--column", "columns", metavar="HW=TITLE", multiple=True, help="What the platform calls an assignment.")
+@click.option("--leave-out", metavar="STUDENT", multiple=True, help="Export the others; may be given several times.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; show what is not as in the last export.")
+@click.pass_context
+def export(
+    ctx: click.Context,
+    platform: str,
+    assignments: Sequence[str],
+    roster: Path | None,
+    to: Path | None,
+    questions: bool,
+    columns: Sequence[str],
+    leave_out: Sequence[str],
+    dry_run: bool,
+) -> None:
+    """Write the grades of these assignments, or of all, as a file that Canvas, Moodle or Blackboard imports."""
+    from gradeprop import lms  # loads nbgrader, two seconds
+    from gradeprop.roster import PLATFORMS
+
+    titles = dict(text.partition("=")[::2] for text in columns)
+    if strange := [text for text in columns if not all(text.partition("="))]:
+        raise click.UsageError(f"--column {strange[0]} is not HW=TITLE, such as mnist_lenet='Homework 1'.")
+    wish = lms.Wish(PLATFORMS[platform], roster, questions, titles, frozenset(leave_out), to)
+    made = lms.make(Bundle.find(ctx.obj), wish, assignments)
+    if dry_run:
+        table = Table("student", "column", "last export", "now")
+        for change in made.changes:
+            cells = (change.student, change.column, *("–" if c is None else c for c in (change.before, change.now)))
+            table.add_row(*map(_plain, cells))
+        out.print(table if made.changes else "nothing has changed since the last export", markup=False)
+    else:
+        changed = len(made.changes)
+        out.print(f"{made.write()} is written: {len(made.students)} students, {changed} cells are new",
+                  highlight=False, soft_wrap=True, markup=False)  # fmt: skip
+    for note in (*made.notes, *lms.held(made)):
+        click.secho(_plain(note), fg="yellow", err=True)
 
 
 @main.command()
@@ -521,3 +584,7 @@ def _stands_out(record: GradeRecord) -> str:
 def _plain(text: str) -> str:
     """Without what a terminal obeys: a student chose the name, and much of a message."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+if __name__ == "__main__":
+    main()

@@ -30,6 +30,8 @@ from gradeprop.scale import Job, Stop, Watch
 _CONNECT_S = 10.0
 _PATIENCE_S = 60.0
 """how long to wait for a worker that can grade"""
+_ANSWER_S = 300.0
+"""how long for one that is there and has not said yet what it would grade with"""
 _POLL_S = 1.0
 _HANDED_OUT = 2
 """submissions per thread of a worker: one at work, one to go on with"""
@@ -154,6 +156,10 @@ class Cluster:
         self._workers.pop(address, None)
         self._tell(f"worker {self._names[address]} is refused: {why}")
 
+    def _asked(self) -> bool:
+        """Whether a worker still owes an answer to what it would grade with: its first import may take long."""
+        return any(not self._greeted[each].done() for each in self._greeted.keys() - self._refused.keys())
+
     def _at_work(self) -> set[int]:
         return {handed.number for handed in (*self._out.values(), *self._undone)}
 
@@ -162,7 +168,7 @@ class Cluster:
         live = frozenset(self._workers)
         if live:
             self._waiting_since = time.monotonic()
-        elif time.monotonic() - self._waiting_since > self._patience_s:
+        elif time.monotonic() - self._waiting_since > (_ANSWER_S if self._asked() else self._patience_s):
             refused = "; ".join(f"{self._names[address]}: {why}" for address, why in self._refused.items())
             raise JailError(f"No worker at {self._address} can grade ({refused or 'none is there'}).")
         for future, handed in list(self._out.items()):

@@ -39,14 +39,16 @@ def problems(folder: Path, files: Sequence[str], expected: Mapping[str, str]) ->
 
     Args:
         files: relative names of regular files in ``folder``, of bounded size.
-        expected: what the assignment asks for: name → what it is.
+        expected: what the assignment asks for: name → what it is; "a or b" asks for one of two.
     """
     if not files:
         return ["There is nothing in it that could be taken."]
     found: list[str] = []
-    for name, what in expected.items():
+    for names, what in expected.items():
+        name = next((name for name in names.split(" or ") if name in files), names)
         if name not in files:
-            found.append(f"{name} is missing ({what}).{_similar(name, files)}")
+            similar = next(filter(None, (_similar(one, files) for one in names.split(" or "))), "")
+            found.append(f"{name} is missing ({what}).{similar}")
         elif name.endswith(".safetensors"):
             found += _weights(folder / name)
         elif name.endswith((".ipynb", ".json")):

@@ -165,7 +165,7 @@ def _as_asked(names: Sequence[str], assignment: Assignment) -> list[str]:
     made = []
     for name in names:
         plain = _COPY.sub("", name)
-        if plain in assignment.submission and name not in assignment.submission and plain not in taken:
+        if plain in assignment.asked_files and name not in assignment.asked_files and plain not in taken:
             taken.add(plain)
             name = plain
         made.append(name)

@@ -20,24 +20,25 @@ def write_csv(graded: Iterable[GradeRecord], file: Path) -> None:
     questions = list(dict.fromkeys(question.name for record in rows for question in record.questions))
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC)  # every text: a semicolon splits where it is the comma
-    writer.writerow(["student", "status", "points", "possible", *map(_plain, questions), "reason", "problems"])
+    writer.writerow(["student", "status", "points", "possible", *map(plain, questions), "reason", "problems"])
     writer.writerows(_row(record, questions) for record in rows)
     write_bytes(text.getvalue().encode("utf-8-sig"), file)
 
 
 def _row(record: GradeRecord, questions: list[str]) -> list[str | float]:
     graded = record.status == "graded"
-    points = {question.name: _short(question.points) for question in record.questions} if graded else {}
-    total = _short(record.points) if graded else ""
+    points = {question.name: short(question.points) for question in record.questions} if graded else {}
+    total = short(record.points) if graded else ""
     cells = [points.get(name, "") for name in questions]
-    told = (_plain(record.reason or ("run without a jail" if record.unsafe else "")), len(record.problems))
-    return [_plain(record.student), record.status, total, _short(record.possible), *cells, *told]
+    told = (plain(record.reason or ("run without a jail" if record.unsafe else "")), len(record.problems))
+    return [plain(record.student), record.status, total, short(record.possible), *cells, *told]
 
 
-def _short(points: float) -> float:
+def short(points: float) -> float:
     """20 for 20.0."""
     return int(points) if points == int(points) else points
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """The text, such that no spreadsheet takes it for a formula."""
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text

@@ -50,6 +50,7 @@ def _record(
         problems=problems,
         files=submission.files,
         sha256=submission.sha256,
+        receipt=submission.receipt,
         **about,
     )
 

@@ -56,7 +56,15 @@ def take(path: Path, student: str | None, assignment: Assignment, into: Path) ->
         said[_SENTENCES:] = [f"{len(said) - _SENTENCES} more were left out."]
     files = tuple(sorted(digests))
     said += contents.problems(into, files, assignment.submission)
-    return Submission(student=name, key=student_key(name), files=files, sha256=_sha256(digests), problems=tuple(said))
+    asked = {name: digest for name, digest in digests.items() if name in assignment.asked_files}
+    return Submission(
+        student=name,
+        key=student_key(name),
+        files=files,
+        sha256=_sha256(digests),
+        receipt=_sha256(asked) if asked else "",
+        problems=tuple(said),
+    )
 
 
 def _chosen(found: Iterable[Entry], assignment: Assignment, said: list[str]) -> list[Entry]:
@@ -71,7 +79,7 @@ def _chosen(found: Iterable[Entry], assignment: Assignment, said: list[str]) -> 
             safe.append(entry)
     ranked = sorted(
         enumerate(_stepped_into(safe)),  # of two with one name the last counts, as for every unzip
-        key=lambda pair: (pair[1].name not in assignment.submission, pair[1].name.count("/"), pair[1].name, -pair[0]),
+        key=lambda pair: (pair[1].name not in assignment.asked_files, pair[1].name.count("/"), pair[1].name, -pair[0]),
     )
     taken: dict[str, Entry] = {}
     for _, entry in ranked:
@@ -147,7 +155,7 @@ def copy_one(entry: Entry, target: Path, room: int) -> tuple[bytes, int]:
 
 
 def _sha256(digests: dict[str, bytes]) -> str:
-    """Of all names and contents, in whatever order they came."""
+    """Of all names and contents, in whatever order they came; source/given/submit.py computes the same."""
     whole = hashlib.sha256()
     for name in sorted(digests):
         whole.update(f"{len(name.encode())} {name} ".encode() + digests[name])

@@ -3,6 +3,7 @@
 <root>/source/…            what instructors write
 <root>/grader_tests/…      what never leaves the grader
 <root>/release/<hw>/…      what students get
+<root>/autograded/.exported/   what the last export for a learning platform said
 <root>/autograded/<hw>/    grades.csv, report.html, .lock (who is grading), .grading-<pid>…/ (a submission at work),
                            and per student:
     <key>/submitted/…      the safe copy of what came in
@@ -20,6 +21,8 @@ from gradeprop.errors import CourseError
 STUDENT_CODE = "student_code.py"
 PUBLIC_CHECKS = "public_checks.py"
 GIVEN = "given"
+PACKER = "submit.py"
+ASKED = "submission.json"
 GRADES = "grades.csv"
 REPORT = "report.html"
 
@@ -89,6 +92,10 @@ class Bundle:
     @property
     def gradebook(self) -> Path:
         return self.root / "gradebook.db"
+
+    def exported(self, platform: str) -> Path:
+        """What the last export for a learning platform said."""
+        return self.root / "autograded" / ".exported" / f"{platform}.json"
 
     def assignment(self, name: str) -> "AssignmentPaths":
         return AssignmentPaths(self, name)

@@ -93,7 +93,7 @@ class Grader:
         old = records.read(GradeRecord, kept.record)
         if not kept.run.is_file():  # the machine failed before there was anything to judge
             return old
-        fields = {name: getattr(old, name) for name in ("student", "key", "files", "sha256", "problems")}
+        fields = {name: getattr(old, name) for name in ("student", "key", "files", "sha256", "receipt", "problems")}
         with self._replacing(old.key, again=True) as kept:
             record = self._settle(Submission(**fields), lambda: records.read(Run, kept.run), kept)
             record = msgspec.structs.replace(record, ran_with=old.ran_with, judged_with=self.judged_with)

@@ -101,7 +101,7 @@ class Assignment(Record, rename="kebab", frozen=True, kw_only=True):
     title: str
     questions: tuple[Question, ...]
     submission: dict[str, str]
-    """files that a submission should hold: name → what it is; more are allowed"""
+    """files that a submission should hold: name → what it is; more are allowed, and "a or b" asks for one of two"""
     given: tuple[str, ...]
     """files of source/given handed to students with this assignment"""
     limits: Limits
@@ -116,6 +116,11 @@ class Assignment(Record, rename="kebab", frozen=True, kw_only=True):
         """Points to be had automatically."""
         return sum(question.points for question in self.questions if not question.manual)
 
+    @property
+    def asked_files(self) -> frozenset[str]:
+        """The names in ``submission``, of two that may stand for each other both."""
+        return frozenset(name for names in self.submission for name in names.split(" or "))
+
 
 class Submission(Record, frozen=True, kw_only=True):
     """A safe copy of what a student handed in."""
@@ -128,6 +133,8 @@ class Submission(Record, frozen=True, kw_only=True):
     """relative names of the copied files, sorted"""
     sha256: str
     """of all names and contents"""
+    receipt: str = ""
+    """the same of the files that the assignment asks for, as the student's packer prints it"""
     problems: tuple[str, ...]
     """sentences for the student: what was left out or could not be read"""
 
@@ -225,6 +232,8 @@ class GradeRecord(Record, frozen=True, kw_only=True):
     """sentences for the student on what they handed in"""
     files: tuple[str, ...] = ()
     sha256: str = ""
+    receipt: str = ""
+    """what the student's packer printed, if the files it packed came through unchanged"""
     seed: int = 0
     dataset: str = ""
     tier: str = ""

@@ -4,8 +4,11 @@ source/student_code.py          without its solutions (ours)           release/<
 source/<hw>/<hw>.ipynb          nbgrader's own GenerateAssignment      release/<hw>/<hw>.ipynb
 source/<hw>/public_checks.py    as it is                               release/<hw>/public_checks.py
 source/given/<name>             as it is, if assignment.toml lists it  release/<hw>/given/<name>
+source/<hw>/assignment.toml     what is to be handed in, for submit.py release/<hw>/given/submission.json
 """
 
+import hashlib
+import json
 import logging
 import os
 import shutil
@@ -22,7 +25,7 @@ from traitlets.config import Config
 
 from gradeprop.errors import CourseError
 from gradeprop.notebook import Cell, normalised, read_cells, regions, strip_python
-from gradeprop.paths import GIVEN, PUBLIC_CHECKS, STUDENT_CODE, AssignmentPaths, Bundle
+from gradeprop.paths import ASKED, GIVEN, PACKER, PUBLIC_CHECKS, STUDENT_CODE, AssignmentPaths, Bundle
 from gradeprop.records import Assignment, Question, write_bytes
 
 _HIDDEN = frozenset({"assignment.toml", "reference.py", "README.md", "instructor.md"})
@@ -89,6 +92,8 @@ def made(assignment: Assignment, bundle: Bundle) -> dict[str, bytes]:
     files[PUBLIC_CHECKS] = _as_it_is(paths.public_checks)
     for name in assignment.given:
         files[f"{GIVEN}/{name}"] = _as_it_is(bundle.given / name)
+    if PACKER in assignment.given:
+        files[f"{GIVEN}/{ASKED}"] = _asked(assignment, files[STUDENT_CODE])
     files[paths.notebook.name] = released_notebook(paths)
     return files
 
@@ -123,6 +128,19 @@ def _disagrees(cell: Cell, question: Question | None, seen: dict[str, Cell]) -> 
     if question.manual != (cell.cell_type == "markdown" or cell.solution):
         return f"is graded {'automatically' if question.manual else 'by hand'}, and otherwise in assignment.toml"
     return ""
+
+
+def _asked(assignment: Assignment, stub: bytes) -> bytes:
+    """What the student's packer looks for; nothing but what the student is told anyway."""
+    asked = {
+        "schema": 1,
+        "assignment": assignment.name,
+        "files": assignment.submission,
+        "submission_mib": assignment.limits.submission_mib,
+        "most_files": assignment.limits.files,
+        "stub_sha256": hashlib.sha256(stub).hexdigest(),
+    }
+    return json.dumps(asked, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
 def _as_it_is(file: Path) -> bytes:

@@ -29,7 +29,7 @@ from gradeprop.inside import kernel
 from gradeprop.intake import student_name
 from gradeprop.paths import AssignmentPaths, Bundle, StudentPaths, student_key
 from gradeprop.pipeline import Grader
-from gradeprop.records import GradeRecord, Record
+from gradeprop.records import GradeRecord, Late, Record
 
 Tick = Callable[[], None]
 How = Literal["changed", "recheck", "force"]
@@ -308,12 +308,15 @@ def finish(grader: Grader, graded: Sequence[GradeRecord], old: Sequence[GradeRec
     """The whole class, also those graded before, in one CSV; these records in nbgrader's gradebook.
 
     Everyone's, where the run before was interrupted: some of its records may be in no gradebook yet. Of ``old`` ones
-    those that the gradebook does not have, or has otherwise.
+    those that the gradebook does not have, or has otherwise; all, where a late policy asks for a share of the whole
+    score, of which a person may have given a part since.
     """
     everyone = [records.read(GradeRecord, file) for file in sorted(grader.into.glob("*/record.json"))]
     export.write_csv(everyone, grader.paths.grades_csv)
     db_url = gradebook.url(grader.paths.bundle)
-    missing = everyone if grader.turn.interrupted else [*graded, *gradebook.missing(old, grader.assignment, db_url)]
+    if grader.assignment.late == Late():
+        old = gradebook.missing(old, grader.assignment, db_url)
+    missing = everyone if grader.turn.interrupted else [*graded, *old]
     if missing:
         gradebook.write(missing, grader.assignment, db_url)
     grader.turn.end()

@@ -17,7 +17,7 @@ LAYERS = [
     {"errors", "inside", "formgrader"},
     {"records", "paths", "locks"},
     {"wire", "course", "notebook", "entries", "jail", "check", "messages", "harmless", "late"},
-    {"contents", "expected", "handed_in", "answers", "received", "execute", "changes", "alike"},
+    {"contents", "expected", "handed_in", "answers", "received", "execute", "changes", "alike", "roster"},
     {
         "intake",
         "new",
@@ -32,8 +32,8 @@ LAYERS = [
         "report",
         "weights",
     },
-    {"pipeline", "cases", "downloads", "parcel"},
-    {"scale", "verify", "demo", "collect", "remote"},
+    {"pipeline", "cases", "downloads", "parcel", "scores"},
+    {"scale", "verify", "demo", "collect", "remote", "lms"},
     {"arrivals", "gradescope", "github", "board", "cluster"},
     {"cli", "autograde", "exchange"},
 ]

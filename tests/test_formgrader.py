@@ -75,7 +75,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def test_the_server_answers_while_it_autogrades(server: Server) -> None:
-    """The notebook here cannot be read: what counts is that nbgrader's own start, seconds long, holds up nobody."""
+    """What was handed in is graded in no time, being no notebook; nbgrader's start is what takes seconds."""
     status, text = server.ask("/formgrader/api/assignment/mnist_lenet/autograde")
     assert (status, json.loads(text)) == (200, {"new": 1, "runs": []})
     answers: list[str] = []
@@ -92,8 +92,8 @@ def test_the_server_answers_while_it_autogrades(server: Server) -> None:
         time.sleep(0.1)
     took = time.monotonic() - began
     answer = json.loads(answers[0])
-    assert answer["success"] is False
-    assert answer["log"]
+    assert answer["success"], answer["log"]
+    assert "Graded 1 of 1" in answer["log"]
     assert "at work" in states
     assert max(waits) < took / 2, (waits, took)
     assert server.ask("/formgrader/api/submission/mnist_lenet/nobody/autograde", "POST")[0] == 404

@@ -413,6 +413,23 @@ def test_each_file_that_is_missing_is_named(take: Take, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["hw.html", "hw.pdf"])
+def test_one_of_two_is_enough(take: Take, tmp_path: Path, name: str) -> None:
+    asked = {"hw.html or hw.pdf": "a copy"}
+    assert take(folder(tmp_path, {name: b"x"}), asked).problems == ()
+    assert take(folder(tmp_path / "none", {"x.py": b""}), asked).problems == ("hw.html or hw.pdf is missing (a copy).",)
+    (problem,) = take(folder(tmp_path / "near", {name.upper(): b"x"}), asked).problems
+    assert (
+        problem
+        == f"hw.html or hw.pdf is missing (a copy). There is {name.upper()!r}: if that is it, rename it to {name}."
+    )
+
+
+def test_what_is_asked_for_as_one_of_two_is_not_crowded_out(take: Take, tmp_path: Path) -> None:
+    many = {f"a{n}.txt": b"" for n in range(9)} | {"hw.pdf": b"x"}
+    assert "hw.pdf" in take(folder(tmp_path, many), {"hw.html or hw.pdf": "a copy"}, files=3).files
+
+
 @pytest.mark.parametrize(
     "name", ["Student_Code.py", "student_code (1).py", "student-code.py", "studentcode.py", "student_code.py.txt"]
 )

@@ -18,7 +18,7 @@ from tests.conftest import REPOSITORY
 
 
 def test_a_new_assignment_is_proven_and_released_as_it_is_made(toy: AssignmentPaths, tmp_path: Path) -> None:
-    for name in ("__init__.py", "check.py"):
+    for name in ("__init__.py", "check.py", "submit.py"):
         shutil.copy(REPOSITORY.given / name, toy.bundle.given)
     made = CliRunner().invoke(main, ["--course", str(toy.bundle.root), "new", "convolution_sizes"])
     assert made.exit_code == 0, made.output

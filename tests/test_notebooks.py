@@ -102,6 +102,10 @@ def test_each_question_has_its_cell_with_its_points(notebook: Any, toml: dict[st
         assert manual or cell.source == f'check("{question["name"]}")'
 
 
+def test_its_last_cell_packs_what_is_handed_in(notebook: Any) -> None:
+    assert (notebook.cells[-1].id, notebook.cells[-1].source.splitlines()[-1]) == ("submit", "submit()")
+
+
 def test_the_bars_it_tells_are_those_of_the_assignment(notebook: Any, toml: dict[str, Any]) -> None:
     """Those on the real data; the cell that tells them has the id ``bars-text``."""
     real = [table["bars"] for name, table in toml.get("held-out", {}).items() if name != "sample"]

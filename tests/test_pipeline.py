@@ -158,7 +158,8 @@ def test_a_broken_check_holds_the_record_back_and_a_mended_one_grades_it_without
     with Grader(toy.bundle, toy_assignment, "sample") as grader:
         again = grader.grade_again(grader.kept("ada"))
         assert "jail" not in vars(grader), "no jail was made, so no student code ran"
-    assert (again.status, again.points) == ("graded", 10)
+    assert (again.status, again.points, again.receipt) == ("graded", 10, record.receipt)
+    assert record.receipt
 
 
 def test_the_same_seed_gives_the_same_record(

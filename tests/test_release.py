@@ -1,5 +1,6 @@
 """What students get holds nothing hidden, is the same each time, and a slip in the source changes nothing."""
 
+import hashlib
 import itertools
 import json
 import os
@@ -262,10 +263,23 @@ def test_no_hidden_line_of_the_course_is_in_its_release(real: tuple[AssignmentPa
             assert not pairs, name
 
 
+def test_the_packer_is_told_what_is_handed_in_and_no_more(real: tuple[AssignmentPaths, dict[str, bytes]]) -> None:
+    paths, files = real
+    assignment = read_assignment(REPOSITORY, paths.name)
+    assert json.loads(files["given/submission.json"]) == {
+        "schema": 1,
+        "assignment": paths.name,
+        "files": assignment.submission,
+        "submission_mib": assignment.limits.submission_mib,
+        "most_files": assignment.limits.files,
+        "stub_sha256": hashlib.sha256(files["student_code.py"]).hexdigest(),
+    }
+
+
 def readable(data: bytes) -> list[str]:
     """The lines of a file, those of a notebook's cells as they read."""
     text = data.decode()
-    if text.startswith("{"):
+    if text.startswith("{") and '"cells"' in text:
         text = "\n".join("".join(c["source"]) for c in json.loads(text)["cells"])
     return text.splitlines()
 

@@ -48,7 +48,8 @@ class Autograding:
 
     def hear(self, line: str, submitted: re.Pattern[str]) -> None:
         """Take in a line of its log."""
-        self.lines.append(line[:_MOST_CHARACTERS])
+        line = line[:_MOST_CHARACTERS]
+        self.lines.append(line)
         if counted := _GRADED.search(line.rstrip()):
             self.graded = int(counted["done"])
         if (said := _AT_WORK.search(line)) and (match := submitted.search(said["path"])):

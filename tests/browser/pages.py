@@ -80,7 +80,7 @@ class Lab:
 
     def answer(self, begins: str, text: str) -> None:
         """Write into the markdown cell of a written answer."""
-        cell = self.page.locator(".jp-MarkdownCell", has_text=begins).last
+        cell = self.page.locator(".jp-MarkdownCell", has_text=begins).first
         cell.scroll_into_view_if_needed()
         cell.dblclick()
         cell.locator(".cm-content").click()
@@ -92,7 +92,7 @@ class Lab:
         """Press nbgrader's button in the notebook; the dialog with its answer."""
         self.page.get_by_role("button", name="Validate", exact=True).click()
         dialog = self.page.locator(".jp-Dialog", has=self.page.locator("#validation-message"))
-        dialog.wait_for(timeout=3 * PATIENCE_S * 1000)
+        dialog.wait_for(timeout=10 * PATIENCE_S * 1000)  # every cell runs, and trains
         return dialog
 
 

@@ -1,11 +1,14 @@
-"""A Jupyter kernel that trains large networks faster, "Python (course)". In the folder of an assignment, once for all of them:
+"""A Jupyter kernel that trains large networks faster, "Python (course)".
+
+In the folder of an assignment, once for all of them:
 
     python -m given.kernel
 
 Then choose it in the notebook: Kernel, Change Kernel. It is your Python with two settings of glibc, the C library of
 most Linux systems, which are read when a program starts, so that no cell can set them later: memory that a step of
 training frees is kept for the next step, where otherwise the operating system takes it back and clears it anew. Large
-batches and pictures gain most; a small LeNet gains nothing. Without it everything works as well; to take it away again: ``jupyter kernelspec remove course``.
+batches and pictures gain most; a small LeNet gains nothing. Without it everything works as well; to take it away
+again: ``jupyter kernelspec remove course``.
 
 Source: the GNU C Library, manual page mallopt(3), M_MMAP_MAX and M_TRIM_THRESHOLD.
 """
