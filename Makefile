@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data),)
 export GRADEPROP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check hostile nbgrader-attacks fuzz chaos mutants setup release verify reference bench bench-train bench-formgrader pictures hub lock clean help
+.PHONY: demo test check hostile nbgrader-attacks fuzz chaos mutants setup release verify reference bench bench-scale bench-train bench-formgrader pictures hub lock clean help
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -43,6 +43,11 @@ reference: setup ## train the references on real data, write docs/results/
 
 bench: setup ## the same submissions and checks through ours and through nbgrader autograde
 	$(BIN)/python benchmarks/nbgrader_ratio.py
+
+bench-scale: setup ## workers side by side, a class of thousands with hostile code, and grading again
+	$(BIN)/python benchmarks/scale.py workers
+	$(BIN)/python benchmarks/scale.py mooc
+	$(BIN)/python benchmarks/scale.py again
 
 bench-train: setup ## images per second in training: torchvision's way, ours, and the ceiling
 	$(BIN)/python benchmarks/train.py

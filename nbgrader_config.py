@@ -1,4 +1,4 @@
-"""What nbgrader's own commands and formgrader need to know of this course; ``gradeprop`` does not read it.
+"""What nbgrader's own commands and formgrader need to know of this course; ``gradeprop`` reads ``db_url`` alone.
 
 They grade through ``gradeprop`` and its jail, and give the grades that ``gradeprop grade`` gives: docs/instructor.md.
 """
@@ -25,3 +25,8 @@ c.CourseDirectory.ignore = [
     *(".ipynb_checkpoints", "__pycache__", "*.pyc", "feedback"),  # nbgrader's own
     *("assignment.toml", "*.md", "*solution*", "*reference*", "probes.py", "test_*.py", "held_out.py"),
 ]
+
+# downloads of Canvas, Moodle and Blackboard, in downloaded/<hw>/archive, for: nbgrader zip_collect <hw>
+c.ZipCollectApp.extractor_plugin = "gradeprop.collect.Extractor"
+c.ZipCollectApp.collector_plugin = "gradeprop.collect.Collector"
+c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".py", ".safetensors", ".json", ".txt", ".html", ".pdf", ".zip"]

@@ -180,8 +180,7 @@ def _graded(
         return []
     with Grader(bundle, assignment, dataset(assignment, "auto")) as grader:
         graded = scale.grade_class(grader, named, tick)
-    if converter.coursedir.db_url != f"sqlite:///{bundle.gradebook}":
-        gradebook.write(graded, assignment, converter.coursedir.db_url)
+    gradebook.write(graded, assignment, converter.coursedir.db_url)  # when it came may be news, and not the record
     for record in graded:
         told = record.reason or f"{record.points:g} of {record.possible:g} points"
         converter.log.info("%s: %s, %s", record.student, record.status.replace("_", " "), told)

@@ -1,13 +1,15 @@
 """The proven answers of an assignment: the reference, the stub, and every folder of wrong/ and right/.
 
-    wrong/<mistake>/wrong.toml      points = 94, message = "…", replace = [["old text", "new text"]]
+    wrong/<mistake>/wrong.toml      lost = { lenet = 6 }, message = "…", replace = [["old text", "new text"]]
     right/<variant>/right.toml      replace = […], or a student_code.py beside it
 
-A case is the reference submission with a change: ``replace`` edits the assignment's section of the solution, which
-begins with a line ``# ------ <assignment>`` (each old text must stand in it exactly once, so a case never goes stale;
-one that does not stand there at all, in the whole file), files beside the toml are added, ``remove`` takes files away,
-and ``weights`` says which weights lie in it: the reference's, untrained ones, the reference's converted by shape and
-order, or none.
+A case gets the points that it does not lose, or ``points``. It is the reference submission with a change: ``replace``
+edits the assignment's section of the solution, which begins with a line ``# ------ <assignment>`` (each old text must
+stand in it exactly once, so a case never goes stale; one that does not stand there at all, in the whole file), files
+beside the toml are added, ``remove`` takes files away, and ``weights`` says which weights lie in it: the reference's,
+untrained ones, the reference's converted, or none. They are converted by shape and order, or by a convert.py beside
+the toml where that is not enough: its function ``convert(name, tensors)`` gets the weights of one name by key and
+returns those that fit the case's own network.
 """
 
 import subprocess
@@ -24,6 +26,7 @@ from gradeprop.paths import STUDENT_CODE, AssignmentPaths
 from gradeprop.records import Assignment, Record
 
 _RULE = "# " + 64 * "-"  # begins the section of an assignment in the solution
+CONVERT = "convert.py"
 Weights = Literal["reference", "untrained", "convert", "none"]
 
 
@@ -54,18 +57,22 @@ def read_cases(assignment: Assignment, paths: AssignmentPaths) -> list[Case]:
     ]
     for folder, name in ((paths.right, "right.toml"), (paths.wrong, "wrong.toml")):
         for toml in sorted(folder.glob(f"*/{name}")):
-            cases.append(_read(toml, assignment.points if folder == paths.right else None))
+            cases.append(_read(toml, assignment.points))
         for other in sorted(folder.glob("*/")):
             if not (other / name).is_file():
                 raise CourseError(f"{name} is missing", other)
     return cases
 
 
-def _read(toml: Path, points: float | None) -> Case:
+def _read(toml: Path, most: float) -> Case:
     try:
         table = tomllib.loads(toml.read_text(encoding="utf-8"))
+        if toml.name == "right.toml":
+            table = {"points": most} | table
+        elif "points" not in table and "lost" in table:
+            table["points"] = most - sum(msgspec.convert(table["lost"], dict[str, float]).values())
         about = {"name": f"{toml.parent.parent.name}/{toml.parent.name}", "folder": str(toml.parent)}
-        return msgspec.convert(({} if points is None else {"points": points}) | table | about, Case)
+        return msgspec.convert(table | about, Case)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise CourseError(str(error), toml) from error
 
@@ -96,10 +103,11 @@ def make(case: Case, paths: AssignmentPaths, reference: Path, into: Path) -> Pat
         for file in filter(Path.is_file, reference.iterdir()):  # beside them lie the rows of a benchmark
             (into / file.name).write_bytes(file.read_bytes())
     for file in Path(case.folder).iterdir() if case.folder else ():
-        if file.suffix != ".toml":
+        if file.suffix != ".toml" and file.name != CONVERT:
             (into / file.name).write_bytes(file.read_bytes())
+    own = Path(case.folder) / CONVERT
     if case.weights in ("untrained", "convert"):
-        _weights(paths, case.weights, into)
+        _weights(paths, case.weights, into, *([own] if case.folder and own.is_file() else []))
     for name in case.remove:
         (into / name).unlink()
     return into

@@ -2,9 +2,12 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,12 +20,14 @@ from rich.table import Table
 from gradeprop import __version__
 from gradeprop.course import dataset as _dataset
 from gradeprop.course import read_assignment, read_course
-from gradeprop.errors import GradepropError
+from gradeprop.errors import GradepropError, SubmissionError
 from gradeprop.paths import PUBLIC_CHECKS, STUDENT_CODE, Bundle
 from gradeprop.records import Assignment, GradeRecord
 
 if TYPE_CHECKING:
+    from gradeprop.gradescope import Visibility
     from gradeprop.pipeline import Grader
+    from gradeprop.scale import How, Job
 
 out = Console()
 _UNSAFE = "ran without a jail (--unsafe): their code could do all that you can, and forge any grade, a classmate's too."
@@ -145,20 +150,35 @@ def check(questions: Sequence[str], folder: Path) -> None:
 
 @main.command()
 @click.argument("assignment")
-@click.argument("submissions", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("submissions", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--student", help="Whose it is, where the name of the folder or zip does not say; for one submission.")
 @data_option
 @seed_option
 @click.option(
     "--workers",
     type=click.IntRange(1),
-    help="Grade this many side by side, about 1 GiB each; without it one, and for a large class one per processor.",
+    help="Grade this many side by side, about 1 GiB each; without it one, and for a large class one per processor. "
+    "One more starts while all of them are held by submissions that take long.",
 )
 @click.option(
     "--unsafe",
     is_flag=True,
     help="Where no jail can be made, run the code all the same: it can do all that you can, forge grades too.",
 )
+@click.option("--scheduler", metavar="ADDRESS", help="Run submissions on the workers of this Dask scheduler.")
+@click.option(
+    "--resources",
+    metavar="NAME=N",
+    multiple=True,
+    help="What each submission takes of a worker's Dask resources, such as GPU=1.",
+)
+@click.option(
+    "--recheck",
+    "how",
+    flag_value="recheck",
+    help="Run the checks again on what is kept of everyone, or of these submissions; no student code runs.",
+)
+@click.option("--force", "how", flag_value="force", help="Grade all anew, also where nothing has changed.")
 @click.pass_context
 def grade(
     ctx: click.Context,
@@ -169,29 +189,80 @@ def grade(
     seed: int | None,
     unsafe: bool,
     workers: int | None,
+    scheduler: str | None,
+    resources: Sequence[str],
+    how: str | None,
 ) -> None:
-    """Grade folders or zips, each named for its student; a folder that holds nothing else is a class."""
+    """Grade folders or zips, each named for its student; a folder that holds nothing else is a class.
+
+    Does only what has changed since: a new submission runs; where the checks alone are others, they judge what is kept
+    of the run; all else keeps its record. --recheck and --force do more.
+    One zip or folder as Canvas, Moodle or Blackboard hand over a class is one, too.
+    """
     from gradeprop import scale
 
     bundle, one = _assignment(ctx, assignment)
-    named = scale.submissions(submissions, student)
-    with _grader(bundle, one, dataset, seed, unsafe=unsafe) as grader, progress("grading", len(named)) as tick:
-        graded = scale.grade_class(grader, named, tick, workers)
-    _show(bundle, one, graded)
+    if not submissions and how != "recheck":
+        raise click.UsageError("name folders or zips to grade, or give --recheck for all that were graded before.")
+    named, left_out = list[tuple[Path, str]](), 0
+    if submissions:
+        found = _downloaded(ctx, bundle, one, submissions, student)
+        named, left_out = found or (scale.submissions(submissions, student), 0)
+    with _grader(bundle, one, dataset, seed, unsafe=unsafe) as grader:
+        if submissions:
+            with progress("looking for what has changed", len(named)) as tick:
+                jobs = scale.plan(grader, named, _HOW[how], tick)
+        else:
+            jobs = scale.plan_again(grader, scale.kept_submissions(grader.paths))
+        _run(grader, jobs, workers, scheduler, _amounts(resources))
+    if left_out:
+        raise click.ClickException(f"{left_out} of what is in {submissions[0]} could not be taken; see above.")
 
 
-@main.command()
+_HOW: dict[str | None, "How"] = {None: "changed", "recheck": "recheck", "force": "force"}
+
+
+def _amounts(resources: Sequence[str]) -> dict[str, float]:
+    amounts = {}
+    for text in resources:
+        name, _, number = text.partition("=")
+        try:
+            amounts[name] = float(number)
+        except ValueError:
+            raise click.UsageError(f"--resources {text} is not NAME=N, such as GPU=1.") from None
+    return amounts
+
+
+def _run(
+    grader: "Grader",
+    jobs: Sequence["Job"],
+    workers: int | None,
+    scheduler: str | None = None,
+    resources: dict[str, float] | None = None,
+) -> None:
+    """Do it before the eyes of whoever waits; then what was done, and why; exit status 130 where they stopped it."""
+    from gradeprop import scale
+    from gradeprop.board import Board, summary
+    from gradeprop.cluster import Cluster
+
+    board = Board(jobs, Console(stderr=True))
+    elsewhere = Cluster(scheduler, resources, board.say).run if scheduler else None
+    with board.shown(), scale.Stop(board.say) as stop:
+        graded = scale.run(grader, jobs, board.watch, stop, workers, elsewhere)
+    for line in summary(jobs, graded):
+        out.print(line, highlight=False, soft_wrap=True, markup=False)
+    if len(graded) == len(jobs):
+        _show(grader.paths.bundle, grader.assignment, graded)
+    else:
+        sys.exit(128 + signal.SIGINT)
+
+
+@main.command(hidden=True)
 @click.argument("assignment")
 @click.pass_context
 def regrade(ctx: click.Context, assignment: str) -> None:
-    """Judge what was kept of every submission again, with the checks as they are now; no student code runs."""
-    from gradeprop import scale
-
-    bundle, one = _assignment(ctx, assignment)
-    kept = scale.kept_submissions(bundle.assignment(one.name))
-    with _grader(bundle, one, "auto", None) as grader, progress("judging", len(kept)) as tick:
-        graded = scale.judge_class_again(grader, kept, tick)
-    _show(bundle, one, graded)
+    """The same as grade --recheck of everyone."""
+    ctx.invoke(grade, assignment=assignment, how="recheck", dataset="auto")  # all else as grade has it
 
 
 @main.command()
@@ -266,6 +337,150 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     _show(bundle, one, graded)
 
 
+@main.command()
+@click.argument("assignment")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--once", is_flag=True, help="End when all that is there is graded.")
+@data_option
+@seed_option
+@click.pass_context
+def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset: str, seed: int | None) -> None:
+    """Grade what comes into a folder, as it comes: nbgrader's inbound folder, or any with folders and zips.
+
+    Each once, in order of arrival, and of each student the latest; Ctrl-C ends it after the submission at work.
+    """
+    from gradeprop.arrivals import Watch
+
+    bundle, one = _assignment(ctx, assignment)
+    stop, aside = threading.Event(), Console(stderr=True)
+
+    def end(signum: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        aside.print("Ending after the submission at work; Ctrl-C once more ends at once.", highlight=False)
+        stop.set()
+
+    def say(sentence: str) -> None:
+        aside.print(f"{_now()}  {_plain(sentence)}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+    graded: list[GradeRecord] = []
+
+    def show(record: GradeRecord) -> None:
+        graded.append(record)
+        points = f"{record.points:g} / {record.possible:g}" if record.status == "graded" else record.status
+        line = f"{_now()}  {_plain(record.student):24} {points:14} {_stands_out(record)}"
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+        status.update(f"watching {folder}: {len(graded)} graded")
+
+    with _grader(bundle, one, dataset, seed) as grader, aside.status(f"watching {folder}") as status:
+        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            Watch(grader, folder, say, show).run(stop, once)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    held = sum(record.status != "graded" for record in graded)
+    out.print(f"{len(graded)} graded{f', {held} of them held back' if held else ''}", highlight=False)
+
+
+@main.group()
+def package() -> None:
+    """Make what grades an assignment elsewhere."""
+
+
+@package.command("gradescope")
+@click.argument("assignment")
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="The zip; else <hw>-gradescope.zip here.")
+@click.option(
+    "--visibility",
+    type=click.Choice(["visible", "after_due_date", "after_published"]),
+    default="visible",
+    show_default=True,
+    help="When students see what each check says.",
+)
+@click.option("--unsafe", is_flag=True, help="Where no jail can be made, run the code all the same; see docs.")
+@data_option
+@click.pass_context
+def package_gradescope(
+    ctx: click.Context, assignment: str, to: Path | None, visibility: "Visibility", unsafe: bool, dataset: str
+) -> None:
+    """Make the zip that Gradescope takes as an autograder. It holds the hidden checks: keep it as you keep them."""
+    from gradeprop import gradescope
+    from gradeprop.records import write_bytes
+
+    bundle, one = _assignment(ctx, assignment)
+    settings = gradescope.Settings(
+        assignment=one.name, dataset=_dataset(one, dataset), visibility=visibility, unsafe=unsafe
+    )
+    data, file = gradescope.package(bundle, one, settings), to or Path(f"{one.name}-gradescope.zip")
+    write_bytes(data, file)
+    out.print(f"{file}: {len(data) / 2**20:.1f} MiB, held-out images of {settings.dataset or 'no data set'}")
+    out.print(f"max. points of the autograder: {one.points:g}; docs/gradescope.md leads on", highlight=False)
+
+
+@package.command("github")
+@click.argument("assignment")
+@click.option("--organisation", required=True, help="Where the students' repositories are.")
+@click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="A folder; else <hw>-github here.")
+@click.pass_context
+def package_github(ctx: click.Context, assignment: str, organisation: str, to: Path | None) -> None:
+    """Write the workflows for GitHub: public checks for students, and grading in the instructors' repository."""
+    from gradeprop import github
+    from gradeprop.records import write_bytes
+
+    _, one = _assignment(ctx, assignment)
+    files, folder = github.workflows(one, organisation), to or Path(f"{one.name}-github")
+    for name in files:
+        if (folder / name).exists():
+            raise click.ClickException(
+                f"{folder / name} is there already, perhaps changed; name another folder by --to."
+            )
+    for name, text in files.items():
+        write_bytes(text.encode(), folder / name)
+        out.print(f"{folder / name}", highlight=False, soft_wrap=True)
+    out.print("docs/github.md says where they go, and what is protected from whom", highlight=False)
+
+
+@main.command()
+@click.argument("assignment")
+@click.pass_context
+def report(ctx: click.Context, assignment: str) -> None:
+    """Write one page on the class: scores, commonest mistakes, what to review, who handed in the same."""
+    from gradeprop import scale
+    from gradeprop.report import write_report
+
+    bundle, one = _assignment(ctx, assignment)
+    paths = bundle.assignment(one.name)
+    scale.kept_submissions(paths)
+    with out.status("reading what was graded"):
+        file = write_report(one, paths)
+    out.print(f"report    {file}", highlight=False, soft_wrap=True)
+
+
+def _now() -> str:
+    return time.strftime("%H:%M:%S")
+
+
+def _downloaded(
+    ctx: click.Context, bundle: Bundle, one: Assignment, paths: Sequence[Path], student: str | None
+) -> tuple[list[tuple[Path, str]], int] | None:
+    """The class in a learning platform's download, unpacked until the command ends, and how many could not be taken."""
+    from gradeprop.downloads import unpacked
+
+    if len(paths) != 1 or student is not None or not paths[0].exists():
+        return None
+    try:
+        download = ctx.with_resource(unpacked(paths[0], one, bundle.cache))
+    except SubmissionError:  # a student's, and the record says so
+        return None
+    if download is None:
+        return None
+    count = len(download.submissions)
+    out.print(f"{paths[0].name} is a download from {download.platform}, of {count} students", highlight=False)
+    for sentence in download.said:
+        click.secho(sentence, fg="yellow", err=True)
+    return list(download.submissions), len(download.said)
+
+
 def _grader(
     bundle: Bundle, one: Assignment, dataset: str, seed: int | None, into: Path | None = None, unsafe: bool = False
 ) -> "Grader":
@@ -276,6 +491,8 @@ def _grader(
 
 def _show(bundle: Bundle, one: Assignment, graded: Sequence[GradeRecord]) -> None:
     """The table of a run, and where everything lies; exit status 1 if a grade is held back."""
+    from gradeprop import gradebook  # loads nbgrader, which grading has done already
+
     paths = bundle.assignment(one.name)
     table = Table("student", "points", "status", "what stands out", title=one.title)
     for record in graded:
@@ -285,7 +502,7 @@ def _show(bundle: Bundle, one: Assignment, graded: Sequence[GradeRecord]) -> Non
     out.print(table, markup=False)
     for what, where in (("pages", f"{paths.autograded}/*/feedback.html"), ("table", paths.grades_csv)):
         out.print(f"{what:10}{where}", highlight=False, soft_wrap=True)
-    out.print(f"gradebook {bundle.gradebook}", highlight=False, soft_wrap=True)
+    out.print(f"gradebook {gradebook.shown(gradebook.url(bundle))}", highlight=False, soft_wrap=True, markup=False)
     datasets = ", ".join(sorted({record.dataset for record in graded if record.dataset}))
     if one.held_out:
         out.print(f"accuracy  on held-out images of {datasets or 'no data set'} (--data chooses)", highlight=False)

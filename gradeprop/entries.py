@@ -22,14 +22,15 @@ T = TypeVar("T")
 
 IGNORED = frozenset({
     *("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"),
-    *("timestamp.txt", "submission_secret.txt"),  # nbgrader's, or so it says: the time is taken from elsewhere
+    *("timestamp.txt", "submission_secret.txt", "no_notebook.ipynb"),  # nbgrader's and ours, or so they say
     *("__pycache__", ".git", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv"),
 })  # fmt: skip
 """what programs leave behind: left out without a word"""
 DEPTH = 16
 """folders within folders"""
+LOOKED_AT = 20_000
+"""files and folders; the rest is not even listed"""
 
-_LOOKED_AT = 20_000  # files and folders; the rest is not even listed
 _TABLE_BYTES = 4 * 2**20  # of a zip's list of contents, which zipfile reads at once
 _OTHER_ARCHIVES = {b"\x1f\x8b": "gzip", b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!": "RAR", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe or a terminal never makes us wait
@@ -86,7 +87,7 @@ def entries(path: Path) -> Iterator[Iterator[Entry]]:
             os.close(descriptor)
         return
     with os.fdopen(descriptor, "rb") as file, _archive(file, name) as archive:
-        found = (_in_zip(archive, info) for info in archive.infolist()[:_LOOKED_AT])
+        found = (_in_zip(archive, info) for info in archive.infolist()[:LOOKED_AT])
         yield (entry for entry in found if not entry.name.endswith("/"))
 
 
@@ -99,7 +100,7 @@ def shown(name: str) -> str:
 def _in_folder(root: int) -> Iterator[Entry]:
     """The files below ``root``, level by level."""
     level: list[tuple[str, ...]] = [()]
-    left = _LOOKED_AT
+    left = LOOKED_AT
     while level:
         deeper: list[tuple[str, ...]] = []
         for parts in level:

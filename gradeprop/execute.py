@@ -122,7 +122,7 @@ def main(asked: Path, out: Path) -> None:
         keep()
 
     client = NotebookClient(
-        notebook, timeout=order.cell_s, startup_timeout=60, allow_errors=True, kernel_name="python3",
+        notebook, timeout=order.cell_s, startup_timeout=120, allow_errors=True, kernel_name="python3",
         store_widget_state=False, on_cell_executed=after, config=Config({"KernelManager": {"transport": "ipc"}}),
     )  # fmt: skip
     try:

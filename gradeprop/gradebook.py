@@ -21,13 +21,16 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 from alembic.script import ScriptDirectory  # noqa: E402
 from nbgrader import api  # noqa: E402
 from nbgrader.dbutil import ALEMBIC_DIR  # noqa: E402
-from sqlalchemy import create_engine, inspect, text  # noqa: E402
-from sqlalchemy.exc import DatabaseError  # noqa: E402
+from sqlalchemy import create_engine, inspect, make_url, text  # noqa: E402
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError  # noqa: E402
+from traitlets.config.loader import PyFileConfigLoader  # noqa: E402
 
 from gradeprop import harmless, late  # noqa: E402
 from gradeprop.errors import CourseError  # noqa: E402
+from gradeprop.paths import Bundle  # noqa: E402
 from gradeprop.records import Assignment, GradeRecord, Question  # noqa: E402
 
+_CONFIG = "nbgrader_config.py"
 _PATIENCE_S = 20.0
 """how long another program may hold the database; SQLite itself waits five seconds each time"""
 
@@ -45,6 +48,66 @@ def write(graded: Iterable[GradeRecord], assignment: Assignment, db_url: str, pa
     """
     everyone = tuple(graded)
     _persist(lambda: _write_all(everyone, assignment, db_url), db_url, patience_s)
+
+
+def url(bundle: Bundle) -> str:
+    """Where the gradebook is: what nbgrader_config.py of the course says, or SQLite in the folder of the course.
+
+    Raises:
+        CourseError: the file cannot be read.
+    """
+    if (file := bundle.root / _CONFIG).is_file():
+        try:
+            config = PyFileConfigLoader(_CONFIG, path=str(bundle.root)).load_config()
+        except Exception as error:  # it is a program
+            raise CourseError(f"{type(error).__name__}: {error}", file) from error
+        if isinstance(found := config.CourseDirectory.get("db_url"), str):
+            return found
+    return f"sqlite:///{bundle.gradebook}"
+
+
+def shown(db_url: str) -> str:
+    """Without its password."""
+    try:
+        return make_url(db_url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return f"db_url in {_CONFIG}"
+
+
+def missing(graded: Sequence[GradeRecord], assignment: Assignment, db_url: str) -> list[GradeRecord]:
+    """Those that the gradebook has not, or with other scores; one question to it, whatever the class."""
+    if not graded:
+        return []
+    try:
+        engine = create_engine(db_url)
+        with contextlib.closing(engine.connect()) as connection:
+            rows = connection.execute(text(_SCORES), {"name": assignment.name}).all()
+        engine.dispose()
+    except (SQLAlchemyError, ModuleNotFoundError):  # no tables yet, or it cannot be read: who writes to it says why
+        return list(graded)
+    there: dict[str, dict[str, float | None]] = {}
+    for student, cell, points in rows:
+        there.setdefault(student, {})[cell] = points
+    most = {question.name: question.points for question in assignment.questions}
+    return [
+        record
+        for record in graded
+        if there.get(record.student, there.get(student_id(record.key))) != _scores(record, most)
+    ]
+
+
+_SCORES = """
+    SELECT submitted_assignment.student_id, base_cell.name, grade.auto_score
+    FROM grade JOIN base_cell ON base_cell.id = grade.cell_id
+    JOIN submitted_notebook ON submitted_notebook.id = grade.notebook_id
+    JOIN submitted_assignment ON submitted_assignment.id = submitted_notebook.assignment_id
+    JOIN assignment ON assignment.id = submitted_assignment.assignment_id WHERE assignment.name = :name"""
+
+
+def _scores(record: GradeRecord, most: dict[str, float]) -> dict[str, float | None]:
+    """What each cell should hold of a record."""
+    earned = {score.name: score.points for score in record.questions} if record.status == "graded" else {}
+    return {name: _within(earned.get(name), points) for name, points in most.items()}
 
 
 def expect(
@@ -89,16 +152,24 @@ def _persist(write: Callable[[], None], db_url: str, patience_s: float) -> None:
     while True:
         try:
             return write()
-        except (DatabaseError, api.InvalidEntry) as error:
+        except ModuleNotFoundError as error:
+            message = (
+                f"{error.name} is not installed; pip install 'gradeprop[postgres]', "
+                "and begin the address with postgresql+psycopg2://"
+            )
+            raise CourseError(message, shown(db_url)) from error
+        except (SQLAlchemyError, api.InvalidEntry) as error:
             why = str(error).splitlines()[0]
-            if "locked" not in why:
-                raise CourseError(f"the gradebook cannot be written: {why}", db_url) from error
+            if isinstance(error, IntegrityError) or "already exists" in why:
+                pass  # another grader made the same row or table a moment ago; now it is there
+            elif "locked" not in why:
+                raise CourseError(f"the gradebook cannot be written: {why}", shown(db_url)) from error
             if time.monotonic() > deadline:
                 message = (
                     "the gradebook stays locked by another program, such as formgrader; "
-                    "the records are kept, and `gradeprop regrade` brings them into it"
+                    "the records are kept, and the next run of gradeprop grade brings them into it"
                 )
-                raise CourseError(message, db_url) from error
+                raise CourseError(message, shown(db_url)) from error
             time.sleep(0.2)
 
 
@@ -120,7 +191,9 @@ def _register(db: Any, assignment: Assignment, db_url: str) -> Any:
         if name in wanted:
             cell.max_score = wanted[name].points
         elif any(grade.manual_score is not None for grade in cell.grades):
-            raise CourseError(f"it holds scores given by hand for {name!r}, which is no question any more", db_url)
+            raise CourseError(
+                f"it holds scores given by hand for {name!r}, which is no question any more", shown(db_url)
+            )
         else:
             for row in (*cell.grades, cell):
                 db.delete(row)
@@ -228,4 +301,4 @@ def prepare(db_url: str) -> None:
             "copy it to a safe place, then run `nbgrader db upgrade` "
             f"(its tables are {version or 'of no known version'}, and {head} is needed)"
         )
-        raise CourseError(message, db_url)
+        raise CourseError(message, shown(db_url))

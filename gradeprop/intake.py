@@ -65,7 +65,7 @@ def _chosen(found: Iterable[Entry], assignment: Assignment, said: list[str]) -> 
     for entry in found:
         if not IGNORED.isdisjoint(entry.name.split("/")):
             continue
-        if flaw := entry.flaw or _flaw(entry.name):
+        if flaw := entry.flaw or refusal(entry.name):
             said.append(f"{shown(entry.name)} {flaw}, and was left out.")
         else:
             safe.append(entry)
@@ -83,7 +83,7 @@ def _chosen(found: Iterable[Entry], assignment: Assignment, said: list[str]) -> 
     return list(taken.values())
 
 
-def _flaw(name: str) -> str:
+def refusal(name: str) -> str:
     """Why a relative name is refused, if it is."""
     parts = name.split("/")
     if name.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", name):
@@ -117,14 +117,14 @@ def _copy(chosen: Sequence[Entry], limits: Limits, into: Path, said: list[str]) 
             break
         target = into / entry.name
         try:
-            digests[entry.name], size = _copy_one(entry, target, room)
+            digests[entry.name], size = copy_one(entry, target, room)
             room -= size
         except Refused as refused:
             said.append(f"{shown(entry.name)} {refused}, and was left out.")
     return digests
 
 
-def _copy_one(entry: Entry, target: Path, room: int) -> tuple[bytes, int]:
+def copy_one(entry: Entry, target: Path, room: int) -> tuple[bytes, int]:
     """Copy one file of at most ``room`` bytes, whatever size it claims; its SHA-256 and size."""
     digest, size = hashlib.sha256(), 0
     try:

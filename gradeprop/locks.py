@@ -65,11 +65,13 @@ class Turn:
 class Scratch:
     """A folder for temporary files; if its process is killed, the next one that makes such a folder removes it."""
 
-    def __init__(self) -> None:
-        for each in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
+    def __init__(self, within: Path | None = None) -> None:
+        """Make it in ``within``; without that, where temporary files go."""
+        within = within or Path(tempfile.gettempdir())
+        for each in within.glob(f"{_SCRATCH}*"):
             _remove_if_left(each)
         while True:
-            self.path = Path(tempfile.mkdtemp(prefix=_SCRATCH))
+            self.path = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=within))
             self._lock = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
             if self.path.exists():  # nobody took it for left before it was locked

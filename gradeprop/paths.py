@@ -3,7 +3,8 @@
 <root>/source/…            what instructors write
 <root>/grader_tests/…      what never leaves the grader
 <root>/release/<hw>/…      what students get
-<root>/autograded/<hw>/    grades.csv, .lock (who is grading), .grading-<pid>/ (a submission at work), and per student:
+<root>/autograded/<hw>/    grades.csv, report.html, .lock (who is grading), .grading-<pid>…/ (a submission at work),
+                           and per student:
     <key>/submitted/…      the safe copy of what came in
     <key>/run.json, observations.safetensors
     <key>/record.json, feedback.html
@@ -20,6 +21,7 @@ STUDENT_CODE = "student_code.py"
 PUBLIC_CHECKS = "public_checks.py"
 GIVEN = "given"
 GRADES = "grades.csv"
+REPORT = "report.html"
 
 _KEY_BYTES = 120  # file systems take 255; nbgrader and we append to it
 
@@ -27,11 +29,11 @@ _KEY_BYTES = 120  # file systems take 255; nbgrader and we append to it
 def student_key(student: str) -> str:
     """The name of a student as the name of a folder; the name itself wherever that is safe.
 
-    Separators, control characters, a leading dot and ``%`` are percent-encoded, and so is the name of our own file
+    Separators, control characters, a leading dot and ``%`` are percent-encoded, and so are the names of our own files
     beside these folders; a name too long for a file system is cut and told apart by a hash.
     """
     key = "".join(quote(c, safe="") if c in '/\\%:*?"<>|' or not c.isprintable() else c for c in student)
-    if key.startswith((".", "~", "-")) or key.casefold() == GRADES:
+    if key.startswith((".", "~", "-")) or key.casefold() in (GRADES, REPORT):
         key = f"%{ord(key[0]):02X}{key[1:]}"
     if len(key.encode()) > _KEY_BYTES:
         stem = key.encode()[: _KEY_BYTES - 13].decode(errors="ignore")
@@ -148,6 +150,10 @@ class AssignmentPaths:
     @property
     def grades_csv(self) -> Path:
         return self.autograded / GRADES
+
+    @property
+    def report(self) -> Path:
+        return self.autograded / REPORT
 
     def student(self, key: str) -> "StudentPaths":
         return StudentPaths(self.autograded / key)

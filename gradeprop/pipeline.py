@@ -5,6 +5,8 @@
 
 Whatever happens to one submission becomes its record; the next is graded all the same. A student's folder is there
 whole or not at all, whenever a grader is killed: it is made in ``.grading-…`` and takes its place in one step.
+
+``needs`` says what a submission needs since it was graded last: nothing, the checks alone, or all.
 """
 
 import contextlib
@@ -19,7 +21,8 @@ from types import TracebackType
 
 import msgspec
 
-from gradeprop import answers, feedback, grade, intake, received, records
+from gradeprop import answers, changes, feedback, grade, intake, received, records
+from gradeprop.changes import Need, Parts
 from gradeprop.errors import CourseError, JailError, NoJailError, SubmissionError
 from gradeprop.jail import Jail, open_jail
 from gradeprop.judge import Judge
@@ -54,6 +57,7 @@ class Grader:
             member: of several that grade one class; the process that started them has the turn.
         """
         self.assignment, self.dataset, self.unsafe, self._member = assignment, dataset, unsafe, member
+        self.seed_asked = seed
         self.seed = secrets.randbits(63) if seed is None else seed  # one for the class: unknown before the run
         self.paths = bundle.assignment(assignment.name)
         self.into = into or self.paths.autograded
@@ -92,8 +96,67 @@ class Grader:
         fields = {name: getattr(old, name) for name in ("student", "key", "files", "sha256", "problems")}
         with self._replacing(old.key, again=True) as kept:
             record = self._settle(Submission(**fields), lambda: records.read(Run, kept.run), kept)
+            record = msgspec.structs.replace(record, ran_with=old.ran_with, judged_with=self.judged_with)
             self._write(record, kept)
         return record
+
+    def needs(self, path: Path, student: str) -> tuple[Need, str]:
+        """What is to be done for a submission since it was graded last, and why; its record is not touched.
+
+        The seed is one of the reasons only where one was asked for: each run draws its own, and a grade under an older
+        one is as good.
+        """
+        kept = self.kept(student_key(student))
+        if not kept.record.is_file():
+            return "all", "not graded before"
+        try:
+            old = records.read(GradeRecord, kept.record)
+        except CourseError:
+            return "all", "the record is of an older schema"
+        if why := self._must_run(old, kept) or self._handed_in_anew(path, student, old):
+            return "all", why
+        if why := changes.differing(old.judged_with, self.judged_with):
+            return "checks", why
+        return ("checks", "it needed review") if old.status == "needs_review" else ("nothing", "nothing has changed")
+
+    def _must_run(self, old: GradeRecord, kept: StudentPaths) -> str:
+        """Why the code must run again, whatever was handed in."""
+        if old.status == "not_graded":
+            return "the machine had failed"
+        if old.unsafe:
+            return "it ran without a jail"
+        if not (kept.run.is_file() and kept.observations.is_file()):
+            return "nothing that came back is kept"
+        if old.dataset != self.dataset:
+            return f"the data set was {old.dataset or 'none'} and is {self.dataset}"
+        if self.seed_asked is not None and old.seed != self.seed_asked:
+            return "another seed was asked for"
+        return changes.differing(old.ran_with, self.ran_with)
+
+    def _handed_in_anew(self, path: Path, student: str, old: GradeRecord) -> str:
+        """Why a submission is not the one that a record is of: other bytes, or something else is left out of it."""
+        if not self._member:
+            _ = self.turn
+        try:
+            submission = self._take(path, student, self._aside / "look" / "submitted")
+        except SubmissionError as error:
+            submission = _unread(student, str(error))
+        finally:
+            shutil.rmtree(self._aside, ignore_errors=True)
+        told, also = old.problems[: len(submission.problems)], old.problems[len(submission.problems) :]
+        if also and also == (records.read(Run, self.kept(old.key).run).ended,):  # said of the run, not of the files
+            also = ()
+        same = (submission.sha256, submission.problems, ()) == (old.sha256, told, also)
+        return "" if same else "the submission has changed"
+
+    @functools.cached_property
+    def ran_with(self) -> Parts:
+        """What code meets in the jail; read once, as the jail and the judge do."""
+        return changes.ran_with(self.assignment, self.paths, self.dataset)
+
+    @functools.cached_property
+    def judged_with(self) -> Parts:
+        return changes.judged_with(self.assignment, self.paths)
 
     @functools.cached_property
     def turn(self) -> Turn:
@@ -110,6 +173,7 @@ class Grader:
     @functools.cached_property
     def judge(self) -> Judge:
         """Returns at once; its process loads the checks while the jail is made."""
+        _ = self.ran_with, self.judged_with  # read before: what changes meanwhile is found to differ later
         return self._stack.enter_context(Judge(self.assignment, self.paths))
 
     @functools.cached_property
@@ -123,7 +187,32 @@ class Grader:
         return StudentPaths(self.into / key)
 
     @contextlib.contextmanager
-    def _replacing(self, key: str, again: bool = False) -> Iterator[StudentPaths]:
+    def handing_out(self, path: Path, student: str, slot: str) -> Iterator[tuple[Submission, StudentPaths]]:
+        """For another machine to run and judge: the safe copy, and where to put what comes back, the record last.
+
+        ``slot`` tells those apart that are out at the same time.
+        """
+        with self._replacing(student_key(student), slot=slot) as kept:
+            try:
+                submission = self._take(path, student, kept.submitted)
+            except SubmissionError as error:
+                submission = _unread(student, str(error))
+            yield submission, kept
+
+    def grade_taken(self, submission: Submission, kept: StudentPaths) -> GradeRecord:
+        """Run and judge what was taken in and lies at ``kept`` already."""
+        record = self._settled(submission, kept)
+        self._write(record, kept)
+        return record
+
+    def give_up(self, submission: Submission, reason: str, kept: StudentPaths) -> GradeRecord:
+        """Keep that the machine failed on a submission, and nothing else."""
+        record = grade.not_graded(self.assignment, submission, reason)
+        self._write(record, kept)
+        return record
+
+    @contextlib.contextmanager
+    def _replacing(self, key: str, again: bool = False, slot: str = "") -> Iterator[StudentPaths]:
         """Where to make a student's files anew, which then take their place in one step.
 
         From what is there if it is done ``again``; else from nothing, and what was there goes first: nothing old ever
@@ -131,10 +220,11 @@ class Grader:
         """
         if not self._member:
             self.turn.begin()
-        at, new, old = self.kept(key).folder, self._aside / "new", self._aside / "old"
+        aside = self._aside.with_name(self._aside.name + slot)
+        at, new, old = self.kept(key).folder, aside / "new", aside / "old"
         try:
-            self._recover(self._aside)
-            self._aside.mkdir()
+            self._recover(aside)
+            aside.mkdir()
             if again:
                 shutil.copytree(at, new, copy_function=_link)
             else:
@@ -145,11 +235,11 @@ class Grader:
             if again:
                 at.rename(old)
             new.rename(at)
-            shutil.rmtree(self._aside, ignore_errors=True)
+            shutil.rmtree(aside, ignore_errors=True)
         except NoJailError:  # nothing is graded on this machine: what was there stays
             if old.exists():
                 old.rename(at)
-            shutil.rmtree(self._aside, ignore_errors=True)
+            shutil.rmtree(aside, ignore_errors=True)
             raise
         except OSError as error:
             raise JailError(f"the files of {key!r} cannot be kept in {self.into}: {error.strerror or error}") from error
@@ -184,7 +274,11 @@ class Grader:
             submission = _unread(name, str(error))
         except (JailError, OSError) as error:
             return grade.not_graded(self.assignment, _unread(name), str(error))
-        return self._settle(submission, lambda: self._observe(submission, kept), kept)
+        return self._settled(submission, kept)
+
+    def _settled(self, submission: Submission, kept: StudentPaths) -> GradeRecord:
+        record = self._settle(submission, lambda: self._observe(submission, kept), kept)
+        return msgspec.structs.replace(record, ran_with=self.ran_with, judged_with=self.judged_with)
 
     @functools.cached_property
     def cells(self) -> tuple[Cell, ...]:

@@ -6,15 +6,22 @@ own process makes. The kernel knows better: a file's change time is set by nobod
 
 import contextlib
 import os
+import re
 import shutil
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
 from gradeprop.entries import shown
+from gradeprop.errors import JailError
 from gradeprop.records import write_bytes
 
-STAMP = "timestamp.txt"
+STAMP, NO_NOTEBOOK = "timestamp.txt", "no_notebook.ipynb"
+_EMPTY = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+INBOUND = re.compile(
+    r"(?P<student>.+)\+(?P<assignment>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^+]*)(?:\+[^+]*)?"
+)
+"""the name of a submission in nbgrader's exchange"""
 _COPYING_S = 300.0
 """so long may handing in take: the name of the folder is from its beginning, the last change from its end"""
 
@@ -29,15 +36,23 @@ def last_change(folder: Path) -> datetime:
     return datetime.fromtimestamp(latest, UTC).replace(tzinfo=None)
 
 
-def settled(claimed: datetime | None, changed: datetime) -> datetime:
+def settled(said: datetime | None, changed: datetime) -> datetime:
     """The time that counts: the claimed one where the kernel's does not gainsay it, else the kernel's."""
-    believed = claimed is not None and 0 <= (changed - claimed).total_seconds() <= _COPYING_S
-    return claimed if believed and claimed else changed
+    believed = said is not None and 0 <= (changed - said).total_seconds() <= _COPYING_S
+    return said if believed and said else changed
 
 
-def note_arrival(folder: Path, came: datetime | None, claimed: str = "") -> None:
+def claimed(time: str) -> datetime | None:
+    """The time in a name or stamp as nbgrader writes it, naive UTC; None where it is none."""
+    try:
+        return datetime.fromisoformat(time.removesuffix(" UTC")).replace(tzinfo=None)
+    except ValueError:
+        return None
+
+
+def note_arrival(folder: Path, came: datetime | None, says: str = "") -> None:
     """Keep, beside the folder of a submission, when it came (naive UTC), and what it says of that itself."""
-    write_bytes(f"{came.isoformat(' ') if came else ''}\n{' '.join(claimed.split())}\n".encode(), _beside(folder))
+    write_bytes(f"{came.isoformat(' ') if came else ''}\n{' '.join(says.split())}\n".encode(), _beside(folder))
 
 
 def arrival(folder: Path) -> datetime | None:
@@ -46,17 +61,35 @@ def arrival(folder: Path) -> datetime | None:
 
 
 def settle(folder: Path) -> datetime | None:
-    """Put into the submission's ``timestamp.txt``, which nbgrader and formgrader read, what is known; or remove it."""
+    """Make a submission fit for nbgrader and formgrader to look at, which believe its ``timestamp.txt``.
+
+    It then says what is known, or is gone; and where the notebook is missing, an empty one of another name has nbgrader
+    see that there is a submission: else it would leave the grade of an older one.
+
+    Raises:
+        JailError: the folder cannot be written.
+    """
     came, claimed = _noted(folder)
-    stamp = folder / STAMP
-    if not _agrees(said := _said(stamp), came):
-        note_arrival(folder, came, claimed or said)
-        if stamp.is_dir() and not stamp.is_symlink():
-            shutil.rmtree(stamp)
-        stamp.unlink(missing_ok=True)
-        if came:
-            stamp.write_text(stamp_text(came))
+    stamp, notebook, instead = folder / STAMP, folder / f"{folder.name}.ipynb", folder / NO_NOTEBOOK
+    try:
+        if not _agrees(said := _said(stamp), came):
+            note_arrival(folder, came, claimed or said)
+            _put(stamp_text(came), stamp)
+        if os.path.lexists(notebook) == os.path.lexists(instead):
+            _put("" if os.path.lexists(notebook) else _EMPTY, instead)
+    except OSError as error:
+        raise JailError(f"{error.filename or folder} cannot be written: {error.strerror}") from error
     return came
+
+
+def _put(text: str, file: Path) -> None:
+    """A file with a text, or without one none; whatever a student has put there goes."""
+    if file.is_dir() and not file.is_symlink():
+        shutil.rmtree(file)
+    file.unlink(missing_ok=True)
+    if text:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(text)
 
 
 def stamp_text(came: datetime | None) -> str:
@@ -66,12 +99,12 @@ def stamp_text(came: datetime | None) -> str:
 
 def doubts(folder: Path) -> list[str]:
     """A sentence, where a submission says when it was handed in and that is not what is known."""
-    came, claimed = _noted(folder)
+    came, says = _noted(folder)
     said = _said(folder / STAMP)
-    claimed = claimed or ("" if _agrees(said, came) else said)
-    if not claimed:
+    says = says or ("" if _agrees(said, came) else said)
+    if not says:
         return []
-    return [f"{STAMP} in it says {shown(claimed)}; when a submission came is taken from where it was received."]
+    return [f"{STAMP} in it says {shown(says)}; when a submission came is taken from where it was received."]
 
 
 def _beside(folder: Path) -> Path:
@@ -80,10 +113,11 @@ def _beside(folder: Path) -> Path:
 
 def _noted(folder: Path) -> tuple[datetime | None, str]:
     try:
-        first, claimed, *_ = [*_beside(folder).read_text().split("\n"), ""]
-        return (datetime.fromisoformat(first) if first else None), claimed
+        first, says, *_ = [*_beside(folder).read_text().split("\n"), ""]
+        return (datetime.fromisoformat(first) if first else None), says
     except (OSError, ValueError):
-        return None, ""
+        sent = INBOUND.fullmatch(folder.name)  # still in the exchange
+        return (settled(claimed(sent["time"]), last_change(folder)) if sent and folder.is_dir() else None), ""
 
 
 def _agrees(said: str, came: datetime | None) -> bool:

@@ -230,6 +230,10 @@ class GradeRecord(Record, frozen=True, kw_only=True):
     tier: str = ""
     wall_s: float = 0.0
     cpu_s: float = 0.0
+    ran_with: dict[str, str] = {}
+    """what the code met in the jail, by part: a version, or the start of a SHA-256; see ``changes``"""
+    judged_with: dict[str, str] = {}
+    """what judged the answers, likewise"""
 
     @property
     def unsafe(self) -> bool:

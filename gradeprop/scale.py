@@ -1,30 +1,83 @@
-"""Grade a class: every submission by ``grade_one``, here or in workers, then the table and the gradebook."""
+"""Grade a class: find out what each submission needs, do it here or in workers, then the table and the gradebook.
+
+    plan      → a Job for each submission: nothing, the checks alone, or all; and why
+    run       each by a Grader, here or in processes side by side
+    finish    one table, one gradebook, written by this process alone
+
+A worker that is killed is started again. Ctrl-C lets what is at work come to its end, and writes what there is.
+"""
 
 import os
 import signal
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from multiprocessing.util import Finalize
 from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Literal
 
 import msgspec
 
 from gradeprop import export, gradebook, records
+from gradeprop.changes import Need
 from gradeprop.course import read_assignment
 from gradeprop.errors import CourseError, JailError, SubmissionError
 from gradeprop.inside import kernel
 from gradeprop.intake import student_name
 from gradeprop.paths import AssignmentPaths, Bundle, StudentPaths, student_key
 from gradeprop.pipeline import Grader
-from gradeprop.records import GradeRecord
+from gradeprop.records import GradeRecord, Late, Record
 
 Tick = Callable[[], None]
+How = Literal["changed", "recheck", "force"]
+"""Do what has changed; judge everything that was kept; or do everything."""
+
 _WORTH_A_WORKER = 30
 """submissions that another worker must be worth"""
 _STARTS = 3
+_LONG_S = 15.0
+"""a submission that takes longer no longer holds up the short ones"""
 _worker: Grader
+
+
+class Job(Record, frozen=True, kw_only=True):
+    """What is to be done for one submission."""
+
+    student: str
+    path: str
+    """what was handed in; empty where only the checks run again"""
+    need: Need
+    why: str
+
+
+Watch = Callable[[Job, GradeRecord], None]
+
+
+Elsewhere = Callable[[Grader, dict[int, Job], dict[int, GradeRecord], Watch, "Stop"], None]
+"""Does jobs on other machines, and moves each from the first to the second dict."""
+
+
+class Stop:
+    """Ctrl-C, once: whoever looks at ``asked`` comes to an end in order. Twice: at once, as by ``kill -9``."""
+
+    def __init__(self, tell: Callable[[str], None] = lambda text: None) -> None:
+        self.asked, self._tell = False, tell
+
+    def __enter__(self) -> "Stop":
+        self._before = signal.signal(signal.SIGINT, self._heard)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _heard(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            os._exit(128 + signal.SIGINT)  # what is at work dies with us, and the next run puts it right
+        self.asked = True
+        self._tell("stopping: what is at work comes to its end (Ctrl-C again: at once)")
 
 
 def submissions(paths: Sequence[Path], student: str | None = None) -> list[tuple[Path, str]]:
@@ -54,52 +107,175 @@ def _class(path: Path, alone: bool) -> list[Path]:
     return several if alone and several and several == entries else [path]
 
 
+def plan(
+    grader: Grader, named: Sequence[tuple[Path, str]], how: How = "changed", tick: Tick = lambda: None
+) -> list[Job]:
+    """What each submission needs, and why; nothing is changed yet.
+
+    Raises:
+        SubmissionError: of one that was never graded, the kept observations are to be judged.
+        JailError: another grader is at work, or the disk is full.
+    """
+    jobs = []
+    for path, student in named:
+        need, why = _need(grader, path, student, how)
+        where = "" if need == "checks" else str(path.absolute())
+        jobs.append(Job(student=student, path=where, need=need, why=why))
+        tick()
+    return jobs
+
+
+def _need(grader: Grader, path: Path, student: str, how: How) -> tuple[Need, str]:
+    if how == "changed":
+        return grader.needs(path, student)
+    if how == "force":
+        return "all", "--force"
+    if not grader.kept(student_key(student)).record.is_file():
+        raise SubmissionError(f"{student!r} was never graded, so there is nothing to judge again; leave out --recheck.")
+    return "checks", "--recheck"
+
+
+def plan_again(grader: Grader, kept: Sequence[StudentPaths]) -> list[Job]:
+    """Judge what was kept of these; of one seed after the other, since the reference runs once for each."""
+    old = sorted(
+        (records.read(GradeRecord, each.record) for each in kept), key=lambda record: (record.seed, record.key)
+    )
+    return [Job(student=record.student, path="", need="checks", why="--recheck") for record in old]
+
+
 def grade_class(
     grader: Grader, named: Sequence[tuple[Path, str]], tick: Tick, workers: int | None = None
 ) -> list[GradeRecord]:
-    """Grade submissions; ``tick`` is called after each.
+    """Grade what has changed of these submissions; ``tick`` is called after each."""
+    return run(grader, plan(grader, named), lambda job, record: tick(), workers=workers)
+
+
+def judge_class_again(grader: Grader, kept: Sequence[StudentPaths], tick: Tick) -> list[GradeRecord]:
+    """Judge what was kept again, with the checks as they are now; no student code runs."""
+    return run(grader, plan_again(grader, kept), lambda job, record: tick(), workers=1)
+
+
+def run(
+    grader: Grader,
+    jobs: Sequence[Job],
+    watch: Watch,
+    stop: Stop | None = None,
+    workers: int | None = None,
+    elsewhere: Elsewhere | None = None,
+) -> list[GradeRecord]:
+    """Do every job, ``watch`` each as it ends, and write the table and the gradebook; fewer records where stopped.
 
     Args:
         workers: processes that grade side by side, each with a jail and checks of its own, which take about 1 GiB and
             the time of a few dozen submissions to start. None: one, and for a large class one for each processor.
+        elsewhere: where student code runs, if not here.
     """
-    workers = workers or min(len(os.sched_getaffinity(0)), 1 + len(named) // _WORTH_A_WORKER)
-    graded = []
-    if min(workers, len(named)) > 1:
-        graded = _side_by_side(grader, named, tick, min(workers, len(named)))
+    stop = stop or Stop()
+    done: dict[int, GradeRecord] = {}
+    for number, job in enumerate(jobs):
+        if job.need == "nothing":
+            done[number] = records.read(GradeRecord, grader.kept(student_key(job.student)).record)
+            watch(job, done[number])
+    left = {number: job for number, job in enumerate(jobs) if number not in done}
+    if elsewhere and (out := {number: job for number, job in left.items() if job.need == "all"}):
+        left = {number: job for number, job in left.items() if job.need != "all"}
+        elsewhere(grader, out, done, watch, stop)
+    workers = min(workers or min(len(os.sched_getaffinity(0)), 1 + len(left) // _WORTH_A_WORKER), len(left))
+    if workers > 1:
+        _side_by_side(grader, left, done, watch, stop, workers)
     else:
-        for path, name in named:
-            graded.append(grader.grade_one(path, name))
-            tick()
-    finish(grader, graded)
-    return graded
+        for number, job in left.items():
+            if stop.asked:
+                break
+            done[number] = do(grader, job)
+            watch(job, done[number])
+    return conclude(grader, jobs, done)
 
 
-def _side_by_side(grader: Grader, named: Sequence[tuple[Path, str]], tick: Tick, workers: int) -> list[GradeRecord]:
-    """Records in the order of ``named``. Where a worker is killed, all are started again for what is left.
+def do(grader: Grader, job: Job) -> GradeRecord:
+    """One job, in this process."""
+    if job.need == "checks":
+        return grader.grade_again(grader.kept(student_key(job.student)))
+    return grader.grade_one(Path(job.path), job.student)
+
+
+def conclude(grader: Grader, jobs: Sequence[Job], done: dict[int, GradeRecord]) -> list[GradeRecord]:
+    """Write the table and the gradebook; the records in the order of the jobs."""
+    new = [record for number, record in done.items() if jobs[number].need != "nothing"]
+    old = [record for number, record in done.items() if jobs[number].need == "nothing"]
+    finish(grader, new, old)
+    return [done[number] for number in sorted(done)]
+
+
+def _side_by_side(
+    grader: Grader, left: dict[int, Job], done: dict[int, GradeRecord], watch: Watch, stop: Stop, workers: int
+) -> None:
+    """Move from ``left`` to ``done``. Where a worker is killed, all are started again for what is left.
 
     Raises:
         JailError: they were killed again and again; what was graded is kept.
     """
     grader.turn.begin()
-    about = str(grader.paths.bundle.root), grader.assignment.name, grader.dataset, grader.seed, str(grader.into)
-    left, done = dict(enumerate(named)), dict[int, GradeRecord]()
     for _ in range(_STARTS):
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (*about, grader.unsafe))
+        pools = _Pools(grader, workers)
         try:
-            waiting = {pool.submit(_grade_one, str(path), name): number for number, (path, name) in left.items()}
-            for future in as_completed(waiting):
-                number = waiting[future]
-                done[number] = msgspec.json.decode(future.result(), type=GradeRecord)
-                del left[number]
-                tick()
+            for number, record in pools.map(left, stop):
+                done[number] = record
+                watch(left.pop(number), record)
+            return
         except BrokenProcessPool:
             continue
         finally:
-            pool.shutdown(cancel_futures=True)
+            pools.close()
             grader.recover()
-        return [done[number] for number in sorted(done)]
-    raise JailError(f"Workers were killed {_STARTS} times; {len(left)} of {len(named)} are not graded yet.")
+    raise JailError(f"Workers were killed {_STARTS} times; {len(left)} of {len(left) + len(done)} are not graded yet.")
+
+
+class _Pools:
+    """So many places side by side; and one more while each is held by a submission that takes long.
+
+    So those that train for minutes never keep the short ones waiting. Not more than one, since limits are seconds of
+    the clock: whoever shares a processor with many would be ended by them.
+    """
+
+    def __init__(self, grader: Grader, places: int) -> None:
+        self._about = (
+            str(grader.paths.bundle.root), grader.assignment.name, grader.dataset, grader.seed, str(grader.into),
+            grader.unsafe,
+        )  # fmt: skip
+        self._places, self._pools = places, [self._pool(places)]
+        self._running: dict[Future[bytes], tuple[int, float, ProcessPoolExecutor]] = {}
+
+    def _pool(self, places: int) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(places, get_context("spawn"), _begin, self._about)
+
+    def map(self, left: dict[int, Job], stop: Stop) -> Iterator[tuple[int, GradeRecord]]:
+        """Number and record of each job as it ends."""
+        waiting = list(left)[::-1]
+        while (waiting and not stop.asked) or self._running:
+            while waiting and not stop.asked and (pool := self._free()):
+                future = pool.submit(_work, msgspec.json.encode(left[waiting[-1]]))
+                self._running[future] = waiting.pop(), time.monotonic(), pool
+            ended, _ = wait(self._running, timeout=1.0, return_when=FIRST_COMPLETED)
+            for future in ended:
+                number, *_ = self._running.pop(future)
+                yield number, msgspec.json.decode(future.result(), type=GradeRecord)
+
+    def _free(self) -> ProcessPoolExecutor | None:
+        """Where another submission may run now."""
+        at_work = self._running.values()
+        all_long = all(time.monotonic() - began > _LONG_S for _, began, _ in at_work)
+        if len(at_work) >= self._places + all_long:
+            return None
+        if sum(pool is self._pools[0] for *_, pool in at_work) < self._places:
+            return self._pools[0]
+        if len(self._pools) == 1:
+            self._pools.append(self._pool(1))
+        return self._pools[1]
+
+    def close(self) -> None:
+        for pool in self._pools:
+            pool.shutdown(cancel_futures=True)
 
 
 def _begin(root: str, name: str, dataset: str, seed: int, into: str, unsafe: bool) -> None:
@@ -112,8 +288,8 @@ def _begin(root: str, name: str, dataset: str, seed: int, into: str, unsafe: boo
     Finalize(None, _worker.__exit__, (None, None, None), exitpriority=1)
 
 
-def _grade_one(path: str, name: str) -> bytes:
-    return records.to_json(_worker.grade_one(Path(path), name))
+def _work(job: bytes) -> bytes:
+    return records.to_json(do(_worker, msgspec.json.decode(job, type=Job)))
 
 
 def kept_submissions(paths: AssignmentPaths) -> list[StudentPaths]:
@@ -128,23 +304,19 @@ def kept_submissions(paths: AssignmentPaths) -> list[StudentPaths]:
     return kept
 
 
-def judge_class_again(grader: Grader, kept: Sequence[StudentPaths], tick: Tick) -> list[GradeRecord]:
-    """Judge what was kept again, with the checks as they are now; no student code runs."""
-    graded = []
-    for student in kept:
-        graded.append(grader.grade_again(student))
-        tick()
-    finish(grader, graded)
-    return graded
-
-
-def finish(grader: Grader, graded: Sequence[GradeRecord]) -> None:
+def finish(grader: Grader, graded: Sequence[GradeRecord], old: Sequence[GradeRecord] = ()) -> None:
     """The whole class, also those graded before, in one CSV; these records in nbgrader's gradebook.
 
-    Everyone's, where the run before was interrupted: some of its records may be in no gradebook yet.
+    Everyone's, where the run before was interrupted: some of its records may be in no gradebook yet. Of ``old`` ones
+    those that the gradebook does not have, or has otherwise; all, where a late policy asks for a share of the whole
+    score, of which a person may have given a part since.
     """
     everyone = [records.read(GradeRecord, file) for file in sorted(grader.into.glob("*/record.json"))]
     export.write_csv(everyone, grader.paths.grades_csv)
-    missing = everyone if grader.turn.interrupted else graded
-    gradebook.write(missing, grader.assignment, f"sqlite:///{grader.paths.bundle.gradebook}")
+    db_url = gradebook.url(grader.paths.bundle)
+    if grader.assignment.late == Late():
+        old = gradebook.missing(old, grader.assignment, db_url)
+    missing = everyone if grader.turn.interrupted else [*graded, *old]
+    if missing:
+        gradebook.write(missing, grader.assignment, db_url)
     grader.turn.end()

@@ -1,7 +1,12 @@
 """Weights for our own answers: trained, untrained, or the reference's converted to another spelling of the network.
 
-Run as ``python -m gradeprop.weights <source/hw> train <dataset> <folder> | untrained <folder> | convert <folder>`` in a
-process of its own, since it imports the answer. It relies on two names of source/<hw>/reference.py:
+Run as ``python -m gradeprop.weights <source/hw>`` with one of
+
+    train <dataset> <folder>
+    untrained <folder>
+    convert <folder> [<convert.py>]
+
+in a process of its own, since it imports the answer. It relies on two names of source/<hw>/reference.py:
 
     train(dataset, folder)                              trains the reference solution and saves weights and history
     MODELS = {"lenet5": lambda student: student.LeNet5()}   by name of the weights: the network they belong to
@@ -42,7 +47,10 @@ def main(source: Path, verb: str, *arguments: str) -> None:
     student = importlib.import_module("student_code")
     for name, build in reference.MODELS.items():
         file = Path(arguments[0]) / f"{name}.safetensors"
-        if verb == "convert":
+        if verb == "convert" and len(arguments) > 1:  # the case says how
+            own = load_module(Path(arguments[1]), "own_convert")
+            save_file(own.convert(name, load_file(file)), file)
+        elif verb == "convert":
             convert(build(student), build(load_module(source.parent / "student_code.py", "solution")), file)
         else:
             torch.manual_seed(0)  # the same submission each time

@@ -1,10 +1,11 @@
 """Small changes of the solution of an assignment, by cosmic-ray: does a hidden check notice each?
 
-    python tests/mutants.py mnist_lenet [--only TEXT] [--every N]
+    python tests/mutants.py mnist_lenet [--only TEXT] [--every N] [--again]
 
 A change that costs no point is a survivor. A survivor that is as right as the solution is explained in
 grader_tests/<hw>/equivalent.toml, by the line that it makes (``"the line" = "why it is as right"``); any other asks for
-a check. Prints a bar, then the survivors; writes docs/results/mutants_<hw>.md; ends with 1 if one is not explained.
+a check; when that is written, ``--again`` grades the survivors of the page alone. Prints a bar, then the survivors;
+writes docs/results/mutants_<hw>.md; ends with 1 if one is not explained.
 """
 
 import argparse
@@ -61,28 +62,34 @@ def wanted(operator: str) -> bool:
 
 def mutants(text: str, name: str) -> Iterator[Mutant]:
     """Every change within a solution of the assignment's section, each once."""
-    seen = {text}
-    own = set(solution_lines(text, name))
+    before, section, after = cases.section(text, name)  # alone: parsing the whole file for each change takes minutes
+    seen, own = {section}, set(solution_lines(section))
     for operator_name in filter(wanted, operator_names()):
         operator, occurrence = get_operator(operator_name)(), 0
-        while (code := mutate_code(text, operator, occurrence)) is not None:
+        while (code := mutate_code(section, operator, occurrence)) is not None:
             occurrence += 1
             if code in seen:
                 continue
             seen.add(code)
-            lines = [line for line in difflib.ndiff(text.splitlines(), code.splitlines()) if line[0] in "+-"]
-            before, after = (" ".join("".join(line[2:] for line in lines if line[0] == s).split()) for s in "-+")
-            matcher = difflib.SequenceMatcher(a=text.splitlines(), b=code.splitlines(), autojunk=False)
-            changed = {n for tag, low, high, _, _ in matcher.get_opcodes() if tag != "equal" for n in range(low, high)}
+            (was, now), changed = difference(section.splitlines(), code.splitlines())
             if changed and changed <= own:
-                yield Mutant(code, before, after)
+                yield Mutant(before + code + after, was, now)
 
 
-def solution_lines(text: str, name: str) -> Iterator[int]:
-    """Numbers, from 0, of the lines between SOLUTION markers in the section of the assignment."""
-    before, section, _ = cases.section(text, name)
-    inside, first = False, before.count("\n")
-    for number, line in enumerate(section.splitlines(), start=first):
+def difference(old: list[str], new: list[str]) -> tuple[tuple[str, str], set[int]]:
+    """((the lines that differ as they were, as they are), their numbers in the old text)."""
+    matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
+    changes = [change for change in matcher.get_opcodes() if change[0] != "equal"]
+    was = [line for _, low, high, _, _ in changes for line in old[low:high]]
+    now = [line for _, _, _, low, high in changes for line in new[low:high]]
+    numbers = {number for _, low, high, _, _ in changes for number in range(low, high)}
+    return (" ".join(" ".join(was).split()), " ".join(" ".join(now).split())), numbers
+
+
+def solution_lines(section: str) -> Iterator[int]:
+    """Numbers, from 0, of the lines between SOLUTION markers."""
+    inside = False
+    for number, line in enumerate(section.splitlines()):
         if "### END SOLUTION" in line:
             inside = False
         elif inside:
@@ -101,15 +108,24 @@ def main() -> int:
     parser.add_argument("assignment")
     parser.add_argument("--only", default="", help="only lines that hold this")
     parser.add_argument("--every", type=int, default=1, help="only one in so many, for a quick look")
+    parser.add_argument("--again", action="store_true", help="only what survived the last time, as its page says")
     options = parser.parse_args()
     bundle = Bundle(ROOT)
     paths = bundle.assignment(options.assignment)
-    found = [m for m in mutants(bundle.solution.read_text(encoding="utf-8"), paths.name) if options.only in m.before]
+    every = list(mutants(bundle.solution.read_text(encoding="utf-8"), paths.name))
+    before = page(paths).read_text(encoding="utf-8") if options.again else ""
+    found = [m for m in every if options.only in m.before and (not options.again or f"| `{m.after}` |" in before)]
     found = found[:: options.every]
     explained = read_explained(paths)
     survivors, broken = grade_all(bundle, paths, found)
-    report(paths, len(found), survivors, broken, explained, write=not options.only and options.every == 1)
+    number = len(every) if options.again else len(found)
+    report(paths, number, survivors, broken, explained, write=not options.only and options.every == 1)
     return 1 if broken or any(mutant.after not in explained for mutant in survivors) else 0
+
+
+def page(paths: AssignmentPaths) -> Path:
+    """Where the results stand."""
+    return ROOT / "docs" / "results" / f"mutants_{paths.name}.md"
 
 
 def read_explained(paths: AssignmentPaths) -> dict[str, str]:
@@ -134,6 +150,7 @@ def grade_all(bundle: Bundle, paths: AssignmentPaths, found: list[Mutant]) -> tu
                     broken.append(f"{mutant.after}: {record.reason}")
                 elif survives(record):
                     survivors.append(mutant)
+                    print(f"survives: {mutant.after}", flush=True)  # of a run that is interrupted, too
                 shutil.rmtree(grader.kept(record.key).folder, ignore_errors=True)
     return survivors, broken
 
@@ -158,7 +175,7 @@ def report(
             lines += [f"| `{m.before}` | `{m.after}` | {explained.get(m.after, '')} |" for m in some]
     print("\n".join(lines + [f"NOT GRADED: {line}" for line in broken]))
     if write:
-        (ROOT / "docs" / "results" / f"mutants_{paths.name}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        page(paths).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import sys
 
 CODE = """
 import sys, torch
-from gradeprop.asleep import put_to_sleep
+from gradeprop.inside.asleep import put_to_sleep
 if sys.argv[1] == "asleep":
     put_to_sleep()
 for kind in (torch.optim.SGD, torch.optim.AdamW):

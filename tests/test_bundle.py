@@ -14,10 +14,10 @@ from tests.conftest import REPOSITORY
 
 ROOT = REPOSITORY.root
 LAYERS = [
-    {"errors", "asleep", "inside", "formgrader"},
+    {"errors", "inside", "formgrader"},
     {"records", "paths", "locks"},
     {"wire", "course", "notebook", "entries", "jail", "check", "messages", "harmless", "late"},
-    {"contents", "expected", "handed_in", "answers", "received", "execute"},
+    {"contents", "expected", "handed_in", "answers", "received", "execute", "changes", "alike"},
     {
         "intake",
         "new",
@@ -29,10 +29,12 @@ LAYERS = [
         "gradebook",
         "feedback",
         "export",
+        "report",
         "weights",
     },
-    {"pipeline", "cases"},
-    {"scale", "verify", "demo"},
+    {"pipeline", "cases", "downloads", "parcel"},
+    {"scale", "verify", "demo", "collect", "remote"},
+    {"arrivals", "gradescope", "github", "board", "cluster"},
     {"cli", "autograde", "exchange"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}

@@ -11,6 +11,7 @@ from nbgrader.coursedir import CourseDirectory
 
 from gradeprop import gradebook
 from gradeprop.course import read_assignment
+from gradeprop.errors import JailError
 from gradeprop.exchange import Collect
 from gradeprop.paths import AssignmentPaths
 from gradeprop.received import arrival, doubts, last_change, note_arrival, settle, settled
@@ -70,6 +71,27 @@ def inbound(tmp_path: Path) -> Path:
     folder = tmp_path / "exchange" / "c" / "inbound"
     folder.mkdir(parents=True)
     return folder
+
+
+def test_a_submission_without_its_notebook_is_still_seen_as_one(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "hw", tmp_path / "outside"
+    folder.mkdir()
+    (folder / "no_notebook.ipynb").symlink_to(outside)
+    (folder / "hw.ipynb").write_text("{}")
+    settle(folder)
+    assert [file.name for file in folder.iterdir()] == ["hw.ipynb"]
+    (folder / "hw.ipynb").unlink()
+    settle(folder)
+    assert [file.name for file in folder.iterdir()] == ["no_notebook.ipynb"]
+    assert not outside.exists()
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root writes everywhere")
+def test_a_folder_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
+    folder = tmp_path / "hw"
+    folder.mkdir(mode=0o500)
+    with pytest.raises(JailError, match="cannot be written"):
+        settle(folder)
 
 
 def hand_in(inbound: Path, student: str, claimed: str, **files: str) -> Path:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from gradeprop import records
+from gradeprop import records, scale
 from gradeprop.cli import _dataset, main
 from gradeprop.course import read_assignment
 from gradeprop.errors import SubmissionError
@@ -19,6 +19,7 @@ from gradeprop.records import GradeRecord
 from gradeprop.scale import grade_class, submissions
 from tests.conftest import REPOSITORY
 
+LONG = pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
 RIGHT = "def double(x):\n    return x + x\n"
 
 
@@ -142,6 +143,24 @@ def by_two_workers_of_whom_one_is_killed(
     assert [record.student for record in graded] == [name for _, name in named]
     assert {timeless(record) for record in graded} == {timeless(record) for record in alone}
     assert not list(into.glob(".grading-*"))
+
+
+@LONG
+def test_long_ones_on_every_place_do_not_block_the_short(
+    toy: AssignmentPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scale, "_LONG_S", 1.0)
+    toy.toml.write_text(toy.toml.read_text().replace("probe-s = 3.0", "probe-s = 60.0").replace("20.0", "90.0"))
+    trains = f"import time\ntime.sleep(12)\n{RIGHT}"
+    for name, code in {"a": trains, "b": trains, **dict.fromkeys("cdefgh", RIGHT)}.items():
+        (tmp_path / "class" / name).mkdir(parents=True)
+        (tmp_path / "class" / name / "student_code.py").write_text(code)
+    ended: list[str] = []
+    with Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample") as grader:
+        jobs = scale.plan(grader, submissions([tmp_path / "class"]))
+        graded = scale.run(grader, jobs, lambda job, record: ended.append(job.student), workers=2)
+    assert {record.points for record in graded} == {10}
+    assert sorted(ended[:6]) == list("cdefgh"), "six short ones passed two that trained"
 
 
 def timeless(record: GradeRecord) -> bytes:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from gradeprop import cases
 from gradeprop.cases import Case, make, read_cases
@@ -72,6 +74,15 @@ def test_a_case_changes_the_section_of_its_assignment(toy: AssignmentPaths, tmp_
     )
 
 
+def test_a_case_gets_what_it_does_not_lose(toy: AssignmentPaths, toy_assignment: Assignment) -> None:
+    (toy.wrong / "halves" / "wrong.toml").write_text("lost = { double = 1.5 }")
+    (case,) = (case for case in read_cases(toy_assignment, toy) if case.name == "wrong/halves")
+    assert case.points == toy_assignment.points - 1.5
+    (toy.wrong / "halves" / "wrong.toml").write_text("lost = { double = 'all' }")
+    with pytest.raises(CourseError, match="wrong.toml"):
+        read_cases(toy_assignment, toy)
+
+
 def test_a_case_without_its_toml_or_with_a_slip_is_told(toy: AssignmentPaths, toy_assignment: Assignment) -> None:
     (toy.wrong / "empty").mkdir()
     with pytest.raises(CourseError, match="wrong.toml is missing"):
@@ -87,6 +98,18 @@ def test_reference_weights_are_trained_once(toy: AssignmentPaths) -> None:
     assert (cases.reference_weights(toy, "sample") / "history.json").read_text() == "sample"
     reference.unlink()
     assert cases.reference_weights(toy, "sample").is_dir()
+
+
+def test_a_case_may_say_how_the_weights_fit_its_network(toy: AssignmentPaths, tmp_path: Path) -> None:
+    (toy.source / "reference.py").write_text("MODELS = {'net': None}")
+    toy.notebook.write_text("{}")
+    (reference := tmp_path / "reference").mkdir()
+    save_file({"old": torch.ones(2)}, reference / "net.safetensors")
+    (folder := tmp_path / "case").mkdir()
+    (folder / "convert.py").write_text("def convert(name, tensors):\n    return {f'{name}.new': tensors['old'] + 1}\n")
+    made = make(Case(name="x", points=0, weights="convert", folder=str(folder)), toy, reference, tmp_path / "new")
+    assert load_file(made / "net.safetensors")["net.new"].tolist() == [2, 2]
+    assert not (made / "convert.py").exists()
 
 
 def test_an_assignment_without_a_reference_to_train_has_no_weights(toy: AssignmentPaths) -> None:

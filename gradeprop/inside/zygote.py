@@ -58,7 +58,8 @@ def _try_namespaces(home: str) -> str:
         pid = kernel.fork_into(kernel.NAMESPACES | kernel.NEWUSER)
         if pid == 0:
             try:
-                confine.enter_namespaces(ids, home, 1 << 20)
+                confine.enter_namespaces(ids, home)
+                confine.shed_rights(home, 1 << 20)
                 os._exit(0)
             except OSError as error:
                 os._exit(error.errno or 1)
@@ -76,8 +77,9 @@ def _warm(path: list[str], tier: str) -> None:
     import torch
 
     torch.set_num_threads(1)  # before any operation
-    from . import driver  # noqa: F401
+    from . import asleep, driver  # noqa: F401
 
+    asleep.put_to_sleep()
     _warm_figures()
     _warm_training()
     if tier == "restricted":
@@ -111,7 +113,6 @@ def _warm_training() -> None:
 
     with contextlib.suppress(ImportError):  # a course may do without
         import pandas  # type: ignore[import-untyped]  # noqa: F401
-        import torchvision.transforms.v2  # noqa: F401
         import tqdm.auto  # type: ignore[import-untyped]
 
         tqdm.auto.tqdm.monitor_interval = 0  # else its first bar starts a thread
@@ -123,7 +124,7 @@ def _warm_training() -> None:
         torch.nn.Flatten(),
     )
     model = torch.nn.Sequential(*layers, torch.nn.Dropout(0.1), torch.nn.Linear(18, 2))
-    for kind in (torch.optim.SGD, torch.optim.AdamW):  # the first optimiser imports torch._dynamo
+    for kind in (torch.optim.SGD, torch.optim.AdamW):
         optimizer = kind(model.parameters(), lr=0.1)
         for images, labels in DataLoader(TensorDataset(torch.rand(4, 1, 8, 8), torch.zeros(4).long()), 2, shuffle=True):
             optimizer.zero_grad()

@@ -363,6 +363,13 @@ def probe_block_projected(student, draw):
         return {"x": x, "y": still_block(student, 8, 12, 2, 0.0)(x)}
 
 
+def probe_block_strided(student, draw):
+    """As many channels as before, and half the side: the shapes differ here, too."""
+    x = draw.normal(3, 8, 6, 6)
+    with torch.no_grad():
+        return {"x": x, "y": still_block(student, 8, 8, 2, 0.0)(x)}
+
+
 def probe_block_twin(student, draw):
     found = {"seed": draw.seed}
     for name, (channels, out_channels, stride) in {

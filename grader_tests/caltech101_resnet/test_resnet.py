@@ -157,6 +157,9 @@ def test_a_projection_takes_the_stride_and_a_batch_norm(observed, expected):
     y = seen.tensor("y", shape=(3, 12, 3, 3))
     if not close(y, F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, 4)).relu()):
         fail("A block 8→12, stride 2, with a projection that hands on its input should give every second pixel of it.")
+    x, y = expected("block_strided").tensor("x"), observed("block_strided").tensor("y", shape=(3, 8, 3, 3))
+    if not close(y, x[:, :, ::2, ::2].relu()):
+        fail("A block 8→8 with stride 2 should project, too: as many channels, and another shape.")
 
 
 @pytest.mark.points(4, question="block")

@@ -40,8 +40,11 @@ def test_a_linear_layer_uses_each_weight_once(observed, expected):
     """A linear layer does one multiply-add for each of its weights."""
     got, ours = observed("count_linear").number("linear"), expected("count_linear")
     right = ours.number("weights")
+    if same(got, right):
+        return
+    of_conv = observed("count_conv").number("conv") / expected("count_conv").number("conv")
     # biases, and two for one, are told in the check of the convolution
-    if not any(same(got, value) for value in (right, 2 * right, right + ours.number("biases"))):
+    if not ((same(got, 2 * right) and same(of_conv, 2)) or (same(got, right + ours.number("biases")) and of_conv > 1)):
         fail(f"Two linear layers of together {right:,.0f} weights give {got:,.0f}.")
 
 

@@ -276,7 +276,9 @@ def run(root: Path, plain: bool) -> dict[str, float | None]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         ours = run(Path(folder, "ours"), plain=False)
+        print(f"{ours=}", flush=True)
         plain = run(Path(folder, "plain"), plain=True)
+        print(f"{plain=}")
     assert ours.pop("honest") == plain.pop("honest") == 10, "the honest one"
     gained = {name: sum(bool(found[name]) for name in ATTACKS) for name, found in (("ours", ours), ("plain", plain))}
     lines = [

@@ -16,7 +16,7 @@ from traitlets.config import PyFileConfigLoader
 from gradeprop.paths import AssignmentPaths
 from tests.conftest import REPOSITORY, copy_toy
 
-PLAIN = "c = get_config()\nc.Execute.timeout = 10\n"
+PLAIN = "c = get_config()\nc.Execute.timeout = 60\nc.Execute.iopub_timeout = 60\n"
 RIGHT = "import torch\n\n\ndef double(x):\n    return 2 * x\n"
 WRONG = "import torch\n\n\ndef double(x):\n    return x.sum()\n"
 ANSWER = "Because $x<y$ and twice is **more**."
