@@ -119,12 +119,13 @@ def _grade(converter: Any, staged: Path) -> None:
     gradebook.expect(everyone, assignment, solutions, converter.coursedir.db_url)
     graded = _graded(converter, bundle, assignment, waiting)
     converter.assignments = {}
-    for (_, student), record in zip(waiting, graded, strict=True):
+    for (path, student), record in zip(waiting, graded, strict=True):
         shutil.rmtree(_result(converter, assignment.name, student), ignore_errors=True)
         folder = staged / student / assignment.name
         _stage(folder, notebook, record, assignment, bundle.assignment(assignment.name).student(record.key))
         if came[student] is not None:
             (folder / STAMP).write_text(stamp_text(came[student]))
+        _hand_on_the_secret(path, folder)
         converter.assignments[str(folder)] = [str(folder / f"{assignment.name}.ipynb")]
     nothing = staged / ".nothing"  # of source/ no file is copied to where students may see it
     nothing.mkdir()
@@ -133,6 +134,13 @@ def _grade(converter: Any, staged: Path) -> None:
         parent=converter.parent,
         **traits | {"submitted_directory": str(staged), "source_directory": str(nothing), "notebook_id": "*"},
     )
+
+
+def _hand_on_the_secret(path: Path, folder: Path) -> None:
+    """``nbgrader release_feedback`` names a page by it, so that only who handed in finds it."""
+    secret = path / "submission_secret.txt"
+    if not secret.is_symlink() and secret.is_file() and secret.stat().st_size <= 1024:
+        (folder / secret.name).write_bytes(secret.read_bytes())
 
 
 def _submissions(converter: Any, name: str) -> list[tuple[Path, str]]:
