@@ -80,6 +80,7 @@ $(READY): pyproject.toml requirements.lock
 	  test "$$(id -u)" = 0 || { echo "Install it (as root: apt-get install python3-venv), then run make again."; exit 1; }; \
 	  apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv --clear .venv; }
 	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
+	@install -D -m 644 -t .venv/etc/jupyter/jupyter_server_config.d etc/jupyter/jupyter_server_config.d/gradeprop.json  # not in an editable install
 	@touch $@
 
 lock: setup ## pin what is installed now, after the tests pass

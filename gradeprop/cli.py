@@ -262,14 +262,6 @@ def _run(
         sys.exit(128 + signal.SIGINT)
 
 
-@main.command(hidden=True)
-@click.argument("assignment")
-@click.pass_context
-def regrade(ctx: click.Context, assignment: str) -> None:
-    """The same as grade --recheck of everyone."""
-    ctx.invoke(grade, assignment=assignment, how="recheck", dataset="auto")  # all else as grade has it
-
-
 @main.command()
 @click.argument("assignment")
 @click.option("--only", default="", help="Only cases whose name contains this, and no junk.")

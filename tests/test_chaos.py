@@ -130,7 +130,9 @@ def test_a_reader_that_has_gone_costs_no_grade(course: Path, states: list[dict[s
     os.close(reader)
     program = [sys.executable, "-c", "from gradeprop.cli import main; main()", "--course", str(course)]
     with os.fdopen(writer) as gone:
-        done = subprocess.run([*program, "regrade", "toy"], stdout=gone, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            [*program, "grade", "toy", "--recheck"], stdout=gone, stderr=subprocess.PIPE, text=True, check=False
+        )
     assert done.returncode == 1
     assert done.stderr.strip() == ""
     assert differences(state(course), states[0]) == []

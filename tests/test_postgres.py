@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -44,7 +45,7 @@ def server() -> Iterator[str]:
             threading.Event().wait(0.02)
         yield str(folder)
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # at once; SIGTERM waits for everyone to go
         process.wait()
         shutil.rmtree(folder)
 

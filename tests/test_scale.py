@@ -60,7 +60,7 @@ def run(toy: AssignmentPaths, *arguments: str) -> tuple[int, str]:
         (("grade", "tow", "."), "no assignment 'tow'"),
         (("grade", "toy", "/nowhere"), "is not there"),
         (("grade", "toy", ".", "--data", "imagenet"), "no bars for the data set 'imagenet'"),
-        (("regrade", "toy"), "nothing has been graded yet"),
+        (("grade", "toy", "--recheck"), "nothing has been graded yet"),
         (("check", "--folder", "/"), "holds no student_code.py"),
     ],
 )
@@ -117,7 +117,7 @@ def test_a_class_is_graded_from_the_command_by_workers_too_and_judged_again(
     by_two_workers_of_whom_one_is_killed(toy, class_folder, tmp_path / "two", alone)
     checks = toy.tests / "test_toy.py"
     checks.write_text(checks.read_text().replace("    seen = ", "    1 / 0\n    seen = ", 1))
-    status, said = run(toy, "regrade", "toy")
+    status, said = run(toy, "grade", "toy", "--recheck")
     assert status == 1
     assert "3 of 3 are held back" in said
     assert "test_toy.py:9: ZeroDivisionError" in said.replace("\n", "")

@@ -59,4 +59,4 @@ def test_unsafe_runs_all_the_same_and_says_so_wherever_a_grade_is_shown(
     assert run(toy, "grade", "toy", submissions)[0] == 1
     assert sorted(toy.autograded.glob("*/record.json")) == [toy.student(record.key).record for record in kept], "kept"
     monkeypatch.delenv("GRADEPROP_TIER")
-    assert WARNING in run(toy, "regrade", "toy")[1], "judged again, they were still run without one"
+    assert WARNING in run(toy, "grade", "toy", "--recheck")[1], "judged again, they were still run without one"
