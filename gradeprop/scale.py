@@ -7,6 +7,7 @@
 A worker that is killed is started again. Ctrl-C lets what is at work come to its end, and writes what there is.
 """
 
+import contextlib
 import os
 import signal
 import time
@@ -254,7 +255,8 @@ class _Pools:
         waiting = list(left)[::-1]
         while (waiting and not stop.asked) or self._running:
             while waiting and not stop.asked and (pool := self._free()):
-                future = pool.submit(_work, msgspec.json.encode(left[waiting[-1]]))
+                with _uninterrupted():  # a worker starts with it, and is not to be met by Ctrl-C before it ignores it
+                    future = pool.submit(_work, msgspec.json.encode(left[waiting[-1]]))
                 self._running[future] = waiting.pop(), time.monotonic(), pool
             ended, _ = wait(self._running, timeout=1.0, return_when=FIRST_COMPLETED)
             for future in ended:
@@ -278,11 +280,21 @@ class _Pools:
             pool.shutdown(cancel_futures=True)
 
 
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin(root: str, name: str, dataset: str, seed: int, into: str, unsafe: bool) -> None:
     """In a new worker."""
     global _worker
     kernel.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which lets each come to an end
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     bundle = Bundle(Path(root))
     _worker = Grader(bundle, read_assignment(bundle, name), dataset, seed, Path(into), unsafe, member=True)
     Finalize(None, _worker.__exit__, (None, None, None), exitpriority=1)

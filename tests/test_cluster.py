@@ -110,6 +110,7 @@ def timeless(record: GradeRecord) -> GradeRecord:
     return msgspec.structs.replace(record, wall_s=0.0, cpu_s=0.0)
 
 
+@LONG
 def test_three_workers_of_whom_one_is_killed_and_one_comes_late_give_what_one_process_gives(
     machines: Machines, tmp_path: Path
 ) -> None:

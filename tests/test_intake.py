@@ -287,7 +287,7 @@ def test_ten_gigabytes_in_a_folder_are_left_out_without_being_read(take: Take, i
 def test_a_file_that_grows_while_it_is_read_is_left_out(take: Take, into: Path) -> None:
     source = Endless()
     with pytest.raises(entries.Refused, match="larger"):
-        intake._copy_one(entries.Entry("endless", 5, lambda: source), into / "endless", 2**20)
+        intake.copy_one(entries.Entry("endless", 5, lambda: source), into / "endless", 2**20)
     assert copied(into) == {}
     assert source.given < 2 * 2**20
 
