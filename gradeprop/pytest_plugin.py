@@ -9,7 +9,6 @@ and the checks loaded and that student code has never run in. It answers request
 A fork answers each, so nothing that a check leaves behind reaches the next submission.
 """
 
-import contextlib
 import functools
 import itertools
 import os
@@ -22,7 +21,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import msgspec
 import pytest
@@ -49,20 +48,6 @@ _CHECK_S = 60.0
 """a check that takes longer is the instructor's to mend"""
 
 
-class Fork(NamedTuple):
-    """A process that waits for one request of a data set and seed, to run the checks."""
-
-    pid: int
-    channel: socket.socket
-    about: tuple[str, int]
-
-    def end(self) -> int:
-        """Its exit status."""
-        self.channel.close()
-        os.kill(self.pid, signal.SIGKILL)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-
-
 class Checks:
     """The pytest plugin: fixtures, points, and a run loop that serves requests in place of running once."""
 
@@ -73,7 +58,6 @@ class Checks:
         self.request: messages.CheckRequest
         self.now: Observed
         self.reference_now: Observed
-        self.ahead: Fork | None = None
 
     # ---- fixtures: what a check sees
 
@@ -186,40 +170,30 @@ class Checks:
             except Exception as error:
                 messages.send_bytes(self.channel, b"-" + _where(error, self.paths.bundle.root).encode())
             return
-        about = request.dataset, request.seed
         try:
-            messages.send(self.channel, self.answer(session, request, self.fork(session, about)))
-            self.ahead = self.fork(session, about)  # for the next submission, while that one runs
+            self.reference_run(request.dataset, request.seed)  # here, so that the forks share what it makes
+            messages.send(self.channel, self.answer(session, request))
         except JailError as error:
             messages.send(self.channel, messages.Checked(outcomes=[], used={}, fault=str(error)))
         except Exception as error:
             flaw = _broken(self.paths.name, "", _where(error, self.paths.bundle.root))
             messages.send(self.channel, messages.Checked(outcomes=[flaw], used={}))
 
-    def fork(self, session: pytest.Session, about: tuple[str, int]) -> Fork:
-        """The one that waits, or a new one."""
-        ahead, self.ahead = self.ahead, None
-        if ahead is not None and ahead.about == about:
-            return ahead
-        if ahead is not None:
-            ahead.end()
-        self.reference_run(*about)  # here, so that the forks share what it makes
-        ours, theirs = socket.socketpair()
-        if (pid := os.fork()) == 0:
+    def answer(self, session: pytest.Session, request: messages.CheckRequest) -> messages.Checked:
+        """Fork, run every check in the child, collect the outcomes as they come; say which check never ended."""
+        chosen = [i for i in session.items if i.get_closest_marker("points") and request.asks_for(i.nodeid)]
+        items = chosen * max(1, len(request.swaps))
+        reader, writer = socket.socketpair()
+        if (child := os.fork()) == 0:
             kernel.die_with_parent()
-            ours.close()
+            reader.close()
             self.channel.close()
-            self.run(session, about, theirs)
-        theirs.close()
-        return Fork(pid, ours, about)
-
-    def answer(self, session: pytest.Session, request: messages.CheckRequest, fork: Fork) -> messages.Checked:
-        """Have every check run in a fork, collect the outcomes as they come; say which check never ended."""
-        items = _chosen(session, request) * max(1, len(request.swaps))
-        with contextlib.suppress(OSError):  # it is gone, which is said below
-            messages.send(fork.channel, request)
-        done, gone = _collect(fork.channel, len(items))
-        if fork.end() == -signal.SIGKILL and gone:
+            self.run(chosen, request, writer)
+        writer.close()
+        done, gone = _collect(reader, len(items))
+        os.kill(child, signal.SIGKILL)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if gone and status == -signal.SIGKILL:
             raise JailError("the process that runs the checks was killed")  # by somebody else, or for want of memory
         outcomes = [ended.outcome for ended in done]
         for number, item in enumerate(items[len(done) :]):
@@ -227,19 +201,16 @@ class Checks:
             outcomes.append(_broken(item.nodeid, _question(item), f"{_place(item)}: {why}", item))
         return messages.Checked(outcomes=outcomes, used={ended.outcome.check: ended.used for ended in done})
 
-    def run(self, session: pytest.Session, about: tuple[str, int], channel: socket.socket) -> NoReturn:
-        """In the fork: wait for a request, run the checks, send each outcome, never return."""
+    def run(self, items: list[pytest.Item], request: messages.CheckRequest, writer: socket.socket) -> None:
+        """In the fork: run the checks, send each outcome, never return."""
         status = 1
         try:
-            self.reference_now = self.reference_run(*about)
-            if (request := messages.receive(channel, messages.CheckRequest)) is None:
-                os._exit(0)
-            self.request = request
+            self.request, self.reference_now = request, self.reference_run(request.dataset, request.seed)
             seen = _open(Path(request.run), Path(request.observations))
-            for swap, item in itertools.product(request.swaps or (None,), _chosen(session, request)):
+            for swap, item in itertools.product(request.swaps or (None,), items):
                 self.now = seen.swapped(swap.probe, swap.key, swap.value) if swap else seen.swapped()
                 outcome = self.outcome(item)
-                messages.send(channel, messages.Ended(outcome=outcome, used=sorted(self.now.used)))
+                messages.send(writer, messages.Ended(outcome=outcome, used=sorted(self.now.used)))
             status = 0
         except BaseException:
             traceback.print_exc()
@@ -298,17 +269,14 @@ def _open(run_file: Path, observations: Path) -> Observed:
     return Observed(run.probes, run.values, tensor, run.ended)
 
 
-def _chosen(session: pytest.Session, request: messages.CheckRequest) -> list[pytest.Item]:
-    return [i for i in session.items if i.get_closest_marker("points") and request.asks_for(i.nodeid)]
-
-
-def _collect(channel: socket.socket, expected: int) -> tuple[list[messages.Ended], bool]:
+def _collect(reader: socket.socket, expected: int) -> tuple[list[messages.Ended], bool]:
     """Outcomes as they come, until all are there, one takes too long, or the other side ends, which the flag says."""
     done: list[messages.Ended] = []
-    while len(done) < expected and _readable(channel, time.monotonic() + _CHECK_S):
-        if (ended := messages.receive(channel, messages.Ended)) is None:
-            return done, True
-        done.append(ended)
+    with reader:
+        while len(done) < expected and _readable(reader, time.monotonic() + _CHECK_S):
+            if (ended := messages.receive(reader, messages.Ended)) is None:
+                return done, True
+            done.append(ended)
     return done, False
 
 

@@ -13,17 +13,12 @@ STUDENT = 1000  # the user that student code sees itself as
 RESULTS = 3  # the runner's one descriptor besides stdin, stdout and stderr
 
 
-def enter_namespaces(ids: tuple[int, int], home: str) -> None:
-    """Be somebody with no rights outside, with a /proc and a home of one's own."""
+def enter_namespaces(ids: tuple[int, int], home: str, size: int) -> None:
+    """Be somebody with no rights outside, with a /proc and a home of one's own, of ``size`` bytes."""
     kernel.map_user(STUDENT, *ids)
     flags = kernel.NOSUID | kernel.NODEV
-    kernel.mount("tmpfs", home, "tmpfs", flags, "size=1m,nr_inodes=16384,mode=700")
+    kernel.mount("tmpfs", home, "tmpfs", flags, f"size={size},nr_inodes=16384,mode=700")
     kernel.mount("proc", "/proc", "proc", flags | kernel.NOEXEC)
-
-
-def shed_rights(home: str, size: int) -> None:
-    """The last that a driver does with its rights is to give its home so many bytes."""
-    kernel.mount("tmpfs", home, None, kernel.REMOUNT | kernel.NOSUID | kernel.NODEV, f"size={size}")
     kernel.drop_capabilities()
     kernel.set_dumpable(False)  # /proc/1 tells the student nothing
 

@@ -40,13 +40,10 @@ def main(job: int, home: str, setting: dict[str, Any], ids: tuple[int, int]) -> 
 
 
 def _conduct(job: int, home: Path, setting: dict[str, Any], ids: tuple[int, int]) -> dict[str, str]:
-    full = setting["tier"] == "full"
-    if full:  # before there is anything to do: the grader asks for the next driver while it judges
-        confine.enter_namespaces(ids, str(home))
     header, blob = frames.HEAD.unpack(frames.read(job, frames.HEAD.size))
     spec = json.loads(frames.read(job, header))
-    if full:
-        confine.shed_rights(str(home), blob + spec["limits"]["disk-mib"] * MIB)
+    if setting["tier"] == "full":
+        confine.enter_namespaces(ids, str(home), blob + spec["limits"]["disk-mib"] * MIB)
     for folder in ("submission", "draws", "shm"):
         (home / folder).mkdir()
     for name, size in spec["files"]:

@@ -51,8 +51,7 @@ def _hold(job: int, setting: dict[str, Any], ids: tuple[int, int]) -> NoReturn:
         home, limits = Path(setting["home"]), setting["limits"]
         header, blob = frames.HEAD.unpack(frames.read(job, frames.HEAD.size))
         spec = json.loads(frames.read(job, header))
-        confine.enter_namespaces(ids, str(home))
-        confine.shed_rights(str(home), blob + limits["disk-mib"] * confine.MIB)
+        confine.enter_namespaces(ids, str(home), blob + limits["disk-mib"] * confine.MIB)
         for folder in ("submission", "shm"):
             (home / folder).mkdir()
         for name, size in spec["files"]:

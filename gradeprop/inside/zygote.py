@@ -58,8 +58,7 @@ def _try_namespaces(home: str) -> str:
         pid = kernel.fork_into(kernel.NAMESPACES | kernel.NEWUSER)
         if pid == 0:
             try:
-                confine.enter_namespaces(ids, home)
-                confine.shed_rights(home, 1 << 20)
+                confine.enter_namespaces(ids, home, 1 << 20)
                 os._exit(0)
             except OSError as error:
                 os._exit(error.errno or 1)

@@ -224,8 +224,7 @@ class Arena:
         shutil.copytree(self.grader.kept("ada").folder, old)
 
     def _state(self) -> dict[str, Any]:
-        ahead = self._made_ahead()
-        running = {pid: command for pid, command in machine.processes().items() if pid not in ahead}
+        running = machine.processes()
         return {
             "processes": running,
             "descriptors": machine.descriptors([os.getpid(), *running]),
@@ -236,17 +235,6 @@ class Arena:
             "cwd": Path.cwd(),
             "home": os.environ["HOME"],
         }
-
-    def _made_ahead(self) -> set[int]:
-        """The driver and the fork of the checks that wait for the next submission: others each time, and alone."""
-        jail, judge = self.grader.jail, self.grader.judge._process.pid
-        assert jail._ahead is not None
-        told = Path(f"/proc/self/fdinfo/{jail._ahead.result().pidfd}").read_text()
-        driver = next(int(line.split()[1]) for line in told.splitlines() if line.startswith("Pid:"))
-        while len(forks := machine.children(judge)) != 1:
-            time.sleep(0.01)
-        assert not [child for pid in (driver, *forks) for child in machine.children(pid)]
-        return {driver, *forks}
 
     # ---- what must hold
 
