@@ -1,7 +1,7 @@
 """Every assignment of the course is proven: known answers get exactly what they must, and junk breaks no check.
 
-``make check`` (``ALL_TESTS``) takes all; ``make test`` one known answer in sixteen and one kind of junk in sixteen, of the
-assignments whose reference is trained on the sample within a minute.
+``make check`` (``ALL_TESTS``) takes all; ``make test`` one known answer in sixteen and one kind of junk in sixteen, of
+the assignments whose reference is trained on the sample within a minute.
 """
 
 import os
