@@ -1,4 +1,4 @@
-"""torch._dynamo, which every optimiser imports and none needs: 2 s and 150 MiB in the judge, 3 s and 90 MiB in the jail.
+"""torch._dynamo, which optimisers import and none needs: 2 s and 150 MiB in the judge, 3 s and 90 MiB in the jail.
 
 ``put_to_sleep`` sets a module in its place that answers the two calls of an optimiser as the real one does outside of
 ``torch.compile``; at the first use of anything else, such as an import of torchvision, the real one is loaded.
