@@ -13,6 +13,7 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 
@@ -60,16 +61,16 @@ def _run(questions: tuple[str, ...] | list[str], folder: Path) -> int:
     home = Path(__file__).parents[1]  # holds given/, and in the course's own source also student_code.py
     path = os.pathsep.join([str(folder), str(home), os.environ.get("PYTHONPATH", "")])
     settings = {"PYTHONPATH": path, "PYTHONUTF8": "1", "MPLBACKEND": "Agg", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    command = [sys.executable, "-m", "pytest", *options, "public_checks.py"]
     try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=os.environ | settings | {"PYTEST_ADDOPTS": ""},
-            capture_output=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        with tempfile.TemporaryDirectory() as scratch:  # pytest's own place can be taken by others of the machine
+            done = subprocess.run(
+                [sys.executable, "-m", "pytest", *options, f"--basetemp={scratch}/checks", "public_checks.py"],
+                cwd=folder,
+                env=os.environ | settings | {"PYTEST_ADDOPTS": ""},
+                capture_output=True,
+                timeout=SECONDS,
+                check=False,
+            )
     except subprocess.TimeoutExpired as late:
         print((late.stdout or b"").decode(errors="replace"), end="")
         print(f"✗ Stopped after {SECONDS} s in the check that comes next. Is there a loop that does not end?")
