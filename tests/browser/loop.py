@@ -172,7 +172,9 @@ class Loop:
         self.lab.press("Fetch Feedback", "submitted")
         self.page.locator("#submitted_assignments_list").get_by_text("(view feedback)").wait_for()
         page = next((self.ada.home / HW / "feedback").rglob("*.html"))
-        self.page.goto(f"{self.lab.url}/files/{page.relative_to(self.ada.home).as_posix()}")
+        # Jupyter gives files only to who comes from a page of its own
+        where = f"{self.lab.url}/files/{page.relative_to(self.ada.home).as_posix()}"
+        self.page.goto(where, referer=f"{self.lab.url}/lab")
         self.picture("feedback_nbgrader")
         return self.page.inner_text("body")
 
