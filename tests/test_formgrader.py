@@ -1,4 +1,4 @@
-"""Formgrader's server goes on answering while it autogrades, and says how far it is."""
+"""Formgrader's server goes on answering while its buttons work, and says how far autograding is."""
 
 import asyncio
 import json
@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gradeprop.formgrader.autograding import Autograding, Course, Queue
+from gradeprop.formgrader.commands import Command, Course, Queue
 from tests.browser.servers import Person, Server, course_copy, exchange, jupyter
 
 SUBMITTED = re.compile(r"/course/submitted/(?P<student>[^/]+)/toy")
@@ -21,7 +22,7 @@ def said(student: str) -> str:
 
 
 def test_progress_is_read_from_what_nbgrader_says() -> None:
-    one = Autograding("toy", ("ada", "bob", "cleo"))
+    one = Command("autograde", "toy", ("ada", "bob", "cleo"))
     assert (one.state()["state"], one.state()["done"]) == ("waiting", 0)
     one.started = time.monotonic()
     for line in (said("ada"), "[INFO] Copying /course/submitted/ada/toy/x -> y", said("bob"), said("mallory"), "bob"):
@@ -37,20 +38,20 @@ def test_progress_is_read_from_what_nbgrader_says() -> None:
 
 
 def test_a_log_without_end_is_kept_in_part() -> None:
-    one = Autograding("toy", ("ada",))
+    one = Command("autograde", "toy", ("ada",))
     for _ in range(5_000):
         one.hear("x" * 10_000, SUBMITTED)
     assert len(one.log) < 5_000_000
 
 
 def test_a_command_that_fails_tells_why_and_lets_the_next_begin(tmp_path: Path) -> None:
-    async def two() -> list[Autograding]:
+    async def two() -> list[Command]:
         queue, course = Queue(), Course(tmp_path, "sqlite:///gradebook.db", SUBMITTED.pattern)
-        gone, fine = Autograding("toy", ("ada",)), Autograding("toy", ("bob", "cleo"), ("-h",))
+        gone, fine = Command("autograde", "toy", ("ada",)), Command("autograde", "toy", ("bob", "cleo"), ("-h",))
         first = queue.start(gone, Course(tmp_path / "gone", course.db_url, course.submitted))
         second = queue.start(fine, course)
-        assert queue.waits(Autograding("toy", ("bob",), ("-h",)))
-        assert not queue.waits(Autograding("toy", ("mallory",), ("-h",)))
+        assert queue.waits(Command("autograde", "toy", ("bob",), ("-h",)))
+        assert not queue.waits(Command("autograde", "toy", ("mallory",), ("-h",)))
         await asyncio.gather(first, second)
         assert queue.of("toy") == [fine]
         return [gone, fine]
@@ -62,8 +63,9 @@ def test_a_command_that_fails_tells_why_and_lets_the_next_begin(tmp_path: Path) 
     assert "could not be started" in gone.log
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    tmp_path = tmp_path_factory.mktemp("formgrader")
     prof = Person("prof", tmp_path / "prof", exchange(tmp_path / "exchange"))
     prof.settle()
     course = course_copy(tmp_path / "prof" / "course")
@@ -76,25 +78,52 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def test_the_server_answers_while_it_autogrades(server: Server) -> None:
     """What was handed in is graded in no time, being no notebook; nbgrader's start is what takes seconds."""
-    status, text = server.ask("/formgrader/api/assignment/mnist_lenet/autograde")
+    progress = "/formgrader/api/assignment/mnist_lenet/autograde"
+    status, text = server.ask(progress)
     assert (status, json.loads(text)) == (200, {"new": 1, "runs": []})
-    answers: list[str] = []
-    click = "/formgrader/api/submission/mnist_lenet/ada/autograde"
-    grading = threading.Thread(target=lambda: answers.append(server.ask(click, "POST")[1]))
-    began = time.monotonic()
-    grading.start()
-    waits, states = [], []
-    while grading.is_alive():
-        asked = time.monotonic()
-        state = json.loads(server.ask("/formgrader/api/assignment/mnist_lenet/autograde")[1])
-        waits.append(time.monotonic() - asked)
-        states += [run["state"] for run in state["runs"]]
-        time.sleep(0.1)
-    took = time.monotonic() - began
-    answer = json.loads(answers[0])
+    answer, seen = pressed(server, "submission/mnist_lenet/ada/autograde", progress)
     assert answer["success"], answer["log"]
     assert "Graded 1 of 1" in answer["log"]
-    assert "at work" in states
-    assert max(waits) < took / 2, (waits, took)
+    assert "at work" in [run["state"] for state in seen for run in json.loads(state)["runs"]]
     assert server.ask("/formgrader/api/submission/mnist_lenet/nobody/autograde", "POST")[0] == 404
     assert "Autograde what is new" in server.ask("/formgrader/manage_submissions/mnist_lenet")[1]
+
+    feedback = "assignment/mnist_lenet/ada/generate_feedback"
+    answer, _ = pressed(server, feedback, "/formgrader/api/submissions/mnist_lenet")
+    assert answer["success"], answer["log"]
+    answer, _ = pressed(server, "assignment/mnist_lenet/generate_feedback", "/formgrader/api/status")
+    assert answer["success"], answer["log"]
+
+
+def test_the_server_answers_while_it_generates_and_collects(server: Server) -> None:
+    """And says in nbgrader's words what is amiss."""
+    server.ask("/formgrader/api/assignments")  # makes the gradebook, as opening the page does
+    answer, seen = pressed(server, "assignment/mnist_lenet/assign", "/formgrader/api/assignments")
+    assert answer["success"], answer["log"]
+    names = [one["name"] for one in json.loads(seen[-1])]
+    assert "mnist_lenet" in names
+    assert "given" not in names, "the folder that all assignments share is none"
+    answer, _ = pressed(server, "assignment/mnist_lenet/collect", "/formgrader/api/status")
+    assert not answer["success"]
+    assert "nbgrader collect failed" in answer["log"]
+    answer, _ = pressed(server, "assignment/given/assign", "/formgrader/api/status")
+    assert not answer["success"]
+
+
+def pressed(server: Server, button: str, meanwhile: str) -> tuple[dict[str, Any], list[str]]:
+    """A button's answer, and what another page was told while it was at work, well before its end."""
+    answers: list[str] = []
+    thread = threading.Thread(target=lambda: answers.append(server.ask(f"/formgrader/api/{button}", "POST")[1]))
+    began = time.monotonic()
+    thread.start()
+    waits, seen = list[float](), list[str]()
+    while thread.is_alive():
+        asked = time.monotonic()
+        seen.append(server.ask(meanwhile)[1])
+        waits.append(time.monotonic() - asked)
+        time.sleep(0.1)
+    took = time.monotonic() - began
+    print(f"{button}: {took:.1f} s, others waited {max(waits):.2f} s")
+    assert max(waits) < took / 2, (waits, took)
+    answer: dict[str, Any] = json.loads(answers[0])
+    return answer, seen

@@ -1,4 +1,4 @@
-"""What formgrader's page asks for, answered while a submission is graded."""
+"""What formgrader's pages ask for, answered while a command is at work."""
 
 import json
 import re
@@ -12,10 +12,12 @@ from nbgrader.server_extensions.formgrader import handlers as formgrader
 from nbgrader.server_extensions.formgrader.base import BaseApiHandler, check_notebook_dir, check_xsrf
 from tornado import web
 
-from gradeprop.formgrader.autograding import Autograding, Course, Queue
+from gradeprop.formgrader.commands import Command, Course, Queue
+from gradeprop.paths import GIVEN
 
 _HERE = Path(__file__).parent
-_QUEUE = "gradeprop_autograding"
+_AUTOGRADING, _OTHERS = "gradeprop_autograding", "gradeprop_others"
+"""the two queues: who makes feedback does not wait for a class that is graded"""
 _PAGES = Environment(  # as formgrader's own, whose page this one extends
     loader=ChoiceLoader([FileSystemLoader(_HERE / "templates"), FileSystemLoader(formgrader.template_path)]),
     autoescape=True,
@@ -38,9 +40,8 @@ class _Handler(BaseApiHandler):  # type: ignore[misc]
             raise web.HTTPError(404, "formgrader is not switched on in this server")
         await super().prepare()
 
-    @property
-    def queue(self) -> Queue:
-        queue: Queue = self.settings[_QUEUE]
+    def queue(self, which: str = _AUTOGRADING) -> Queue:
+        queue: Queue = self.settings[which]
         return queue
 
     @property
@@ -65,18 +66,31 @@ class SubmissionsHandler(_Handler):
         self.write(page.render(course_dir=self.coursedir.root, assignment_id=assignment, base_url=self.base_url))
 
 
-class OneHandler(_Handler):
-    """Formgrader's own button: answers when the submission is graded, as nbgrader does."""
+class AssignmentsHandler(_Handler):
+    """The list of assignments: for nbgrader every folder of source/ is one, the shared helpers too."""
 
     @guarded
-    async def post(self, assignment: str, student: str) -> None:
-        if student not in self.api.get_submitted_students(assignment):
+    def get(self) -> None:
+        self.write(json.dumps([one for one in self.api.get_assignments() if one["name"] != GIVEN]))
+
+
+class ButtonHandler(_Handler):
+    """One of formgrader's own buttons: answers when its command has ended, as nbgrader does."""
+
+    def initialize(self, name: str, options: tuple[str, ...], which: str = _OTHERS) -> None:
+        self.name, self.options, self.which = name, options, which
+
+    @guarded
+    async def post(self, assignment: str, student: str = "") -> None:
+        api = self.api
+        known = api.get_submitted_students(assignment) | api.get_autograded_students(assignment)
+        if student and student not in known:
             raise web.HTTPError(404, f"{student} has handed in nothing for {assignment}")
-        one = Autograding(assignment, (student,), (f"--student={student}", "--force", "--create"))
-        await self.queue.start(one, self.course)
+        whose = (f"--student={student}",) if student else ()
+        one = Command(self.name, assignment, (student,), (*whose, *self.options))
+        await self.queue(self.which).start(one, self.course)
         self.forget()
-        answer = {"success": one.status == 0, "log": one.log}
-        self.write(json.dumps(answer))
+        self.write(json.dumps({"success": one.status == 0, "log": one.log}))
 
 
 class AllHandler(_Handler):
@@ -88,9 +102,9 @@ class AllHandler(_Handler):
 
     @guarded
     def post(self, assignment: str) -> None:
-        one = Autograding(assignment, self._new(assignment), ("--create",))
-        if one.students and not self.queue.waits(one):
-            self.queue.start(one, self.course).add_done_callback(lambda _: self.forget())
+        one = Command("autograde", assignment, self._new(assignment), ("--create",))
+        if one.students and not self.queue().waits(one):
+            self.queue().start(one, self.course).add_done_callback(lambda _: self.forget())
         self.set_status(202)
         self.write(json.dumps({"new": len(one.students), "runs": self._states(assignment)}))
 
@@ -99,15 +113,23 @@ class AllHandler(_Handler):
         return sorted(api.get_submitted_students(assignment) - api.get_autograded_students(assignment))
 
     def _states(self, assignment: str) -> list[dict[str, Any]]:
-        return [one.state() | ({"log": one.log} if one.status else {}) for one in self.queue.of(assignment)]
+        return [one.state() | ({"log": one.log} if one.status else {}) for one in self.queue().of(assignment)]
 
 
 def add_handlers(web_app: web.Application) -> None:
     """Answer in place of nbgrader's handlers, where these come later."""
-    web_app.settings[_QUEUE] = Queue()
+    web_app.settings.update({_AUTOGRADING: Queue(), _OTHERS: Queue()})
+    autograde = {"name": "autograde", "options": ("--force", "--create"), "which": _AUTOGRADING}
+    generate = {"name": "generate_assignment", "options": ("--force",)}
+    feedback = {"name": "generate_feedback", "options": ("--force",)}
     addresses: list[tuple[str, type[web.RequestHandler], dict[str, Any]]] = [
         (r"/formgrader/manage_submissions/([^/]+)/?", SubmissionsHandler, {}),
-        (r"/formgrader/api/submission/([^/]+)/([^/]+)/autograde", OneHandler, {}),
+        (r"/formgrader/api/assignments", AssignmentsHandler, {}),
+        (r"/formgrader/api/assignment/([^/]+)/assign", ButtonHandler, generate),
+        (r"/formgrader/api/assignment/([^/]+)/collect", ButtonHandler, {"name": "collect", "options": ("--update",)}),
+        (r"/formgrader/api/submission/([^/]+)/([^/]+)/autograde", ButtonHandler, autograde),
+        (r"/formgrader/api/assignment/([^/]+)/generate_feedback", ButtonHandler, feedback),
+        (r"/formgrader/api/assignment/([^/]+)/([^/]+)/generate_feedback", ButtonHandler, feedback),
         (r"/formgrader/api/assignment/([^/]+)/autograde", AllHandler, {}),
         (r"/formgrader/gradeprop/(.*)", web.StaticFileHandler, {"path": str(_HERE / "static")}),
     ]

@@ -5,7 +5,9 @@ hands in; the instructor collects, grades by machine and by hand, and gives feed
 """
 
 import contextlib
+import io
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -13,7 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from PIL import Image
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from tests.browser.pages import Formgrader, Lab, browser
 from tests.browser.servers import REPOSITORY, Person, Server, course_copy, exchange, jupyter
@@ -44,6 +47,8 @@ class Loop:
             file = self.ada.home / ".jupyter" / "lab" / "user-settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(settings)
+        students_lab = REPOSITORY / "deploy" / "jupyterhub" / "students" / "labconfig"
+        shutil.copytree(students_lab, self.ada.home / ".jupyter" / "labconfig")
         self.course = course_copy(root / "prof" / "course")
 
     @contextlib.contextmanager
@@ -54,17 +59,28 @@ class Loop:
             self.formgrader, self.lab = Formgrader(self.page, course.url), Lab(self.page, home.url)
             yield
 
-    def picture(self, name: str, **clip: Any) -> None:
-        """A picture for the docs."""
+    def picture(self, name: str, top: float = 0, bottom: float = 800) -> None:
+        """A picture for the docs: what lies between two heights of the window."""
         if self.pictures:
-            self.page.screenshot(path=self.pictures / f"{name}.png", **clip)
+            clip: FloatRect = {"x": 0, "y": top, "width": 1280, "height": bottom - top}
+            shown = Image.open(io.BytesIO(self.page.screenshot(clip=clip)))
+            shown.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
+                self.pictures / f"{name}.png", optimize=True
+            )
+
+    def enrol(self) -> None:
+        """The list of the class, by nbgrader's command."""
+        names = "id,first_name,last_name\nada,Ada,Lovelace\nbob,Bob,Fisher\ncleo,Cleo,Marin\n"
+        (self.course / "class.csv").write_text(names)
+        done = self.prof.nbgrader("db", "student", "import", "class.csv", cwd=self.course)
+        assert done.returncode == 0, done.stderr
 
     def release(self) -> None:
         self.formgrader.open("manage_assignments")
         assert "Success" in (said := self.formgrader.press(HW, "assign")), said
         assert "Success" in (said := self.formgrader.press(HW, "release")), said
         expect(self.formgrader.row(HW)).to_contain_text("released")
-        self.picture("formgrader_assignments", clip={"x": 0, "y": 0, "width": 1280, "height": 620})
+        self.picture("formgrader_assignments", bottom=590)
 
     def fetch(self) -> None:
         self.lab.open()
@@ -87,7 +103,7 @@ class Loop:
         expect(after).to_contain_text("passed")
         self.page.mouse.move(0, 0)
         self.picture("lab_check")
-        self.lab.answer("YOUR ANSWER HERE", ANSWER)
+        self.lab.answer("Where the parameters are", ANSWER)
         self.lab.save()
         return told, after.inner_text()
 
@@ -103,7 +119,7 @@ class Loop:
         self.lab.assignments()
         self.lab.press("Submit", "fetched")
         expect(self.page.locator("#submitted_assignments_list")).to_contain_text(HW)
-        self.picture("lab_assignments", clip={"x": 0, "y": 0, "width": 1280, "height": 420})
+        self.picture("lab_assignments", bottom=370)
 
     def others_submit(self) -> None:
         """Two more, by nbgrader's commands: one with nothing written, one with a mistake."""
@@ -113,6 +129,12 @@ class Loop:
                     (student.home / HW / "student_code.py").write_text(solution().replace("nn.ReLU()", "nn.Tanh()"))
                 done = student.nbgrader(command, HW)
                 assert done.returncode == 0, done.stderr
+
+    def show(self, heading: str) -> None:
+        """Scroll until a heading is at the top, below what stays there."""
+        self.page.get_by_role("heading", name=heading).evaluate(
+            "it => scrollBy(0, it.getBoundingClientRect().top - 70)"
+        )
 
     def collect(self) -> None:
         self.formgrader.open("manage_assignments")
@@ -132,7 +154,7 @@ class Loop:
             assert self.course_server.ask("/formgrader/api/status")[0] == 200
             waits.append(time.monotonic() - began)
             if not taken and re.search(r"[12] of 3", said):
-                self.picture("formgrader_autograding", clip={"x": 0, "y": 0, "width": 1280, "height": 520})
+                self.picture("formgrader_autograding", bottom=500)
                 taken = True
             self.page.wait_for_timeout(100)
         assert said.startswith("Autograded: 3 submissions"), said + self.page.locator("#autograding-log").inner_text()
@@ -158,13 +180,16 @@ class Loop:
         with self.page.expect_response(lambda answer: "/api/comment/" in answer.url and answer.request.method == "PUT"):
             comment.fill(COMMENT)
             comment.press("Tab")
-        self.picture("formgrader_by_hand")
+        panel = self.page.locator(".nbgrader_cell", has=score)
+        expect(panel).to_contain_text(ANSWER)
+        self.show("Where the parameters are")
+        self.picture("formgrader_by_hand", bottom=_bottom(panel) + 20)
 
     def give_feedback(self) -> None:
         self.formgrader.open(f"manage_submissions/{HW}")
         assert "Success" in (said := self.formgrader.press("ada", "generate-feedback")), said
         assert "Success" in (said := self.formgrader.press("ada", "release-feedback")), said
-        self.picture("formgrader_submissions", clip={"x": 0, "y": 0, "width": 1280, "height": 520})
+        self.picture("formgrader_submissions", bottom=470)
 
     def read_feedback(self) -> str:
         self.lab.open()
@@ -175,8 +200,16 @@ class Loop:
         # Jupyter gives files only to who comes from a page of its own
         where = f"{self.lab.url}/files/{page.relative_to(self.ada.home).as_posix()}"
         self.page.goto(where, referer=f"{self.lab.url}/lab")
-        self.picture("feedback_nbgrader")
+        self.show("Where the parameters are")
+        comment = self.page.get_by_text(COMMENT)
+        self.picture("feedback_nbgrader", bottom=_bottom(comment) + 30)
         return self.page.inner_text("body")
+
+
+def _bottom(what: Locator) -> float:
+    box = what.bounding_box()
+    assert box, "it is to be seen"
+    return box["y"] + box["height"]
 
 
 def solution() -> str:
@@ -193,6 +226,7 @@ def run(root: Path, pictures: Path | None) -> dict[str, Any]:
         with loop.servers():
             try:
                 for step in (
+                    loop.enrol,
                     loop.release,
                     loop.fetch,
                     loop.work,

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import shutil
+import time
 from collections.abc import Iterator
 
 from playwright.sync_api import Locator, Page, expect, sync_playwright
@@ -72,21 +73,31 @@ class Lab:
     def run(self, text: str) -> Locator:
         """Run the cell that holds a text; what it has put out, once it has ended."""
         cell = self.cell(text)
-        cell.scroll_into_view_if_needed()
-        cell.locator(".cm-content").click()
-        self.page.keyboard.press("Control+Enter")
-        expect(cell.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]:"))
+        prompt = cell.locator(".jp-InputPrompt")
+        before, deadline = prompt.inner_text(), time.monotonic() + PATIENCE_S
+        while prompt.inner_text() == before:
+            assert time.monotonic() < deadline, f"the cell was never begun: {text}"
+            # without a kernel JupyterLab forgets that a cell was to run; with one it marks the cell at once
+            expect(self.page.locator("#jp-main-statusbar")).to_contain_text(re.compile(r"(?<!No Kernel) \| Idle"))
+            cell.scroll_into_view_if_needed()
+            cell.locator(".cm-content").click()
+            self.page.keyboard.press("Control+Enter")
+            with contextlib.suppress(AssertionError):
+                expect(prompt).not_to_have_text(before, timeout=2000)
+        expect(prompt).to_have_text(re.compile(r"\[\d+\]:"))
         return cell.locator(".jp-OutputArea")
 
-    def answer(self, begins: str, text: str) -> None:
-        """Write into the markdown cell of a written answer."""
-        cell = self.page.locator(".jp-MarkdownCell", has_text=begins).first
+    def answer(self, question: str, text: str) -> None:
+        """Write into the markdown cell below a question."""
+        asked = self.page.locator(".jp-MarkdownCell", has=self.page.get_by_role("heading", name=question))
+        cell = asked.locator("xpath=following-sibling::*[1]")
         cell.scroll_into_view_if_needed()
         cell.dblclick()
         cell.locator(".cm-content").click()
         self.page.keyboard.press("Control+A")
         self.page.keyboard.insert_text(text)
         self.page.keyboard.press("Control+Enter")
+        expect(cell.locator(".jp-MarkdownOutput")).to_have_text(text)
 
     def validate(self) -> Locator:
         """Press nbgrader's button in the notebook; the dialog with its answer."""

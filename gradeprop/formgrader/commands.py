@@ -1,4 +1,4 @@
-"""``nbgrader autograde`` as a command, one at a time, and how far it has come."""
+"""nbgrader's commands as processes, one after the other, and how far ``nbgrader autograde`` has come."""
 
 import asyncio
 import os
@@ -30,11 +30,12 @@ class Course:
 
 
 @dataclass(slots=True)
-class Autograding:
+class Command:
     """One command: waiting, at work or ended."""
 
+    name: str
     assignment: str
-    students: Sequence[str]
+    students: Sequence[str] = ()
     options: Sequence[str] = ()
     begun: list[str] = field(default_factory=list)
     """the students it has come to; the last is at work"""
@@ -82,27 +83,27 @@ class Autograding:
 
 
 class Queue:
-    """Runs one command after the other: a submission may take a gigabyte, and a gradebook has one writer."""
+    """Runs one command after the other: a submission that is graded may take a gigabyte."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
-        self._known: list[Autograding] = []
+        self._known: list[Command] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def of(self, assignment: str) -> list[Autograding]:
+    def of(self, assignment: str) -> list[Command]:
         """What is waiting or at work for an assignment, and the last that ended."""
         every = [one for one in self._known if one.assignment == assignment]
         ended = [one for one in every if one.status is not None]
         return [*ended[-1:], *(one for one in every if one.status is None)]
 
-    def waits(self, one: Autograding) -> bool:
+    def waits(self, one: Command) -> bool:
         """Whether one that covers all of its students has not been started yet."""
         return any(
             other.started is None and other.options == one.options and set(other.students) >= set(one.students)
             for other in self.of(one.assignment)
         )
 
-    def start(self, one: Autograding, course: Course) -> "asyncio.Task[None]":
+    def start(self, one: Command, course: Course) -> "asyncio.Task[None]":
         """Put it at the end of the queue; the task ends when the command has."""
         self._known = [other for other in self._known if other.status is None or other in self.of(other.assignment)]
         self._known.append(one)
@@ -111,25 +112,25 @@ class Queue:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _run(self, one: Autograding, course: Course) -> None:
+    async def _run(self, one: Command, course: Course) -> None:
         async with self._turn:
             one.started = time.monotonic()
             try:
-                one.end(await _command(one, course))
+                one.end(await _run(one, course))
             except OSError as error:
-                one.lines.append(f"nbgrader autograde could not be started: {error}")
+                one.lines.append(f"nbgrader {one.name} could not be started: {error}")
                 one.end(1)
             finally:
                 if one.status is None:  # the server stops
                     one.end(1)
 
 
-async def _command(one: Autograding, course: Course) -> int:
+async def _run(one: Command, course: Course) -> int:
     options = [f"--assignment={one.assignment}", f"--course-dir={course.root}", f"--db={course.db_url}", *one.options]
     # nbgrader starts programs of its own environment by their bare names
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _NBGRADER, "autograde"),
+        *(sys.executable, "-c", _NBGRADER, one.name),
         *options,
         cwd=course.root,
         env=os.environ | {"PATH": path, "PYTHONUNBUFFERED": "1"},
