@@ -46,7 +46,8 @@
     }
 
     function ask() {
-        $.getJSON(address).done(show).fail(function () {
+        var token = {"X-CSRFToken": getCookie("_xsrf")};  // JupyterHub wants it even of those who only ask
+        $.ajax({url: address, dataType: "json", headers: token}).done(show).fail(function () {
             $("#autograding-state").text("The server does not answer; asking again");
             timer = setTimeout(ask, 5000);
         });
@@ -55,7 +56,7 @@
     $(window).on("load", function () {
         $("#autograde-new").click(function () {
             $(this).prop("disabled", true);
-            $.post(address).done(function (found) { show(typeof found === "string" ? JSON.parse(found) : found); });
+            $.post(address).done(function (found) { show(typeof found === "string" ? JSON.parse(found) : found); }).fail(ask);
         });
         $("#main-table").on("click", ".autograde a", function () { setTimeout(ask, 200); });
         ask();
