@@ -128,7 +128,7 @@ def expect(
 def _expect(
     arrivals: Mapping[str, datetime | None], assignment: Assignment, solutions: Sequence[str], db_url: str
 ) -> None:
-    prepare(db_url)
+    _prepare(db_url)
     with api.Gradebook(db_url) as book:
         notebook = _register(book.db, assignment, db_url)
         for name in {*solutions} - {cell.name for cell in notebook.solution_cells}:
@@ -174,7 +174,7 @@ def _persist(write: Callable[[], None], db_url: str, patience_s: float) -> None:
 
 
 def _write_all(graded: Sequence[GradeRecord], assignment: Assignment, db_url: str) -> None:
-    prepare(db_url)
+    _prepare(db_url)
     with api.Gradebook(db_url) as book:
         notebook = _register(book.db, assignment, db_url)
         for record in graded:
@@ -281,7 +281,14 @@ def prepare(db_url: str) -> None:
     """Say of a new database which version of nbgrader's tables it has; refuse one of another version.
 
     nbgrader starts a program to learn that, which takes seconds and fails where it is not on the search path.
+
+    Raises:
+        CourseError: it is of another version, or cannot be written.
     """
+    _persist(lambda: _prepare(db_url), db_url, _PATIENCE_S)
+
+
+def _prepare(db_url: str) -> None:
     engine = create_engine(db_url)
     with contextlib.closing(engine.connect()) as connection, connection.begin():
         tables = inspect(connection).get_table_names()

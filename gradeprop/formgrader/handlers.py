@@ -10,6 +10,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader
 from jupyter_server.utils import url_path_join
 from nbgrader.server_extensions.formgrader import handlers as formgrader
 from nbgrader.server_extensions.formgrader.base import BaseApiHandler, check_notebook_dir, check_xsrf
+from sqlalchemy.exc import SQLAlchemyError
 from tornado import web
 
 from gradeprop.formgrader.commands import Command, Course, Queue
@@ -39,6 +40,17 @@ class _Handler(BaseApiHandler):  # type: ignore[misc]
         if "nbgrader_formgrader" not in self.settings:
             raise web.HTTPError(404, "formgrader is not switched on in this server")
         await super().prepare()
+
+    def write_error(self, status_code: int, **about: Any) -> None:
+        """A gradebook that cannot be read is a sentence, which the page shows."""
+        error = about.get("exc_info", (None, None))[1]
+        if not isinstance(error, SQLAlchemyError):
+            super().write_error(status_code, **about)
+            return
+        why = str(error).splitlines()[0]
+        held = "another program holds it locked; it is read again once that program has ended its transaction"
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(f"The gradebook cannot be read: {held if 'locked' in why else why}")
 
     def queue(self, which: str = _AUTOGRADING) -> Queue:
         queue: Queue = self.settings[which]
@@ -82,9 +94,7 @@ class ButtonHandler(_Handler):
 
     @guarded
     async def post(self, assignment: str, student: str = "") -> None:
-        api = self.api
-        known = api.get_submitted_students(assignment) | api.get_autograded_students(assignment)
-        if student and student not in known:
+        if self.name == "autograde" and student not in self.api.get_submitted_students(assignment):
             raise web.HTTPError(404, f"{student} has handed in nothing for {assignment}")
         whose = (f"--student={student}",) if student else ()
         one = Command(self.name, assignment, (student,), (*whose, *self.options))

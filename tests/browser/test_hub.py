@@ -193,6 +193,8 @@ def test_two_students_and_an_instructor_go_through_the_loop(hub: Hub, chromium: 
         re.compile("^Autograded:|^Autograding ended"), timeout=900_000
     )
     assert "2 submissions" in windows["prof"].locator("#autograding-state").inner_text()
+    for name in ("ada", "bob"):
+        expect(prof.row(name).locator(".score")).to_contain_text("/")
     scores = [float(prof.row(name).locator(".score").inner_text().split("/")[0]) for name in ("ada", "bob")]
     assert scores[0] > scores[1] == 0
 

@@ -47,8 +47,9 @@
 
     function ask() {
         var token = {"X-CSRFToken": getCookie("_xsrf")};  // JupyterHub wants it even of those who only ask
-        $.ajax({url: address, dataType: "json", headers: token}).done(show).fail(function () {
-            $("#autograding-state").text("The server does not answer; asking again");
+        $.ajax({url: address, dataType: "json", headers: token}).done(show).fail(function (answer) {
+            var plain = /^text\/plain/.test(answer.getResponseHeader("Content-Type"));
+            $("#autograding-state").text(plain ? answer.responseText : "The server does not answer; asking again");
             timer = setTimeout(ask, 5000);
         });
     }
