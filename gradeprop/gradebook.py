@@ -277,7 +277,7 @@ def _one(db: Any, kind: Any, **keys: Any) -> Any:
     return row
 
 
-def prepare(db_url: str) -> None:
+def prepare(db_url: str, patience_s: float = _PATIENCE_S) -> None:
     """Say of a new database which version of nbgrader's tables it has; refuse one of another version.
 
     nbgrader starts a program to learn that, which takes seconds and fails where it is not on the search path.
@@ -285,7 +285,7 @@ def prepare(db_url: str) -> None:
     Raises:
         CourseError: it is of another version, or cannot be written.
     """
-    _persist(lambda: _prepare(db_url), db_url, _PATIENCE_S)
+    _persist(lambda: _prepare(db_url), db_url, patience_s)
 
 
 def _prepare(db_url: str) -> None:

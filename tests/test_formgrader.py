@@ -1,8 +1,10 @@
 """Formgrader's server goes on answering while its buttons work, and says how far autograding is."""
 
 import asyncio
+import contextlib
 import json
 import re
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -108,6 +110,16 @@ def test_the_server_answers_while_it_generates_and_collects(server: Server) -> N
     assert "nbgrader collect failed" in answer["log"]
     answer, _ = pressed(server, "assignment/given/assign", "/formgrader/api/status")
     assert not answer["success"]
+
+
+def test_a_gradebook_that_another_program_holds_is_a_sentence(server: Server) -> None:
+    server.ask("/formgrader/api/assignments")
+    with contextlib.closing(sqlite3.connect(server.log.parent / "prof" / "course" / "gradebook.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        status, said = server.ask("/formgrader/api/assignment/mnist_lenet/autograde")
+    assert status == 500
+    assert said.startswith("The gradebook cannot be read: another program holds it locked")
+    assert server.ask("/formgrader/api/assignment/mnist_lenet/autograde")[0] == 200
 
 
 def pressed(server: Server, button: str, meanwhile: str) -> tuple[dict[str, Any], list[str]]:

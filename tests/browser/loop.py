@@ -168,7 +168,7 @@ class Loop:
 
     def grade_by_hand(self) -> None:
         self.formgrader.open(f"gradebook/{HW}/{HW}")
-        self.page.locator("#main-table tr", has=self.page.get_by_text("ada", exact=True)).locator(
+        self.page.locator("#main-table tr", has=self.page.get_by_text("Lovelace, Ada", exact=True)).locator(
             ".name a"
         ).first.click(force=True)
         score = self.page.locator("input.score#written_parameters")
