@@ -183,7 +183,9 @@ class Loop:
         panel = self.page.locator(".nbgrader_cell", has=score)
         expect(panel).to_contain_text(ANSWER)
         self.show("Where the parameters are")
-        self.picture("formgrader_by_hand", bottom=_bottom(panel) + 20)
+        still = "() => (r => r.top === 0 || r.bottom <= 0)(document.querySelector('.navbar').getBoundingClientRect())"
+        self.page.wait_for_function(still)  # the bar at the top slides in or out when one scrolls
+        self.picture("formgrader_by_hand", bottom=_bottom(panel) + 8)
 
     def give_feedback(self) -> None:
         self.formgrader.open(f"manage_submissions/{HW}")
@@ -202,7 +204,7 @@ class Loop:
         self.page.goto(where, referer=f"{self.lab.url}/lab")
         self.show("Where the parameters are")
         comment = self.page.get_by_text(COMMENT)
-        self.picture("feedback_nbgrader", bottom=_bottom(comment) + 30)
+        self.picture("feedback_nbgrader", bottom=_bottom(comment) + 20)
         return self.page.inner_text("body")
 
 
