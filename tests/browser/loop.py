@@ -173,10 +173,13 @@ class Loop:
         ).first.click(force=True)
         score = self.page.locator("input.score#written_parameters")
         score.scroll_into_view_if_needed()
+        comment = self.page.locator(".nbgrader_cell", has=score).locator("textarea").first
+        # before these are there, the page does not hear what is typed, and then clears it
+        expect(score).to_have_class(re.compile("needs_manual_grade"))
+        expect(comment).to_have_attribute("placeholder", re.compile("."))
         with self.page.expect_response(lambda answer: "/api/grade/" in answer.url and answer.request.method == "PUT"):
             score.fill("8")
             score.press("Tab")
-        comment = self.page.locator(".nbgrader_cell", has=score).locator("textarea").first
         with self.page.expect_response(lambda answer: "/api/comment/" in answer.url and answer.request.method == "PUT"):
             comment.fill(COMMENT)
             comment.press("Tab")
