@@ -29,10 +29,11 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import LateSubmissionPlugin
 
-from gradeprop import answers, execute, feedback, gradebook, harmless, intake, late, records, release, scale
+from gradeprop import answers, execute, feedback, gradebook, harmless, late, release, scale
 from gradeprop.course import dataset, read_assignment
 from gradeprop.errors import GradepropError, SubmissionError
 from gradeprop.jail.provisioner import Inmate
+from gradeprop.notebook import writable
 from gradeprop.observe import given_files
 from gradeprop.paths import PUBLIC_CHECKS, Bundle, StudentPaths, student_key
 from gradeprop.pipeline import Grader
@@ -111,15 +112,20 @@ def _grade(converter: Any, staged: Path) -> None:
     notebook = nbformat.reads(release.released_notebook(bundle.assignment(assignment.name)).decode(), as_version=4)
     named = _submissions(converter, assignment.name)
     came = {student: settle(path) for path, student in named}
-    waiting = [each for each in named if converter.force or not _is_graded(converter, assignment, *each, came[each[1]])]
-    for path, _ in sorted(set(named) - set(waiting)):
-        converter.log.info("%s is what was graded; --force grades it once more", path)
-    solutions = [c.metadata.nbgrader.grade_id for c in notebook.cells if c.metadata.get("nbgrader", {}).get("solution")]
-    everyone = {student: came[student] for _, student in waiting}
-    gradebook.expect(everyone, assignment, solutions, converter.coursedir.db_url)
-    graded = _graded(converter, bundle, assignment, waiting)
+    with Grader(bundle, assignment, dataset(assignment, "auto")) as grader:
+        jobs = scale.plan(grader, named, "force" if converter.force else "changed")
+        waiting: list[tuple[Path, scale.Job]] = []
+        for (path, student), job in zip(named, jobs, strict=True):
+            if job.need == "nothing" and _is_shown(converter, assignment, student, came[student]):
+                converter.log.info("%s is what was graded; --force grades it once more", path)
+            else:
+                waiting.append((path, job))
+        everyone = {job.student: came[job.student] for _, job in waiting}
+        gradebook.expect(everyone, assignment, writable(grader.cells), converter.coursedir.db_url)
+        graded = _graded(converter, grader, [job for _, job in waiting])
     converter.assignments = {}
-    for (path, student), record in zip(waiting, graded, strict=True):
+    for (path, job), record in zip(waiting, graded, strict=True):
+        student = job.student
         shutil.rmtree(_result(converter, assignment.name, student), ignore_errors=True)
         folder = staged / student / assignment.name
         _stage(folder, notebook, record, assignment, bundle.assignment(assignment.name).student(record.key))
@@ -157,39 +163,25 @@ def _submissions(converter: Any, name: str) -> list[tuple[Path, str]]:
     return [(path, student) for path, student in named if student not in without]
 
 
-def _is_graded(converter: Any, assignment: Assignment, path: Path, student: str, came: datetime | None) -> bool:
-    """Whether this very submission is graded already, whatever a time stamp says."""
-    result, kept = _result(converter, assignment.name, student), _kept(converter, assignment.name, student)
-    stamp = result / STAMP
+def _is_shown(converter: Any, assignment: Assignment, student: str, came: datetime | None) -> bool:
+    """Whether formgrader has a notebook of it, with the time it came."""
+    stamp = (result := _result(converter, assignment.name, student)) / STAMP
     before = stamp.read_text() if stamp.is_file() else ""
-    if not (result / f"{assignment.name}.ipynb").is_file() or before != stamp_text(came):
-        return False
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            now = intake.take(path, student, assignment, Path(folder) / "copy").sha256
-        record = records.read(GradeRecord, kept.record)
-    except GradepropError:
-        return False
-    return record.status == "graded" and record.sha256 == now
+    return (result / f"{assignment.name}.ipynb").is_file() and before == stamp_text(came)
 
 
-def _graded(
-    converter: Any, bundle: Bundle, assignment: Assignment, named: Sequence[tuple[Path, str]]
-) -> list[GradeRecord]:
+def _graded(converter: Any, grader: Grader, jobs: Sequence[scale.Job]) -> list[GradeRecord]:
     """As ``gradeprop grade`` does it: one jail and judge for all, records kept, table and gradebook written."""
     done = 0
 
     def tick() -> None:
         nonlocal done
         done += 1
-        converter.log.info("Graded %s of %s", done, len(named))
+        converter.log.info("Graded %s of %s", done, len(jobs))
 
-    if not named:
+    if not jobs:
         return []
-    with Grader(bundle, assignment, dataset(assignment, "auto")) as grader:
-        jobs = scale.plan(grader, named, "force" if converter.force else "changed")
-        graded = scale.run(grader, jobs, lambda job, record: tick())
-    gradebook.write(graded, assignment, converter.coursedir.db_url)  # when it came may be news, and not the record
+    graded = scale.run(grader, jobs, lambda job, record: tick(), db_url=converter.coursedir.db_url)
     for record in graded:
         told = record.reason or f"{record.points:g} of {record.possible:g} points"
         converter.log.info("%s: %s, %s", record.student, record.status.replace("_", " "), told)

@@ -187,7 +187,7 @@ def test_a_regrade_keeps_what_a_person_gave_and_takes_off_what_the_policy_says(t
     assert "Your instructor is looking at this grade" in autograded(toy, "ada")
     checks.write_text(good)
     with Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample") as grader:
-        scale.judge_class_again(grader, scale.kept_submissions(toy), lambda: None)
+        scale.run(grader, scale.plan_again(grader, scale.kept_submissions(toy)), lambda job, record: None)
     assert seen() == (6, 5, 15, "Well said.")
     with Gradebook(url) as book:
         assert book.find_submission("toy", "ada").late_submission_penalty == 3, "as nbgrader has it"
