@@ -14,14 +14,16 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import PyFileConfigLoader
 
 from gradeprop import records, scale
-from gradeprop.cases import make, read_cases
+from gradeprop.cases import make, read_cases, reference_weights
 from gradeprop.course import read_assignment
-from gradeprop.paths import AssignmentPaths
+from gradeprop.paths import AssignmentPaths, Bundle
 from gradeprop.pipeline import Grader
 from gradeprop.received import note_arrival
 from gradeprop.records import GradeRecord
 from tests.autograding.attacks import ATTACKS, RESUBMITTED, hand_in_all, points
 from tests.autograding.course import ANSWER, RIGHT, cell, convert, hand_in, make_course, nbgrader, save
+from tests.browser.servers import course_copy
+from tests.conftest import REPOSITORY
 
 SCRIPT = (
     "<script>alert(1)</script><img src=x onerror=alert(1)> "
@@ -142,6 +144,41 @@ def test_the_same_scores_as_gradeprop_grade_and_formgraders_button(graded: Assig
         done = api(graded).autograde("toy", student)
         assert done["success"], done
         assert points(graded, student) == ours[student].points
+
+
+@pytest.mark.skipif(not ALL, reason="takes long; make check runs it")
+def test_an_assignment_of_the_course_gets_the_same_from_the_command_the_button_and_gradeprop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADEPROP_DATA", str(tmp_path / "nothing"))  # so that each measures on the sample
+    paths = Bundle(course_copy(tmp_path / "course")).assignment("mnist_lenet")
+    monkeypatch.chdir(paths.bundle.root)
+    assignment, reference = (
+        read_assignment(paths.bundle, paths.name),
+        reference_weights(REPOSITORY.assignment("mnist_lenet"), "sample"),
+    )
+    nbgrader(paths, "generate_assignment", paths.name)
+    for case in read_cases(assignment, paths)[::12]:
+        folder = paths.bundle.root / "submitted" / case.name.replace("/", "-") / paths.name
+        make(case, paths, reference, folder)
+    nbgrader(paths, "autograde", paths.name)
+    found = {folder.parent.name: folder for folder in (paths.bundle.root / "submitted").glob("*/*")}
+    with Grader(paths.bundle, assignment, "sample", into=tmp_path / "ours") as grader:
+        ours = {student: grader.grade_one(folder, student) for student, folder in found.items()}
+    assert len({one.points for one in ours.values()}) > 4, "a class that is all alike shows little"
+    for student, one in ours.items():
+        assert one.questions == record(paths, student).questions, student
+        assert in_gradebook(paths, student) == {score.name: score.points for score in one.questions}
+    for student in list(ours)[:2]:
+        done = api(paths).autograde(paths.name, student)
+        assert done["success"], done
+        assert in_gradebook(paths, student) == {score.name: score.points for score in ours[student].questions}
+
+
+def in_gradebook(paths: AssignmentPaths, student: str) -> dict[str, float]:
+    with Gradebook(f"sqlite:///{paths.bundle.gradebook}") as book:
+        grades = book.find_submission_notebook(paths.name, paths.name, student).grades
+        return {grade.name: grade.auto_score for grade in grades if grade.cell.cell_type == "code"}
 
 
 def api(toy: AssignmentPaths) -> NbGraderAPI:
