@@ -198,7 +198,7 @@ def _stage(folder: Path, handed_out: Any, record: GradeRecord, assignment: Assig
         if shown.ended:
             notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"*{harmless.plain(shown.ended)}*", id="ended"))
     (folder / f"{assignment.name}.ipynb").write_text(nbformat.writes(notebook), encoding="utf-8")
-    for name in assignment.submission:
+    for name in assignment.asked_files:
         file = kept.submitted / name
         if name in record.files and file.suffix in (".py", ".json") and file.stat().st_size <= _SHOWN_BYTES:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
