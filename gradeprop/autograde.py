@@ -15,7 +15,7 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from glob import glob
 from pathlib import Path
@@ -34,8 +34,7 @@ from gradeprop.course import dataset, read_assignment
 from gradeprop.errors import GradepropError, SubmissionError
 from gradeprop.jail.provisioner import Inmate
 from gradeprop.notebook import writable
-from gradeprop.observe import given_files
-from gradeprop.paths import PUBLIC_CHECKS, Bundle, StudentPaths, student_key
+from gradeprop.paths import GIVEN, PUBLIC_CHECKS, Bundle, StudentPaths, student_key
 from gradeprop.pipeline import Grader
 from gradeprop.received import STAMP, settle, stamp_text
 from gradeprop.records import Assignment, GradeRecord
@@ -110,6 +109,7 @@ def _grade(converter: Any, staged: Path) -> None:
     bundle = Bundle.find(Path(converter.coursedir.root))
     assignment = read_assignment(bundle, converter.coursedir.assignment_id)
     notebook = nbformat.reads(release.released_notebook(bundle.assignment(assignment.name)).decode(), as_version=4)
+    beside = release.made(assignment, bundle) if assignment.notebook.run != "never" else {}
     named = _submissions(converter, assignment.name)
     came = {student: settle(path) for path, student in named}
     with Grader(bundle, assignment, dataset(assignment, "auto")) as grader:
@@ -128,7 +128,7 @@ def _grade(converter: Any, staged: Path) -> None:
         student = job.student
         shutil.rmtree(_result(converter, assignment.name, student), ignore_errors=True)
         folder = staged / student / assignment.name
-        _stage(folder, notebook, record, assignment, bundle.assignment(assignment.name).student(record.key))
+        _stage(folder, notebook, beside, record, assignment, bundle.assignment(assignment.name).student(record.key))
         if came[student] is not None:
             (folder / STAMP).write_text(stamp_text(came[student]))
         _hand_on_the_secret(path, folder)
@@ -188,12 +188,19 @@ def _graded(converter: Any, grader: Grader, jobs: Sequence[scale.Job]) -> list[G
     return graded
 
 
-def _stage(folder: Path, handed_out: Any, record: GradeRecord, assignment: Assignment, kept: StudentPaths) -> None:
+def _stage(
+    folder: Path,
+    handed_out: Any,
+    beside: Mapping[str, bytes],
+    record: GradeRecord,
+    assignment: Assignment,
+    kept: StudentPaths,
+) -> None:
     """What nbgrader gets to see of a submission: a notebook of ours, and small files of intake's copy to read."""
     folder.mkdir(parents=True)
     notebook = rebuilt(handed_out, record, kept)
     if assignment.notebook.run != "never":
-        shown = execute.execute(_order(notebook, record, assignment, kept))
+        shown = execute.execute(_order(notebook, beside, record, assignment, kept))
         execute.put_in(notebook, shown)
         if shown.ended:
             notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"*{harmless.plain(shown.ended)}*", id="ended"))
@@ -205,11 +212,13 @@ def _stage(folder: Path, handed_out: Any, record: GradeRecord, assignment: Assig
             shutil.copyfile(file, folder / name)
 
 
-def _order(notebook: Any, record: GradeRecord, assignment: Assignment, kept: StudentPaths) -> execute.Order:
+def _order(
+    notebook: Any, beside: Mapping[str, bytes], record: GradeRecord, assignment: Assignment, kept: StudentPaths
+) -> execute.Order:
     """Run the rebuilt notebook beside what the student handed in; cells that were graded show their messages."""
-    paths, wanted = Bundle(Path(assignment.root)).assignment(assignment.name), assignment.notebook
-    files = {name: (kept.submitted / name).read_bytes() for name in record.files if not name.endswith(".ipynb")}
-    files |= given_files(paths, assignment.given) | {PUBLIC_CHECKS: paths.public_checks.read_bytes()}
+    wanted = assignment.notebook
+    files = {name: (kept.submitted / name).read_bytes() for name in record.files}
+    files |= {name: data for name, data in beside.items() if name == PUBLIC_CHECKS or name.startswith(f"{GIVEN}/")}
     environment, folders = {"GRADEPROP_DATASET": "sample", "GRADEPROP_EPOCHS": "1"}, dict[str, str]()
     if wanted.run == "as-is":
         data = os.environ.get("GRADEPROP_DATA")

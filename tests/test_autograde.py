@@ -251,6 +251,27 @@ def test_a_notebook_that_is_run_shows_its_pictures_and_the_grade_is_the_same(tmp
 
 
 @pytest.mark.skipif(not ALL, reason="takes long; make check runs it")
+def test_a_notebook_of_the_course_runs_in_the_jail_from_top_to_bottom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADEPROP_DATA", str(tmp_path / "nothing"))
+    paths = Bundle(course_copy(tmp_path / "course")).assignment("mnist_lenet")
+    paths.toml.write_text(paths.toml.read_text() + '\n[notebook]\nrun = "sample"\n')
+    reference = reference_weights(REPOSITORY.assignment("mnist_lenet"), "sample")
+    nbgrader(paths, "generate_assignment", paths.name)
+    right, *_ = read_cases(read_assignment(paths.bundle, paths.name), paths)
+    make(right, paths, reference, paths.bundle.root / "submitted" / "ada" / paths.name)
+    nbgrader(paths, "autograde", paths.name)
+    where = paths.bundle.root / "autograded_notebooks" / "ada" / paths.name
+    book = nbformat.read(where / f"{paths.name}.ipynb", as_version=4)
+    shown = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
+    said = "\n".join(output.get("text", "") for output in shown)
+    assert "Error" not in said
+    assert "is packed" in said, "the last cell has come to its end"
+    assert sum("image/png" in output.get("data", {}) for output in shown) >= 8
+
+
+@pytest.mark.skipif(not ALL, reason="takes long; make check runs it")
 def test_a_gradebook_that_cannot_be_written_is_a_sentence_and_nothing_is_lost(tmp_path: Path) -> None:
     toy = make_course(tmp_path / "course")
     nbgrader(toy, "generate_assignment", "toy")
