@@ -38,7 +38,7 @@ def test_the_improved_setup_can_be_trained(observed):
     if still or not seen.items("parameters"):
         fail(f"No gradient reaches {', '.join(still[:10]) or 'any parameter'}.")
     losses = observed("improved_steps").numbers("losses", 10)
-    if max(losses) > 4 * abs(losses[0]):  # a fair recipe may rise a little at its start; 1.0 for AdamW's rate: ninefold
+    if max(losses) > 2 * abs(losses[0]):  # a fair recipe may rise a little; 1.0 for AdamW's rate: 4 to 9 times
         rose = f"from {losses[0]:.3g} to {max(losses):.3g}"
         fail(f"In 10 steps on one batch the loss rose {rose}: is the learning rate too large?")
 
