@@ -7,8 +7,8 @@
 workers   the same class by 1, 2 and 4 workers: a whole process each, and submissions per minute between the tenth and
           the ninetieth of a hundred records, when every worker has started; efficiency is that rate per worker
 mooc      of a hundred submissions one hangs, two raise, one has no code, one attacks (processes, memory, output, exit):
-          records per minute, PSS of the processes of each kind at a tenth and at nine tenths of the way, and seconds in the
-          jail; probes may take two seconds
+          records per minute, PSS of the processes of each kind at a tenth and at nine tenths of the way, and seconds in
+          the jail; probes may take two seconds
 again     what the same command costs when nothing, one submission or a check has changed, and --force
 
 The submissions are those of benchmarks/quick: eight quick checks of LeNet-5, one thread each. Nothing else should run.
