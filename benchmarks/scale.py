@@ -7,8 +7,8 @@
 workers   the same class by 1, 2 and 4 workers: a whole process each, and submissions per minute between the tenth and
           the ninetieth of a hundred records, when every worker has started; efficiency is that rate per worker
 mooc      of a hundred submissions one hangs, two raise, one has no code, one attacks (processes, memory, output, exit):
-          records per minute, PSS of the processes of each kind at a tenth of the way and at the end, and seconds in the
-          jail; probes may take two seconds
+          records per minute, PSS of the processes of each kind at a tenth and at nine tenths of the way, and seconds in
+          the jail; probes may take two seconds
 again     what the same command costs when nothing, one submission or a check has changed, and --force
 
 The submissions are those of benchmarks/quick: eight quick checks of LeNet-5, one thread each. Nothing else should run.
@@ -124,13 +124,13 @@ def mooc(home: Path, arguments: argparse.Namespace) -> list[Row]:
     wall_s = time.perf_counter() - began
     graded = [records.read(records.GradeRecord, file) for file in paths.autograded.glob("*/record.json")]
     took = sorted(record.wall_s for record in graded)
-    warm = [row for row in rows if row["done"] >= len(graded) // 10] or rows
+    warm = [row for row in rows if len(graded) <= 10 * row["done"] <= 9 * len(graded)] or rows
     print(f"{len(graded)} records in {wall_s:.0f} s: {60 * len(graded) / wall_s:.0f}/min")
     middle, late = statistics.median(took), took[int(0.95 * len(took))]
     print(f"in the jail: median {middle:.3f} s, p95 {late:.3f} s, most {took[-1]:.1f} s")
     for what in warm[0]["pss_mib"]:
         early, end = warm[0]["pss_mib"][what], warm[-1]["pss_mib"].get(what, 0)
-        print(f"{what:10} {early:6.0f} MiB at a tenth {end:6.0f} MiB at the end")
+        print(f"{what:10} {early:6.0f} MiB at a tenth {end:6.0f} MiB at nine tenths")
     kinds = defaultdict(int)
     for record in graded:
         kinds[record.status] += 1

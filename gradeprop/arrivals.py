@@ -12,8 +12,6 @@ import os
 import pwd
 import re
 import stat
-import tempfile
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -21,13 +19,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gradeprop import downloads, intake, received, records, scale
+from gradeprop import downloads, gradebook, intake, received, scale
 from gradeprop.entries import IGNORED, LOOKED_AT, shown
-from gradeprop.errors import CourseError, GradepropError, NoJailError, SubmissionError
+from gradeprop.errors import GradepropError, NoJailError, SubmissionError
+from gradeprop.notebook import writable
 from gradeprop.paths import student_key
 from gradeprop.pipeline import Grader
 from gradeprop.received import INBOUND, STAMP
 from gradeprop.records import GradeRecord
+from gradeprop.scale import Stop
 
 LOOK_S = 1.0
 _WRITE_S = 10.0  # between writing what concerns the whole class, while there is more to grade
@@ -75,10 +75,12 @@ class Watch:
     _said: set[str] = field(default_factory=set)
     _unwritten: list[GradeRecord] = field(default_factory=list)
     """graded, and not in the gradebook yet"""
+    _came: dict[str, datetime] = field(default_factory=dict)
+    """when which came through the exchange: late days count from it"""
     _again_at: float = 0.0
     _written_at: float = 0.0
 
-    def run(self, stop: threading.Event, once: bool = False) -> None:
+    def run(self, stop: Stop, once: bool = False) -> None:
         """Grade until told to stop, or ``once`` until nothing is left to wait for.
 
         Raises:
@@ -94,16 +96,16 @@ class Watch:
                 f"{self.folder} cannot be read; whoever grades needs the right to, as nbgrader collect."
             )
         _ = self.grader.turn
-        while not stop.is_set():
+        while not stop.asked:
             waiting = self.latest()
             for arrival in filter(self._whole, waiting):
-                if not stop.is_set() and time.monotonic() >= self._again_at:
+                if not stop.asked and time.monotonic() >= self._again_at:
                     self._take(arrival)
                     self._finish(_WRITE_S)
             self._finish()
             if once and not self.latest():
                 break
-            stop.wait(LOOK_S)
+            time.sleep(LOOK_S)
         self._end()
 
     def latest(self) -> list[Arrival]:
@@ -159,13 +161,16 @@ class Watch:
         return now - since >= (self.still_s if _complete(arrival) else self.patience_s)
 
     def _take(self, arrival: Arrival) -> None:
-        """Grade it, unless its record is there already."""
+        """Do what it needs since it was graded last, if it was."""
         key = student_key(arrival.student)
         try:
-            if not self._known(arrival):
-                record = self.grader.grade_one(arrival.path, arrival.student)
+            job = scale.job(self.grader, arrival.path, arrival.student)
+            if job.need != "nothing":
+                record = scale.do(self.grader, job)
                 self._unwritten.append(record)
                 self.show(record)
+            if arrival.sent:  # what anybody copied into another folder says nothing of when it came
+                self._came[arrival.student] = arrival.came
             if not arrival.path.exists() or _state(arrival.path) == arrival.state:
                 self._done[key] = arrival.path, arrival.state  # else it changed while it was read: once more
         except NoJailError:
@@ -173,22 +178,6 @@ class Watch:
         except (GradepropError, OSError) as error:
             self._again_at = time.monotonic() + _AGAIN_S
             self.say(f"{arrival.student}: {error} Trying again in {_AGAIN_S:.0f} s.")
-
-    def _known(self, arrival: Arrival) -> bool:
-        """Whether the record is of just these bytes; what the machine failed is tried again."""
-        kept = self.grader.kept(student_key(arrival.student))
-        try:
-            old = records.read(GradeRecord, kept.record) if kept.record.is_file() else None
-        except CourseError:  # an older schema
-            return False
-        if old is None or old.status == "not_graded":
-            return False
-        with tempfile.TemporaryDirectory(prefix="gradeprop-") as look:
-            try:
-                new = intake.take(arrival.path, arrival.student, self.grader.assignment, Path(look) / "submitted")
-            except SubmissionError as error:
-                return not old.sha256 and str(error) in old.problems
-        return new.sha256 == old.sha256
 
     def _finish(self, after_s: float = 0.0) -> None:
         """Table and gradebook, if ``after_s`` have passed since; also what an interrupted run left out."""
@@ -204,8 +193,12 @@ class Watch:
 
     def _end(self) -> None:
         if self._unwritten or self.grader.turn.interrupted:
+            if self._came:
+                db_url, cells = gradebook.url(self.grader.paths.bundle), writable(self.grader.cells)
+                gradebook.expect(self._came, self.grader.assignment, cells, db_url)
             scale.finish(self.grader, self._unwritten)
             self._unwritten.clear()
+            self._came.clear()
         self.grader.turn.end()
 
     def _say_once(self, sentence: str) -> None:

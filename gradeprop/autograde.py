@@ -15,7 +15,7 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from glob import glob
 from pathlib import Path
@@ -29,12 +29,12 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import LateSubmissionPlugin
 
-from gradeprop import answers, execute, feedback, gradebook, harmless, intake, late, records, release, scale
+from gradeprop import answers, execute, feedback, gradebook, harmless, late, release, scale
 from gradeprop.course import dataset, read_assignment
 from gradeprop.errors import GradepropError, SubmissionError
 from gradeprop.jail.provisioner import Inmate
-from gradeprop.observe import given_files
-from gradeprop.paths import PUBLIC_CHECKS, Bundle, StudentPaths, student_key
+from gradeprop.notebook import writable
+from gradeprop.paths import GIVEN, PUBLIC_CHECKS, Bundle, StudentPaths, student_key
 from gradeprop.pipeline import Grader
 from gradeprop.received import STAMP, settle, stamp_text
 from gradeprop.records import Assignment, GradeRecord
@@ -109,20 +109,26 @@ def _grade(converter: Any, staged: Path) -> None:
     bundle = Bundle.find(Path(converter.coursedir.root))
     assignment = read_assignment(bundle, converter.coursedir.assignment_id)
     notebook = nbformat.reads(release.released_notebook(bundle.assignment(assignment.name)).decode(), as_version=4)
+    beside = release.made(assignment, bundle) if assignment.notebook.run != "never" else {}
     named = _submissions(converter, assignment.name)
     came = {student: settle(path) for path, student in named}
-    waiting = [each for each in named if converter.force or not _is_graded(converter, assignment, *each, came[each[1]])]
-    for path, _ in sorted(set(named) - set(waiting)):
-        converter.log.info("%s is what was graded; --force grades it once more", path)
-    solutions = [c.metadata.nbgrader.grade_id for c in notebook.cells if c.metadata.get("nbgrader", {}).get("solution")]
-    everyone = {student: came[student] for _, student in waiting}
-    gradebook.expect(everyone, assignment, solutions, converter.coursedir.db_url)
-    graded = _graded(converter, bundle, assignment, waiting)
+    with Grader(bundle, assignment, dataset(assignment, "auto")) as grader:
+        jobs = scale.plan(grader, named, "force" if converter.force else "changed")
+        waiting: list[tuple[Path, scale.Job]] = []
+        for (path, student), job in zip(named, jobs, strict=True):
+            if job.need == "nothing" and _is_shown(converter, assignment, student, came[student]):
+                converter.log.info("%s is what was graded; --force grades it once more", path)
+            else:
+                waiting.append((path, job))
+        everyone = {job.student: came[job.student] for _, job in waiting}
+        gradebook.expect(everyone, assignment, writable(grader.cells), converter.coursedir.db_url)
+        graded = _graded(converter, grader, [job for _, job in waiting])
     converter.assignments = {}
-    for (path, student), record in zip(waiting, graded, strict=True):
+    for (path, job), record in zip(waiting, graded, strict=True):
+        student = job.student
         shutil.rmtree(_result(converter, assignment.name, student), ignore_errors=True)
         folder = staged / student / assignment.name
-        _stage(folder, notebook, record, assignment, bundle.assignment(assignment.name).student(record.key))
+        _stage(folder, notebook, beside, record, assignment, bundle.assignment(assignment.name).student(record.key))
         if came[student] is not None:
             (folder / STAMP).write_text(stamp_text(came[student]))
         _hand_on_the_secret(path, folder)
@@ -157,67 +163,62 @@ def _submissions(converter: Any, name: str) -> list[tuple[Path, str]]:
     return [(path, student) for path, student in named if student not in without]
 
 
-def _is_graded(converter: Any, assignment: Assignment, path: Path, student: str, came: datetime | None) -> bool:
-    """Whether this very submission is graded already, whatever a time stamp says."""
-    result, kept = _result(converter, assignment.name, student), _kept(converter, assignment.name, student)
-    stamp = result / STAMP
+def _is_shown(converter: Any, assignment: Assignment, student: str, came: datetime | None) -> bool:
+    """Whether formgrader has a notebook of it, with the time it came."""
+    stamp = (result := _result(converter, assignment.name, student)) / STAMP
     before = stamp.read_text() if stamp.is_file() else ""
-    if not (result / f"{assignment.name}.ipynb").is_file() or before != stamp_text(came):
-        return False
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            now = intake.take(path, student, assignment, Path(folder) / "copy").sha256
-        record = records.read(GradeRecord, kept.record)
-    except GradepropError:
-        return False
-    return record.status == "graded" and record.sha256 == now
+    return (result / f"{assignment.name}.ipynb").is_file() and before == stamp_text(came)
 
 
-def _graded(
-    converter: Any, bundle: Bundle, assignment: Assignment, named: Sequence[tuple[Path, str]]
-) -> list[GradeRecord]:
+def _graded(converter: Any, grader: Grader, jobs: Sequence[scale.Job]) -> list[GradeRecord]:
     """As ``gradeprop grade`` does it: one jail and judge for all, records kept, table and gradebook written."""
     done = 0
 
     def tick() -> None:
         nonlocal done
         done += 1
-        converter.log.info("Graded %s of %s", done, len(named))
+        converter.log.info("Graded %s of %s", done, len(jobs))
 
-    if not named:
+    if not jobs:
         return []
-    with Grader(bundle, assignment, dataset(assignment, "auto")) as grader:
-        jobs = scale.plan(grader, named, "force" if converter.force else "changed")
-        graded = scale.run(grader, jobs, lambda job, record: tick())
-    gradebook.write(graded, assignment, converter.coursedir.db_url)  # when it came may be news, and not the record
+    graded = scale.run(grader, jobs, lambda job, record: tick(), db_url=converter.coursedir.db_url)
     for record in graded:
         told = record.reason or f"{record.points:g} of {record.possible:g} points"
         converter.log.info("%s: %s, %s", record.student, record.status.replace("_", " "), told)
     return graded
 
 
-def _stage(folder: Path, handed_out: Any, record: GradeRecord, assignment: Assignment, kept: StudentPaths) -> None:
+def _stage(
+    folder: Path,
+    handed_out: Any,
+    beside: Mapping[str, bytes],
+    record: GradeRecord,
+    assignment: Assignment,
+    kept: StudentPaths,
+) -> None:
     """What nbgrader gets to see of a submission: a notebook of ours, and small files of intake's copy to read."""
     folder.mkdir(parents=True)
     notebook = rebuilt(handed_out, record, kept)
     if assignment.notebook.run != "never":
-        shown = execute.execute(_order(notebook, record, assignment, kept))
+        shown = execute.execute(_order(notebook, beside, record, assignment, kept))
         execute.put_in(notebook, shown)
         if shown.ended:
             notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"*{harmless.plain(shown.ended)}*", id="ended"))
     (folder / f"{assignment.name}.ipynb").write_text(nbformat.writes(notebook), encoding="utf-8")
-    for name in assignment.submission:
+    for name in assignment.asked_files:
         file = kept.submitted / name
         if name in record.files and file.suffix in (".py", ".json") and file.stat().st_size <= _SHOWN_BYTES:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, folder / name)
 
 
-def _order(notebook: Any, record: GradeRecord, assignment: Assignment, kept: StudentPaths) -> execute.Order:
+def _order(
+    notebook: Any, beside: Mapping[str, bytes], record: GradeRecord, assignment: Assignment, kept: StudentPaths
+) -> execute.Order:
     """Run the rebuilt notebook beside what the student handed in; cells that were graded show their messages."""
-    paths, wanted = Bundle(Path(assignment.root)).assignment(assignment.name), assignment.notebook
-    files = {name: (kept.submitted / name).read_bytes() for name in record.files if not name.endswith(".ipynb")}
-    files |= given_files(paths, assignment.given) | {PUBLIC_CHECKS: paths.public_checks.read_bytes()}
+    wanted = assignment.notebook
+    files = {name: (kept.submitted / name).read_bytes() for name in record.files}
+    files |= {name: data for name, data in beside.items() if name == PUBLIC_CHECKS or name.startswith(f"{GIVEN}/")}
     environment, folders = {"GRADEPROP_DATASET": "sample", "GRADEPROP_EPOCHS": "1"}, dict[str, str]()
     if wanted.run == "as-is":
         data = os.environ.get("GRADEPROP_DATA")

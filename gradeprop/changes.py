@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from gradeprop.paths import AssignmentPaths
+from gradeprop.paths import AssignmentPaths, tree
 from gradeprop.records import Assignment
 
 Need = Literal["nothing", "checks", "all"]
@@ -25,6 +25,7 @@ Need = Literal["nothing", "checks", "all"]
 Parts = dict[str, str]
 
 _PACKAGE = Path(__file__).parent
+_NO_JUDGES = ("wrong", "right", "probes.py", "held_out.py")
 _IN_JAIL = ("inside", "jail", "wire.py", "observe.py", "intake.py", "entries.py", "contents.py")
 
 
@@ -33,7 +34,7 @@ def ran_with(assignment: Assignment, paths: AssignmentPaths, dataset: str) -> Pa
     return {
         "probes.py": _files([paths.probes]),
         "held_out.py": _files([paths.held_out]),
-        "given": _files([paths.bundle.given]),
+        "given": _files(paths.bundle.given / name for name in assignment.given),
         "limits": _digest(msgspec.json.encode(assignment.limits)),
         "data set": listing(dataset),
         "jail": _files(_PACKAGE / name for name in _IN_JAIL),
@@ -43,7 +44,7 @@ def ran_with(assignment: Assignment, paths: AssignmentPaths, dataset: str) -> Pa
 
 def judged_with(assignment: Assignment, paths: AssignmentPaths) -> Parts:
     """What judges: every file of hidden checks, what they may import, the questions, the whole package."""
-    checks = (file for file in sorted(paths.tests.rglob("*")) if file.is_file() and _judges(file, paths))
+    checks = (file for file in tree(paths.tests) if file.relative_to(paths.tests).parts[0] not in _NO_JUDGES)
     questions = msgspec.structs.replace(assignment, root="", limits=type(assignment.limits)())
     return {
         **{str(file.relative_to(paths.tests)): _files([file]) for file in checks},
@@ -52,11 +53,6 @@ def judged_with(assignment: Assignment, paths: AssignmentPaths) -> Parts:
         "gradeprop": _package(),
         "pytest": _version("pytest"),
     }
-
-
-def _judges(file: Path, paths: AssignmentPaths) -> bool:
-    inside = file.relative_to(paths.tests).parts
-    return inside[0] not in ("wrong", "right", "probes.py", "held_out.py") and "__pycache__" not in inside
 
 
 def of_machine() -> Parts:

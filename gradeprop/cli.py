@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -248,10 +247,12 @@ def _run(
     """Do it before the eyes of whoever waits; then what was done, and why; exit status 130 where they stopped it."""
     from gradeprop import scale
     from gradeprop.board import Board, summary
-    from gradeprop.cluster import Cluster
 
-    board = Board(jobs, Console(stderr=True))
-    elsewhere = Cluster(scheduler, resources, board.say).run if scheduler else None
+    board, elsewhere = Board(jobs, Console(stderr=True)), None
+    if scheduler:
+        from gradeprop.cluster import Cluster
+
+        elsewhere = Cluster(scheduler, resources, board.say).run
     with board.shown(), scale.Stop(board.say) as stop:
         graded = scale.run(grader, jobs, board.watch, stop, workers, elsewhere)
     for line in summary(jobs, graded):
@@ -403,15 +404,11 @@ def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset
 
     Each once, in order of arrival, and of each student the latest; Ctrl-C ends it after the submission at work.
     """
+    from gradeprop import scale
     from gradeprop.arrivals import Watch
 
     bundle, one = _assignment(ctx, assignment)
-    stop, aside = threading.Event(), Console(stderr=True)
-
-    def end(signum: int, frame: object) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        aside.print("Ending after the submission at work; Ctrl-C once more ends at once.", highlight=False)
-        stop.set()
+    aside = Console(stderr=True)
 
     def say(sentence: str) -> None:
         aside.print(f"{_now()}  {_plain(sentence)}", style="yellow", highlight=False, markup=False, soft_wrap=True)
@@ -425,13 +422,12 @@ def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset
         out.print(line, highlight=False, markup=False, soft_wrap=True)
         status.update(f"watching {folder}: {len(graded)} graded")
 
-    with _grader(bundle, one, dataset, seed) as grader, aside.status(f"watching {folder}") as status:
-        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            Watch(grader, folder, say, show).run(stop, once)
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    with (
+        _grader(bundle, one, dataset, seed) as grader,
+        aside.status(f"watching {folder}") as status,
+        scale.Stop(say) as stop,
+    ):
+        Watch(grader, folder, say, show).run(stop, once)
     held = sum(record.status != "graded" for record in graded)
     out.print(f"{len(graded)} graded{f', {held} of them held back' if held else ''}", highlight=False)
 

@@ -19,9 +19,9 @@ from typing import Any
 
 import msgspec
 
-from gradeprop import changes, records, remote
+from gradeprop import changes, parcel, records, remote
 from gradeprop.errors import JailError
-from gradeprop.paths import AssignmentPaths, StudentPaths
+from gradeprop.paths import StudentPaths
 from gradeprop.pipeline import Grader
 from gradeprop.records import GradeRecord, Submission
 from gradeprop.remote import Answer, Task
@@ -121,7 +121,8 @@ class Cluster:
 
     def _greet(self) -> None:
         """Ask who is new what it would grade with; forget who has gone."""
-        there = self._client.scheduler_info(n_workers=-1)["workers"]
+        # asked directly: what scheduler_info() returns, the client overwrites every two seconds with a list of nobody
+        there = self._client.sync(self._client.scheduler.identity, n_workers=-1)["workers"]
         if self._client.status != "running":
             raise ConnectionError(self._client.status)
         for address in self._workers.keys() - there.keys():
@@ -205,7 +206,7 @@ class Cluster:
             remote.grade,
             msgspec.json.encode(task),
             b"" if self._shared else remote.pack(handed.kept.submitted),
-            pack_course(grader.paths) if handed.wants_course else b"",
+            self._course() if handed.wants_course else b"",
             key=_key("grade"),
             workers=sorted(handed.workers),
             allow_other_workers=False,
@@ -213,6 +214,9 @@ class Cluster:
             pure=False,
         )
         self._out[future] = handed
+
+    def _course(self) -> bytes:
+        return parcel.zipped(parcel.course_files(self._grader.paths.bundle, self._grader.assignment))
 
     def _returned(self) -> Iterator[tuple[Handed, GradeRecord]]:
         """What has come back since, kept and in its place; what was not done is to be handed out again."""
@@ -262,14 +266,3 @@ def _why(future: Any) -> str:
 
 def _key(what: str) -> str:
     return f"gradeprop-{what}-{uuid.uuid4().hex}"
-
-
-def pack_course(paths: AssignmentPaths) -> bytes:
-    """What grades one assignment, without its known answers."""
-    data, root = io.BytesIO(), paths.bundle.root
-    files = [file for place in (paths.bundle.source, paths.tests) for file in place.rglob("*") if file.is_file()]
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(files):
-            if "__pycache__" not in file.parts and not {paths.wrong, paths.right} & set(file.parents):
-                archive.write(file, file.relative_to(root))
-    return data.getvalue()

@@ -106,7 +106,7 @@ def put_in(notebook: Any, shown: Shown) -> None:
 def main(asked: Path, out: Path) -> None:
     """In the process of its own."""
     order = msgspec.msgpack.decode(asked.read_bytes(), type=Order)
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, resource.RLIM_INFINITY))  # the kernel sets its own
     register(order.inmate)
     notebook = nbformat.reads(order.notebook, as_version=4)
     notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.id not in order.skip]

@@ -12,14 +12,12 @@ results.json, exit status 1, and the reason in what the instructor sees.
 Source: gradescope-autograders.readthedocs.io, Autograder Specifications, Submission Metadata, Leaderboards.
 """
 
-import io
 import json
 import os
 import re
 import sys
 import tempfile
 import traceback
-import zipfile
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +34,6 @@ Visibility = Literal["visible", "after_due_date", "after_published"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _ACCURACY = re.compile(r"(\d+(?:\.\d+)?) % of [\d,]+ held-out images are right\b")
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same course gives the same zip
 
 
 class Settings(Record, frozen=True, kw_only=True):
@@ -62,14 +59,7 @@ def package(bundle: Bundle, assignment: Assignment, settings: Settings) -> bytes
     files["gradescope.json"] = records.to_json(settings)
     scripts = {"setup.sh": "gradescope_setup.sh", "run_autograder": "gradescope_run.sh"}
     files |= {name: (_TEMPLATES / template).read_bytes() for name, template in scripts.items()}
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        for name, data in sorted(files.items()):
-            info = zipfile.ZipInfo(name, _EPOCH)
-            info.create_system, info.compress_type = 3, zipfile.ZIP_DEFLATED
-            info.external_attr = (0o100755 if name in scripts else 0o100644) << 16
-            archive.writestr(info, data)
-    return made.getvalue()
+    return parcel.zipped(files, scripts)
 
 
 def run(root: Path) -> int:

@@ -9,7 +9,7 @@ import ast
 import json
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,11 @@ class Cell:
     def label(self) -> str:
         """How to name the cell to a person."""
         return f"cell {self.index + 1}" + (f" ({self.grade_id})" if self.grade_id else "")
+
+
+def writable(cells: Iterable[Cell]) -> list[str]:
+    """Names of the cells that students write in."""
+    return [cell.grade_id for cell in cells if cell.solution]
 
 
 def strip_python(text: str, where: Path | str) -> str:

@@ -1,18 +1,32 @@
 """The part of a course that grades one assignment elsewhere, and the package with it: files by name, as bytes."""
 
+import io
 import re
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 from gradeprop.errors import CourseError
 from gradeprop.observe import given_files
-from gradeprop.paths import Bundle
+from gradeprop.paths import Bundle, tree
 from gradeprop.records import Assignment
 
 _LIST = re.compile(r"^assignments\s*=\s*\[[^\]]*\]", re.MULTILINE)
 _PROOF = frozenset({"wrong", "right"})  # what `gradeprop verify` needs and grading does not
 _PACKAGE = Path(__file__).parent
 _BESIDE = ("pyproject.toml", "requirements.lock", "README.md", "LICENSE")
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def zipped(files: Mapping[str, bytes], programs: Container[str] = ()) -> bytes:
+    """A zip; the same files give the same bytes. ``programs`` may be started."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, data in sorted(files.items()):
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.create_system, info.external_attr = 3, (0o100755 if name in programs else 0o100644) << 16
+            archive.writestr(info, data, zipfile.ZIP_DEFLATED, compresslevel=1)  # most of it is weights, or zipped
+    return made.getvalue()
 
 
 def course_files(bundle: Bundle, assignment: Assignment) -> dict[str, bytes]:
@@ -28,7 +42,7 @@ def course_files(bundle: Bundle, assignment: Assignment) -> dict[str, bytes]:
     files = {"source/course.toml": text.encode(), "source/student_code.py": bundle.solution.read_bytes()}
     files |= {f"source/{name}": data for name, data in given_files(paths, assignment.given).items()}
     for folder in (paths.source, paths.tests):
-        for file in _files(folder):
+        for file in tree(folder):
             if _PROOF.isdisjoint(file.relative_to(folder).parts[:1]):
                 files[file.relative_to(bundle.root).as_posix()] = file.read_bytes()
     return files
@@ -36,7 +50,7 @@ def course_files(bundle: Bundle, assignment: Assignment) -> dict[str, bytes]:
 
 def data_files(folder: Path) -> dict[str, bytes]:
     """A data set as it lies on disk."""
-    return {file.relative_to(folder.parent).as_posix(): file.read_bytes() for file in _files(folder)}
+    return {file.relative_to(folder.parent).as_posix(): file.read_bytes() for file in tree(folder)}
 
 
 def package_files() -> dict[str, bytes]:
@@ -50,11 +64,4 @@ def package_files() -> dict[str, bytes]:
         message = f"{', '.join(missing)} is not beside the package; run this from the clone, after make setup"
         raise CourseError(message, root)
     files = {name: (root / name).read_bytes() for name in _BESIDE}
-    return files | {file.relative_to(root).as_posix(): file.read_bytes() for file in _files(_PACKAGE)}
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for file in sorted(folder.rglob("*")):
-        inner = file.relative_to(folder).parts
-        if file.is_file() and file.suffix != ".pyc" and not any(part.startswith((".", "__pyc")) for part in inner):
-            yield file
+    return files | {file.relative_to(root).as_posix(): file.read_bytes() for file in tree(_PACKAGE)}

@@ -12,6 +12,7 @@
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -99,6 +100,14 @@ class Bundle:
 
     def assignment(self, name: str) -> "AssignmentPaths":
         return AssignmentPaths(self, name)
+
+
+def tree(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, in order of name; none that an editor, a system or Python put there."""
+    for file in sorted(folder.rglob("*")):
+        inner = file.relative_to(folder).parts
+        if file.is_file() and file.suffix != ".pyc" and not any(part.startswith((".", "__pyc")) for part in inner):
+            yield file
 
 
 @dataclass(frozen=True, slots=True)

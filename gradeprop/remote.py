@@ -21,7 +21,7 @@ from pathlib import Path
 
 import msgspec
 
-from gradeprop import changes, intake, messages
+from gradeprop import changes, intake, messages, parcel
 from gradeprop.changes import Parts
 from gradeprop.course import read_assignment
 from gradeprop.errors import GradepropError, JailError
@@ -206,12 +206,8 @@ class _Desk:
 
 def pack(folder: Path, but: Path | None = None) -> bytes:
     """The files of a folder as a zip."""
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for file in sorted(folder.rglob("*")):
-            if file.is_file() and (but is None or not file.is_relative_to(but)):
-                archive.writestr(zipfile.ZipInfo(str(file.relative_to(folder))), file.read_bytes())
-    return data.getvalue()
+    wanted = (f for f in folder.rglob("*") if f.is_file() and (but is None or not f.is_relative_to(but)))
+    return parcel.zipped({file.relative_to(folder).as_posix(): file.read_bytes() for file in wanted})
 
 
 def main(fd: int) -> None:

@@ -61,22 +61,26 @@ Elsewhere = Callable[[Grader, dict[int, Job], dict[int, GradeRecord], Watch, "St
 """Does jobs on other machines, and moves each from the first to the second dict."""
 
 
+_SIGNALS = signal.SIGINT, signal.SIGTERM
+
+
 class Stop:
-    """Ctrl-C, once: whoever looks at ``asked`` comes to an end in order. Twice: at once, as by ``kill -9``."""
+    """Ctrl-C or SIGTERM, once: whoever looks at ``asked`` comes to an end in order. Twice: at once, as ``kill -9``."""
 
     def __init__(self, tell: Callable[[str], None] = lambda text: None) -> None:
         self.asked, self._tell = False, tell
 
     def __enter__(self) -> "Stop":
-        self._before = signal.signal(signal.SIGINT, self._heard)
+        self._before = {number: signal.signal(number, self._heard) for number in _SIGNALS}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        signal.signal(signal.SIGINT, self._before)
+        for number, before in self._before.items():
+            signal.signal(number, before)
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
-            os._exit(128 + signal.SIGINT)  # what is at work dies with us, and the next run puts it right
+            os._exit(128 + number)  # what is at work dies with us, and the next run puts it right
         self.asked = True
         self._tell("stopping: what is at work comes to its end (Ctrl-C again: at once)")
 
@@ -119,11 +123,15 @@ def plan(
     """
     jobs = []
     for path, student in named:
-        need, why = _need(grader, path, student, how)
-        where = "" if need == "checks" else str(path.absolute())
-        jobs.append(Job(student=student, path=where, need=need, why=why))
+        jobs.append(job(grader, path, student, how))
         tick()
     return jobs
+
+
+def job(grader: Grader, path: Path, student: str, how: How = "changed") -> Job:
+    """``plan`` for one submission."""
+    need, why = _need(grader, path, student, how)
+    return Job(student=student, path="" if need == "checks" else str(path.absolute()), need=need, why=why)
 
 
 def _need(grader: Grader, path: Path, student: str, how: How) -> tuple[Need, str]:
@@ -151,11 +159,6 @@ def grade_class(
     return run(grader, plan(grader, named), lambda job, record: tick(), workers=workers)
 
 
-def judge_class_again(grader: Grader, kept: Sequence[StudentPaths], tick: Tick) -> list[GradeRecord]:
-    """Judge what was kept again, with the checks as they are now; no student code runs."""
-    return run(grader, plan_again(grader, kept), lambda job, record: tick(), workers=1)
-
-
 def run(
     grader: Grader,
     jobs: Sequence[Job],
@@ -163,6 +166,7 @@ def run(
     stop: Stop | None = None,
     workers: int | None = None,
     elsewhere: Elsewhere | None = None,
+    db_url: str = "",
 ) -> list[GradeRecord]:
     """Do every job, ``watch`` each as it ends, and write the table and the gradebook; fewer records where stopped.
 
@@ -170,6 +174,7 @@ def run(
         workers: processes that grade side by side, each with a jail and checks of its own, which take about 1 GiB and
             the time of a few dozen submissions to start. None: one, and for a large class one for each processor.
         elsewhere: where student code runs, if not here.
+        db_url: another gradebook than the course's.
     """
     stop = stop or Stop()
     done: dict[int, GradeRecord] = {}
@@ -190,7 +195,10 @@ def run(
                 break
             done[number] = do(grader, job)
             watch(job, done[number])
-    return conclude(grader, jobs, done)
+    new = [record for number, record in done.items() if jobs[number].need != "nothing"]
+    old = [record for number, record in done.items() if jobs[number].need == "nothing"]
+    finish(grader, new, old, db_url)
+    return [done[number] for number in sorted(done)]
 
 
 def do(grader: Grader, job: Job) -> GradeRecord:
@@ -198,14 +206,6 @@ def do(grader: Grader, job: Job) -> GradeRecord:
     if job.need == "checks":
         return grader.grade_again(grader.kept(student_key(job.student)))
     return grader.grade_one(Path(job.path), job.student)
-
-
-def conclude(grader: Grader, jobs: Sequence[Job], done: dict[int, GradeRecord]) -> list[GradeRecord]:
-    """Write the table and the gradebook; the records in the order of the jobs."""
-    new = [record for number, record in done.items() if jobs[number].need != "nothing"]
-    old = [record for number, record in done.items() if jobs[number].need == "nothing"]
-    finish(grader, new, old)
-    return [done[number] for number in sorted(done)]
 
 
 def _side_by_side(
@@ -316,8 +316,8 @@ def kept_submissions(paths: AssignmentPaths) -> list[StudentPaths]:
     return kept
 
 
-def finish(grader: Grader, graded: Sequence[GradeRecord], old: Sequence[GradeRecord] = ()) -> None:
-    """The whole class, also those graded before, in one CSV; these records in nbgrader's gradebook.
+def finish(grader: Grader, graded: Sequence[GradeRecord], old: Sequence[GradeRecord] = (), db_url: str = "") -> None:
+    """The whole class, also those graded before, in one CSV; these records in nbgrader's gradebook, or in ``db_url``.
 
     Everyone's, where the run before was interrupted: some of its records may be in no gradebook yet. Of ``old`` ones
     those that the gradebook does not have, or has otherwise; all, where a late policy asks for a share of the whole
@@ -325,7 +325,7 @@ def finish(grader: Grader, graded: Sequence[GradeRecord], old: Sequence[GradeRec
     """
     everyone = [records.read(GradeRecord, file) for file in sorted(grader.into.glob("*/record.json"))]
     export.write_csv(everyone, grader.paths.grades_csv)
-    db_url = gradebook.url(grader.paths.bundle)
+    db_url = db_url or gradebook.url(grader.paths.bundle)
     if grader.assignment.late == Late():
         old = gradebook.missing(old, grader.assignment, db_url)
     missing = everyone if grader.turn.interrupted else [*graded, *old]

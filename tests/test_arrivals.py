@@ -12,11 +12,14 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from nbgrader.api import Gradebook
 
+from gradeprop import gradebook
 from gradeprop.arrivals import Watch
 from gradeprop.cli import main
 from gradeprop.course import read_assignment
@@ -24,6 +27,7 @@ from gradeprop.errors import CourseError, SubmissionError
 from gradeprop.paths import AssignmentPaths
 from gradeprop.pipeline import Grader
 from gradeprop.records import GradeRecord
+from gradeprop.scale import Stop
 from tests.conftest import REPOSITORY, copy_toy
 
 RIGHT = "def double(x):\n    return x + x\n"
@@ -44,7 +48,7 @@ class Seen:
     def once(self) -> list[tuple[str, float]]:
         """What was graded until nothing was left."""
         self.graded.clear()
-        self.watch.run(threading.Event(), once=True)
+        self.watch.run(Stop(), once=True)
         return self.graded
 
 
@@ -105,7 +109,7 @@ def test_any_folder_is_watched_and_what_is_no_submission_is_said(grader: Grader,
 
 
 def test_a_zip_is_graded_when_it_is_whole_and_one_that_stays_broken_is_told(grader: Grader, tmp_path: Path) -> None:
-    data, file, seen, stop = zipped(RIGHT), tmp_path / "kay.zip", Seen(grader, tmp_path), threading.Event()
+    data, file, seen, stop = zipped(RIGHT), tmp_path / "kay.zip", Seen(grader, tmp_path), Stop()
     file.write_bytes(data[:60])
     watching = threading.Thread(target=seen.watch.run, args=(stop,))
     watching.start()
@@ -117,7 +121,7 @@ def test_a_zip_is_graded_when_it_is_whole_and_one_that_stays_broken_is_told(grad
     deadline = time.monotonic() + 30
     while len(seen.graded) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
-    stop.set()
+    stop.asked = True
     watching.join(30)
     assert seen.graded == [("kay", 10), ("liv", 0)]
     assert Seen(grader, tmp_path).once() == []
@@ -210,3 +214,27 @@ def test_a_gradebook_that_cannot_be_written_is_said_and_what_was_graded_comes_in
     assert seen.once() == []
     with contextlib.closing(sqlite3.connect(book)) as database:
         assert database.execute("SELECT id FROM student WHERE id = 'uma'").fetchall() == [("uma",)]
+
+
+def test_when_it_came_through_the_exchange_counts_for_late_days_and_a_copy_says_nothing(
+    grader: Grader, tmp_path: Path
+) -> None:
+    sent(tmp_path / "inbound", "lou", "10:00:00", RIGHT)
+    assert Seen(grader, tmp_path / "inbound").once() == [("lou", 10)]
+    hand_in(tmp_path / "drop" / "tom", RIGHT)
+    assert Seen(grader, tmp_path / "drop").once() == [("tom", 10)]
+    with Gradebook(gradebook.url(grader.paths.bundle)) as book:
+        came = book.find_submission("toy", "lou").timestamp
+        assert abs((datetime.now(UTC).replace(tzinfo=None) - came).total_seconds()) < 60, "not what its name claims"
+        assert book.find_submission("toy", "tom").timestamp is None
+
+
+def test_mended_checks_judge_again_what_is_still_there(tmp_path: Path) -> None:
+    toy = copy_toy(tmp_path / "course")
+    hand_in(tmp_path / "drop" / "ada", RIGHT)
+    for expected in (10, 10):
+        with Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample") as grader:
+            assert Seen(grader, tmp_path / "drop").once() == [("ada", expected)]
+            assert Seen(grader, tmp_path / "drop").once() == []
+        with (toy.tests / "test_toy.py").open("a") as checks:
+            checks.write("# mended\n")

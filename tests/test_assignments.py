@@ -1,7 +1,7 @@
 """Every assignment of the course is proven: known answers get exactly what they must, and junk breaks no check.
 
 ``make check`` (``ALL_TESTS``) takes all; ``make test`` one known answer in sixteen and one kind of junk in sixteen, of
-the assignments whose reference is trained on the sample soonest.
+the first assignment.
 """
 
 import os
@@ -18,10 +18,9 @@ from tests.conftest import REPOSITORY
 ALL = "ALL_TESTS" in os.environ
 EVERY = 1 if ALL else 16
 NAMES = read_course(REPOSITORY).assignments
-SLOW = {"mnist_pooling", "miniplaces_lenet", "caltech101_resnet"}
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if ALL or name not in SLOW])
+@pytest.mark.parametrize("name", NAMES if ALL else NAMES[:1])
 def test_every_assignment_of_the_course_is_proven(name: str, tmp_path: Path) -> None:
     assignment = read_assignment(REPOSITORY, name)
     with Grader(REPOSITORY, assignment, "sample", seed=20261121, into=tmp_path) as grader:

@@ -14,14 +14,16 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import PyFileConfigLoader
 
 from gradeprop import records, scale
-from gradeprop.cases import make, read_cases
+from gradeprop.cases import make, read_cases, reference_weights
 from gradeprop.course import read_assignment
-from gradeprop.paths import AssignmentPaths
+from gradeprop.paths import AssignmentPaths, Bundle
 from gradeprop.pipeline import Grader
 from gradeprop.received import note_arrival
 from gradeprop.records import GradeRecord
 from tests.autograding.attacks import ATTACKS, RESUBMITTED, hand_in_all, points
 from tests.autograding.course import ANSWER, RIGHT, cell, convert, hand_in, make_course, nbgrader, save
+from tests.browser.servers import course_copy
+from tests.conftest import REPOSITORY
 
 SCRIPT = (
     "<script>alert(1)</script><img src=x onerror=alert(1)> "
@@ -144,6 +146,41 @@ def test_the_same_scores_as_gradeprop_grade_and_formgraders_button(graded: Assig
         assert points(graded, student) == ours[student].points
 
 
+@pytest.mark.skipif(not ALL, reason="takes long; make check runs it")
+def test_an_assignment_of_the_course_gets_the_same_from_the_command_the_button_and_gradeprop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADEPROP_DATA", str(tmp_path / "nothing"))  # so that each measures on the sample
+    paths = Bundle(course_copy(tmp_path / "course")).assignment("mnist_lenet")
+    monkeypatch.chdir(paths.bundle.root)
+    assignment, reference = (
+        read_assignment(paths.bundle, paths.name),
+        reference_weights(REPOSITORY.assignment("mnist_lenet"), "sample"),
+    )
+    nbgrader(paths, "generate_assignment", paths.name)
+    for case in read_cases(assignment, paths)[::12]:
+        folder = paths.bundle.root / "submitted" / case.name.replace("/", "-") / paths.name
+        make(case, paths, reference, folder)
+    nbgrader(paths, "autograde", paths.name)
+    found = {folder.parent.name: folder for folder in (paths.bundle.root / "submitted").glob("*/*")}
+    with Grader(paths.bundle, assignment, "sample", into=tmp_path / "ours") as grader:
+        ours = {student: grader.grade_one(folder, student) for student, folder in found.items()}
+    assert len({one.points for one in ours.values()}) > 4, "a class that is all alike shows little"
+    for student, one in ours.items():
+        assert one.questions == record(paths, student).questions, student
+        assert in_gradebook(paths, student) == {score.name: score.points for score in one.questions}
+    for student in list(ours)[:2]:
+        done = api(paths).autograde(paths.name, student)
+        assert done["success"], done
+        assert in_gradebook(paths, student) == {score.name: score.points for score in ours[student].questions}
+
+
+def in_gradebook(paths: AssignmentPaths, student: str) -> dict[str, float]:
+    with Gradebook(f"sqlite:///{paths.bundle.gradebook}") as book:
+        grades = book.find_submission_notebook(paths.name, paths.name, student).grades
+        return {grade.name: grade.auto_score for grade in grades if grade.cell.cell_type == "code"}
+
+
 def api(toy: AssignmentPaths) -> NbGraderAPI:
     """What formgrader's buttons call."""
     config = PyFileConfigLoader("nbgrader_config.py", path=str(toy.bundle.root)).load_config()
@@ -187,7 +224,7 @@ def test_a_regrade_keeps_what_a_person_gave_and_takes_off_what_the_policy_says(t
     assert "Your instructor is looking at this grade" in autograded(toy, "ada")
     checks.write_text(good)
     with Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample") as grader:
-        scale.judge_class_again(grader, scale.kept_submissions(toy), lambda: None)
+        scale.run(grader, scale.plan_again(grader, scale.kept_submissions(toy)), lambda job, record: None)
     assert seen() == (6, 5, 15, "Well said.")
     with Gradebook(url) as book:
         assert book.find_submission("toy", "ada").late_submission_penalty == 3, "as nbgrader has it"
@@ -211,6 +248,27 @@ def test_a_notebook_that_is_run_shows_its_pictures_and_the_grade_is_the_same(tmp
     assert '"image/png"' in autograded(toy, "ada")
     assert "FileNotFoundError" in autograded(toy, "eve")
     assert "a cell took more than 5 s" in autograded(toy, "bob")
+
+
+@pytest.mark.skipif(not ALL, reason="takes long; make check runs it")
+def test_a_notebook_of_the_course_runs_in_the_jail_from_top_to_bottom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADEPROP_DATA", str(tmp_path / "nothing"))
+    paths = Bundle(course_copy(tmp_path / "course")).assignment("mnist_lenet")
+    paths.toml.write_text(paths.toml.read_text() + '\n[notebook]\nrun = "sample"\n')
+    reference = reference_weights(REPOSITORY.assignment("mnist_lenet"), "sample")
+    nbgrader(paths, "generate_assignment", paths.name)
+    right, *_ = read_cases(read_assignment(paths.bundle, paths.name), paths)
+    make(right, paths, reference, paths.bundle.root / "submitted" / "ada" / paths.name)
+    nbgrader(paths, "autograde", paths.name)
+    where = paths.bundle.root / "autograded_notebooks" / "ada" / paths.name
+    book = nbformat.read(where / f"{paths.name}.ipynb", as_version=4)
+    shown = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
+    said = "\n".join(output.get("text", "") for output in shown)
+    assert "Error" not in said
+    assert "is packed" in said, "the last cell has come to its end"
+    assert sum("image/png" in output.get("data", {}) for output in shown) >= 8
 
 
 @pytest.mark.skipif(not ALL, reason="takes long; make check runs it")

@@ -33,10 +33,13 @@ def leave_descriptors(results: int, output: int) -> None:
     os.closerange(RESULTS + 1, 1 << 20)
 
 
-def confine(setting: dict[str, Any], home: Path, limits: dict[str, Any]) -> None:
-    """Limits, Landlock and the filter of system calls, in this order: each takes away what the one before needs."""
+def confine(setting: dict[str, Any], home: Path, limits: dict[str, Any], memory: int = resource.RLIMIT_AS) -> None:
+    """Limits, Landlock and the filter of system calls, in this order: each takes away what the one before needs.
+
+    ``memory`` is the limit that counts it: RLIMIT_DATA leaves out libraries, for who has them still to load.
+    """
     os.environ.update({"HOME": str(home), "TMPDIR": str(home)})
-    _limit(setting, limits)
+    _limit(setting, limits, memory)
     kernel.die_with_parent()
     kernel.drop_capabilities()
     kernel.set_dumpable(True)
@@ -47,11 +50,12 @@ def confine(setting: dict[str, Any], home: Path, limits: dict[str, Any]) -> None
         kernel.filter_calls(bytes.fromhex(setting["filter"]))
 
 
-def _limit(setting: dict[str, Any], limits: dict[str, Any]) -> None:
+def _limit(setting: dict[str, Any], limits: dict[str, Any], memory: int) -> None:
     # torch's CUDA build maps gigabytes before anything runs: what counts is what comes on top
-    mapped = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    column = {resource.RLIMIT_AS: 0, resource.RLIMIT_DATA: 5}[memory]
+    mapped = int(Path("/proc/self/statm").read_text().split()[column]) * os.sysconf("SC_PAGE_SIZE")
     bounds = {
-        resource.RLIMIT_AS: mapped + limits["memory-mib"] * MIB,
+        memory: mapped + limits["memory-mib"] * MIB,
         resource.RLIMIT_FSIZE: limits["disk-mib"] * MIB,
         resource.RLIMIT_CPU: math.ceil(limits["wall-s"]) + 1,
         resource.RLIMIT_NOFILE: 256,

@@ -7,6 +7,7 @@ out: nothing: the kernel answers on its sockets; it ends when the control socket
 
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -74,9 +75,11 @@ def _become_kernel(setting: dict[str, Any], home: Path, limits: dict[str, Any]) 
     try:
         null = os.open("/dev/null", os.O_RDWR)
         confine.leave_descriptors(null, null)
-        confine.confine(setting, home, limits)
+        confine.confine(setting, home, limits, resource.RLIMIT_DATA)
         os.environ.update(setting["environment"])
         os.environ |= {"IPYTHONDIR": f"{home}/.ipython", "JUPYTER_RUNTIME_DIR": f"{home}/.jupyter"}
+        (home / "fonts.conf").write_text("<fontconfig/>")  # without one, matplotlib's search for fonts complains
+        os.environ["FONTCONFIG_FILE"] = f"{home}/fonts.conf"
         os.environ.pop("JPY_PARENT_PID", None)  # ipykernel would look for a parent that is not in its namespace
         os.chdir(home / "submission")
         sys.path.insert(0, str(home / "submission"))

@@ -221,6 +221,20 @@ def probe_improved_step(student, draw):
     return {"loss": plain(loss), "parameters": described(model)}
 
 
+def probe_improved_steps(student, draw):
+    model, optimizer, criterion = student.improved_setup()
+    images, labels = draw.normal(8, 3, 64, 64), draw.integers(0, 101, 8)
+    losses = []
+    for _ in range(10):
+        torch.manual_seed(draw.seed)  # the same units are dropped, so that the losses can be compared
+        loss = criterion(ready(model, images).train()(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(plain(loss.detach()))
+    return {"losses": losses}
+
+
 def probe_improvements(student, draw):
     model, optimizer, criterion = student.improved_setup()
     ready(model, torch.zeros(2, 3, 64, 64))

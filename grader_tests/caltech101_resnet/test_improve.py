@@ -28,7 +28,7 @@ def test_the_improved_network_is_of_the_size_allowed(observed):
 
 @pytest.mark.points(2, question="improve")
 def test_the_improved_setup_can_be_trained(observed):
-    """The optimiser holds every parameter, the loss reaches each of them, and it is one number."""
+    """The optimiser holds every parameter, the loss reaches each of them, and the steps do not lead astray."""
     left_out = observed("improved").texts("left_out")
     if left_out:
         fail(f"The optimiser does not hold {', '.join(left_out[:10])}: hand it the parameters of the model you return.")
@@ -37,6 +37,10 @@ def test_the_improved_setup_can_be_trained(observed):
     still = [p.text("name") for p in seen.items("parameters") if not p.number("gradient") > 0]
     if still or not seen.items("parameters"):
         fail(f"No gradient reaches {', '.join(still[:10]) or 'any parameter'}.")
+    losses = observed("improved_steps").numbers("losses", 10)
+    if max(losses) > 2 * abs(losses[0]):  # a fair recipe may rise a little; 1.0 for AdamW's rate: 4 to 9 times
+        rose = f"from {losses[0]:.3g} to {max(losses):.3g}"
+        fail(f"In 10 steps on one batch the loss rose {rose}: is the learning rate too large?")
 
 
 def found_improvements(observed, expected):

@@ -100,6 +100,6 @@ def test_cant_keep_the_class_from_being_judged_again(
     with monkeypatch.context() as patch:
         patch.setattr(grader.jail, "run", fails)
         assert grader.grade_one(submit("zoe", RIGHT)).status == "not_graded"
-    again = {record.student: record for record in scale.judge_class_again(
-        grader, [grader.kept("ada"), grader.kept("zoe")], lambda: None)}  # fmt: skip
+    jobs = scale.plan_again(grader, [grader.kept("ada"), grader.kept("zoe")])
+    again = {record.student: record for record in scale.run(grader, jobs, lambda job, record: None)}
     assert (again["ada"].points, again["zoe"].status) == (10, "not_graded")
