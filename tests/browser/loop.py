@@ -185,9 +185,10 @@ class Loop:
             comment.press("Tab")
         panel = self.page.locator(".nbgrader_cell", has=score)
         expect(panel).to_contain_text(ANSWER)
+        self.page.wait_for_function("() => !jQuery(':animated').length")  # the page scrolls to what Tab leads to
         self.show("Where the parameters are")
         still = "() => (r => r.top === 0 || r.bottom <= 0)(document.querySelector('.navbar').getBoundingClientRect())"
-        self.page.wait_for_function(still)  # the bar at the top slides in or out when one scrolls
+        self.page.wait_for_function(still)  # the bar at the top slides in or out
         self.picture("formgrader_by_hand", bottom=_bottom(panel) + 8)
 
     def give_feedback(self) -> None:
