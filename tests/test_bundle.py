@@ -14,7 +14,7 @@ from tests.conftest import REPOSITORY
 
 ROOT = REPOSITORY.root
 LAYERS = [
-    {"errors", "inside", "formgrader"},
+    {"errors", "inside"},
     {"records", "paths", "locks"},
     {"wire", "course", "notebook", "entries", "jail", "check", "messages", "harmless", "late"},
     {"contents", "expected", "handed_in", "answers", "received", "execute", "changes", "alike", "roster"},
@@ -35,7 +35,7 @@ LAYERS = [
     {"pipeline", "cases", "downloads", "parcel", "scores"},
     {"scale", "verify", "demo", "collect", "remote", "lms"},
     {"arrivals", "gradescope", "github", "board", "cluster"},
-    {"cli", "autograde", "exchange"},
+    {"cli", "autograde", "exchange", "formgrader"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 

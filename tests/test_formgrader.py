@@ -78,6 +78,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+def test_the_server_answers_while_it_generates_and_collects(server: Server) -> None:
+    """Before anything is graded: nbgrader then takes no more cells. What is amiss it says in its words."""
+    server.ask("/formgrader/api/assignments")  # makes the gradebook, as opening the page does
+    answer, seen = pressed(server, "assignment/mnist_lenet/assign", "/formgrader/api/assignments")
+    assert answer["success"], answer["log"]
+    names = [one["name"] for one in json.loads(seen[-1])]
+    assert "mnist_lenet" in names
+    assert "given" not in names, "the folder that all assignments share is none"
+    answer, _ = pressed(server, "assignment/mnist_lenet/collect", "/formgrader/api/status")
+    assert not answer["success"]
+    assert "nbgrader collect failed" in answer["log"]
+    answer, _ = pressed(server, "assignment/given/assign", "/formgrader/api/status")
+    assert not answer["success"]
+
+
 def test_the_server_answers_while_it_autogrades(server: Server) -> None:
     """What was handed in is graded in no time, being no notebook; nbgrader's start is what takes seconds."""
     progress = "/formgrader/api/assignment/mnist_lenet/autograde"
@@ -95,21 +110,6 @@ def test_the_server_answers_while_it_autogrades(server: Server) -> None:
     assert answer["success"], answer["log"]
     answer, _ = pressed(server, "assignment/mnist_lenet/generate_feedback", "/formgrader/api/status")
     assert answer["success"], answer["log"]
-
-
-def test_the_server_answers_while_it_generates_and_collects(server: Server) -> None:
-    """And says in nbgrader's words what is amiss."""
-    server.ask("/formgrader/api/assignments")  # makes the gradebook, as opening the page does
-    answer, seen = pressed(server, "assignment/mnist_lenet/assign", "/formgrader/api/assignments")
-    assert answer["success"], answer["log"]
-    names = [one["name"] for one in json.loads(seen[-1])]
-    assert "mnist_lenet" in names
-    assert "given" not in names, "the folder that all assignments share is none"
-    answer, _ = pressed(server, "assignment/mnist_lenet/collect", "/formgrader/api/status")
-    assert not answer["success"]
-    assert "nbgrader collect failed" in answer["log"]
-    answer, _ = pressed(server, "assignment/given/assign", "/formgrader/api/status")
-    assert not answer["success"]
 
 
 def test_a_gradebook_that_another_program_holds_is_a_sentence(server: Server) -> None:
