@@ -116,7 +116,7 @@ class Queue:
         async with self._turn:
             one.started = time.monotonic()
             try:
-                one.end(await _run(one, course))
+                one.end(await _process(one, course))
             except OSError as error:
                 one.lines.append(f"nbgrader {one.name} could not be started: {error}")
                 one.end(1)
@@ -125,7 +125,7 @@ class Queue:
                     one.end(1)
 
 
-async def _run(one: Command, course: Course) -> int:
+async def _process(one: Command, course: Course) -> int:
     options = [f"--assignment={one.assignment}", f"--course-dir={course.root}", f"--db={course.db_url}", *one.options]
     # nbgrader starts programs of its own environment by their bare names
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
