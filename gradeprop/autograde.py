@@ -33,7 +33,7 @@ from gradeprop import answers, execute, feedback, gradebook, harmless, late, rel
 from gradeprop.course import dataset, read_assignment
 from gradeprop.errors import GradepropError, SubmissionError
 from gradeprop.jail.provisioner import Inmate
-from gradeprop.notebook import writable
+from gradeprop.notebook import read_cells, writable
 from gradeprop.paths import GIVEN, PUBLIC_CHECKS, Bundle, StudentPaths, student_key
 from gradeprop.pipeline import Grader
 from gradeprop.received import STAMP, settle, stamp_text
@@ -75,8 +75,11 @@ class Released(NotebookExporter):  # type: ignore[misc]
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         if isinstance(self.parent, GenerateAssignment) and not self.parent.no_database:
+            course = self.parent.coursedir
             try:
-                gradebook.prepare(self.parent.coursedir.db_url)
+                bundle = Bundle.find(Path(course.root))
+                assignment = read_assignment(bundle, course.assignment_id)
+                gradebook.announce(assignment, read_cells(bundle.assignment(assignment.name).notebook), course.db_url)
             except GradepropError as error:
                 self.parent.log.error(str(error))
                 raise NbGraderException(str(error)) from error

@@ -27,6 +27,7 @@ from traitlets.config.loader import PyFileConfigLoader  # noqa: E402
 
 from gradeprop import harmless, late  # noqa: E402
 from gradeprop.errors import CourseError  # noqa: E402
+from gradeprop.notebook import Cell  # noqa: E402
 from gradeprop.paths import Bundle  # noqa: E402
 from gradeprop.records import Assignment, GradeRecord, Question  # noqa: E402
 
@@ -144,6 +145,30 @@ def _expect(
             for cell in (*notebook.solution_cells, *notebook.task_cells):
                 _one(book.db, api.Comment, cell=cell, notebook=handed_in)
             book.db.commit()
+
+
+def announce(assignment: Assignment, cells: Sequence[Cell], db_url: str) -> None:
+    """Where submissions came before the release: add the notebook's cells, which nbgrader itself would refuse to.
+
+    Raises:
+        CourseError: as ``write``.
+    """
+    _persist(lambda: _announce(assignment, cells, db_url), db_url, _PATIENCE_S)
+
+
+def _announce(assignment: Assignment, cells: Sequence[Cell], db_url: str) -> None:
+    prepare(db_url)
+    with api.Gradebook(db_url) as book:
+        if book.db.query(api.SubmittedAssignment).join(api.Assignment).filter_by(name=assignment.name).count() == 0:
+            return
+        notebook = _register(book.db, assignment, db_url)
+        for cell in cells:
+            if cell.solution:
+                _one(book.db, api.SolutionCell, name=cell.grade_id, notebook=notebook)
+            known = book.db.query(api.SourceCell).filter_by(name=cell.grade_id, notebook=notebook).count()
+            if not known and (cell.grade or cell.solution or cell.locked):
+                book.db.add(api.SourceCell(name=cell.grade_id, notebook=notebook, cell_type=cell.cell_type))
+        book.db.commit()
 
 
 def _persist(write: Callable[[], None], db_url: str, patience_s: float) -> None:

@@ -146,6 +146,19 @@ def test_the_same_scores_as_gradeprop_grade_and_formgraders_button(graded: Assig
         assert points(graded, student) == ours[student].points
 
 
+def test_a_release_may_come_after_the_first_grades(tmp_path: Path) -> None:
+    """nbgrader alone refuses to add cells to a notebook that submissions belong to."""
+    toy = make_course(tmp_path / "course")
+    folder = toy.bundle.root / "submitted" / "ada"
+    folder.mkdir(parents=True)
+    (folder / "student_code.py").write_text(RIGHT)
+    with Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample") as grader:
+        scale.grade_class(grader, [(folder, "ada")], lambda: None)
+    convert(GenerateAssignment, toy)
+    assert (toy.release / "toy.ipynb").is_file()
+    assert points(toy, "ada") == 10
+
+
 @pytest.mark.skipif(not ALL, reason="takes long; make check runs it")
 def test_an_assignment_of_the_course_gets_the_same_from_the_command_the_button_and_gradeprop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
