@@ -3,7 +3,8 @@
     graded                      each automatic question's score in its cell; what a person gave by hand stays
     needs_review, not_graded    no score at all, and the cells ask for a person: never a zero, never an old score
 
-nbgrader commits after every small step, and prints where that fails; so the rows are made here, one commit per record.
+nbgrader commits after every small step, and prints where that fails; so the rows are made here, and a record's are
+committed together.
 """
 
 import contextlib
@@ -29,9 +30,11 @@ from gradeprop import harmless, late  # noqa: E402
 from gradeprop.errors import CourseError  # noqa: E402
 from gradeprop.notebook import Cell  # noqa: E402
 from gradeprop.paths import Bundle  # noqa: E402
-from gradeprop.records import Assignment, GradeRecord, Question  # noqa: E402
+from gradeprop.records import Assignment, GradeRecord, Late, Question  # noqa: E402
 
 _CONFIG = "nbgrader_config.py"
+_TOGETHER = 50
+"""records of one commit, which takes as long as a few of them"""
 _PATIENCE_S = 20.0
 """how long another program may hold the database; SQLite itself waits five seconds each time"""
 
@@ -202,8 +205,11 @@ def _write_all(graded: Sequence[GradeRecord], assignment: Assignment, db_url: st
     _prepare(db_url)
     with api.Gradebook(db_url) as book:
         notebook = _register(book.db, assignment, db_url)
-        for record in graded:
+        for number, record in enumerate(graded, 1):
             _write_one(book.db, notebook, record, assignment)
+            if number % _TOGETHER == 0:
+                book.db.commit()
+        book.db.commit()
 
 
 def _register(db: Any, assignment: Assignment, db_url: str) -> Any:
@@ -248,13 +254,13 @@ def _write_one(db: Any, notebook: Any, record: GradeRecord, assignment: Assignme
     by_hand = {question.name for question in assignment.questions if question.manual}
     there = {grade.cell_id: grade for grade in handed_in.grades}
     for cell in _graded_cells(notebook):
-        grade = there.get(cell.id) or _one(db, api.Grade, cell=cell, notebook=handed_in)
+        grade = there.get(cell.id) or _new(db, api.Grade, cell=cell, notebook=handed_in)
         if cell.name in by_hand:
             grade.needs_manual_grade = news or grade.manual_score is None or grade.needs_manual_grade
         else:
             _score(grade, _within(scores.get(cell.name), cell.max_score))
-    _late(db, handed_in, assignment)
-    db.commit()
+    if assignment.late != Late() or handed_in.late_submission_penalty:
+        _late(db, handed_in, assignment)
 
 
 def _late(db: Any, handed_in: Any, assignment: Assignment) -> None:
@@ -284,7 +290,7 @@ def _comment(db: Any, handed_in: Any, record: GradeRecord) -> bool:
     there = {comment.cell_id: comment for comment in handed_in.comments}
     news = False
     for cell in (*handed_in.notebook.solution_cells, *handed_in.notebook.task_cells):
-        comment = there.get(cell.id) or _one(db, api.Comment, cell=cell, notebook=handed_in)
+        comment = there.get(cell.id) or _new(db, api.Comment, cell=cell, notebook=handed_in)
         news, comment.auto_comment = news or comment.auto_comment != told, told
     return news
 
@@ -296,9 +302,11 @@ def _graded_cells(notebook: Any) -> list[Any]:
 def _one(db: Any, kind: Any, **keys: Any) -> Any:
     """The row with these values, made where there is none."""
     row = db.query(kind).filter_by(**keys).one_or_none()
-    if row is None:
-        db.add(row := kind(**keys))
-        db.flush()
+    return _new(db, kind, **keys) if row is None else row
+
+
+def _new(db: Any, kind: Any, **keys: Any) -> Any:
+    db.add(row := kind(**keys))
     return row
 
 
