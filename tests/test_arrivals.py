@@ -229,6 +229,7 @@ def test_when_it_came_through_the_exchange_counts_for_late_days_and_a_copy_says_
         assert book.find_submission("toy", "tom").timestamp is None
 
 
+@pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
 def test_mended_checks_judge_again_what_is_still_there(tmp_path: Path) -> None:
     toy = copy_toy(tmp_path / "course")
     hand_in(tmp_path / "drop" / "ada", RIGHT)

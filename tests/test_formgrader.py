@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import re
 import sqlite3
 import threading
@@ -78,6 +79,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+@pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
 def test_the_server_answers_while_it_generates_and_collects(server: Server) -> None:
     """Before anything is graded: nbgrader then takes no more cells. What is amiss it says in its words."""
     server.ask("/formgrader/api/assignments")  # makes the gradebook, as opening the page does

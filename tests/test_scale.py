@@ -114,7 +114,8 @@ def test_a_class_is_graded_from_the_command_by_workers_too_and_judged_again(
         assert {row["points"] for row in csv.DictReader(file)} == {"10", "2"}
     assert all(toy.student(name).feedback.is_file() for name in ("ada", "=cmd()"))
     alone = [records.read(GradeRecord, file) for file in toy.autograded.glob("*/record.json")]
-    by_two_workers_of_whom_one_is_killed(toy, class_folder, tmp_path / "two", alone)
+    if "ALL_TESTS" in os.environ:
+        by_two_workers_of_whom_one_is_killed(toy, class_folder, tmp_path / "two", alone)
     checks = toy.tests / "test_toy.py"
     checks.write_text(checks.read_text().replace("    seen = ", "    1 / 0\n    seen = ", 1))
     status, said = run(toy, "grade", "toy", "--recheck")
