@@ -1,7 +1,10 @@
 """torch._dynamo sleeps through an optimiser's steps, and wakes for who needs it."""
 
+import os
 import subprocess
 import sys
+
+import pytest
 
 CODE = """
 import sys, torch
@@ -24,6 +27,7 @@ print(len(sys.modules) - loaded > 500, file=sys.stderr)
 """
 
 
+@pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
 def test_steps_are_the_same_and_what_compiles_finds_the_real_one() -> None:
     said, late = {}, {}
     for how in ("asleep", "awake"):

@@ -107,6 +107,8 @@ def test_the_server_answers_while_it_autogrades(server: Server) -> None:
     assert server.ask("/formgrader/api/submission/mnist_lenet/nobody/autograde", "POST")[0] == 404
     assert "Autograde what is new" in server.ask("/formgrader/manage_submissions/mnist_lenet")[1]
 
+    if "ALL_TESTS" not in os.environ:
+        return
     feedback = "assignment/mnist_lenet/ada/generate_feedback"
     answer, _ = pressed(server, feedback, "/formgrader/api/submissions/mnist_lenet")
     assert answer["success"], answer["log"]
