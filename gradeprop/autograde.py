@@ -111,8 +111,10 @@ def _grade(converter: Any, staged: Path) -> None:
     """Grade the class, and have the converter work on the folder ``staged`` in place of the submissions."""
     bundle = Bundle.find(Path(converter.coursedir.root))
     assignment = read_assignment(bundle, converter.coursedir.assignment_id)
-    notebook = nbformat.reads(release.released_notebook(bundle.assignment(assignment.name)).decode(), as_version=4)
-    beside = release.made(assignment, bundle) if assignment.notebook.run != "never" else {}
+    paths = bundle.assignment(assignment.name)
+    runs = assignment.notebook.run != "never"
+    handed_out = release.made(assignment, bundle) if runs else {paths.notebook.name: release.released_notebook(paths)}
+    notebook = nbformat.reads(handed_out[paths.notebook.name].decode(), as_version=4)
     named = _submissions(converter, assignment.name)
     came = {student: settle(path) for path, student in named}
     with Grader(bundle, assignment, dataset(assignment, "auto")) as grader:
@@ -131,7 +133,7 @@ def _grade(converter: Any, staged: Path) -> None:
         student = job.student
         shutil.rmtree(_result(converter, assignment.name, student), ignore_errors=True)
         folder = staged / student / assignment.name
-        _stage(folder, notebook, beside, record, assignment, bundle.assignment(assignment.name).student(record.key))
+        _stage(folder, notebook, handed_out, record, assignment, paths.student(record.key))
         if came[student] is not None:
             (folder / STAMP).write_text(stamp_text(came[student]))
         _hand_on_the_secret(path, folder)

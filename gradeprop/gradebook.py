@@ -150,17 +150,17 @@ def _expect(
             book.db.commit()
 
 
-def announce(assignment: Assignment, cells: Sequence[Cell], db_url: str) -> None:
+def announce(assignment: Assignment, cells: Sequence[Cell], db_url: str, patience_s: float = _PATIENCE_S) -> None:
     """Where submissions came before the release: add the notebook's cells, which nbgrader itself would refuse to.
 
     Raises:
         CourseError: as ``write``.
     """
-    _persist(lambda: _announce(assignment, cells, db_url), db_url, _PATIENCE_S)
+    _persist(lambda: _announce(assignment, cells, db_url), db_url, patience_s)
 
 
 def _announce(assignment: Assignment, cells: Sequence[Cell], db_url: str) -> None:
-    prepare(db_url)
+    _prepare(db_url)
     with api.Gradebook(db_url) as book:
         if book.db.query(api.SubmittedAssignment).join(api.Assignment).filter_by(name=assignment.name).count() == 0:
             return
@@ -310,18 +310,11 @@ def _new(db: Any, kind: Any, **keys: Any) -> Any:
     return row
 
 
-def prepare(db_url: str, patience_s: float = _PATIENCE_S) -> None:
+def _prepare(db_url: str) -> None:
     """Say of a new database which version of nbgrader's tables it has; refuse one of another version.
 
     nbgrader starts a program to learn that, which takes seconds and fails where it is not on the search path.
-
-    Raises:
-        CourseError: it is of another version, or cannot be written.
     """
-    _persist(lambda: _prepare(db_url), db_url, patience_s)
-
-
-def _prepare(db_url: str) -> None:
     engine = create_engine(db_url)
     with contextlib.closing(engine.connect()) as connection, connection.begin():
         tables = inspect(connection).get_table_names()

@@ -201,7 +201,7 @@ def test_a_database_that_stays_locked_is_said_so(url: str) -> None:
         with pytest.raises(CourseError, match="stays locked by another program"):
             gradebook.write([record(net=1)], HW, f"{url}?timeout=0.05", patience_s=0.3)
         with pytest.raises(CourseError, match="stays locked by another program"):
-            gradebook.prepare(f"{url}?timeout=0.05", patience_s=0.3)
+            gradebook.announce(HW, (), f"{url}?timeout=0.05", patience_s=0.3)
     other.close()
     gradebook.write([record(net=1)], HW, url)
     assert grades(url)["net"] == (1, None, False)
