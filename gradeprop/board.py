@@ -21,16 +21,17 @@ class Board:
         self.total, self.counts = len(jobs), Counter[str]()
         self._began = self._told = time.monotonic()
         self._console = console
-        columns = ("grading", BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"))
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"))
         remaining = (TimeRemainingColumn(compact=True), "left")
         self._bar = Progress(*columns, *remaining, console=console, transient=True)
-        self._task = self._bar.add_task("", total=self.total, told="")
+        self._task = self._bar.add_task("grading", total=self.total, told="")
 
     def watch(self, job: Job, record: GradeRecord) -> None:
         """One job has ended."""
         self.counts.update(["done", record.status, *(["worked"] if job.need != "nothing" else [])])
         if self._console.is_terminal:
-            self._bar.update(self._task, advance=1, told=self.told)
+            doing = "writing the gradebook" if self.counts["done"] == self.total else "grading"
+            self._bar.update(self._task, advance=1, told=self.told, description=doing)
         elif (now := time.monotonic()) - self._told > _EVERY_S:
             self._told = now
             self.say(f"{self.counts['done']} of {self.total} done, {self.told}, {self.left} left")

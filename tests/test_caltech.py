@@ -113,6 +113,16 @@ def test_an_augmentation_gives_each_picture_its_own_draw(change: Callable[[Tenso
     assert len({tuple(picture.flatten().tolist()) for picture in result}) > 1
 
 
+def test_a_crop_has_the_size_that_is_asked_for_and_shows_the_picture_that_much_smaller() -> None:
+    batch = torch.rand(2, 3, 8, 8).repeat_interleave(2, 2).repeat_interleave(2, 3)  # blocks of 2×2 pixels
+    whole = augment.resized_crop(batch, smallest=1, stretch=1, size=8)
+    assert torch.allclose(whole, batch[:, :, ::2, ::2], atol=1e-5)
+    far = augment.resized_crop(batch, smallest=4, largest=4, stretch=1)  # four times the area: each side halved
+    assert far.shape == batch.shape
+    assert (far.mean((2, 3)) - batch.mean((2, 3))).abs().max() < 0.2  # nothing but the picture, mirrored
+    assert [view.shape for view in augment.crops(batch, grid=1, size=12)] == [(2, 3, 12, 12)] * 2
+
+
 def test_eighteen_views_keep_the_shape_and_their_probabilities_are_averaged() -> None:
     batch = torch.rand(2, 3, 16, 16)
     views = augment.crops(batch, kept=1.0)

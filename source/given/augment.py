@@ -19,19 +19,23 @@ def flip(batch: Tensor, probability: float = 0.5) -> Tensor:
     return torch.where(mirrored, batch.flip(3), batch)
 
 
-def resized_crop(batch: Tensor, smallest: float = 0.5, stretch: float = 4 / 3) -> Tensor:
-    """Cut a random rectangle out of each picture and scale it back to the full size, by bilinear interpolation.
+def resized_crop(
+    batch: Tensor, smallest: float = 0.5, largest: float = 1.0, stretch: float = 4 / 3, size: int | None = None
+) -> Tensor:
+    """Cut a random rectangle out of each picture and scale it, by bilinear interpolation.
 
     Args:
-        smallest: the smallest part of the area that is kept, in (0, 1]; the part is drawn evenly from there to 1.
+        smallest, largest: the part of the area that is cut out, drawn evenly between them. Above 1 the picture is
+            shrunk, and mirrored at its borders.
         stretch: the rectangle is up to this many times as wide as high, or as high as wide.
+        size: pixels of each side of what is returned, (n, 3, size, size); None: as many as before.
     """
     n, device = len(batch), batch.device
-    area = smallest + (1 - smallest) * torch.rand(n, device=device)
+    area = smallest + (largest - smallest) * torch.rand(n, device=device)
     ratio = stretch ** (2 * torch.rand(n, device=device) - 1)
-    width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
+    width, height = (side.sqrt().clamp(max=max(largest, 1)) for side in (area * ratio, area / ratio))
     across, down = (2 * torch.rand(2, n, device=device) - 1) * (1 - torch.stack([width, height]))  # of the middle
-    return _cut(batch, width, height, across, down)
+    return _cut(batch, width, height, across, down, size)
 
 
 def colour(batch: Tensor, strength: float = 0.2) -> Tensor:
@@ -45,18 +49,19 @@ def colour(batch: Tensor, strength: float = 0.2) -> Tensor:
     return (grey + saturation * (batch - grey)).clamp(0, 1)
 
 
-def crops(batch: Tensor, kept: float = 0.8, grid: int = 3) -> list[Tensor]:
+def crops(batch: Tensor, kept: float = 0.85, grid: int = 3, size: int | None = None) -> list[Tensor]:
     """``2 · grid²`` views of each picture: grid × grid crops, each as it is and mirrored.
 
     Args:
         kept: the part of the width and of the height that a crop keeps.
+        size: pixels of each side of a view; None: as many as the picture has.
     """
     n, device = len(batch), batch.device
-    size = torch.full((n,), kept, device=device)
+    side = torch.full((n,), kept, device=device)
     views = []
     for down in torch.linspace(kept - 1, 1 - kept, grid).tolist():
         for across in torch.linspace(kept - 1, 1 - kept, grid).tolist():
-            views.append(_cut(batch, size, size, torch.full_like(size, across), torch.full_like(size, down)))
+            views.append(_cut(batch, side, side, torch.full_like(side, across), torch.full_like(side, down), size))
     return views + [view.flip(3) for view in views]
 
 
@@ -65,9 +70,10 @@ def averaged(predict: Callable[[Tensor], Tensor], views: list[Tensor]) -> Tensor
     return torch.stack([predict(view) for view in views]).mean(0)
 
 
-def _cut(batch: Tensor, width: Tensor, height: Tensor, across: Tensor, down: Tensor) -> Tensor:
-    """Cut a rectangle of its own out of each picture; width and height in (0, 1], the middle's place in [-1, 1]."""
-    rows, columns = (torch.linspace(1 / n - 1, 1 - 1 / n, n, device=batch.device) for n in batch.shape[2:])  # middles
+def _cut(batch: Tensor, width: Tensor, height: Tensor, across: Tensor, down: Tensor, size: int | None = None) -> Tensor:
+    """Cut a rectangle of its own out of each picture: width and height 1 are the picture's, its middle is 0, 0."""
+    sides = (size, size) if size else batch.shape[2:]
+    rows, columns = (torch.linspace(1 / n - 1, 1 - 1 / n, n, device=batch.device) for n in sides)  # middles of pixels
     width, height, across, down = (value.view(-1, 1, 1) for value in (width, height, across, down))
     # rows and columns go their own ways, so this is what affine_grid would make, in less time
     grid = torch.stack(torch.broadcast_tensors(across + width * columns, down + height * rows.unsqueeze(1)), dim=3)
