@@ -14,6 +14,7 @@ columns and words of its own ``further(dataset, folder) -> {column: percent}`` a
 
 import argparse
 import importlib.util
+import itertools
 import json
 import os
 import platform
@@ -64,7 +65,7 @@ def main() -> int:
     if not options.epochs:
         about = {"recipe": reference.RECIPES[dataset], "note": options.note, "targets": targets}
         write_results(options.assignment, dataset, about | {"about": getattr(reference, "ABOUT", "")}, rows)
-    means = {name: mean(row[name] for row in rows) for name in targets}
+    means = {name: mean(values(rows, name)) for name in targets}
     missed = [f"{name} {means[name]:.2f} < {bar}" for name, bar in targets.items() if means[name] < bar]
     print(f"Missed targets: {', '.join(missed) or 'none'}.")
     return 1 if missed else 0
@@ -135,15 +136,15 @@ def page(results: dict) -> str:
     ]
     for dataset, run in sorted(results["runs"].items()):
         rows = run["rows"]
-        names = [name for name in rows[0] if name not in ("seed", "seconds")]
+        names = [name for name in dict.fromkeys(itertools.chain(*rows)) if name not in ("seed", "seconds")]
         recipe = ", ".join(f"{key} {value}" for key, value in run["recipe"].items()).replace("_", " ")
         versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
         targets = ", ".join(f"`{name}` {bar} %" for name, bar in run["targets"].items())
         lines += ["", f"## {dataset}", "", f"| seed | {' | '.join(names)} | seconds |", "|---" * (len(names) + 2) + "|"]
         for row in rows:
-            values = " | ".join(f"{row[name]:.2f}" for name in names)
-            lines.append(f"| {row['seed']} | {values} | {row['seconds']:.0f} |")
-        lines.append(f"| mean | {' | '.join(spread([row[name] for row in rows]) for name in names)} | |")
+            found = " | ".join(f"{row[name]:.2f}" if name in row else "" for name in names)
+            lines.append(f"| {row['seed']} | {found} | {row['seconds']:.0f} |")
+        lines.append(f"| mean | {' | '.join(spread(values(rows, name)) for name in names)} | |")
         machine = f"{run['machine']}{run['note'] and ', ' + run['note']}; {versions}"
         lines += ["", f"Recipe: {recipe}. Targets: {targets or 'none'}. Machine: {machine}."]
         lines += ["", run["about"]] if run.get("about") else []
@@ -151,6 +152,11 @@ def page(results: dict) -> str:
         command = f"python benchmarks/reference.py {results['assignment']} --dataset {dataset} --seeds {seeds}"
         lines += ["", f"Again: `{command}`"]
     return "\n".join(lines) + "\n"
+
+
+def values(rows: list[dict], name: str) -> list[float]:
+    """Of the seeds for which that network was trained."""
+    return [row[name] for row in rows if name in row]
 
 
 def spread(values: list[float]) -> str:
