@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 import student_code
 
-RECIPES = {  # epochs of each network, the batch size, and pixels of the crops that networks of any size learn from
-    "caltech101": {"lenet": 15, "improved": 50, "resnet18": 25, "free": 40, "batch_size": 64, "side": 48},
-    "sample": {"lenet": 8, "improved": 12, "resnet18": 8, "batch_size": 16, "side": 64},
+RECIPES = {  # epochs of each network, of some first with pictures of 48 pixels, then of 64; and the batch size
+    "caltech101": {"lenet": 15, "improved": 50, "resnet18": [17, 8], "free": [40, 0], "batch_size": 64},
+    "sample": {"lenet": 8, "improved": 12, "resnet18": 8, "batch_size": 16},
 }
 TARGETS = {  # percent of the validation pictures, as they are and as the mean over 18 views of each
     "caltech101": {
@@ -35,7 +35,6 @@ ABOUT = (
     "parameters. Published by students for ResNet-18 from scratch at full size: 66.9 to 69.6; nobody has published the "
     "LeNet at 64 pixels."
 )
-ANY_SIZE = ("resnet18", "free")  # they end in a mean or a maximum over the last map
 NORMAL = {"mean": caltech.MEAN, "std": caltech.STD}
 MODELS = {  # by the name of the saved weights: the network they belong to, of a student_code module
     "improved": lambda student: student.improved_setup()[0],
@@ -53,7 +52,7 @@ def train(dataset: str, folder: Path, seed: int = 0, epochs: int | None = None) 
     so_far, history = folder / "so_far.json", {}
     if so_far.exists():  # of a run that was interrupted
         history = json.loads(so_far.read_text(encoding="utf-8"))
-    for name in [name for name in RECIPES[dataset] if name not in ("batch_size", "side", *history)]:
+    for name in [name for name in RECIPES[dataset] if name not in ("batch_size", *history)]:
         print(f"{name}, seed {seed}")
         model, history[name] = train_one(name, dataset, seed, epochs)
         if name in MODELS or dataset != "sample":  # in half precision: half the bytes, and the same answers
@@ -68,7 +67,9 @@ def further(dataset: str, folder: Path) -> dict[str, float]:
     for name in ("lenet", "improved", "resnet18", "free"):
         if (folder / f"{name}.safetensors").exists():
             model = load_weights(setup(name)[0], folder / f"{name}.safetensors")
-            many = functools.partial(augment.crops, size=54 if name in ANY_SIZE else 64)
+            many = functools.partial(
+                augment.crops, size=54 if name == "free" else 64
+            )  # as large as what it learned from
             for what, views in (("", lambda images: [images]), (", 18 views", many)):
                 read, labels = predictions(model, dataset, views)
                 columns[f"{name}{what}"] = round(100 * (read == labels).float().mean().item(), 2)
@@ -88,19 +89,26 @@ def predictions(model: nn.Module, dataset: str, views: Callable[[Tensor], list[T
 
 def train_one(name: str, dataset: str, seed: int = 0, epochs: int | None = None) -> tuple[nn.Module, dict]:
     """One network after training, and its history."""
-    recipe = RECIPES[dataset]
-    epochs, size = epochs or recipe[name], recipe["batch_size"]
+    stages = stages_of(name, dataset, epochs)
     torch.manual_seed(seed)
     model, optimizer, criterion = setup(name)
-    train_loader = Batches(*load(dataset, train=True), size, shuffle=True, augment=changes(name, dataset), **NORMAL)
-    loaders = train_loader, test_loader(dataset)
-    if name == "lenet":
-        loops = student_code.train_model, student_code.test_model
-        return model, fit(model, loaders, optimizer, criterion, epochs, *loops)
-    one_cycle(optimizer, steps=epochs * len(train_loader))
-    average = MovingAverage(model, optimizer, decay=0.995 if dataset == "caltech101" else 0.9)
-    loops = student_code.train_model, average.measured(student_code.test_model)
-    return average.model, fit(model, loaders, optimizer, criterion, epochs, *loops)
+    batches = [(number, train_loader(dataset, changed)) for number, changed in stages]
+    measured, loops = model, (student_code.train_model, student_code.test_model)
+    if name != "lenet":
+        one_cycle(optimizer, steps=sum(number * len(loader) for number, loader in batches))
+        average = MovingAverage(model, optimizer, decay=0.995 if dataset == "caltech101" else 0.9)
+        measured, loops = average.model, (student_code.train_model, average.measured(student_code.test_model))
+    history: dict[str, list[float]] = {}
+    for number, loader in batches:
+        stage = fit(model, (loader, test_loader(dataset)), optimizer, criterion, number, *loops)
+        history = {key: history.get(key, []) + values for key, values in stage.items()}
+    return measured, history
+
+
+def train_loader(dataset: str, changed: Callable[[Tensor], Tensor] | None) -> Batches:
+    """The pictures to learn from, normalised, in batches, changed by the batch."""
+    size = RECIPES[dataset]["batch_size"]
+    return Batches(*load(dataset, train=True), size, shuffle=True, augment=changed, **NORMAL)
 
 
 def test_loader(dataset: str) -> Batches:
@@ -113,24 +121,22 @@ def load(dataset: str, train: bool) -> tuple[Tensor, Tensor]:
     return caltech.load(dataset, train)
 
 
-def side(name: str, dataset: str) -> int:
-    """Pixels of the pictures that a network learns from.
-
-    A crop that is scaled back shows things larger than the whole picture that is measured. Where no layer asks for 64
-    pixels, smaller crops make up for it, and a step costs less; not on the sample, whose lines have one width always.
-
-    Source: Touvron et al., "Fixing the train-test resolution discrepancy", 2019.
-    """
-    return RECIPES[dataset]["side"] if name in ANY_SIZE else 64
+def stages_of(name: str, dataset: str, epochs: int | None) -> list[tuple[int, Callable[[Tensor], Tensor] | None]]:
+    """What is done to the batches that a network learns from, and for how many epochs, one stage after the other."""
+    planned = RECIPES[dataset][name]
+    small, full = planned if isinstance(planned, list) and not epochs else (0, epochs or planned)
+    stages = [(small, augmented_small), (full, None if name == "lenet" else augmented)]
+    return [(number, changed) for number, changed in stages if number]
 
 
-def changes(name: str, dataset: str) -> Callable[[Tensor], Tensor] | None:
-    """What is done to the batches that a network learns from."""
-    if name == "lenet":
-        return None
-    area = {"smallest": 0.4, "largest": 1.3} if name == "improved" else {"smallest": 0.3}
-    crop = functools.partial(augment.resized_crop, **area, size=side(name, dataset))
-    return lambda batch: augment.colour(augment.flip(crop(batch)), strength=0.2)
+def augmented(batch: Tensor) -> Tensor:
+    """Each picture from nearer or from further away, mirrored or not, in other colours."""
+    return augment.colour(augment.flip(augment.resized_crop(batch, smallest=0.4, largest=1.3)), strength=0.2)
+
+
+def augmented_small(batch: Tensor) -> Tensor:
+    """Crops of 48 pixels: a step costs little more than half."""
+    return augment.colour(augment.flip(augment.resized_crop(batch, smallest=0.3, size=48)), strength=0.2)
 
 
 def setup(name: str) -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Tensor, Tensor], Tensor]]:
