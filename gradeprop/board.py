@@ -21,7 +21,12 @@ class Board:
         self.total, self.counts = len(jobs), Counter[str]()
         self._began = self._told = time.monotonic()
         self._console = console
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"))
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[told]}"),
+        )
         remaining = (TimeRemainingColumn(compact=True), "left")
         self._bar = Progress(*columns, *remaining, console=console, transient=True)
         self._task = self._bar.add_task("grading", total=self.total, told="")

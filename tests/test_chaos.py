@@ -134,7 +134,8 @@ def test_a_reader_that_has_gone_costs_no_grade(course: Path, states: list[dict[s
             [*program, "grade", "toy", "--recheck"], stdout=gone, stderr=subprocess.PIPE, text=True, check=False
         )
     assert done.returncode == 1
-    assert done.stderr.strip() == ""
+    told = [line for line in done.stderr.splitlines() if " done, " not in line]  # how far it is, where it takes long
+    assert told == []
     assert differences(state(course), states[0]) == []
 
 

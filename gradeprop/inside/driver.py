@@ -138,8 +138,9 @@ class _Course:
             elif now >= self.began + self.limits["probe-s"]:
                 return self._lost("timeout", f"This took more than {self.limits['probe-s']:g} s.")
             elif now >= tick_at:
-                tick_at = now + TICK_S
-                if excess := self.usage.excess():
+                excess = self.usage.excess()
+                tick_at = time.monotonic() + TICK_S  # from its end: it can take long, and holds the code
+                if excess:
                     self._lost("crash", excess)
                     self.ended = "" if self.setting["tier"] == "full" else excess  # what was written to disk stays
                     return None
