@@ -33,7 +33,7 @@ TARGETS = {  # percent of the validation pictures, as they are and as the mean o
 ABOUT = (
     "The standard error of one accuracy on 911 pictures is 1.4 to 1.6 points. `free` is a design within 2 million "
     "parameters. Published by students for ResNet-18 from scratch at full size: 66.9 to 69.6; nobody has published the "
-    "LeNet at 64 pixels. Of `improved` two recipes and of `free` three were compared on these pictures "
+    "LeNet at 64 pixels. Two or three recipes of a network were compared on these pictures "
     "(docs/decisions/2026-11-22-near-and-far.md)."
 )
 NORMAL = {"mean": caltech.MEAN, "std": caltech.STD}
