@@ -68,9 +68,8 @@ def further(dataset: str, folder: Path) -> dict[str, float]:
     for name in ("lenet", "improved", "resnet18", "free"):
         if (folder / f"{name}.safetensors").exists():
             model = load_weights(setup(name)[0], folder / f"{name}.safetensors")
-            many = functools.partial(
-                augment.crops, size=54 if name == "free" else 64
-            )  # as large as what it learned from
+            size = 54 if name == "free" else 64  # of a view: as large as what it learned from
+            many = functools.partial(augment.crops, size=size)
             for what, views in (("", lambda images: [images]), (", 18 views", many)):
                 read, labels = predictions(model, dataset, views)
                 columns[f"{name}{what}"] = round(100 * (read == labels).float().mean().item(), 2)
