@@ -89,15 +89,15 @@ def _junk(grader: Grader, folder: Path, every: int) -> Iterator[Verdict]:
     used = grader.judge.check(run, kept).used
     junk_of = {f"{probe.name}/{name}": tensor for probe in run.probes for name, tensor in _JUNK_TENSORS.items()}
     keep(run, tensors | junk_of, kept)
-    for probe in run.probes:
-        checks = tuple(check for check, probes in used.items() if probe.name in probes)
-        for number, key in enumerate(run.values[probe.name]):
-            junk = _RAW_JUNK[number % every :: every]
-            swaps = tuple(Swap(probe=probe.name, key=key, value=value) for value in junk)
+    seen = [(probe.name, key) for probe in run.probes for key in run.values[probe.name]]
+    for number, (probe, key) in enumerate(seen):
+        if junk := _RAW_JUNK[number % every :: every]:
+            checks = tuple(check for check, probes in used.items() if probe in probes)
+            swaps = tuple(Swap(probe=probe, key=key, value=value) for value in junk)
             outcomes = grader.judge.check(run, kept, checks, swaps).outcomes
             broken = [f"{outcome.check}: {outcome.message}" for outcome in outcomes if outcome.fate == "broken"]
             yield Verdict(
-                name=f"junk in {probe.name}.{key}",
+                name=f"junk in {probe}.{key}",
                 points=len(outcomes) - len(broken),
                 expected=len(checks) * len(swaps),
                 wrong="; ".join(broken[:2]),

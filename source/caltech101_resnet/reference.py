@@ -92,7 +92,10 @@ def train_one(name: str, dataset: str, seed: int = 0, epochs: int | None = None)
     stages = stages_of(name, dataset, epochs)
     torch.manual_seed(seed)
     model, optimizer, criterion = setup(name)
-    batches = [(number, train_loader(dataset, changed)) for number, changed in stages]
+    pictures, to_measure, size = load(dataset, train=True), test_loader(dataset), RECIPES[dataset]["batch_size"]
+    batches = [
+        (number, Batches(*pictures, size, shuffle=True, augment=changed, **NORMAL)) for number, changed in stages
+    ]
     measured, loops = model, (student_code.train_model, student_code.test_model)
     if name != "lenet":
         one_cycle(optimizer, steps=sum(number * len(loader) for number, loader in batches))
@@ -100,15 +103,9 @@ def train_one(name: str, dataset: str, seed: int = 0, epochs: int | None = None)
         measured, loops = average.model, (student_code.train_model, average.measured(student_code.test_model))
     history: dict[str, list[float]] = {}
     for number, loader in batches:
-        stage = fit(model, (loader, test_loader(dataset)), optimizer, criterion, number, *loops)
+        stage = fit(model, (loader, to_measure), optimizer, criterion, number, *loops)
         history = {key: history.get(key, []) + values for key, values in stage.items()}
     return measured, history
-
-
-def train_loader(dataset: str, changed: Callable[[Tensor], Tensor] | None) -> Batches:
-    """The pictures to learn from, normalised, in batches, changed by the batch."""
-    size = RECIPES[dataset]["batch_size"]
-    return Batches(*load(dataset, train=True), size, shuffle=True, augment=changed, **NORMAL)
 
 
 def test_loader(dataset: str) -> Batches:

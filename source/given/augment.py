@@ -1,9 +1,9 @@
 """Augmentation of colour pictures, a whole batch at a time, each picture by its own draw.
 
-Every function takes a batch, float32 (n, 3, h, w) in [0, 1], and returns a new one of the same shape and range:
+A batch is float32 (n, 3, h, w) in [0, 1]; what is made of it is new, in the same range:
 
     batch = flip(resized_crop(batch, smallest=0.5))     for training only
-    probabilities = averaged(predict, batch, views)     for measuring: the mean over several views of each picture
+    probabilities = averaged(predict, crops(batch))     for measuring: the mean over 18 views of each picture
 """
 
 from collections.abc import Callable
