@@ -6,7 +6,7 @@ Measures: images per second of whole training steps on one thread (forward, loss
 network of the assignment, fed by
 
     DataLoader, 0 or 2 workers   a data set of PIL images in memory, torchvision's transforms on each image
-    ours                         given.batches.Batches, the assignment's own augmentation on each batch
+    ours                         given.batches.Batches, the same changes made to a whole batch at once
     ceiling                      one fixed batch, again and again
 
 in turns, ``--rounds`` times, each for ``--seconds``; a figure is the median over the rounds, and a ratio to the ceiling

@@ -49,19 +49,18 @@ def colour(batch: Tensor, strength: float = 0.2) -> Tensor:
     return (grey + saturation * (batch - grey)).clamp(0, 1)
 
 
-def crops(batch: Tensor, kept: float = 0.85, grid: int = 3, size: int | None = None) -> list[Tensor]:
+def crops(batch: Tensor, kept: float = 0.85, grid: int = 3) -> list[Tensor]:
     """``2 · grid²`` views of each picture: grid × grid crops, each as it is and mirrored.
 
     Args:
-        kept: the part of the width and of the height that a crop keeps.
-        size: pixels of each side of a view; None: as many as the picture has.
+        kept: the part of the width and of the height that a crop keeps; it is scaled back to the size of the picture.
     """
     n, device = len(batch), batch.device
     side = torch.full((n,), kept, device=device)
     views = []
     for down in torch.linspace(kept - 1, 1 - kept, grid).tolist():
         for across in torch.linspace(kept - 1, 1 - kept, grid).tolist():
-            views.append(_cut(batch, side, side, torch.full_like(side, across), torch.full_like(side, down), size))
+            views.append(_cut(batch, side, side, torch.full_like(side, across), torch.full_like(side, down)))
     return views + [view.flip(3) for view in views]
 
 
