@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 HW ?= mnist_lenet
+# one more than processors: tests wait, too
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # real data, where a folder beside the clone holds it; else the embedded sample
 ifneq ($(wildcard ../shared/data),)
@@ -17,14 +20,14 @@ demo: setup ## release the first assignment, grade a handful of submissions, wri
 	$(BIN)/gradeprop demo $(HW)
 
 test: setup ## run the tests, and of the known answers and attacks a part
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=15
+	$(PYTEST) --durations=15
 
 check: setup ## format, lint, types, releases, and every test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/gradeprop release --check
-	ALL_TESTS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	ALL_TESTS=1 $(PYTEST)
 
 hostile: setup ## hand in every attack, under both tiers, as root and as an ordinary user; write docs/results/
 	$(BIN)/python tests/hostile/report.py
