@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,10 +20,11 @@ import sklearn
 
 from gradeprop import wire
 from gradeprop.errors import CourseError, JailError, NoJailError
-from gradeprop.inside import kernel
+from gradeprop.inside import frames, kernel
 from gradeprop.jail import Answer, Jail, Job, open_jail
 from gradeprop.jail.cgroups import make_group
 from gradeprop.jail.filters import compile_filter
+from gradeprop.jail.job import converse
 from gradeprop.records import Limits
 
 ROOT = Path(__file__).parents[1]
@@ -554,6 +556,32 @@ def test_a_broken_probes_file_is_the_instructors(jail: Jail) -> None:
         answer(jail, "", "nonsense\ndef probe_it(student, draw): return {}")
     with pytest.raises(CourseError, match="twice"):
         answer(jail, "", ONE + ONE)
+
+
+class Dawdling(socket.socket):
+    """Waits before it sends."""
+
+    def sendall(self, data: Any) -> None:
+        time.sleep(0.1)
+        super().sendall(data)
+
+
+def test_a_driver_that_is_done_as_soon_as_it_has_the_job_is_heard() -> None:
+    """Its last words must not be lost to a part without bytes that is still to be sent."""
+    ours, theirs = socket.socketpair()
+
+    def drive() -> None:
+        with theirs:
+            head = theirs.recv(frames.HEAD.size, socket.MSG_WAITALL)
+            theirs.recv(sum(frames.HEAD.unpack(head)), socket.MSG_WAITALL)
+            theirs.sendall(frames.HEAD.pack(0, 14) + b'{"broken":"x"}')
+
+    driver = threading.Thread(target=drive)
+    driver.start()
+    with Dawdling(fileno=ours.detach()) as slow:
+        got, end = converse(slow, Job({"student_code.py": b"pass"}, {}, b"x = 1", b"", 0, LIMITS), ())
+    driver.join()
+    assert (got, end.broken, end.fault) == ((), "x", "")
 
 
 def test_a_zygote_that_died_is_replaced(jail: Jail) -> None:
