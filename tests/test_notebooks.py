@@ -2,7 +2,6 @@
 
 import copy
 import os
-import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from benchmarks.notebooks import lay_out
 from gradeprop.course import read_course
 from tests.conftest import REPOSITORY
 
@@ -35,13 +35,9 @@ def toml(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def folder(name: str, toml: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder laid out as a release is, but with the solution."""
-    for file in (SOURCE / "student_code.py", SOURCE / name / "public_checks.py"):
-        shutil.copy(file, tmp_path)
-    for given in toml["given"]:
-        (tmp_path / "given").mkdir(exist_ok=True)
-        shutil.copy(SOURCE / "given" / given, tmp_path / "given")
+    lay_out(name, tmp_path)
     monkeypatch.setenv("MPLCONFIGDIR", matplotlib.get_cachedir())  # its list of fonts takes seconds to make again
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("GRADEPROP_DATA", raising=False)

@@ -3,7 +3,11 @@
 import importlib
 import re
 import shutil
+import signal
+import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -160,6 +164,17 @@ def test_checks_that_cannot_be_read_are_shown(tiny: Path, capsys) -> None:
     assert "No module named 'nothing_like_it'" in said
 
 
+@pytest.fixture
+def nothing_ready(monkeypatch: pytest.MonkeyPatch) -> Iterator[list]:
+    """The processes that stand ready, none at first; what they import takes no time."""
+    monkeypatch.setattr(check, "SLOW", ("json",))
+    monkeypatch.setattr(check, "_ready", [])
+    yield check._ready
+    for process in check._ready:
+        process.communicate()  # without an order it ends
+
+
+@pytest.mark.usefixtures("nothing_ready")
 def test_a_notebook_stops_at_the_question_that_needs_work(tiny: Path, capsys) -> None:
     (tiny / "student_code.py").write_text("def count():\n    return 55\n")
     check.check("count", folder=tiny)
@@ -169,6 +184,42 @@ def test_a_notebook_stops_at_the_question_that_needs_work(tiny: Path, capsys) ->
         check.check("count", folder=tiny)
     assert "no attribute 'count'" in capsys.readouterr().out
     assert caught.value._render_traceback_() == [str(caught.value)]
+
+
+def test_the_process_that_stood_ready_sees_what_was_changed_since(
+    tiny: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, capsys, nothing_ready: list
+) -> None:
+    (tiny / "student_code.py").write_text("def count():\n    return 55\n")
+    check.check("count", folder=tiny)
+    [ready] = nothing_ready
+    another = tmp_path_factory.mktemp("another")
+    (another / "public_checks.py").write_text(TINY)
+    (another / "student_code.py").write_text("import os\n\ndef count():\n    return int(os.environ['COUNT'])\n")
+    monkeypatch.setenv("COUNT", "55")
+    check.check("count", folder=another)
+    assert capsys.readouterr().out.count("1 public check passed.") == 2
+    assert (ready.returncode, len(nothing_ready)) == (0, 1)
+    assert nothing_ready != [ready]
+
+
+def test_one_that_was_interrupted_with_the_notebook_is_not_asked(tiny: Path, capsys, nothing_ready: list) -> None:
+    (tiny / "student_code.py").write_text("def count():\n    return 55\n")
+    check.check("count", folder=tiny)
+    nothing_ready[0].send_signal(signal.SIGINT)
+    nothing_ready[0].wait(20)
+    check.check("count", folder=tiny)
+    assert capsys.readouterr().out.count("1 public check passed.") == 2
+
+
+def test_what_stands_ready_ends_with_the_notebook(tiny: Path) -> None:
+    (tiny / "student_code.py").write_text("def count():\n    return 55\n")
+    notebook = f"from given import check; check.SLOW = (); check.check('count', folder={str(tiny)!r}); print(check._ready[0].pid)"
+    done = subprocess.run([sys.executable, "-c", notebook], cwd=SOURCE, capture_output=True, text=True, check=True)
+    folder = Path("/proc", done.stdout.split()[-1])
+    late = time.monotonic() + 20
+    while folder.exists():
+        assert time.monotonic() < late, (folder / "status").read_text()
+        time.sleep(0.1)
 
 
 def test_a_mistake_in_the_students_own_code_is_told_with_its_line(folder: Path) -> None:

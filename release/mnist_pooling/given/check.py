@@ -4,23 +4,30 @@ They run the files as they are saved, in a process of their own: nothing in your
 in your code is stopped. They find the likely mistakes; the checks behind the grade look further.
 
 Inside: the process is pytest on ``public_checks.py``, and this file is its plugin, which prints one line per check.
+After the first ``check`` in a notebook the next process stands ready: it has imported what takes seconds, none of your
+code, and ends with the notebook.
 """
 
 import argparse
 import contextlib
 import importlib
 import io
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 SECONDS = 60  # after which the checks are stopped
 PASSED = "passed."
+SETTINGS = {"PYTHONUTF8": "1", "MPLBACKEND": "Agg", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+SLOW = ("torch", "torch.utils.data", "matplotlib.pyplot", "pandas")  # modules that take long to import
+_ready: list[subprocess.Popen] = []  # at most one, which has imported them and waits for its order
 
 
 class PublicChecksFailed(Exception):
@@ -36,7 +43,10 @@ def check(*questions: str, folder: str | Path = ".") -> None:
     Raises:
         PublicChecksFailed: a check did not pass; what it found is printed.
     """
-    if _run(questions, Path(folder)) != 0:
+    passed = _run(questions, Path(folder)) == 0
+    with contextlib.suppress(OSError):  # no room for one more process: the next check takes longer, that is all
+        _ready.append(_start(SLOW))
+    if not passed:
         raise PublicChecksFailed("Mend student_code.py, save it, and run this cell again.")
 
 
@@ -56,33 +66,75 @@ def _run(questions: tuple[str, ...] | list[str], folder: Path) -> int:
         print(f"✗ There is no public_checks.py in {folder}: is this the folder of the assignment?")
         return 1
     options = ["--assert=plain", f"--rootdir={folder}", "-c", os.devnull, "-W", "ignore"]
-    options += ["-p", "given.check", "-p", "no:terminal", "-p", "no:cacheprovider"]
+    plugins = [
+        "given.check",
+        "no:terminal",
+        "no:cacheprovider",
+        "no:unraisableexception",
+    ]  # the last takes half a second
+    options += [f"-p{plugin}" for plugin in plugins]
     options += [f"--question={question}" for question in questions]
-    home = Path(__file__).parents[1]  # holds given/, and in the course's own source also student_code.py
-    path = os.pathsep.join([str(folder), str(home), os.environ.get("PYTHONPATH", "")])
-    settings = {"PYTHONPATH": path, "PYTHONUTF8": "1", "MPLBACKEND": "Agg", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    try:
-        with tempfile.TemporaryDirectory() as scratch:  # pytest's own place can be taken by others of the machine
-            done = subprocess.run(
-                [sys.executable, "-m", "pytest", *options, f"--basetemp={scratch}/checks", "public_checks.py"],
-                cwd=folder,
-                env=os.environ | settings | {"PYTEST_ADDOPTS": ""},
-                capture_output=True,
-                timeout=SECONDS,
-                check=False,
-            )
-    except subprocess.TimeoutExpired as late:
-        print((late.stdout or b"").decode(errors="replace"), end="")
-        print(f"✗ Stopped after {SECONDS} s in the check that comes next. Is there a loop that does not end?")
-        return 1
-    said = done.stdout.decode(errors="replace")
+    with tempfile.TemporaryDirectory() as scratch:  # pytest's own place can be taken by others of the machine
+        options += [f"--basetemp={scratch}/checks", "public_checks.py"]
+        order = json.dumps({"folder": str(folder), "options": options, "environment": dict(os.environ) | SETTINGS})
+        with _take() as process:
+            try:
+                out, error = process.communicate(order.encode() + b"\n", SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                print(process.communicate()[0].decode(errors="replace"), end="")
+                print(f"✗ Stopped after {SECONDS} s in the check that comes next. Is there a loop that does not end?")
+                return 1
+            except BaseException:  # the notebook's stop button
+                process.kill()
+                raise
+    said = out.decode(errors="replace")
     print(said, end="")
-    if done.returncode == 0 and said.rstrip().endswith(PASSED):
+    if process.returncode == 0 and said.rstrip().endswith(PASSED):
         return 0
     if "✗" not in said:
-        print(f"✗ The checks ended early, with exit code {done.returncode}.")
-        print(done.stderr.decode(errors="replace")[-2000:])
+        print(f"✗ The checks ended early, with exit code {process.returncode}.")
+        print(error.decode(errors="replace")[-2000:])
     return 1
+
+
+def _take() -> subprocess.Popen:
+    """The process that stands ready; if there is none, or the stop button has ended it as well, a new one."""
+    while _ready:
+        process = _ready.pop()
+        if process.poll() is None:
+            return process
+        process.communicate()
+    return _start()
+
+
+def _start(modules: Iterable[str] = ()) -> subprocess.Popen:
+    """A fresh Python that imports the modules, then does what one line on its standard input orders."""
+    home = str(Path(__file__).parents[1])  # holds given/, and in the course's own source also student_code.py
+    return subprocess.Popen(
+        [sys.executable, "-c", f"from given import check; check._obey({list(modules)})"],
+        env=os.environ | SETTINGS | {"PYTHONPATH": os.pathsep.join([home, os.environ.get("PYTHONPATH", "")])},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def _obey(modules: list[str]) -> None:
+    """In that process: import, read the order, be pytest; without an order, the notebook has ended."""
+    for module in modules:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+    line = sys.stdin.readline()
+    if line:
+        order = json.loads(line)
+        os.environ.update(order["environment"])
+        os.chdir(order["folder"])
+        sys.path.insert(0, order["folder"])
+        status = pytest.main(order["options"])
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)  # taking torch down in good order takes up to a second
 
 
 def explain(error: BaseException) -> str:
