@@ -131,8 +131,9 @@ def page(results: dict) -> str:
     """The results as a page to read."""
     lines = [f"# What the reference solution of `{results['assignment']}` reaches", ""]
     lines += [
-        "In percent of the test images, weights after the last epoch; no epoch was chosen on them. Seconds are those",
-        "on the clock, for all models of the row together; ± is the standard deviation over the seeds.",
+        "In percent of the test images, weights after the last epoch; no epoch was chosen on them. ± is the standard",
+        "deviation over the seeds. Seconds are for all models of a row together, on the clock where the machine's line",
+        "says nothing else.",
     ]
     for dataset, run in sorted(results["runs"].items()):
         rows = run["rows"]
