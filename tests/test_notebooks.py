@@ -78,6 +78,31 @@ def test_it_runs_from_top_to_bottom_on_the_sample(
     assert {file for file in handed_in if not (folder / file).is_file()} == set()
 
 
+def test_all_of_it_runs_on_another_device_than_the_processor(
+    name: str, notebook: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a pretended card, as strict as a real one about where tensors lie; for one epoch, without the checks."""
+    if "ALL_TESTS" not in os.environ:
+        pytest.skip("make check runs it")
+    monkeypatch.setenv("GRADEPROP_DATASET", "sample")
+    monkeypatch.setenv("GRADEPROP_EPOCHS", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    there = [
+        f"import sys; sys.path.append({str(REPOSITORY.root)!r})",
+        "import given.training",
+        "from tests import card",
+    ]
+    first = nbformat.v4.new_code_cell("\n".join([*there, "given.training.device = lambda: card.CARD"]))
+    last = nbformat.v4.new_code_cell(
+        "networks = [value for value in globals().values() if isinstance(value, torch.nn.Module)]\n"
+        "{str(parameter.device) for network in networks for parameter in network.parameters()}"
+    )
+    own = [cell for cell in notebook.cells if not cell.source.startswith("check(") and cell.id != "submit"]
+    notebook.cells = [first, *own, last]
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    assert last.outputs[0].data["text/plain"] == "{'card:0'}"
+
+
 def test_it_holds_no_outputs_and_its_ids_can_be_read(notebook: Any) -> None:
     for cell in notebook.cells:
         assert not cell.get("outputs")

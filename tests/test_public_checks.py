@@ -213,7 +213,8 @@ def test_one_that_was_interrupted_with_the_notebook_is_not_asked(tiny: Path, cap
 
 def test_what_stands_ready_ends_with_the_notebook(tiny: Path) -> None:
     (tiny / "student_code.py").write_text("def count():\n    return 55\n")
-    notebook = f"from given import check; check.SLOW = (); check.check('count', folder={str(tiny)!r}); print(check._ready[0].pid)"
+    notebook = f"from given import check; check.SLOW = (); check.check('count', folder={str(tiny)!r})"
+    notebook += "; print(check._ready[0].pid)"
     done = subprocess.run([sys.executable, "-c", notebook], cwd=SOURCE, capture_output=True, text=True, check=True)
     folder = Path("/proc", done.stdout.split()[-1])
     late = time.monotonic() + 20
