@@ -12,7 +12,7 @@ ifneq ($(wildcard ../shared/data),)
 export GRADEPROP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check hostile nbgrader-attacks fuzz chaos mutants setup release verify reference bench bench-scale bench-train bench-formgrader pictures hub lock clean help
+.PHONY: demo test check hostile nbgrader-attacks fuzz chaos mutants setup release verify reference bench bench-scale bench-train bench-notebooks bench-formgrader pictures hub lock clean help
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -54,6 +54,9 @@ bench-scale: setup ## workers side by side, a class of thousands with hostile co
 
 bench-train: setup ## images per second in training: torchvision's way, ours, and the ceiling
 	$(BIN)/python benchmarks/train.py
+
+bench-notebooks: setup ## how long each notebook takes from top to bottom, with the solution, on the sample
+	$(BIN)/python benchmarks/notebooks.py
 
 mutants: setup ## change the solution in small ways; which changes does no check notice?
 	$(BIN)/python tests/mutants.py $(HW)

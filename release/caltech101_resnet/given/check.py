@@ -44,8 +44,9 @@ def check(*questions: str, folder: str | Path = ".") -> None:
         PublicChecksFailed: a check did not pass; what it found is printed.
     """
     passed = _run(questions, Path(folder)) == 0
-    with contextlib.suppress(OSError):  # no room for one more process: the next check takes longer, that is all
-        _ready.append(_start(SLOW))
+    if not _ready:
+        with contextlib.suppress(OSError):  # no room for one more process: the next check takes longer, that is all
+            _ready.append(_start(SLOW))
     if not passed:
         raise PublicChecksFailed("Mend student_code.py, save it, and run this cell again.")
 
@@ -66,13 +67,8 @@ def _run(questions: tuple[str, ...] | list[str], folder: Path) -> int:
         print(f"✗ There is no public_checks.py in {folder}: is this the folder of the assignment?")
         return 1
     options = ["--assert=plain", f"--rootdir={folder}", "-c", os.devnull, "-W", "ignore"]
-    plugins = [
-        "given.check",
-        "no:terminal",
-        "no:cacheprovider",
-        "no:unraisableexception",
-    ]  # the last takes half a second
-    options += [f"-p{plugin}" for plugin in plugins]
+    options += ["-p", "given.check", "-p", "no:terminal", "-p", "no:cacheprovider"]
+    options += ["-p", "no:unraisableexception"]  # it would look through all objects at the end, for half a second
     options += [f"--question={question}" for question in questions]
     with tempfile.TemporaryDirectory() as scratch:  # pytest's own place can be taken by others of the machine
         options += [f"--basetemp={scratch}/checks", "public_checks.py"]
