@@ -147,3 +147,22 @@ def test_the_average_follows_the_weights_and_the_rate_ends_at_nothing() -> None:
     seen = []
     average.measured(lambda measured, loader, criterion: seen.append(measured) or (0.0, 0.0))(model, [], None)
     assert seen == [average.model]
+
+
+def test_weights_that_know_the_sample_alone_are_told_what_to_do(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "source" / "caltech101_resnet")
+    checks = importlib.import_module("public_checks")
+    monkeypatch.delitem(sys.modules, "public_checks")  # other assignments have one, too
+    monkeypatch.setattr(checks, "load_weights", lambda model, file: model)
+    monkeypatch.setattr(checks.caltech, "choose", lambda: "caltech101")
+    file = nowhere / "improved.safetensors"
+    file.touch()
+    for known, says in (
+        ({"caltech101": 0.02, "sample": 0.9}, "set DATASET to 'caltech101' and train again"),
+        ({"caltech101": 0.02, "sample": 0.1}, "Was it saved after training?"),
+    ):
+        monkeypatch.setattr(checks, "share_known", lambda model, dataset, known=known: known[dataset])
+        with pytest.raises(AssertionError, match=says):
+            checks.assert_knows_something(nn.Identity(), file)
+    monkeypatch.setattr(checks, "share_known", lambda model, dataset: {"caltech101": 0.6, "sample": 0.1}[dataset])
+    checks.assert_knows_something(nn.Identity(), file)

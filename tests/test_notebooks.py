@@ -2,6 +2,8 @@
 
 import copy
 import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -101,6 +103,32 @@ def test_all_of_it_runs_on_another_device_than_the_processor(
     notebook.cells = [first, *own, last]
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
     assert last.outputs[0].data["text/plain"] == "{'card:0'}"
+
+
+def test_the_pretended_card_computes_the_same_and_is_strict() -> None:
+    """In a process of its own, which knows the device from then on."""
+    code = """
+import torch
+from tests import card
+
+torch.manual_seed(0)
+network, x = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 3), torch.nn.BatchNorm2d(3)), torch.rand(4, 1, 6, 6)
+twin = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 3), torch.nn.BatchNorm2d(3)).to("card")
+twin.load_state_dict(network.state_dict())
+for one, place in ((network, "cpu"), (twin, "card")):
+    optimizer = torch.optim.AdamW(one.parameters(), lr=0.1)
+    one(x.to(place)).pow(2).sum().backward()
+    optimizer.step()
+assert all(torch.equal(a, b.cpu()) for a, b in zip(network.parameters(), twin.parameters(), strict=True))
+for apart in (lambda: twin(x), lambda: twin(x.to("card")) + torch.ones(3, 4, 4), lambda: x.to("card").numpy()):
+    try:
+        apart()
+    except RuntimeError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY.root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["Expected", "Expected", ".numpy()"], done.stdout
 
 
 def test_it_holds_no_outputs_and_its_ids_can_be_read(notebook: Any) -> None:
