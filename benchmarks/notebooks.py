@@ -18,7 +18,6 @@ import shutil
 import sys
 import tempfile
 import time
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +28,19 @@ from nbclient import NotebookClient
 from tqdm import tqdm
 
 from gradeprop import records
-from gradeprop.course import read_course
-from gradeprop.paths import Bundle
+from gradeprop.course import read_assignment, read_course
+from gradeprop.observe import given_files
+from gradeprop.paths import GIVEN, Bundle
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCE = ROOT / "source"
-KEPT = ROOT / ".cache" / "notebooks"
+BUNDLE = Bundle(ROOT)
+KEPT = BUNDLE.cache / "notebooks"
 RESULTS = ROOT / "docs" / "results" / "notebooks.json"
 
 
 def main() -> int:
     """Run, measure, write; 1 if a cell of one raised an error."""
-    names = read_course(Bundle(ROOT)).assignments
+    names = read_course(BUNDLE).assignments
     parser = argparse.ArgumentParser(description="Run the notebooks with the solution, and time them.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="assignments (default: all)")
     parser.add_argument("--real", action="store_true", help="on the real data, not on the sample")
@@ -52,7 +52,7 @@ def main() -> int:
     failed = False
     KEPT.mkdir(parents=True, exist_ok=True)
     for name in options.names or names:
-        dataset = next(each for each in described(name)["held-out"] if (each == "sample") != options.real)
+        dataset = next(each for each in read_assignment(BUNDLE, name).held_out if (each == "sample") != options.real)
         row, notebook = run(name, dataset)
         nbformat.write(notebook, KEPT / f"{name}-{dataset}.ipynb")
         errors = raised(notebook)
@@ -63,18 +63,14 @@ def main() -> int:
     return int(failed)
 
 
-def described(name: str) -> dict[str, Any]:
-    """What assignment.toml says of an assignment."""
-    return tomllib.loads((SOURCE / name / "assignment.toml").read_text(encoding="utf-8"))
-
-
 def lay_out(name: str, folder: Path) -> None:
     """Put the notebook and what it needs into ``folder``, as a release of it does, but with the solution."""
-    (folder / "given").mkdir(parents=True, exist_ok=True)
-    for file in ("student_code.py", f"{name}/public_checks.py", f"{name}/{name}.ipynb"):
-        shutil.copy(SOURCE / file, folder)
-    for file in described(name)["given"]:
-        shutil.copy(SOURCE / "given" / file, folder / "given")
+    paths = BUNDLE.assignment(name)
+    for file in (BUNDLE.solution, paths.public_checks, paths.notebook):
+        shutil.copy(file, folder)
+    (folder / GIVEN).mkdir(exist_ok=True)
+    for file, content in given_files(paths, read_assignment(BUNDLE, name).given).items():
+        (folder / file).write_bytes(content)
 
 
 def run(name: str, dataset: str) -> tuple[dict[str, Any], Any]:

@@ -4,6 +4,8 @@ import gzip
 import hashlib
 import importlib
 import json
+import platform
+import subprocess
 import sys
 from pathlib import Path
 
@@ -201,6 +203,30 @@ def test_weights_that_two_layers_share_can_be_saved(tmp_path: Path) -> None:
 def test_the_device_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     kind = training.device().type
     assert capsys.readouterr().out.startswith(f"Training on {kind}")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep memory")
+def test_memory_that_a_step_frees_is_kept_once_a_device_was_chosen() -> None:
+    code = """
+import resource, torch
+from given import training
+
+def pages(steps=20):  # that the system had to clear for tensors of 64 MiB, too large for what glibc keeps by itself
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(steps):
+        torch.ones(2**24)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+pages(), training.device(), pages(), print(pages())
+"""
+    without = code.replace("training.device(), ", "")
+    source = Path(training.__file__).parents[1]
+    cleared = [
+        int(subprocess.check_output([sys.executable, "-c", each], cwd=source, text=True).split()[-1])
+        for each in (without, code)
+    ]
+    assert cleared[0] > 20 * 2**24 * 4 / 4096 / 2
+    assert cleared[1] < cleared[0] / 10
 
 
 class Functional(nn.Module):

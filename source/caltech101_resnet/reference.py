@@ -15,7 +15,7 @@ import torch
 from given import augment, caltech
 from given.averaging import MovingAverage, one_cycle
 from given.batches import Batches
-from given.training import fit, load_weights, save_history, save_weights
+from given.training import fit, keep_memory, load_weights, save_history, save_weights
 from torch import Tensor, nn
 
 import student_code
@@ -50,6 +50,7 @@ def train(dataset: str, folder: Path, seed: int = 0, epochs: int | None = None) 
         dataset: "caltech101" or "sample".
         epochs: other than the recipe's, for every network.
     """
+    keep_memory()
     so_far, history = folder / "so_far.json", {}
     if so_far.exists():  # of a run that was interrupted
         history = json.loads(so_far.read_text(encoding="utf-8"))

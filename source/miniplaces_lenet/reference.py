@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from given import miniplaces
 from given.batches import Batches
-from given.training import fit, save_history, save_weights
+from given.training import fit, keep_memory, save_history, save_weights
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
@@ -41,6 +41,7 @@ def train(dataset: str, folder: Path, seed: int = 0, epochs: int | None = None) 
         dataset: "miniplaces" or "sample".
         epochs: of the default run, in place of 10; the others keep their ratio to it.
     """
+    keep_memory()
     history = {}
     for configuration in student_code.CONFIGURATIONS:
         print(f"{configuration.name}, seed {seed}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from given import digits
 from given.batches import Batches
-from given.training import History, save_history, save_weights
+from given.training import History, keep_memory, save_history, save_weights
 from torch import nn
 
 import student_code
@@ -39,6 +39,7 @@ def train(dataset: str, folder: Path, seed: int = 42, epochs: int | None = None)
         dataset: "mnist" or "sample".
         epochs: train for as many steps as so many epochs have, other than the recipe's number.
     """
+    keep_memory()
     history = {}
     for name in MODELS:
         model, history[name] = train_one(name, dataset, seed, epochs)
