@@ -165,9 +165,19 @@ def test_checks_that_cannot_be_read_are_shown(tiny: Path, capsys) -> None:
     assert "No module named 'nothing_like_it'" in said
 
 
-@pytest.fixture
-def nothing_ready(monkeypatch: pytest.MonkeyPatch) -> Iterator[list]:
-    """The processes that stand ready, none at first; what they import takes no time."""
+def ends(pid: int) -> None:
+    """Wait until a process has ended, whether or not anybody has asked for it."""
+    late = time.monotonic() + 20
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        while (now := Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0]) != "Z":
+            assert time.monotonic() < late, now
+            time.sleep(0.1)
+
+
+@pytest.fixture(params=[True, False], ids=["forks", "is ordered once"])
+def nothing_ready(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[list]:
+    """The processes that stand ready, none at first; what they import takes no time. On Linux, and elsewhere."""
+    monkeypatch.setattr(check, "FORKS", request.param and sys.platform == "linux")
     monkeypatch.setattr(check, "SLOW", ("json",))
     monkeypatch.setattr(check, "_ready", [])
     yield check._ready
@@ -199,8 +209,37 @@ def test_the_process_that_stood_ready_sees_what_was_changed_since(
     monkeypatch.setenv("COUNT", "55")
     check.check("count", folder=another)
     assert capsys.readouterr().out.count("1 public check passed.") == 2
-    assert (ready.returncode, len(nothing_ready)) == (0, 1)
-    assert nothing_ready != [ready]
+    if check.FORKS:
+        assert nothing_ready == [ready]
+    else:
+        assert (ready.returncode, len(nothing_ready)) == (0, 1)
+        assert nothing_ready != [ready]
+
+
+def test_what_one_check_leaves_behind_another_does_not_meet(tiny: Path, capsys, nothing_ready: list) -> None:
+    leaves = "import json\n\ndef count():\n    json.left = getattr(json, 'left', 54) + 1\n    return json.left\n"
+    (tiny / "student_code.py").write_text(leaves)
+    for _ in range(2):
+        check.check("count", folder=tiny)
+    assert capsys.readouterr().out.count("1 public check passed.") == 2
+    assert len(nothing_ready) == 1
+
+
+def test_an_endless_loop_is_stopped_in_a_notebook_with_all_that_belongs_to_it(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys, nothing_ready: list
+) -> None:
+    (tiny / "student_code.py").write_text("def count():\n    return 55\n")
+    check.check("count", folder=tiny)
+    [ready] = nothing_ready
+    monkeypatch.setattr(check, "SECONDS", 2)
+    (tiny / "student_code.py").write_text(
+        "import os\nopen('pid', 'w').write(str(os.getpid()))\nwhile True:\n    pass\n"
+    )
+    with pytest.raises(check.PublicChecksFailed):
+        check.check("count", folder=tiny)
+    assert "Stopped after 2 s" in capsys.readouterr().out
+    assert (ready.returncode, nothing_ready != [ready]) == (-signal.SIGKILL, True)
+    ends(int((tiny / "pid").read_text()))
 
 
 def test_one_that_was_interrupted_with_the_notebook_is_not_asked(tiny: Path, capsys, nothing_ready: list) -> None:
@@ -217,12 +256,7 @@ def test_what_stands_ready_ends_with_the_notebook(tiny: Path) -> None:
     notebook = f"from given import check; check.SLOW = (); check.check('count', folder={str(tiny)!r})"
     notebook += "; print(check._ready[0].pid)"
     done = subprocess.run([sys.executable, "-c", notebook], cwd=SOURCE, capture_output=True, text=True, check=True)
-    state = Path("/proc", done.stdout.split()[-1], "stat")
-    late = time.monotonic() + 20
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        while (now := state.read_text().rpartition(")")[2].split()[0]) != "Z":  # ended, but nobody has asked for it
-            assert time.monotonic() < late, now
-            time.sleep(0.1)
+    ends(int(done.stdout.split()[-1]))
 
 
 def test_a_mistake_in_the_students_own_code_is_told_with_its_line(folder: Path) -> None:

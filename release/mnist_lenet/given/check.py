@@ -4,8 +4,9 @@ They run the files as they are saved, in a process of their own: nothing in your
 in your code is stopped. They find the likely mistakes; the checks behind the grade look further.
 
 Inside: the process is pytest on ``public_checks.py``, and this file is its plugin, which prints one line per check.
-After the first ``check`` in a notebook the next process stands ready: it has imported what takes seconds, none of your
-code, and ends with the notebook.
+After the first ``check`` in a notebook a process stands ready that has imported what takes seconds, and none of your
+code. On Linux each further ``check`` runs in a fork of it; elsewhere it runs in that process itself, and the next one
+is started. What stands ready ends with the notebook.
 """
 
 import argparse
@@ -14,9 +15,11 @@ import importlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,6 +30,7 @@ SECONDS = 60  # after which the checks are stopped
 PASSED = "passed."
 SETTINGS = {"PYTHONUTF8": "1", "MPLBACKEND": "Agg", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
 SLOW = ("torch", "torch.utils.data", "matplotlib.pyplot", "pandas")  # modules that take long to import
+FORKS = sys.platform == "linux"  # where a process that has imported them can safely be doubled
 _ready: list[subprocess.Popen] = []  # at most one, which has imported them and waits for its order
 
 
@@ -43,7 +47,7 @@ def check(*questions: str, folder: str | Path = ".") -> None:
     Raises:
         PublicChecksFailed: a check did not pass; what it found is printed.
     """
-    passed = _run(questions, Path(folder)) == 0
+    passed = _run(questions, Path(folder), SLOW) == 0
     if not _ready:
         with contextlib.suppress(OSError):  # no room for one more process: the next check takes longer, that is all
             _ready.append(_start(SLOW))
@@ -60,8 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
     return _run(options.questions, options.folder)
 
 
-def _run(questions: tuple[str, ...] | list[str], folder: Path) -> int:
-    """Run pytest in a fresh process, print what it says, and return 0 or 1."""
+def _run(questions: tuple[str, ...] | list[str], folder: Path, modules: Iterable[str] = ()) -> int:
+    """Run pytest in a process of its own, print what it says, and return 0 or 1."""
     folder = folder.resolve()
     if not (folder / "public_checks.py").is_file():
         print(f"✗ There is no public_checks.py in {folder}: is this the folder of the assignment?")
@@ -72,65 +76,116 @@ def _run(questions: tuple[str, ...] | list[str], folder: Path) -> int:
     options += [f"--question={question}" for question in questions]
     with tempfile.TemporaryDirectory() as scratch:  # pytest's own place can be taken by others of the machine
         options += [f"--basetemp={scratch}/checks", "public_checks.py"]
-        order = json.dumps({"folder": str(folder), "options": options, "environment": dict(os.environ) | SETTINGS})
-        with _take() as process:
-            try:
-                out, error = process.communicate(order.encode() + b"\n", SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                print(process.communicate()[0].decode(errors="replace"), end="")
-                print(f"✗ Stopped after {SECONDS} s in the check that comes next. Is there a loop that does not end?")
-                return 1
-            except BaseException:  # the notebook's stop button
-                process.kill()
-                raise
-    said = out.decode(errors="replace")
-    print(said, end="")
-    if process.returncode == 0 and said.rstrip().endswith(PASSED):
+        order = {"folder": str(folder), "options": options, "environment": dict(os.environ) | SETTINGS}
+        process = _take(modules)
+        try:
+            status, said, error = _follow(process, Path(scratch), order)
+        except BaseException:  # the notebook's stop button
+            _end(process)
+            raise
+    if status is None:
+        _end(process)
+        print(f"✗ Stopped after {SECONDS} s in the check that comes next. Is there a loop that does not end?")
+        return 1
+    if process.poll() is None:
+        _ready.append(process)
+    else:
+        process.communicate()
+    if status == 0 and said.rstrip().endswith(PASSED):
         return 0
     if "✗" not in said:
-        print(f"✗ The checks ended early, with exit code {process.returncode}.")
-        print(error.decode(errors="replace")[-2000:])
+        print(f"✗ The checks ended early, with exit code {status}.")
+        print(error[-2000:])
     return 1
 
 
-def _take() -> subprocess.Popen:
-    """The process that stands ready; if there is none, or the stop button has ended it as well, a new one."""
+def _take(modules: Iterable[str]) -> subprocess.Popen:
+    """The process that stands ready; if there is none, or something has ended it, a new one."""
     while _ready:
         process = _ready.pop()
         if process.poll() is None:
             return process
         process.communicate()
-    return _start()
+    return _start(modules)
 
 
-def _start(modules: Iterable[str] = ()) -> subprocess.Popen:
-    """A fresh Python that imports the modules, then does what one line on its standard input orders."""
+def _start(modules: Iterable[str]) -> subprocess.Popen:
+    """A fresh Python that imports the modules, then does what lines on its standard input order."""
     home = str(Path(__file__).parents[1])  # holds given/, and in the course's own source also student_code.py
     return subprocess.Popen(
-        [sys.executable, "-c", f"from given import check; check._obey({list(modules)})"],
+        [sys.executable, "-c", f"from given import check; check._obey({list(modules)}, {FORKS})"],
         env=os.environ | SETTINGS | {"PYTHONPATH": os.pathsep.join([home, os.environ.get("PYTHONPATH", "")])},
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # it and its forks end together
     )
 
 
-def _obey(modules: list[str]) -> None:
-    """In that process: import, read the order, be pytest; without an order, the notebook has ended."""
+def _end(process: subprocess.Popen) -> None:
+    """Stop a process, and what it has forked, at once."""
+    process.kill()
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def _follow(process: subprocess.Popen, scratch: Path, order: dict) -> tuple[int | None, str, str]:
+    """Have it run pytest, print what that says as it says it: (exit status, what was said, errors).
+
+    No exit status, None, if it had to be left after ``SECONDS``.
+    """
+    said, error, status = (scratch / name for name in ("said", "error", "status"))
+    for file in (said, error):
+        file.touch()
+    with contextlib.suppress(BrokenPipeError):  # it has ended, which is seen below
+        process.stdin.write(json.dumps(order | {"scratch": str(scratch)}).encode() + b"\n")
+        process.stdin.flush()
+    text, late = "", time.monotonic() + SECONDS
+    with said.open(encoding="utf-8", errors="replace") as lines:
+        while True:
+            ended = process.poll() is not None or status.exists() or time.monotonic() > late
+            if new := lines.read():
+                print(new, end="", flush=True)
+                text += new
+            if ended:
+                break
+            time.sleep(0.02)
+    code = int(status.read_text()) if status.exists() else process.poll()
+    return code, text, error.read_text(encoding="utf-8", errors="replace")
+
+
+def _obey(modules: list[str], forks: bool) -> None:
+    """In that process: import, then be pytest, or have a fork be it, for each order; they end with the notebook."""
     for module in modules:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
-    line = sys.stdin.readline()
-    if line:
+    for line in sys.stdin:
         order = json.loads(line)
-        os.environ.update(order["environment"])
-        os.chdir(order["folder"])
-        sys.path.insert(0, order["folder"])
-        status = pytest.main(order["options"])
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)  # taking torch down in good order takes up to a second
+        child = os.fork() if forks else 0
+        if child == 0:
+            _be_pytest(order)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        part = Path(order["scratch"], "status.part")
+        part.write_text(str(code))
+        part.rename(part.with_suffix(""))  # when whole
+
+
+def _be_pytest(order: dict) -> None:
+    """Run pytest as ordered, and end."""
+    for number, name in ((1, "said"), (2, "error")):
+        os.dup2(os.open(Path(order["scratch"], name), os.O_WRONLY), number)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    if hasattr(signal, "alarm"):
+        signal.alarm(2 * SECONDS)  # should the notebook itself have been killed
+    os.environ.update(order["environment"])
+    os.chdir(order["folder"])
+    sys.path.insert(0, order["folder"])
+    status = pytest.main(order["options"])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # taking torch down in good order takes up to a second
 
 
 def explain(error: BaseException) -> str:
