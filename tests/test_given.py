@@ -166,6 +166,18 @@ def test_colours_are_normalised_each_by_its_own() -> None:
     assert x[0, :, 0, 0].tolist() == [1.0, 1.0, 0.0]
 
 
+def test_batches_that_are_made_several_at_a_time_are_batches_all_the_same() -> None:
+    images = (torch.arange(1500) % 256).to(torch.uint8).view(-1, 1, 1).expand(-1, 28, 28)
+    seen = []
+    loader = batches.Batches(images, torch.arange(1500), 64, shuffle=True, augment=lambda x: seen.append(len(x)) or x)
+    given = list(loader)
+    assert seen == [640, 640, 220]
+    assert [len(y) for _, y in given] == [64] * 23 + [28]
+    assert len(given) == len(loader)
+    assert torch.cat([y for _, y in given]).sort().values.tolist() == list(range(1500))
+    assert all(torch.equal((255 * x[:, 0, 0, 0]).round().long(), y % 256) for x, y in given)
+
+
 def test_fit_keeps_what_the_loops_return(capsys: pytest.CaptureFixture[str]) -> None:
     model = nn.Linear(1, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)

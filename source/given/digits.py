@@ -107,7 +107,7 @@ def in_memory(
     Args:
         images: uint8 (n, h, w) together with ``labels``, or a Dataset of normalised images such as ``DigitImages``,
             itself without augmentation.
-        augment: called on each batch, float32 (b, 1, h, w) in [0, 1], every time it is given out; for training only.
+        augment: called on batches, float32 (b, 1, h, w) in [0, 1], every time they are given out; for training only.
         device: where the images lie.
     """
     if labels is None:

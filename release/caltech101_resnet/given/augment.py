@@ -42,11 +42,11 @@ def colour(batch: Tensor, strength: float = 0.2) -> Tensor:
     """Change brightness, contrast and saturation of each picture by a factor in [1 - strength, 1 + strength]."""
     factors = 1 + strength * (2 * torch.rand(3, len(batch), 1, 1, 1, device=batch.device) - 1)
     brightness, contrast, saturation = factors
-    batch = batch * brightness
-    mean = batch.mean((1, 2, 3), keepdim=True)
-    batch = mean + contrast * (batch - mean)
-    grey = batch.mean(1, keepdim=True)
-    return (grey + saturation * (batch - grey)).clamp(0, 1)
+    grey = batch.mean(1, keepdim=True)  # (n, 1, h, w)
+    mean = grey.mean((2, 3), keepdim=True)
+    # the three changes, one after the other, as one: a multiple of the picture, and what does not depend on the colour
+    shift = brightness * (contrast * (1 - saturation) * grey + (1 - contrast) * mean)
+    return torch.addcmul(shift, batch, brightness * contrast * saturation).clamp_(0, 1)
 
 
 def crops(batch: Tensor, kept: float = 0.85, grid: int = 3) -> list[Tensor]:
@@ -75,5 +75,5 @@ def _cut(batch: Tensor, width: Tensor, height: Tensor, across: Tensor, down: Ten
     rows, columns = (torch.linspace(1 / n - 1, 1 - 1 / n, n, device=batch.device) for n in sides)  # middles of pixels
     width, height, across, down = (value.view(-1, 1, 1) for value in (width, height, across, down))
     # rows and columns go their own ways, so this is what affine_grid would make, in less time
-    grid = torch.stack(torch.broadcast_tensors(across + width * columns, down + height * rows.unsqueeze(1)), dim=3)
-    return grid_sample(batch, grid, padding_mode="reflection", align_corners=False)
+    grid = torch.stack(torch.broadcast_tensors(across + width * columns, down + height * rows.unsqueeze(1)))
+    return grid_sample(batch, grid.permute(1, 2, 3, 0), padding_mode="reflection", align_corners=False)

@@ -163,7 +163,7 @@ def loaders(
     """(train_loader, val_loader): batches (n, 3, 32, 32), normalised with MEAN and STD, and their labels.
 
     Args:
-        augment: called on each batch of training images, float32 in [0, 1], before it is normalised.
+        augment: called on batches of training images, float32 in [0, 1], before they are normalised.
         device: where the images lie.
     """
     about = {"mean": MEAN, "std": STD, "device": device}

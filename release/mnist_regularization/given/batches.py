@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
+AT_ONCE = 2 * 2**20  # bytes: small batches are made several at a time, which costs less and stays in the cache
+
 
 class Batches:
     """All images of a data set in memory.
@@ -15,7 +17,8 @@ class Batches:
         images: uint8 (n, c, h, w), or (n, h, w) for grey ones.
         labels: int64 (n,).
         shuffle: give them out in a new random order each time.
-        augment: called on each whole batch, float32 (b, c, h, w) in [0, 1], before it is normalised; for training only.
+        augment: called on whole batches, one or several joined, float32 (b, c, h, w) in [0, 1], before they are
+            normalised; for training only.
         mean, std: numbers, or one per channel.
         device: where the images lie.
     """
@@ -36,6 +39,7 @@ class Batches:
         self.labels = _tensor(labels).to(device)
         self.dataset = TensorDataset(self.images, self.labels)
         self.batch_size, self.shuffle, self.augment = batch_size, shuffle, augment
+        self.batches_at_once = max(1, AT_ONCE // (4 * batch_size * self.images.shape[1:].numel()))
         self.mean, self.std = (
             torch.as_tensor(v, dtype=torch.float32, device=device).view(-1, 1, 1) for v in (mean, std)
         )
@@ -48,11 +52,12 @@ class Batches:
         """Batches (images, labels): images float32 (b, c, h, w), normalised."""
         n = len(self.labels)
         order = torch.randperm(n) if self.shuffle else torch.arange(n)
-        for numbers in order.to(self.labels.device).split(self.batch_size):
-            images = self.images[numbers] / 255
+        for numbers in order.to(self.labels.device).split(self.batch_size * self.batches_at_once):
+            images = self.images.index_select(0, numbers) / 255  # images[numbers], faster
             if self.augment is not None:
                 images = self.augment(images)
-            yield (images - self.mean) / self.std, self.labels[numbers]
+            images = (images - self.mean) / self.std
+            yield from zip(images.split(self.batch_size), self.labels[numbers].split(self.batch_size), strict=True)
 
 
 def each(augment: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
