@@ -165,6 +165,16 @@ def test_checks_that_cannot_be_read_are_shown(tiny: Path, capsys) -> None:
     assert "No module named 'nothing_like_it'" in said
 
 
+def test_a_python_that_cannot_even_start_is_told(tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(check, "_ready", [])
+    monkeypatch.setenv("PYTHONPATH", str(tiny))
+    (tiny / "student_code.py").write_text("")
+    (tiny / "sitecustomize.py").write_text("raise SystemExit('no Python today')")
+    status, said = run(tiny, capsys)
+    assert (status, said.count("✗")) == (1, 1)
+    assert "no Python today" in said
+
+
 def ends(pid: int) -> None:
     """Wait until a process has ended, whether or not anybody has asked for it."""
     late = time.monotonic() + 20

@@ -83,14 +83,13 @@ def _run(questions: tuple[str, ...] | list[str], folder: Path, modules: Iterable
         except BaseException:  # the notebook's stop button
             _end(process)
             raise
+        if status is not None and process.poll() is None:
+            _ready.append(process)
+        else:
+            error += _end(process)
     if status is None:
-        _end(process)
         print(f"✗ Stopped after {SECONDS} s in the check that comes next. Is there a loop that does not end?")
         return 1
-    if process.poll() is None:
-        _ready.append(process)
-    else:
-        process.communicate()
     if status == 0 and said.rstrip().endswith(PASSED):
         return 0
     if "✗" not in said:
@@ -105,7 +104,7 @@ def _take(modules: Iterable[str]) -> subprocess.Popen:
         process = _ready.pop()
         if process.poll() is None:
             return process
-        process.communicate()
+        _end(process)
     return _start(modules)
 
 
@@ -117,18 +116,16 @@ def _start(modules: Iterable[str]) -> subprocess.Popen:
         env=os.environ | SETTINGS | {"PYTHONPATH": os.pathsep.join([home, os.environ.get("PYTHONPATH", "")])},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         start_new_session=True,  # it and its forks end together
     )
 
 
-def _end(process: subprocess.Popen) -> None:
-    """Stop a process, and what it has forked, at once."""
-    process.kill()
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+def _end(process: subprocess.Popen) -> str:
+    """Stop a process if it still runs, and what it has forked, at once; what it complained of."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
+    return process.communicate()[1].decode(errors="replace")
 
 
 def _follow(process: subprocess.Popen, scratch: Path, order: dict) -> tuple[int | None, str, str]:

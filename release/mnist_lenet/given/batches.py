@@ -56,7 +56,7 @@ class Batches:
             images = self.images.index_select(0, numbers) / 255  # images[numbers], faster
             if self.augment is not None:
                 images = self.augment(images)
-            images = (images - self.mean) / self.std
+            images = (images - self.mean).div_(self.std)
             yield from zip(images.split(self.batch_size), self.labels[numbers].split(self.batch_size), strict=True)
 
 
