@@ -12,7 +12,8 @@ network of the assignment, fed by
 in short turns, so that what else the machine does meets all alike: ``--rounds`` times, each for ``--seconds``, in an
 order drawn anew for each round. A figure is the median over the rounds, a ratio to the ceiling the median of the
 ratios within a round. A turn starts with what the turn before left in the processor's caches, which costs ours more
-than the ceiling. Writes the raw rows to docs/results/bench_train.json.
+than the ceiling; and with the first batch at hand, with which ours may have made nine more, and two workers four.
+Writes the raw rows to docs/results/bench_train.json.
 """
 
 import argparse
