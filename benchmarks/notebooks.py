@@ -14,7 +14,6 @@ import json
 import os
 import platform
 import resource
-import shutil
 import sys
 import tempfile
 import time
@@ -29,8 +28,8 @@ from tqdm import tqdm
 
 from gradeprop import records
 from gradeprop.course import read_assignment, read_course
-from gradeprop.observe import given_files
-from gradeprop.paths import GIVEN, Bundle
+from gradeprop.paths import STUDENT_CODE, Bundle
+from gradeprop.release import made
 
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLE = Bundle(ROOT)
@@ -65,12 +64,12 @@ def main() -> int:
 
 
 def lay_out(name: str, folder: Path) -> None:
-    """Put the notebook and what it needs into ``folder``, as a release of it does, but with the solution."""
-    paths = BUNDLE.assignment(name)
-    for file in (BUNDLE.solution, paths.public_checks, paths.notebook):
-        shutil.copy(file, folder)
-    (folder / GIVEN).mkdir(exist_ok=True)
-    for file, content in given_files(paths, read_assignment(BUNDLE, name).given).items():
+    """Write the release of an assignment into ``folder``, with the solution in place."""
+    notebook = BUNDLE.assignment(name).notebook
+    files = made(read_assignment(BUNDLE, name), BUNDLE)
+    files |= {STUDENT_CODE: BUNDLE.solution.read_bytes(), notebook.name: notebook.read_bytes()}
+    for file, content in files.items():
+        (folder / file).parent.mkdir(exist_ok=True)
         (folder / file).write_bytes(content)
 
 
