@@ -223,10 +223,10 @@ def test_memory_that_a_step_frees_is_kept_once_a_device_was_chosen() -> None:
 import resource, torch
 from given import training
 
-def pages(steps=20):  # that the system had to clear for tensors of 64 MiB, too large for what glibc keeps by itself
+def pages(steps=10):  # that the system had to clear for tensors of 40 MiB, too large for what glibc keeps by itself
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(steps):
-        torch.ones(2**24)
+        torch.ones(10 * 2**20)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 pages(), training.device(), pages(), print(pages())
@@ -237,7 +237,7 @@ pages(), training.device(), pages(), print(pages())
         int(subprocess.check_output([sys.executable, "-c", each], cwd=source, text=True).split()[-1])
         for each in (without, code)
     ]
-    assert cleared[0] > 20 * 2**24 * 4 / 4096 / 2
+    assert cleared[0] > 10 * 10 * 2**20 * 4 / 4096 / 2
     assert cleared[1] < cleared[0] / 10
 
 
