@@ -31,7 +31,7 @@ def keep_memory() -> None:
     """Let this process keep the memory that a step of training frees, for the next step.
 
     Otherwise the operating system takes large blocks back and clears them anew each time; on a processor, large batches
-    and pictures then take up to 1.9 times as long. Concerns glibc, the C library of most Linux systems; elsewhere
+    and pictures then take up to 1.6 times as long. Concerns glibc, the C library of most Linux systems; elsewhere
     nothing happens.
 
     Source: the GNU C Library, manual page mallopt(3), M_MMAP_MAX and M_TRIM_THRESHOLD.
