@@ -13,12 +13,12 @@ c.CourseDirectory.db_url = f"sqlite:///{root / 'gradebook.db'}"
 # autograded/<assignment>/<student> holds our records; nbgrader's <student>/<assignment> goes beside it
 c.CourseDirectory.autograded_directory = "autograded_notebooks"
 
-c.GenerateAssignment.exporter_class = "gradeprop.autograde.Released"
-c.ExchangeFactory.collect = "gradeprop.exchange.Collect"
-c.Autograde.exporter_class = "gradeprop.autograde.Graded"
+c.GenerateAssignment.exporter_class = "gradeprop.integrations.nbgrader.autograde.Released"
+c.ExchangeFactory.collect = "gradeprop.integrations.nbgrader.collect.Collect"
+c.Autograde.exporter_class = "gradeprop.integrations.nbgrader.autograde.Graded"
 c.Autograde.sanitize_preprocessors = []
 c.Autograde.autograde_preprocessors = ["nbgrader.preprocessors.AssignLatePenalties"]
-c.AssignLatePenalties.plugin_class = "gradeprop.autograde.LateDays"
+c.AssignLatePenalties.plugin_class = "gradeprop.integrations.nbgrader.autograde.LateDays"
 
 # nbgrader copies every file of source/<hw> that no pattern names to students: whatever may hold a solution is named
 c.CourseDirectory.ignore = [
@@ -27,6 +27,6 @@ c.CourseDirectory.ignore = [
 ]
 
 # downloads of Canvas, Moodle and Blackboard, in downloaded/<hw>/archive, for: nbgrader zip_collect <hw>
-c.ZipCollectApp.extractor_plugin = "gradeprop.collect.Extractor"
-c.ZipCollectApp.collector_plugin = "gradeprop.collect.Collector"
+c.ZipCollectApp.extractor_plugin = "gradeprop.integrations.nbgrader.zip_collect.Extractor"
+c.ZipCollectApp.collector_plugin = "gradeprop.integrations.nbgrader.zip_collect.Collector"
 c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".py", ".safetensors", ".json", ".txt", ".html", ".pdf", ".zip"]

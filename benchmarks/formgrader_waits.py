@@ -15,12 +15,12 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from gradeprop import records
+from gradeprop.core import models
 from tests.browser.servers import REPOSITORY, Person, Server, course_copy, exchange, jupyter
 
 HW, CLICKS = "mnist_lenet", 3
 STORED = REPOSITORY / "docs" / "results" / "bench_formgrader.json"
-NBGRADERS_OWN = "--ServerApp.jpserver_extensions={'gradeprop.formgrader': False}"
+NBGRADERS_OWN = "--ServerApp.jpserver_extensions={'gradeprop.integrations.nbgrader.formgrader': False}"
 
 
 def click(server: Server) -> dict[str, float]:
@@ -63,4 +63,4 @@ if __name__ == "__main__":
     ratio = round(longest["nbgrader"] / longest["gradeprop"], 1)
     print(f"the longest wait, nbgrader's to ours: {ratio}")
     result = {"schema": 1, "machine": machine, "n": CLICKS, "ratio": ratio, "clicks": clicks}
-    records.write_bytes(json.dumps(result, indent=1).encode() + b"\n", STORED)
+    models.write_bytes(json.dumps(result, indent=1).encode() + b"\n", STORED)

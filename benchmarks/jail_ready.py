@@ -29,15 +29,15 @@ import safetensors.torch
 import torch
 from nbgrader_ratio import copy_course
 
-from gradeprop import records
-from gradeprop.check import Observed
-from gradeprop.course import load_module, read_assignment
-from gradeprop.inside import runner
-from gradeprop.inside.draw import Draw
+from gradeprop.core import models
+from gradeprop.core.models import Limits
+from gradeprop.core.paths import Bundle, StudentPaths
+from gradeprop.course.config import load_module, read_assignment
+from gradeprop.grading.grader import Grader
+from gradeprop.guest import runner
+from gradeprop.guest.draw import Draw
 from gradeprop.jail import Job, open_jail
-from gradeprop.paths import Bundle, StudentPaths
-from gradeprop.pipeline import Grader
-from gradeprop.records import Limits
+from gradeprop.judge.accessors import Observed
 
 EMPTY = b"def probe_nothing(student, draw): return {}\n"
 Cost = tuple[float, float]  # wall and CPU, milliseconds
@@ -65,7 +65,7 @@ def pure(bundle: Bundle, folder: Path) -> tuple[Callable[[], Cost], Callable[[],
 
     def check() -> Cost:
         with timed() as cost:
-            ended = [records.Probe(name=name, status=found[0], message=found[1]) for name, found in got.items()]
+            ended = [models.Probe(name=name, status=found[0], message=found[1]) for name, found in got.items()]
             tensors = {name: safetensors.torch.load(found[3]) if found[3] else {} for name, found in got.items()}
             values = {
                 name: {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in found[2].items()}
@@ -88,7 +88,7 @@ def timed():
     cost.append((1000 * (time.perf_counter() - began), 1000 * (time.process_time() - used)))
 
 
-def judged(grader: Grader, run: records.Run, kept: StudentPaths, n: int) -> list[Cost]:
+def judged(grader: Grader, run: models.Run, kept: StudentPaths, n: int) -> list[Cost]:
     """Each the same: the kernel counts a process's children in ticks of 10 ms, so the mean of many is what it tells."""
     before, walls = ticks(grader.judge._process.pid), []
     for _ in range(n):
@@ -145,7 +145,7 @@ def main(n: int) -> None:
         record = grader.grade_one(handed_in)
         assert record.points == assignment.points, record
         kept = grader.kept(record.key)
-        run = records.read(records.Run, kept.run)
+        run = models.read(models.Run, kept.run)
         code = {"student_code.py": bundle.solution.read_bytes()}
         probes = bundle.assignment("quick").probes.read_bytes()
         empty, whole = Job({}, {}, EMPTY, b"", 1, Limits()), Job(code, {}, probes, b"", 1, Limits())

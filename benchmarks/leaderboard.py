@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from gradeprop import records
-from gradeprop.paths import AssignmentPaths, Bundle
-from gradeprop.records import GradeRecord, Table
+from gradeprop.core import models
+from gradeprop.core.models import GradeRecord, Table
+from gradeprop.core.paths import AssignmentPaths, Bundle
 
 CAPTION, QUESTION = "Leaderboard", "own"
 Row = tuple[str, ...]
@@ -32,7 +32,7 @@ def main() -> int:
 
 def graded(paths: AssignmentPaths) -> list[GradeRecord]:
     """Every record of the class."""
-    return [records.read(GradeRecord, file) for file in sorted(paths.autograded.glob("*/record.json"))]
+    return [models.read(GradeRecord, file) for file in sorted(paths.autograded.glob("*/record.json"))]
 
 
 def leaderboard(found: Iterable[GradeRecord]) -> tuple[Row, list[Row]]:

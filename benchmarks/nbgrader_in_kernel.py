@@ -22,11 +22,11 @@ import msgspec
 import safetensors.torch
 import torch
 
-from gradeprop.check import CheckFailed, Observed, Points, Seen, Show
-from gradeprop.course import load_module, read_assignment
-from gradeprop.inside import draw, runner
-from gradeprop.paths import Bundle
-from gradeprop.records import Probe
+from gradeprop.core.models import Probe
+from gradeprop.core.paths import Bundle
+from gradeprop.course.config import load_module, read_assignment
+from gradeprop.guest import draw, runner
+from gradeprop.judge.accessors import CheckFailed, Observed, Points, Seen, Show
 
 _BUDGET = 1 << 30
 

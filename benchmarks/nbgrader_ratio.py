@@ -33,10 +33,10 @@ from pathlib import Path
 import nbformat.v4 as nbf
 from nbgrader.api import Gradebook
 
-from gradeprop import records
-from gradeprop.cases import make, read_cases, reference_weights
-from gradeprop.course import read_assignment
-from gradeprop.paths import STUDENT_CODE, AssignmentPaths, Bundle
+from gradeprop.core import models
+from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, Bundle
+from gradeprop.course.config import read_assignment
+from gradeprop.course.known_answers import make, read_cases, reference_weights
 
 HERE = Path(__file__).resolve().parent
 SEED = 1998
@@ -96,7 +96,7 @@ def ours(paths: AssignmentPaths, dataset: str, workers: int, handed_in: Path, co
     command = ["gradeprop", "--course", str(course), "grade", paths.name, str(handed_in), "--data", dataset]
     took = timed([*command, "--seed", str(SEED), "--workers", str(workers)], course)
     files = Bundle(course).assignment(paths.name).autograded.glob("*/record.json")
-    graded = [records.read(records.GradeRecord, file) for file in files]
+    graded = [models.read(models.GradeRecord, file) for file in files]
     return took, {one.student: {question.name: question.points for question in one.questions} for one in graded}
 
 
@@ -119,7 +119,7 @@ def nbgraders(paths: AssignmentPaths, dataset: str, _: int, handed_in: Path, cou
         }
 
 
-def notebook(paths: AssignmentPaths, questions: list[records.Question], dataset: str) -> str:
+def notebook(paths: AssignmentPaths, questions: list[models.Question], dataset: str) -> str:
     """The instructor's notebook: one cell that loads the checks, one grade cell per question."""
 
     def cell(source: str, name: str, **grade: object) -> dict:
@@ -228,7 +228,7 @@ def report(arguments: argparse.Namespace, most: dict[str, int], rows: list[dict]
         "scores_equal": equal,
     }
     file = RESULTS / f"bench_nbgrader_{arguments.assignment}.json"
-    records.write_bytes(json.dumps(result, indent=2).encode() + b"\n", file)
+    models.write_bytes(json.dumps(result, indent=2).encode() + b"\n", file)
     print(f"\n{result['machine']}; {', '.join(f'{name} {v}' for name, v in result['versions'].items())}")
     print(
         f"{most} submissions of {arguments.assignment}, data set {arguments.data}, workers {arguments.workers}, "

@@ -33,8 +33,8 @@ from pathlib import Path
 
 from nbgrader_ratio import RESULTS, SEED, copy_course, machine, submissions
 
-from gradeprop import records
-from gradeprop.paths import STUDENT_CODE, AssignmentPaths, Bundle
+from gradeprop.core import models
+from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, Bundle
 
 ROOT = Path(__file__).resolve().parents[1]
 Row = dict[str, object]
@@ -47,7 +47,7 @@ HOSTILE = (  # each is run at import, in turn
 
 
 def command(course: Path, handed_in: Path, *options: object) -> list[str]:
-    start = "from gradeprop.cli import main; main()"
+    start = "from gradeprop.cli.main import main; main()"
     where = ["--course", str(course), "grade", "quick", str(handed_in)]
     return [sys.executable, "-c", start, *where, *map(str, options)]
 
@@ -122,7 +122,7 @@ def mooc(home: Path, arguments: argparse.Namespace) -> list[Row]:
         with contextlib.suppress(subprocess.TimeoutExpired):
             grader.wait(arguments.every_s)
     wall_s = time.perf_counter() - began
-    graded = [records.read(records.GradeRecord, file) for file in paths.autograded.glob("*/record.json")]
+    graded = [models.read(models.GradeRecord, file) for file in paths.autograded.glob("*/record.json")]
     took = sorted(record.wall_s for record in graded)
     warm = [row for row in rows if len(graded) <= 10 * row["done"] <= 9 * len(graded)] or rows
     print(f"{len(graded)} records in {wall_s:.0f} s: {60 * len(graded) / wall_s:.0f}/min")
@@ -146,7 +146,7 @@ def memory(grader: int) -> dict[str, float]:
         process, kind = below.pop()
         with contextlib.suppress(OSError, IndexError):
             line = Path(f"/proc/{process}/cmdline").read_bytes()
-            for mark, name in ((b"spawn_main", "workers"), (b"pytest_plugin", "judges"), (b"inside", "jails")):
+            for mark, name in ((b"spawn_main", "workers"), (b"judge.server", "judges"), (b"guest", "jails")):
                 kind = name if mark in line else kind
             pss = next(
                 row for row in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines() if row[:4] == "Pss:"
@@ -207,7 +207,7 @@ def main() -> None:
         "load_average_before": round(load, 1), "versions": versions, "n": arguments.n, "workers": arguments.workers,
         "rows": rows,
     }  # fmt: skip
-    records.write_bytes(json.dumps(result, indent=2).encode() + b"\n", RESULTS / f"bench_scale_{arguments.which}.json")
+    models.write_bytes(json.dumps(result, indent=2).encode() + b"\n", RESULTS / f"bench_scale_{arguments.which}.json")
     print(f"{machine()}; {versions}; load before {load:.1f}")
 
 

@@ -10,10 +10,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from gradeprop.arrivals import Watch
-from gradeprop.course import read_assignment
-from gradeprop.paths import Bundle
-from gradeprop.pipeline import Grader
+from gradeprop.core.paths import Bundle
+from gradeprop.course.config import read_assignment
+from gradeprop.grading.grader import Grader
+from gradeprop.grading.watch import Watch
 
 STUDENTS, FILES, LOOKS = 300, 6, 20
 

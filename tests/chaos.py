@@ -34,12 +34,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gradeprop import gradebook, scale
-from gradeprop.course import read_assignment
-from gradeprop.errors import GradepropError, JailError
-from gradeprop.inside import kernel
-from gradeprop.paths import Bundle
-from gradeprop.pipeline import Grader
+from gradeprop.core.errors import GradepropError, JailError
+from gradeprop.core.paths import Bundle
+from gradeprop.course.config import read_assignment
+from gradeprop.grading import batch
+from gradeprop.grading.grader import Grader
+from gradeprop.guest import syscalls
+from gradeprop.results import gradebook
 from tests.conftest import REPOSITORY, copy_toy
 
 SEED = 20261121
@@ -188,7 +189,7 @@ def roles(grader: int) -> Iterator[tuple[str, int]]:
     for child in children(grader):
         with contextlib.suppress(OSError):
             command = Path(f"/proc/{child}/cmdline").read_bytes()
-            if b"gradeprop.pytest_plugin" in command:
+            if b"gradeprop.judge.server" in command:
                 yield "judge", child
                 yield from (("fork", fork) for fork in children(child))
             elif b"outer.main" in command or b"zygote.main" in command:
@@ -276,10 +277,10 @@ def serve(course: Path) -> None:
         say("ready")
         for line in sys.stdin:
             how, folder, *more = line.rstrip("\n").split("\t")
-            named = scale.submissions([Path(folder)])
+            named = batch.submissions([Path(folder)])
             if how == "grade":
                 say("begin")
-                scale.grade_class(grader, named, lambda: say("next"))
+                batch.grade_class(grader, named, lambda: say("next"))
                 say("end")
             else:
                 say(_in_a_fork(grader, named, *map(int, more)))
@@ -298,7 +299,7 @@ def _in_a_fork(grader: Grader, named: list[tuple[Path, str]], kill_at: int, larg
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
         gradebook.write = functools.partial(gradebook.write, patience_s=1)
         try:
-            scale.grade_class(grader, named, lambda: None)
+            batch.grade_class(grader, named, lambda: None)
             told = str(count())
         except GradepropError as error:
             told = f"!{error}".replace("\n", " ")
@@ -424,7 +425,7 @@ class Chaos:
             self.found(where, wait_for_orphans((server.pid,)) + litter(course, self.root / "tmp2"))
 
     def command(self, course: Path, which: int) -> list[str]:
-        grade = "from gradeprop.cli import main; main()"
+        grade = "from gradeprop.cli.main import main; main()"
         where = ["--course", str(course), "grade", "toy", str(self.folders[which]), f"--seed={SEED}"]
         return [sys.executable, "-c", grade, *where]
 
@@ -494,7 +495,7 @@ def main() -> int:
         serve(arguments.serve)
         return 0
     print(f"seed {arguments.seed}, {arguments.rounds} rounds", flush=True)
-    kernel.adopt_orphans()
+    syscalls.adopt_orphans()
     began = time.monotonic()
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # a kill needs no disk, and the gradebook syncs it
     with tempfile.TemporaryDirectory(prefix="chaos-", dir=memory) as folder:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gradeprop.course import read_assignment
-from gradeprop.judge import Judge
-from gradeprop.paths import AssignmentPaths, Bundle
-from gradeprop.records import Assignment
+from gradeprop.core.models import Assignment
+from gradeprop.core.paths import AssignmentPaths, Bundle
+from gradeprop.course.config import read_assignment
+from gradeprop.judge.client import Judge
 
 collect_ignore = ["toy_course"]  # it has checks of its own
 REPOSITORY = Bundle(Path(__file__).parents[1])

@@ -34,15 +34,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradeprop import observe, pytest_plugin, records, wire
-from gradeprop.check import CheckFailed, Seen
-from gradeprop.course import load_module
-from gradeprop.errors import WireError
-from gradeprop.inside import frames, runner
-from gradeprop.inside.draw import Draw
+from gradeprop.core import models
+from gradeprop.core.errors import WireError
+from gradeprop.core.models import Limits, Run
+from gradeprop.core.paths import StudentPaths
+from gradeprop.course.config import load_module
+from gradeprop.guest import framing, runner
+from gradeprop.guest.draw import Draw
+from gradeprop.jail import observe, wire
 from gradeprop.jail.job import Answer, Job, converse
-from gradeprop.paths import StudentPaths
-from gradeprop.records import Limits, Run
+from gradeprop.judge import server
+from gradeprop.judge.accessors import CheckFailed, Seen
 from tests.conftest import REPOSITORY
 
 Frame = tuple[bytes, bytes]
@@ -227,7 +229,7 @@ def lengths(header: bytes, blob: bytes, draw: random.Random) -> bytes:
     if draw.random() < 0.05:
         by = draw.choice(_LENGTHS)
         true = draw.choice((((true[0] + by) % (1 << 32), true[1]), (true[0], (true[1] + by) % (1 << 64)), (0, true[1])))
-    return frames.HEAD.pack(*true)
+    return framing.HEAD.pack(*true)
 
 
 def stream_of(draw: random.Random, good: list[Frame]) -> tuple[int, bytes]:
@@ -275,11 +277,11 @@ def _say(theirs: socket.socket, stream: bytes) -> None:
 
 def cut(stream: bytes, at: list[int], budget: int) -> tuple[list[Frame], bool]:
     """The frames of a stream that comes in pieces, and whether they broke the budget."""
-    cutter, got = frames.Frames(budget), []
+    cutter, got = framing.Frames(budget), []
     try:
         for begin, end in itertools.pairwise([0, *at, len(stream)]):
             got += cutter.feed(stream[begin:end])
-    except frames.Oversize:
+    except framing.Oversize:
         return got, True
     return got, False
 
@@ -287,7 +289,7 @@ def cut(stream: bytes, at: list[int], budget: int) -> tuple[list[Frame], bool]:
 def is_cut_the_same_wherever_it_breaks(stream: bytes, draw: random.Random) -> None:
     budget = draw.choice((100, 4_000, 1 << 16, 1 << 24))
     whole = cut(stream, [], budget)
-    assert sum(frames.HEAD.size + len(header) + len(blob) for header, blob in whole[0]) <= budget
+    assert sum(framing.HEAD.size + len(header) + len(blob) for header, blob in whole[0]) <= budget
     at = sorted(draw.randrange(len(stream) + 1) for _ in range(draw.randrange(20)))
     if draw.random() < 0.02:
         at = list(range(len(stream)))[:20_000]
@@ -360,8 +362,8 @@ def travel(stream: bytes, names: tuple[str, ...], kept: StudentPaths, draw: rand
     about = {"assignment": "fuzz", "student": "ada", "seed": 0, "dataset": "", "tier": answer.tier}
     run = Run(**about, probes=probes, values=values, output=answer.output, ended=ended)
     observe.keep(run, tensors, kept)
-    assert records.to_json(records.read(Run, kept.run)) == kept.run.read_bytes()
-    seen = pytest_plugin._open(kept.run, kept.observations)
+    assert models.to_json(models.read(Run, kept.run)) == kept.run.read_bytes()
+    seen = server._open(kept.run, kept.observations)
     for name in names if probes else names[:1]:
         looked_at = answered(partial(seen, name))
         if looked_at is not None:
@@ -453,7 +455,7 @@ def fuzz(count: int, seed: int, first: int = 0, traced: int = 0) -> Tally:
     return tally
 
 
-_FOLLOWED: tuple[ModuleType, ...] = (frames, wire)
+_FOLLOWED: tuple[ModuleType, ...] = (framing, wire)
 
 
 def _trace(covered: set[tuple[str, int]], frame: FrameType, event: str, _: object) -> Any:

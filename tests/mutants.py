@@ -22,11 +22,11 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 from rich.progress import track
 
-from gradeprop import cases
-from gradeprop.course import read_assignment
-from gradeprop.paths import STUDENT_CODE, AssignmentPaths, Bundle
-from gradeprop.pipeline import Grader
-from gradeprop.records import GradeRecord
+from gradeprop.core.models import GradeRecord
+from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, Bundle
+from gradeprop.course import known_answers
+from gradeprop.course.config import read_assignment
+from gradeprop.grading.grader import Grader
 
 ROOT = Path(__file__).resolve().parents[1]
 ARITHMETIC = {
@@ -62,7 +62,9 @@ def wanted(operator: str) -> bool:
 
 def mutants(text: str, name: str) -> Iterator[Mutant]:
     """Every change within a solution of the assignment's section, each once."""
-    before, section, after = cases.section(text, name)  # alone: parsing the whole file for each change takes minutes
+    before, section, after = known_answers.section(
+        text, name
+    )  # alone: parsing the whole file for each change takes minutes
     seen, own = {section}, set(solution_lines(section))
     for operator_name in filter(wanted, operator_names()):
         operator, occurrence = get_operator(operator_name)(), 0
@@ -138,10 +140,10 @@ def grade_all(bundle: Bundle, paths: AssignmentPaths, found: list[Mutant]) -> tu
     """(the mutants that cost no point, what went wrong with our side)."""
     assignment, survivors, broken = read_assignment(bundle, paths.name), [], []
     dataset = "sample" if assignment.held_out else ""
-    reference = cases.reference_weights(paths, dataset)
-    whole = cases.read_cases(assignment, paths)[0]
+    reference = known_answers.reference_weights(paths, dataset)
+    whole = known_answers.read_cases(assignment, paths)[0]
     with tempfile.TemporaryDirectory() as scratch:
-        folder = cases.make(whole, paths, reference, Path(scratch) / "mutant")
+        folder = known_answers.make(whole, paths, reference, Path(scratch) / "mutant")
         with Grader(bundle, assignment, dataset, into=Path(scratch) / "kept") as grader:
             for mutant in track(found, description="mutants"):
                 (folder / STUDENT_CODE).write_text(mutant.code, encoding="utf-8")

@@ -9,8 +9,9 @@ import nbformat
 import pytest
 from nbformat import v4 as nbf
 
-from gradeprop import answers, harmless
-from gradeprop.notebook import read_cells
+from gradeprop.core import sanitize
+from gradeprop.course.notebook import read_cells
+from gradeprop.submissions import notebook_answers
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(20)).decode()
 
@@ -29,7 +30,7 @@ PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(20)).decode()
     ],
 )
 def test_cannot_run_or_load_anything(text: str) -> None:
-    safe = harmless.markdown(text, ["there.png"])
+    safe = sanitize.markdown(text, ["there.png"])
     assert not any(active in safe for active in ("<s", "<i", "<!", "</", "![", "\\href", "\\csname"))
 
 
@@ -37,18 +38,18 @@ def test_cannot_run_or_load_anything(text: str) -> None:
     "text", ["$x < y$ and 2<3", "*em* `code` [a link](https://example.org)", "![p](attachment:there.png)"]
 )
 def test_prose_formulas_and_attached_pictures_stay(text: str) -> None:
-    assert harmless.markdown(text, ["there.png"]) == text
+    assert sanitize.markdown(text, ["there.png"]) == text
 
 
 def test_plain_text_shows_as_it_stands() -> None:
-    assert harmless.plain("a *b* <i> [c](d)\n# e") == "a \\*b\\* < i> \\[c\\](d) \\# e"
+    assert sanitize.plain("a *b* <i> [c](d)\n# e") == "a \\*b\\* < i> \\[c\\](d) \\# e"
 
 
 def test_only_pictures_that_are_some_are_kept() -> None:
     bundle = {"image/png": PNG, "image/jpeg": PNG, "image/svg+xml": "<svg/>", "text/html": "<b>"}
-    assert harmless.pictures(bundle) == {"image/png": PNG}
-    assert harmless.pictures({"image/png": [PNG[:8], PNG[8:]]}) == {"image/png": PNG}
-    assert harmless.pictures({"image/png": "no base64!"}) == harmless.pictures({"image/png": 7}) == {}
+    assert sanitize.pictures(bundle) == {"image/png": PNG}
+    assert sanitize.pictures({"image/png": [PNG[:8], PNG[8:]]}) == {"image/png": PNG}
+    assert sanitize.pictures({"image/png": "no base64!"}) == sanitize.pictures({"image/png": 7}) == {}
 
 
 def book(*answered: str) -> Any:
@@ -66,9 +67,9 @@ def put_in(tmp_path: Path, handed_in: Any) -> tuple[Any, list[str]]:
     source.write_text(nbformat.writes(handed_out))
     file.write_text(nbformat.writes(handed_in))
     cells = read_cells(source)
-    found = answers.read(file, answers.ids(cells))
-    answers.put_in(handed_out, found)
-    return handed_out.cells[0], answers.problems(cells, found)
+    found = notebook_answers.read(file, notebook_answers.ids(cells))
+    notebook_answers.put_in(handed_out, found)
+    return handed_out.cells[0], notebook_answers.problems(cells, found)
 
 
 def test_an_answer_is_put_in_without_a_word(tmp_path: Path) -> None:
@@ -101,5 +102,5 @@ def test_a_cell_without_its_name_is_found_by_its_id(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[" * 10**5, '{"cells": 3}', '{"cells": [7, {"cell_type": 1}]}', "\x00"])
 def test_what_is_no_notebook_has_no_answers(tmp_path: Path, text: str) -> None:
     (tmp_path / "hw.ipynb").write_text(text)
-    assert answers.read(tmp_path / "hw.ipynb", {}) == []
-    assert answers.read(tmp_path / "none.ipynb", {}) == []
+    assert notebook_answers.read(tmp_path / "hw.ipynb", {}) == []
+    assert notebook_answers.read(tmp_path / "none.ipynb", {}) == []

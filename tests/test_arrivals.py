@@ -19,15 +19,15 @@ import pytest
 from click.testing import CliRunner
 from nbgrader.api import Gradebook
 
-from gradeprop import gradebook
-from gradeprop.arrivals import Watch
-from gradeprop.cli import main
-from gradeprop.course import read_assignment
-from gradeprop.errors import CourseError, SubmissionError
-from gradeprop.paths import AssignmentPaths
-from gradeprop.pipeline import Grader
-from gradeprop.records import GradeRecord
-from gradeprop.scale import Stop
+from gradeprop.cli.main import main
+from gradeprop.core.errors import CourseError, SubmissionError
+from gradeprop.core.models import GradeRecord
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.course.config import read_assignment
+from gradeprop.grading.batch import Stop
+from gradeprop.grading.grader import Grader
+from gradeprop.grading.watch import Watch
+from gradeprop.results import gradebook
 from tests.conftest import REPOSITORY, copy_toy
 
 RIGHT = "def double(x):\n    return x + x\n"
@@ -147,8 +147,9 @@ def test_cant_hand_in_for_another_through_the_exchange(grader: Grader, tmp_path:
 
 
 def command(toy: AssignmentPaths, *arguments: str) -> subprocess.Popen[str]:
+    program = [sys.executable, "-c", "from gradeprop.cli.main import main; main()", "--course", str(toy.bundle.root)]
     return subprocess.Popen(
-        [sys.executable, "-c", "from gradeprop.cli import main; main()", "--course", str(toy.bundle.root), *arguments],
+        [*program, *arguments],
         env=os.environ | {"PYTHONPATH": str(REPOSITORY.root), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

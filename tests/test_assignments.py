@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gradeprop.cases import read_cases
-from gradeprop.course import read_assignment, read_course
-from gradeprop.pipeline import Grader
-from gradeprop.verify import verify
+from gradeprop.course.config import read_assignment, read_course
+from gradeprop.course.known_answers import read_cases
+from gradeprop.grading.grader import Grader
+from gradeprop.grading.verify import verify
 from tests.conftest import REPOSITORY
 
 ALL = "ALL_TESTS" in os.environ

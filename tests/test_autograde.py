@@ -13,13 +13,14 @@ from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import PyFileConfigLoader
 
-from gradeprop import records, scale
-from gradeprop.cases import make, read_cases, reference_weights
-from gradeprop.course import read_assignment
-from gradeprop.paths import AssignmentPaths, Bundle
-from gradeprop.pipeline import Grader
-from gradeprop.received import note_arrival
-from gradeprop.records import GradeRecord
+from gradeprop.core import models
+from gradeprop.core.models import GradeRecord
+from gradeprop.core.paths import AssignmentPaths, Bundle
+from gradeprop.course.config import read_assignment
+from gradeprop.course.known_answers import make, read_cases, reference_weights
+from gradeprop.grading import batch
+from gradeprop.grading.grader import Grader
+from gradeprop.submissions.arrival_time import note_arrival
 from tests.autograding.attacks import ATTACKS, RESUBMITTED, hand_in_all, points
 from tests.autograding.course import ANSWER, RIGHT, cell, convert, hand_in, make_course, nbgrader, save
 from tests.browser.servers import course_copy
@@ -74,7 +75,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> AssignmentPaths:
 
 
 def record(toy: AssignmentPaths, student: str) -> GradeRecord:
-    return records.read(GradeRecord, toy.student(student).record)
+    return models.read(GradeRecord, toy.student(student).record)
 
 
 def autograded(toy: AssignmentPaths, student: str) -> str:
@@ -153,7 +154,7 @@ def test_a_release_may_come_after_the_first_grades(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "student_code.py").write_text(RIGHT)
     with Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample") as grader:
-        scale.grade_class(grader, [(folder, "ada")], lambda: None)
+        batch.grade_class(grader, [(folder, "ada")], lambda: None)
     convert(GenerateAssignment, toy)
     assert (toy.release / "toy.ipynb").is_file()
     assert points(toy, "ada") == 10
@@ -237,7 +238,7 @@ def test_a_regrade_keeps_what_a_person_gave_and_takes_off_what_the_policy_says(t
     assert "Your instructor is looking at this grade" in autograded(toy, "ada")
     checks.write_text(good)
     with Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample") as grader:
-        scale.run(grader, scale.plan_again(grader, scale.kept_submissions(toy)), lambda job, record: None)
+        batch.run(grader, batch.plan_again(grader, batch.kept_submissions(toy)), lambda job, record: None)
     assert seen() == (6, 5, 15, "Well said.")
     with Gradebook(url) as book:
         assert book.find_submission("toy", "ada").late_submission_penalty == 3, "as nbgrader has it"

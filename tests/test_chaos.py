@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gradeprop.errors import JailError
-from gradeprop.locks import Scratch, Turn
+from gradeprop.core.errors import JailError
+from gradeprop.grading.run_lock import Scratch, Turn
 from tests.chaos import SEED, Chaos, Server, differences, environment, hand_in, litter, state
 
 ROOT = os.getuid() == 0
@@ -57,7 +57,7 @@ def recovers(chaos: Chaos, server: Server, states: list[dict[str, object]]) -> C
 
 
 def command(course: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-c", "from gradeprop.cli import main; main()", "--course", str(course)]
+    program = [sys.executable, "-c", "from gradeprop.cli.main import main; main()", "--course", str(course)]
     temporary = environment(course.parent / "tmp")
     return subprocess.run([*program, *map(str, arguments)], env=temporary, capture_output=True, text=True, check=False)
 
@@ -129,7 +129,7 @@ def test_a_second_grader_is_told_who_is_at_work(
 def test_a_reader_that_has_gone_costs_no_grade(course: Path, states: list[dict[str, object]]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    program = [sys.executable, "-c", "from gradeprop.cli import main; main()", "--course", str(course)]
+    program = [sys.executable, "-c", "from gradeprop.cli.main import main; main()", "--course", str(course)]
     with os.fdopen(writer) as gone:
         done = subprocess.run(
             [*program, "grade", "toy", "--recheck"], stdout=gone, stderr=subprocess.PIPE, text=True, check=False
@@ -141,7 +141,7 @@ def test_a_reader_that_has_gone_costs_no_grade(course: Path, states: list[dict[s
 
 
 def test_the_number_of_a_stream_that_came_closed_is_given_to_no_file() -> None:
-    code = "import os; from gradeprop.cli import _open_streams as call; call(); os._exit(os.open(os.devnull, 0))"
+    code = "import os; from gradeprop.cli.main import _open_streams as call; call(); os._exit(os.open(os.devnull, 0))"
     assert subprocess.run(["sh", "-c", f"exec {sys.executable} -c '{code}' <&- >&- 2>&-"], check=False).returncode > 2
 
 
@@ -153,7 +153,10 @@ def test_a_grader_survives_its_workers(chaos: Chaos, server: Server) -> None:
 def test_a_temporary_folder_goes_with_its_process_and_a_left_one_with_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = "from gradeprop.locks import Scratch; import os; print(Scratch().path, flush=True); os.kill(os.getpid(), 9)"
+    code = (
+        "from gradeprop.grading.run_lock import Scratch; import os; "
+        "print(Scratch().path, flush=True); os.kill(os.getpid(), 9)"
+    )
     killed = subprocess.run([sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, check=False)
     left = Path(killed.stdout.decode().strip())
     assert left.is_dir()

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 import torch
 
-from gradeprop.check import CheckFailed, Observed, Points, Seen, Show, assert_close, assert_equal
-from gradeprop.records import Probe
+from gradeprop.core.models import Probe
+from gradeprop.judge.accessors import CheckFailed, Observed, Points, Seen, Show, assert_close, assert_equal
 
 TENSORS = {
     "0": torch.arange(6.0).reshape(2, 3),

@@ -14,13 +14,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gradeprop import scale
-from gradeprop.cluster import Cluster
-from gradeprop.course import read_assignment
-from gradeprop.errors import JailError
-from gradeprop.paths import AssignmentPaths
-from gradeprop.pipeline import Grader
-from gradeprop.records import GradeRecord
+from gradeprop.core.errors import JailError
+from gradeprop.core.models import GradeRecord
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.course.config import read_assignment
+from gradeprop.grading import batch
+from gradeprop.grading.dask_client import Cluster
+from gradeprop.grading.grader import Grader
 from tests.conftest import REPOSITORY, copy_toy
 
 dask = pytest.importorskip("dask", reason="needs Dask: pip install 'gradeprop[cluster]'")
@@ -96,14 +96,14 @@ def grade(
     told: list[str] = []
     done: list[str] = []
 
-    def each(job: scale.Job, record: GradeRecord) -> None:
+    def each(job: batch.Job, record: GradeRecord) -> None:
         done.append(record.student)
         watch(len(done))
 
     often = dask.config.set({"distributed.client.scheduler-info-interval": "5ms"})  # what one second hides in a crowd
     with often, Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample", 7) as grader:
-        jobs = scale.plan(grader, scale.submissions([folder]))
-        graded = scale.run(grader, jobs, each, elsewhere=Cluster(scheduler, None, told.append, **more).run)
+        jobs = batch.plan(grader, batch.submissions([folder]))
+        graded = batch.run(grader, jobs, each, elsewhere=Cluster(scheduler, None, told.append, **more).run)
         assert "jail" not in vars(grader), "no student code ran here"
     return graded, told
 
@@ -131,7 +131,7 @@ def test_three_workers_of_whom_one_is_killed_and_one_comes_late_give_what_one_pr
     assert any("worker one at tcp" in line and "is lost" in line for line in told)
     assert [record.points for record in graded[:4]] == [10, 2, 0, 0]
     with Grader(alone.bundle, read_assignment(alone.bundle, "toy"), "sample", 7) as grader:
-        expected = scale.grade_class(grader, scale.submissions([folder]), lambda: None)
+        expected = batch.grade_class(grader, batch.submissions([folder]), lambda: None)
     assert [timeless(record) for record in graded] == [timeless(record) for record in expected]
     for record in graded:
         kept, must = toy.student(record.key), alone.student(record.key)
@@ -141,7 +141,7 @@ def test_three_workers_of_whom_one_is_killed_and_one_comes_late_give_what_one_pr
     assert toy.grades_csv.read_bytes() == alone.grades_csv.read_bytes()
     assert not list(toy.autograded.glob(".grading*"))
     with Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample") as grader:
-        assert {job.need for job in scale.plan(grader, scale.submissions([folder]))} == {"nothing"}
+        assert {job.need for job in batch.plan(grader, batch.submissions([folder]))} == {"nothing"}
 
 
 @LONG
@@ -197,16 +197,16 @@ def test_other_checks_at_the_same_place_are_refused(
     toy, folder = copy_toy(tmp_path / "course"), hand_in(tmp_path / "class", RIGHT)
     scheduler = machines.scheduler()
     machines.worker(scheduler, "stale")
-    from gradeprop import changes
+    from gradeprop.grading import fingerprints
 
-    real = changes.judged_with
-    monkeypatch.setattr(changes, "judged_with", lambda *a: real(*a) | {"test_toy.py": "what is here"})
+    real = fingerprints.judged_with
+    monkeypatch.setattr(fingerprints, "judged_with", lambda *a: real(*a) | {"test_toy.py": "what is here"})
     with pytest.raises(JailError, match="stale at .*its test_toy.py is another than here"):
         grade(toy, folder, scheduler, patience_s=4)
 
 
 def test_a_scheduler_that_is_not_there_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradeprop.cluster._CONNECT_S", 2.0)
+    monkeypatch.setattr("gradeprop.grading.dask_client._CONNECT_S", 2.0)
     toy, folder = copy_toy(tmp_path / "course"), hand_in(tmp_path / "class", RIGHT)
     for address in ("tcp://127.0.0.1:9", "nonsense://x"):
         with pytest.raises(JailError, match=f"No Dask scheduler answers at {address}"):
@@ -229,6 +229,6 @@ def test_a_scheduler_that_goes_away_costs_no_grade(machines: Machines, tmp_path:
     assert 2 <= done < 8
     time.sleep(0.1)
     with Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample") as grader:
-        needs = [job.need for job in scale.plan(grader, scale.submissions([folder]))]
+        needs = [job.need for job in batch.plan(grader, batch.submissions([folder]))]
         assert needs.count("nothing") == done
-        assert len(scale.grade_class(grader, scale.submissions([folder]), lambda: None)) == 8
+        assert len(batch.grade_class(grader, batch.submissions([folder]), lambda: None)) == 8

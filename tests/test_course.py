@@ -2,9 +2,9 @@
 
 import pytest
 
-from gradeprop.course import read_assignment, read_course
-from gradeprop.errors import CourseError
-from gradeprop.paths import AssignmentPaths, Bundle
+from gradeprop.core.errors import CourseError
+from gradeprop.core.paths import AssignmentPaths, Bundle
+from gradeprop.course.config import read_assignment, read_course
 from tests.conftest import REPOSITORY
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gradeprop.cli import main
-from gradeprop.downloads import Download, parse, platform_of, unpacked
-from gradeprop.paths import AssignmentPaths
-from gradeprop.received import arrival
-from gradeprop.records import Assignment
+from gradeprop.cli.main import main
+from gradeprop.core.models import Assignment
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.submissions.arrival_time import arrival
+from gradeprop.submissions.lms_downloads import Download, parse, platform_of, unpacked
 from tests.conftest import REPOSITORY
 
 RIGHT = "def double(x):\n    return x + x\n"

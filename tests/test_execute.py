@@ -7,9 +7,9 @@ import nbformat
 import pytest
 from nbformat import v4 as nbf
 
-from gradeprop.execute import Order, Shown, execute
-from gradeprop.jail.provisioner import Inmate
-from gradeprop.records import Limits
+from gradeprop.core.models import Limits
+from gradeprop.jail.kernel_provisioner import Inmate
+from gradeprop.jail.run_notebook import Order, Shown, execute
 
 LONG = pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
 PLOT = "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"

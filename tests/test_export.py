@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from gradeprop.errors import JailError
-from gradeprop.export import write_csv
-from gradeprop.records import GradeRecord, QuestionScore
+from gradeprop.core.errors import JailError
+from gradeprop.core.models import GradeRecord, QuestionScore
+from gradeprop.results.grades_csv import write_csv
 
 
 def record(student: str, net: float = 6, **more: object) -> GradeRecord:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from gradeprop.course import read_assignment
-from gradeprop.feedback import chart, page, points, prose
-from gradeprop.grade import grade, needs_review, not_graded
-from gradeprop.paths import AssignmentPaths
-from gradeprop.records import Assignment, Curves, GradeRecord, Outcome, Run, Submission, Table
+from gradeprop.core.models import Assignment, Curves, GradeRecord, Outcome, Run, Submission, Table
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.course.config import read_assignment
+from gradeprop.grading.scoring import grade, needs_review, not_graded
+from gradeprop.results.feedback import chart, page, points, prose
 
 RUN = Run(
     assignment="toy", student="", seed=7, dataset="sample", tier="full", probes=(), values={}, ended="It stopped."

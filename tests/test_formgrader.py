@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from gradeprop.formgrader.commands import Command, Course, Queue
+from gradeprop.integrations.nbgrader.formgrader.commands import Command, Course, Queue
 from tests.browser.servers import Person, Server, course_copy, exchange, jupyter
 
 SUBMITTED = re.compile(r"/course/submitted/(?P<student>[^/]+)/toy")

@@ -15,8 +15,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from gradeprop.cli import main
-from gradeprop.paths import AssignmentPaths
+from gradeprop.cli.main import main
+from gradeprop.core.paths import AssignmentPaths
 from tests.conftest import REPOSITORY
 
 RIGHT = "def double(x):\n    return x + x\n"
@@ -59,7 +59,7 @@ def programs(tmp_path: Path) -> Path:
         "pip": "echo installed: $*",
         "sudo": "exit 1",
         "python": f'exec {sys.executable} "$@"',
-        "gradeprop": f"exec {sys.executable} -c 'from gradeprop.cli import main; main()' \"$@\"",
+        "gradeprop": f"exec {sys.executable} -c 'from gradeprop.cli.main import main; main()' \"$@\"",
     }.items():
         (folder / name).write_text(f"#!/bin/sh\n{text}\n")
         (folder / name).chmod(0o755)

@@ -14,10 +14,10 @@ import msgspec
 import pytest
 from nbgrader.api import Gradebook, get_alembic_version
 
-from gradeprop import gradebook
-from gradeprop.errors import CourseError
-from gradeprop.paths import student_key
-from gradeprop.records import Assignment, GradeRecord, Late, Limits, Question, QuestionScore
+from gradeprop.core.errors import CourseError
+from gradeprop.core.models import Assignment, GradeRecord, Late, Limits, Question, QuestionScore
+from gradeprop.core.paths import student_key
+from gradeprop.results import gradebook
 
 QUESTIONS = (
     Question(name="net", title="A net", points=6),

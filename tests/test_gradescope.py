@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from gradeprop import gradescope, records
-from gradeprop.cli import main
-from gradeprop.course import read_assignment
-from gradeprop.jail.view import make_view, readable_by_others
-from gradeprop.paths import AssignmentPaths
-from gradeprop.records import Assignment, GradeRecord, Outcome
+from gradeprop.cli.main import main
+from gradeprop.core import models
+from gradeprop.core.models import Assignment, GradeRecord, Outcome
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.course.config import read_assignment
+from gradeprop.integrations import gradescope
+from gradeprop.jail.mounts import make_view, readable_by_others
 from tests.conftest import copy_toy
 
 RIGHT = "def double(x):\n    return x + x\n"
@@ -211,4 +212,4 @@ def test_accuracies_come_to_the_leaderboard(toy: AssignmentPaths) -> None:
     )  # fmt: skip
     found = gradescope.results(one, record, {}, "after_published")
     assert found["leaderboard"] == [{"name": "Accuracy in %: Line 0", "value": 97.5}]
-    assert records.to_json(record)
+    assert models.to_json(record)

@@ -12,14 +12,15 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from gradeprop import records, scale
-from gradeprop.changes import differing, judged_with, ran_with
-from gradeprop.cli import main
-from gradeprop.course import read_assignment
-from gradeprop.errors import SubmissionError
-from gradeprop.paths import AssignmentPaths
-from gradeprop.pipeline import Grader
-from gradeprop.records import GradeRecord
+from gradeprop.cli.main import main
+from gradeprop.core import models
+from gradeprop.core.errors import SubmissionError
+from gradeprop.core.models import GradeRecord
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.course.config import read_assignment
+from gradeprop.grading import batch
+from gradeprop.grading.fingerprints import differing, judged_with, ran_with
+from gradeprop.grading.grader import Grader
 from tests.conftest import copy_toy
 
 RIGHT = "def double(x):\n    return x + x\n"
@@ -36,14 +37,14 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[AssignmentPaths, P
         (folder / name).mkdir(parents=True)
         (folder / name / ("student_code.py" if code else "notes.txt")).write_text(code)
     with Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample", 7) as grader:
-        scale.grade_class(grader, scale.submissions([folder]), lambda: None)
+        batch.grade_class(grader, batch.submissions([folder]), lambda: None)
     return toy, folder
 
 
 def plan(graded: tuple[AssignmentPaths, Path], seed: int | None = None, dataset: str = "sample") -> dict[str, str]:
     toy, folder = graded
     with Grader(toy.bundle, read_assignment(toy.bundle, "toy"), dataset, seed) as grader:
-        return {job.student: f"{job.need}: {job.why}" for job in scale.plan(grader, scale.submissions([folder]))}
+        return {job.student: f"{job.need}: {job.why}" for job in batch.plan(grader, batch.submissions([folder]))}
 
 
 def test_what_is_as_it_was_is_kept_under_its_old_seed(graded: tuple[AssignmentPaths, Path]) -> None:
@@ -118,12 +119,12 @@ def test_a_record_that_is_no_sound_grade_is_not_kept(
     graded: tuple[AssignmentPaths, Path], change: dict[str, object], says: str
 ) -> None:
     file = graded[0].student("ada").record
-    old = records.read(GradeRecord, file)
-    records.write(msgspec.structs.replace(old, **change), file)
+    old = models.read(GradeRecord, file)
+    models.write(msgspec.structs.replace(old, **change), file)
     try:
         assert plan(graded)["ada"] == says
     finally:
-        records.write(old, file)
+        models.write(old, file)
 
 
 def test_what_came_back_or_an_older_record_missing_is_graded_again(graded: tuple[AssignmentPaths, Path]) -> None:
@@ -154,7 +155,7 @@ def test_the_command_says_what_it_did_and_why(graded: tuple[AssignmentPaths, Pat
     assert "judged again       1  test_toy.py has changed" in said
     assert "graded             1  not graded before" in said
     assert "Add it to itself." in toy.student("bob").feedback.read_text()
-    assert records.read(GradeRecord, toy.student("bob").record).seed == 7
+    assert models.read(GradeRecord, toy.student("bob").record).seed == 7
     assert toy.student("ada").record.read_bytes() == before["ada"], "it was not named"
     assert "kept               1  nothing has changed" in run(toy, "grade", "toy", str(folder / "bob"))[1]
     assert "judged again       4  --recheck" in run(toy, "grade", "toy", "--recheck")[1]
@@ -162,10 +163,10 @@ def test_the_command_says_what_it_did_and_why(graded: tuple[AssignmentPaths, Pat
     (toy.bundle.gradebook).unlink()
     status, said = run(toy, "grade", "toy", str(folder))
     assert "kept               3  nothing has changed" in said
-    from gradeprop import gradebook
+    from gradeprop.results import gradebook
 
     one = read_assignment(toy.bundle, "toy")
-    there = [records.read(GradeRecord, toy.student(name).record) for name in ("ada", "bob", "eve")]
+    there = [models.read(GradeRecord, toy.student(name).record) for name in ("ada", "bob", "eve")]
     assert gradebook.missing(there, one, f"sqlite:///{toy.bundle.gradebook}") == [], "a lost gradebook is made again"
 
 
@@ -175,7 +176,7 @@ def test_judging_again_what_was_never_graded_is_a_sentence(graded: tuple[Assignm
         Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample") as grader,
         pytest.raises(SubmissionError, match="'zoe' was never graded"),
     ):
-        scale.plan(grader, [(folder / "ada", "zoe")], "recheck")
+        batch.plan(grader, [(folder / "ada", "zoe")], "recheck")
     assert run(toy, "grade", "toy")[0] == 2
 
 
@@ -186,7 +187,7 @@ def test_ctrl_c_stops_in_order_and_the_next_run_goes_on(tmp_path: Path, workers:
         (tmp_path / "class" / f"s{number:02}").mkdir(parents=True)
         code = f"import time\ntime.sleep(0.2)\n{RIGHT}"
         (tmp_path / "class" / f"s{number:02}" / "student_code.py").write_text(code)
-    program = [sys.executable, "-c", "from gradeprop.cli import main; main()", "--course", str(toy.bundle.root)]
+    program = [sys.executable, "-c", "from gradeprop.cli.main import main; main()", "--course", str(toy.bundle.root)]
     command = [*program, "grade", "toy", str(tmp_path / "class"), f"--workers={workers}"]
     grader = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -201,7 +202,7 @@ def test_ctrl_c_stops_in_order_and_the_next_run_goes_on(tmp_path: Path, workers:
     assert "Traceback" not in complained
     done = {file.parent.name: file.read_bytes() for file in toy.autograded.glob("[!.]*/record.json")}
     assert 2 <= len(done) < 12
-    assert all(records.read(GradeRecord, toy.student(name).record).points == 10 for name in done)
+    assert all(models.read(GradeRecord, toy.student(name).record).points == 10 for name in done)
     assert toy.grades_csv.read_text(encoding="utf-8-sig").count("graded") == len(done)
     assert (toy.autograded / ".lock").stat().st_size == 0
     status, said = run(toy, "grade", "toy", str(tmp_path / "class"))

@@ -13,9 +13,9 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from gradeprop.inside.draw import Draw
-from gradeprop.inside.explain import explain
-from gradeprop.inside.pack import Packer, TooLarge
+from gradeprop.guest.draw import Draw
+from gradeprop.guest.serialize import Packer, TooLarge
+from gradeprop.guest.tracebacks import explain
 
 
 def draw(tmp_path: Path, seed: int = 1, probe: str = "p") -> Draw:

@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from gradeprop import entries, intake
-from gradeprop.errors import JailError, SubmissionError
-from gradeprop.records import Assignment, Limits, Submission
+from gradeprop.core.errors import JailError, SubmissionError
+from gradeprop.core.models import Assignment, Limits, Submission
+from gradeprop.submissions import intake, reader
 
 ASKED = {
     "hw.ipynb": "the notebook",
@@ -211,28 +211,28 @@ def test_a_submission_that_is_a_link_itself_is_refused(take: Take, tmp_path: Pat
 def test_a_folder_swapped_for_a_link_while_it_is_walked_gains_nothing(into: Path, take: Take, tmp_path: Path) -> None:
     secret = folder(tmp_path, {"labels": b"7", "data/labels": b"7"}, "secret")
     path = folder(tmp_path, {"data/labels": b"mine", "notes": b"mine"})
-    with entries.entries(path) as found:
+    with reader.entries(path) as found:
         listed = {entry.name: entry for entry in found}
         (path / "data").rename(path / "aside")
         (path / "data").symlink_to(secret)
         (path / "notes").unlink()
         (path / "notes").symlink_to(secret / "labels")
         for entry in listed.values():
-            with pytest.raises(entries.Refused, match="is a link"), entry.opened() as read:
+            with pytest.raises(reader.Refused, match="is a link"), entry.opened() as read:
                 read(1)
 
 
 def test_a_file_swapped_for_something_special_is_neither_read_nor_waited_for(tmp_path: Path) -> None:
     path = folder(tmp_path, {"pipe": b"", "hard": b""})
     (tmp_path / "labels").write_text("7")
-    with entries.entries(path) as found:
+    with reader.entries(path) as found:
         listed = list(found)
         for name in ("pipe", "hard"):
             (path / name).unlink()
         os.mkfifo(path / "pipe")
         (path / "hard").hardlink_to(tmp_path / "labels")
         for entry in listed:
-            with pytest.raises(entries.Refused, match="special|hard link"), entry.opened() as read:
+            with pytest.raises(reader.Refused, match="special|hard link"), entry.opened() as read:
                 read(1)
 
 
@@ -248,9 +248,9 @@ def test_what_may_not_be_read_is_named(take: Take, into: Path, tmp_path: Path, m
             raise PermissionError(13, "Permission denied")
         return descend(root, parts)
 
-    descend = entries._descend
+    descend = reader._descend
     path = folder(tmp_path, {"student_code.py": b"", "data/x": b""})
-    monkeypatch.setattr(entries, "_descend", denied)
+    monkeypatch.setattr(reader, "_descend", denied)
     assert take(path).problems == ("data cannot be read (Permission denied), and was left out.",)
 
 
@@ -286,8 +286,8 @@ def test_ten_gigabytes_in_a_folder_are_left_out_without_being_read(take: Take, i
 
 def test_a_file_that_grows_while_it_is_read_is_left_out(take: Take, into: Path) -> None:
     source = Endless()
-    with pytest.raises(entries.Refused, match="larger"):
-        intake.copy_one(entries.Entry("endless", 5, lambda: source), into / "endless", 2**20)
+    with pytest.raises(reader.Refused, match="larger"):
+        intake.copy_one(reader.Entry("endless", 5, lambda: source), into / "endless", 2**20)
     assert copied(into) == {}
     assert source.given < 2 * 2**20
 

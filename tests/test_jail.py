@@ -18,14 +18,13 @@ import msgspec
 import pytest
 import sklearn
 
-from gradeprop import wire
-from gradeprop.errors import CourseError, JailError, NoJailError
-from gradeprop.inside import frames, kernel
-from gradeprop.jail import Answer, Jail, Job, open_jail
+from gradeprop.core.errors import CourseError, JailError, NoJailError
+from gradeprop.core.models import Limits
+from gradeprop.guest import framing, syscalls
+from gradeprop.jail import Answer, Jail, Job, open_jail, wire
 from gradeprop.jail.cgroups import make_group
-from gradeprop.jail.filters import compile_filter
 from gradeprop.jail.job import converse
-from gradeprop.records import Limits
+from gradeprop.jail.seccomp import compile_filter
 
 ROOT = Path(__file__).parents[1]
 CANARY = "canary-7c1f"
@@ -572,9 +571,9 @@ def test_a_driver_that_is_done_as_soon_as_it_has_the_job_is_heard() -> None:
 
     def drive() -> None:
         with theirs:
-            head = theirs.recv(frames.HEAD.size, socket.MSG_WAITALL)
-            theirs.recv(sum(frames.HEAD.unpack(head)), socket.MSG_WAITALL)
-            theirs.sendall(frames.HEAD.pack(0, 14) + b'{"broken":"x"}')
+            head = theirs.recv(framing.HEAD.size, socket.MSG_WAITALL)
+            theirs.recv(sum(framing.HEAD.unpack(head)), socket.MSG_WAITALL)
+            theirs.sendall(framing.HEAD.pack(0, 14) + b'{"broken":"x"}')
 
     driver = threading.Thread(target=drive)
     driver.start()
@@ -700,12 +699,12 @@ def _reach(prefix: Path) -> None:
     closed = next((parent for parent in reversed(prefix.parents) if not parent.stat().st_mode & 1), None)
     if closed is None:
         return
-    os.unshare(0x20000) if hasattr(os, "unshare") else kernel._check(kernel._libc.unshare(0x20000), "unshare")
-    kernel.mount("none", "/", None, kernel.REC | kernel.PRIVATE)
+    os.unshare(0x20000) if hasattr(os, "unshare") else syscalls._check(syscalls._libc.unshare(0x20000), "unshare")
+    syscalls.mount("none", "/", None, syscalls.REC | syscalls.PRIVATE)
     here = os.open(prefix, os.O_PATH)
-    kernel.mount("tmpfs", str(closed), "tmpfs", 0, "mode=755")
+    syscalls.mount("tmpfs", str(closed), "tmpfs", 0, "mode=755")
     prefix.mkdir(parents=True)
-    kernel.mount(f"/proc/self/fd/{here}", str(prefix), None, kernel.BIND | kernel.REC)
+    syscalls.mount(f"/proc/self/fd/{here}", str(prefix), None, syscalls.BIND | syscalls.REC)
 
 
 def running(pid: int) -> bool:

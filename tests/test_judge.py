@@ -7,12 +7,12 @@ import pytest
 import safetensors.torch
 import torch
 
-from gradeprop import records
-from gradeprop.course import read_assignment
-from gradeprop.errors import CourseError, JailError
-from gradeprop.judge import Judge
-from gradeprop.paths import AssignmentPaths, StudentPaths
-from gradeprop.records import Outcome, Probe, Run
+from gradeprop.core import models
+from gradeprop.core.errors import CourseError, JailError
+from gradeprop.core.models import Outcome, Probe, Run
+from gradeprop.core.paths import AssignmentPaths, StudentPaths
+from gradeprop.course.config import read_assignment
+from gradeprop.judge.client import Judge
 
 
 def keep_run(folder: Path, twice: object, guess: object = None, status: str = "ok") -> tuple[Run, StudentPaths]:
@@ -26,8 +26,8 @@ def keep_run(folder: Path, twice: object, guess: object = None, status: str = "o
     probes = (Probe(name="double", status=status, message="it raised"), Probe(name="held", status="ok"))
     run = Run(assignment="toy", student="ada", seed=1, dataset="sample", tier="test", probes=probes, values=raw)
     kept = StudentPaths(folder)
-    records.write_bytes(safetensors.torch.save(tensors), kept.observations)
-    records.write(run, kept.run)
+    models.write_bytes(safetensors.torch.save(tensors), kept.observations)
+    models.write(run, kept.run)
     return run, kept
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from gradeprop.course import read_assignment
-from gradeprop.errors import CourseError
-from gradeprop.late import days_late, penalty
-from gradeprop.paths import AssignmentPaths
-from gradeprop.records import Late
+from gradeprop.core.errors import CourseError
+from gradeprop.core.models import Late
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.course.config import read_assignment
+from gradeprop.results.late_penalty import days_late, penalty
 
 HOUR_S, DAY_S = 3600, 86400
 POLICY = Late(grace_hours=1, percent_per_day=10, days=3)

@@ -18,13 +18,14 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import ExportApp
 from nbgrader.coursedir import CourseDirectory
 
-from gradeprop import gradebook, lms
-from gradeprop.cli import main
-from gradeprop.course import read_assignment
-from gradeprop.errors import CourseError
-from gradeprop.paths import AssignmentPaths, student_key
-from gradeprop.records import GradeRecord, QuestionScore
-from gradeprop.roster import BLACKBOARD, CANVAS, MOODLE, PLATFORMS, Platform, read_roster
+from gradeprop.cli.main import main
+from gradeprop.core.errors import CourseError
+from gradeprop.core.models import GradeRecord, QuestionScore
+from gradeprop.core.paths import AssignmentPaths, student_key
+from gradeprop.course.config import read_assignment
+from gradeprop.integrations.lms import export as lms
+from gradeprop.integrations.lms.roster import BLACKBOARD, CANVAS, MOODLE, PLATFORMS, Platform, read_roster
+from gradeprop.results import gradebook
 from tests.conftest import REPOSITORY, copy_toy
 
 PEOPLE = {"ada": 'Lovelace, Ada "Countess"', "bob": "=1+1", "李雷": "李, 雷", "zoë": "O'Neil\tZoë"}
@@ -394,7 +395,8 @@ def test_nbgrader_exports_the_same_file(course: Course) -> None:
     roster = course.roster(MOODLE)
     config = f"c = get_config()\nc.CourseDirectory.db_url = {course.url!r}\n"
     (course.bundle.root / "nbgrader_config.py").write_text(config)
-    options = ["--exporter=gradeprop.lms.Moodle", "--to", "by_nbgrader.csv", f"--Moodle.roster={roster}"]
+    exporter = "gradeprop.integrations.lms.export.Moodle"
+    options = [f"--exporter={exporter}", "--to", "by_nbgrader.csv", f"--Moodle.roster={roster}"]
     done = subprocess.run(
         [sys.executable, "-m", "nbgrader", "export", *options],
         cwd=course.bundle.root,

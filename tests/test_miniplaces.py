@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gradeprop.records import GradeRecord, Outcome, QuestionScore, Table
+from gradeprop.core.models import GradeRecord, Outcome, QuestionScore, Table
 
 SOURCE = Path(__file__).parents[1] / "source"
 sys.path.insert(0, str(SOURCE))

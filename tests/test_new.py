@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gradeprop.cli import main
-from gradeprop.course import read_assignment
-from gradeprop.errors import CourseError
-from gradeprop.new import new
-from gradeprop.paths import AssignmentPaths
-from gradeprop.pipeline import Grader
-from gradeprop.release import release
-from gradeprop.verify import verify
+from gradeprop.cli.main import main
+from gradeprop.core.errors import CourseError
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.course.config import read_assignment
+from gradeprop.course.release import release
+from gradeprop.course.scaffold import new
+from gradeprop.grading.grader import Grader
+from gradeprop.grading.verify import verify
 from tests.conftest import REPOSITORY
 
 

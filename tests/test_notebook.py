@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gradeprop.errors import CourseError
-from gradeprop.notebook import normalised, read_cells, strip_python
+from gradeprop.core.errors import CourseError
+from gradeprop.course.notebook import normalised, read_cells, strip_python
 from tests.conftest import REPOSITORY
 
 SOLVED = '''def double(x):

@@ -14,7 +14,7 @@ import pytest
 from nbclient import NotebookClient
 
 from benchmarks.notebooks import lay_out
-from gradeprop.course import read_course
+from gradeprop.course.config import read_course
 from tests.conftest import REPOSITORY
 
 SOURCE = REPOSITORY.root / "source"

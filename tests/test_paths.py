@@ -2,7 +2,7 @@
 
 import pytest
 
-from gradeprop.paths import student_key
+from gradeprop.core.paths import student_key
 
 
 @pytest.mark.parametrize("name", ["ada", 'O\'Neil, Jo "J"', "Zoë Ångström", "李小龍", "a.b", "ada@example.org"])

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 from nbgrader.api import Gradebook
 
-from gradeprop import gradebook, scale
-from gradeprop.course import read_assignment
-from gradeprop.errors import CourseError
-from gradeprop.paths import AssignmentPaths, Bundle
-from gradeprop.pipeline import Grader
+from gradeprop.core.errors import CourseError
+from gradeprop.core.paths import AssignmentPaths, Bundle
+from gradeprop.course.config import read_assignment
+from gradeprop.grading import batch
+from gradeprop.grading.grader import Grader
+from gradeprop.results import gradebook
 from tests.test_gradebook import HW, grades, record
 
 PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
@@ -102,7 +103,7 @@ def test_a_class_is_graded_into_the_database_that_the_course_names(
     (tmp_path / "ada" / "student_code.py").write_text("def double(x):\n    return x + x\n")
     one = read_assignment(toy.bundle, "toy")
     with Grader(toy.bundle, one, "sample") as grader:
-        scale.grade_class(grader, [(tmp_path / "ada", "ada")], lambda: None)
+        batch.grade_class(grader, [(tmp_path / "ada", "ada")], lambda: None)
     assert not toy.bundle.gradebook.exists()
     with contextlib.closing(Gradebook(url)) as book:
         assert book.find_grade("double", "toy", "toy", "ada").auto_score == 6

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gradeprop.cases import section
+from gradeprop.course.known_answers import section
 
 SOURCE = Path(__file__).parents[1] / "source"
 HOMEWORK = SOURCE / "mnist_lenet"

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from nbgrader.coursedir import CourseDirectory
 
-from gradeprop import gradebook
-from gradeprop.course import read_assignment
-from gradeprop.errors import JailError
-from gradeprop.exchange import Collect
-from gradeprop.paths import AssignmentPaths
-from gradeprop.received import arrival, doubts, last_change, note_arrival, settle, settled
+from gradeprop.core.errors import JailError
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.course.config import read_assignment
+from gradeprop.integrations.nbgrader.collect import Collect
+from gradeprop.results import gradebook
+from gradeprop.submissions.arrival_time import arrival, doubts, last_change, note_arrival, settle, settled
 
 NOW = datetime(2026, 5, 1, 12)
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from gradeprop.course import read_assignment, read_course
-from gradeprop.errors import CourseError
-from gradeprop.paths import AssignmentPaths
-from gradeprop.release import check_release, made, release
+from gradeprop.core.errors import CourseError
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.course.config import read_assignment, read_course
+from gradeprop.course.release import check_release, made, release
 from tests.conftest import REPOSITORY
 from tests.test_notebook import cell, write_notebook
 

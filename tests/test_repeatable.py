@@ -15,11 +15,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gradeprop import cases, records
-from gradeprop.errors import NoJailError
+from gradeprop.core import models
+from gradeprop.core.errors import NoJailError
+from gradeprop.core.models import GradeRecord
+from gradeprop.course import known_answers
+from gradeprop.grading.grader import Grader
 from gradeprop.jail import Jail, open_jail
-from gradeprop.pipeline import Grader
-from gradeprop.records import GradeRecord
 from tests.conftest import REPOSITORY, copy_toy, read_assignment
 from tests.test_jail import _reach
 
@@ -87,7 +88,7 @@ def grade_in(jail: Jail, grader: Grader, name: str, code: str) -> GradeRecord:
 
 
 def timeless(record: GradeRecord) -> bytes:
-    return records.to_json(msgspec.structs.replace(record, wall_s=0, cpu_s=0, tier=""))
+    return models.to_json(msgspec.structs.replace(record, wall_s=0, cpu_s=0, tier=""))
 
 
 def digest(grader: Grader, record: GradeRecord) -> str:
@@ -162,10 +163,10 @@ def compare_tiers(name: str, part: str) -> None:
     with contextlib.ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         grader = stack.enter_context(Grader(REPOSITORY, assignment, "sample", seed=5, into=root / "kept"))
-        jails, reference = open_jails(stack, REPOSITORY.root), cases.reference_weights(paths, "sample")
-        chosen = [case for case in cases.read_cases(assignment, paths) if part in case.name]
+        jails, reference = open_jails(stack, REPOSITORY.root), known_answers.reference_weights(paths, "sample")
+        chosen = [case for case in known_answers.read_cases(assignment, paths) if part in case.name]
         for number, case in enumerate(chosen):
-            folder, found, digests = cases.make(case, paths, reference, root / str(number)), set(), set()
+            folder, found, digests = known_answers.make(case, paths, reference, root / str(number)), set(), set()
             for jail in jails.values():
                 vars(grader)["jail"] = jail
                 record = grader.grade_one(folder, case.name)

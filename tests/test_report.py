@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gradeprop import alike, records
-from gradeprop.cli import main
-from gradeprop.course import read_assignment
-from gradeprop.paths import AssignmentPaths, student_key
-from gradeprop.records import GradeRecord, Outcome, QuestionScore
-from gradeprop.report import page, write_report
+from gradeprop.cli.main import main
+from gradeprop.core import models
+from gradeprop.core.models import GradeRecord, Outcome, QuestionScore
+from gradeprop.core.paths import AssignmentPaths, student_key
+from gradeprop.course.config import read_assignment
+from gradeprop.results import similarity
+from gradeprop.results.class_report import page, write_report
 from tests.conftest import copy_toy
 
 LONG = pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
@@ -53,7 +54,7 @@ def add(paths: AssignmentPaths, student: str, number: int, code: str = "", **mor
         gradeprop="0", assignment="toy", student=student, key=student_key(student), points=points + number % 5,
         possible=10, questions=scores, outcomes=(outcome,), files=("net.safetensors", "student_code.py"), **fields,
     )  # fmt: skip
-    records.write(record, kept.record)
+    models.write(record, kept.record)
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +125,12 @@ def test_code_of_any_kind_becomes_tokens_in_time() -> None:
     began = time.monotonic()
     long = ("(", "'", '"""', "\\", "def ", "\0\ud7ff", "@")
     for hostile in (text * 60_000 for text in long):
-        alike.tokens(hostile, STUB)
+        similarity.tokens(hostile, STUB)
     assert time.monotonic() - began < 10
-    once = alike.tokens("def f(a):  # so\n    return torch.relu(a) + 1.5")
-    assert once == alike.tokens("def g(b):\n  return torch.relu(b) + 1.5")
-    assert alike.tokens("x = torch.relu(a)") != alike.tokens("x = torch.tanh(a)")
-    assert alike.tokens(STUB, STUB) == []
+    once = similarity.tokens("def f(a):  # so\n    return torch.relu(a) + 1.5")
+    assert once == similarity.tokens("def g(b):\n  return torch.relu(b) + 1.5")
+    assert similarity.tokens("x = torch.relu(a)") != similarity.tokens("x = torch.tanh(a)")
+    assert similarity.tokens(STUB, STUB) == []
 
 
 @LONG

@@ -9,14 +9,15 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from gradeprop import records, scale
-from gradeprop.cli import _dataset, main
-from gradeprop.course import read_assignment
-from gradeprop.errors import SubmissionError
-from gradeprop.paths import AssignmentPaths
-from gradeprop.pipeline import Grader
-from gradeprop.records import GradeRecord
-from gradeprop.scale import grade_class, submissions
+from gradeprop.cli.main import _dataset, main
+from gradeprop.core import models
+from gradeprop.core.errors import SubmissionError
+from gradeprop.core.models import GradeRecord
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.course.config import read_assignment
+from gradeprop.grading import batch
+from gradeprop.grading.batch import grade_class, submissions
+from gradeprop.grading.grader import Grader
 from tests.conftest import REPOSITORY
 
 LONG = pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
@@ -113,7 +114,7 @@ def test_a_class_is_graded_from_the_command_by_workers_too_and_judged_again(
     with toy.grades_csv.open(encoding="utf-8-sig", newline="") as file:
         assert {row["points"] for row in csv.DictReader(file)} == {"10", "2"}
     assert all(toy.student(name).feedback.is_file() for name in ("ada", "=cmd()"))
-    alone = [records.read(GradeRecord, file) for file in toy.autograded.glob("*/record.json")]
+    alone = [models.read(GradeRecord, file) for file in toy.autograded.glob("*/record.json")]
     if "ALL_TESTS" in os.environ:
         by_two_workers_of_whom_one_is_killed(toy, class_folder, tmp_path / "two", alone)
     checks = toy.tests / "test_toy.py"
@@ -150,7 +151,7 @@ def by_two_workers_of_whom_one_is_killed(
 def test_long_ones_on_every_place_do_not_block_the_short(
     toy: AssignmentPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scale, "_LONG_S", 1.0)
+    monkeypatch.setattr(batch, "_LONG_S", 1.0)
     toy.toml.write_text(toy.toml.read_text().replace("probe-s = 3.0", "probe-s = 60.0").replace("20.0", "90.0"))
     trains = f"import time\ntime.sleep(12)\n{RIGHT}"
     for name, code in {"a": trains, "b": trains, **dict.fromkeys("cdefgh", RIGHT)}.items():
@@ -158,8 +159,8 @@ def test_long_ones_on_every_place_do_not_block_the_short(
         (tmp_path / "class" / name / "student_code.py").write_text(code)
     ended: list[str] = []
     with Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample") as grader:
-        jobs = scale.plan(grader, submissions([tmp_path / "class"]))
-        graded = scale.run(grader, jobs, lambda job, record: ended.append(job.student), workers=2)
+        jobs = batch.plan(grader, submissions([tmp_path / "class"]))
+        graded = batch.run(grader, jobs, lambda job, record: ended.append(job.student), workers=2)
     assert {record.points for record in graded} == {10}
     assert sorted(ended[:6]) == list("cdefgh"), "six short ones passed two that trained"
 

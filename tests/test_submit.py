@@ -22,11 +22,12 @@ from hypothesis import strategies as st
 from nbclient import NotebookClient
 from safetensors.torch import save
 
-from gradeprop import downloads, feedback, intake
-from gradeprop.cli import main
-from gradeprop.grade import grade
-from gradeprop.records import Assignment, Limits, Question, Run
-from gradeprop.release import _asked
+from gradeprop.cli.main import main
+from gradeprop.core.models import Assignment, Limits, Question, Run
+from gradeprop.course.release import _asked
+from gradeprop.grading.scoring import grade
+from gradeprop.results import feedback
+from gradeprop.submissions import intake, lms_downloads
 from tests.conftest import REPOSITORY
 
 PACKER = REPOSITORY.given / "submit.py"
@@ -158,7 +159,7 @@ def test_the_receipt_comes_through_a_download_of_the_class(
     printed = receipt(pack(packer, folder, capsys))
     with zipfile.ZipFile(tmp_path / "submissions.zip", "w") as download:
         download.writestr(name, (folder / "hw.zip").read_bytes())
-    with downloads.unpacked(tmp_path / "submissions.zip", HW, tmp_path / "scratch") as found:
+    with lms_downloads.unpacked(tmp_path / "submissions.zip", HW, tmp_path / "scratch") as found:
         assert found is not None
         ((path, student),) = found.submissions
         assert (student, taken(path, tmp_path / "into")) == ("31415", printed)

@@ -7,13 +7,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from gradeprop import cases
-from gradeprop.cases import Case, make, read_cases
-from gradeprop.errors import CourseError
-from gradeprop.paths import AssignmentPaths
-from gradeprop.pipeline import Grader
-from gradeprop.records import Assignment
-from gradeprop.verify import verify
+from gradeprop.core.errors import CourseError
+from gradeprop.core.models import Assignment
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.course import known_answers
+from gradeprop.course.known_answers import Case, make, read_cases
+from gradeprop.grading.grader import Grader
+from gradeprop.grading.verify import verify
 
 
 @pytest.fixture
@@ -95,9 +95,9 @@ def test_a_case_without_its_toml_or_with_a_slip_is_told(toy: AssignmentPaths, to
 def test_reference_weights_are_trained_once(toy: AssignmentPaths) -> None:
     reference = toy.source / "reference.py"
     reference.write_text("def train(dataset, folder):\n    (folder / 'history.json').write_text(dataset)\n")
-    assert (cases.reference_weights(toy, "sample") / "history.json").read_text() == "sample"
+    assert (known_answers.reference_weights(toy, "sample") / "history.json").read_text() == "sample"
     reference.unlink()
-    assert cases.reference_weights(toy, "sample").is_dir()
+    assert known_answers.reference_weights(toy, "sample").is_dir()
 
 
 def test_a_case_may_say_how_the_weights_fit_its_network(toy: AssignmentPaths, tmp_path: Path) -> None:
@@ -113,10 +113,10 @@ def test_a_case_may_say_how_the_weights_fit_its_network(toy: AssignmentPaths, tm
 
 
 def test_an_assignment_without_a_reference_to_train_has_no_weights(toy: AssignmentPaths) -> None:
-    assert list(cases.reference_weights(toy, "sample").iterdir()) == []
+    assert list(known_answers.reference_weights(toy, "sample").iterdir()) == []
 
 
 def test_reference_weights_that_cannot_be_made_are_the_instructors(toy: AssignmentPaths) -> None:
     (toy.source / "reference.py").write_text("import nothing_of_this_name\n")
     with pytest.raises(CourseError, match="reference.py"):
-        cases.reference_weights(toy, "sample")
+        known_answers.reference_weights(toy, "sample")

@@ -7,9 +7,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from gradeprop.errors import WireError
-from gradeprop.inside.frames import HEAD, HEADER_LIMIT, Frames, Oversize
-from gradeprop.wire import RawTensor, decode, pack, unpack
+from gradeprop.core.errors import WireError
+from gradeprop.guest.framing import HEAD, HEADER_LIMIT, Frames, Oversize
+from gradeprop.jail.wire import RawTensor, decode, pack, unpack
 from tests.fuzz_wire import fuzz, heard
 
 NAMES = frozenset({"forward", "count"})

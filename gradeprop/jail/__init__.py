@@ -8,8 +8,8 @@ warm   the zygote, seen from outside ▼  filters  the system calls it may not m
 job    one job over its socket          plan     what the processes inside are told
 """
 
+from gradeprop.jail.jail import Jail
 from gradeprop.jail.job import Answer, Job, probe_names
 from gradeprop.jail.tiers import Tier, TierReport, open_jail, probe_tiers
-from gradeprop.jail.warm import Jail
 
 __all__ = ["Answer", "Jail", "Job", "Tier", "TierReport", "open_jail", "probe_names", "probe_tiers"]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from gradeprop.errors import CourseError, JailError
-from gradeprop.inside import frames
-from gradeprop.records import Limits
+from gradeprop.core.errors import CourseError, JailError
+from gradeprop.core.models import Limits
+from gradeprop.guest import framing
 
 MIB = 1 << 20
 SEND_S = 60.0  # no student code runs before all is sent: if this is not enough, it is our fault
@@ -83,10 +83,10 @@ def converse(ours: socket.socket, job: Job, names: tuple[str, ...]) -> tuple[tup
     """
     budget = (
         job.limits.answer_mib * MIB
-        + (len(names) + 4) * (frames.HEADER_LIMIT + frames.HEAD.size)
+        + (len(names) + 4) * (framing.HEADER_LIMIT + framing.HEAD.size)
         + 8 * 1024 * job.limits.output_kib
     )
-    cutter = frames.Frames(budget)
+    cutter = framing.Frames(budget)
     got: list[tuple[bytes, bytes]] = []
     _send(ours, job, names)
     deadline = time.monotonic() + job.limits.wall_s + GRACE_S
@@ -102,7 +102,7 @@ def converse(ours: socket.socket, job: Job, names: tuple[str, ...]) -> tuple[tup
                 return tuple(got), End(fault="the jail's driver died")
     except TimeoutError:
         return tuple(got), End(ended=f"The run was stopped after {job.limits.wall_s:g} s.")
-    except (frames.Oversize, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (framing.Oversize, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return tuple(got), End(ended="The run was stopped: it sent back more than may be sent.")
     except OSError as error:
         return tuple(got), End(fault=f"the jail's driver is gone: {error}")
@@ -130,5 +130,5 @@ def _parts(job: Job, names: tuple[str, ...]) -> Iterator[bytes]:
     }  # fmt: skip
     parts = [*files.values(), job.probes, job.inputs]
     header = json.dumps(spec).encode()
-    yield frames.HEAD.pack(len(header), sum(map(len, parts))) + header
+    yield framing.HEAD.pack(len(header), sum(map(len, parts))) + header
     yield from filter(None, parts)  # sending nothing fails, too, where the driver has all and is done already

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gradeprop.errors import NoJailError
-from gradeprop.inside import kernel
-from gradeprop.jail.filters import compile_filter
-from gradeprop.jail.view import INSIDE, make_view, python, readable_by_others
-from gradeprop.locks import Scratch
+from gradeprop.core.errors import NoJailError
+from gradeprop.grading.run_lock import Scratch
+from gradeprop.guest import syscalls
+from gradeprop.jail.mounts import GUEST, make_view, python, readable_by_others
+from gradeprop.jail.seccomp import compile_filter
 
 _SPARE_UIDS = 64000, 1000  # first and how many; nobody's
 
@@ -22,9 +22,9 @@ class Plan:
     tier: str
     """the full name, as records have it"""
     outer: dict[str, Any]
-    """for inside/outer.py"""
+    """for guest/bootstrap.py"""
     zygote: dict[str, Any]
-    """for inside/zygote.py"""
+    """for guest/zygote.py"""
     scratch: Scratch | None
     """where jobs write that have no file system of their own; to be removed"""
 
@@ -36,7 +36,7 @@ def make_plan(tier: str, hide: Iterable[Path]) -> Plan:
         NoJailError: this machine lacks what the tier stands on, or Python lies where it must not be seen.
     """
     full, code = tier == "full", compile_filter(namespaces=tier == "full")
-    view, landlock = make_view(hide), kernel.landlock_version() > 0
+    view, landlock = make_view(hide), syscalls.landlock_version() > 0
     if tier == "restricted" and not landlock:
         raise NoJailError("it needs Landlock (Linux 5.13 or newer, with lsm=landlock), which is not there")
     if tier == "restricted" and not code:
@@ -53,8 +53,8 @@ def make_plan(tier: str, hide: Iterable[Path]) -> Plan:
         "python": str(python()),
         "uid": uid,
         "home": home,
-        "inside": "/jail" if full else str(INSIDE.parent),
-        "binds": {str(path): str(path) for path in view.folders} | {"/jail/inside": str(INSIDE)},
+        "guest": "/jail" if full else str(GUEST.parent),
+        "binds": {str(path): str(path) for path in view.folders} | {"/jail/guest": str(GUEST)},
         "links": view.links | {"/dev/shm": f"{home}/shm", "/dev/fd": "/proc/self/fd"},
         "hide": [str(path) for path in view.hidden],
     }

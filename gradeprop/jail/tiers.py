@@ -19,15 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from gradeprop.errors import JailError, NoJailError
+from gradeprop.core.errors import JailError, NoJailError
+from gradeprop.core.models import Limits
+from gradeprop.jail.jail import Jail
 from gradeprop.jail.job import Job
-from gradeprop.jail.warm import Jail
-from gradeprop.records import Limits
 
 Tier = Literal["full", "restricted", "none"]
 
 TIER = "GRADEPROP_TIER"  # asks for a tier, for tests
-ATTEMPTS = Path(__file__).parent / "attempts.py"
+ATTEMPTS = Path(__file__).parent / "escape_attempts.py"
 _LIMITS = Limits(probe_s=5, wall_s=60, memory_mib=512, processes=32, disk_mib=16)
 
 

@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from gradeprop.check import CheckFailed, fail
-from gradeprop.course import load_module
+from gradeprop.check import CheckFailed, fail, load_module
 
 drawn = load_module(Path(__file__).with_name("probes.py"), "probes_of_caltech").drawn
 BENDS = (torch.relu, lambda x: x, torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.gelu, F.silu)

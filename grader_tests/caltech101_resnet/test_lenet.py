@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from gradeprop.check import fail
-from gradeprop.course import load_module
+from gradeprop.check import fail, load_module
 
 drawn = load_module(Path(__file__).with_name("probes.py"), "probes_of_caltech").drawn  # the weights that were filled in
 

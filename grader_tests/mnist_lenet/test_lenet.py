@@ -9,8 +9,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from gradeprop.check import fail
-from gradeprop.handed_in import as_weights, drawn_after, grade_accuracy, show_history
+from gradeprop.check import as_weights, drawn_after, fail, grade_accuracy, show_history
 
 SHAPES = ((6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 5, 5), (120,), (84,), (10,))
 LAYERS = ("the first convolution", "the second convolution", "the third convolution", "the first linear layer")

@@ -18,7 +18,7 @@ from nbformat import v4 as nbf
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde
 
-from gradeprop.paths import AssignmentPaths
+from gradeprop.core.paths import AssignmentPaths
 from tests.autograding.course import RIGHT, WRONG, cell, convert, hand_in, make_course, nbgrader, save
 from tests.conftest import REPOSITORY
 

@@ -13,7 +13,7 @@ from nbgrader.converters import BaseConverter
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import PyFileConfigLoader
 
-from gradeprop.paths import AssignmentPaths
+from gradeprop.core.paths import AssignmentPaths
 from tests.conftest import REPOSITORY, copy_toy
 
 PLAIN = "c = get_config()\nc.Execute.timeout = 60\nc.Execute.iopub_timeout = 60\n"

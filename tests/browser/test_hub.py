@@ -243,7 +243,7 @@ def test_a_student_sees_no_file_of_others(hub: Hub, name: str) -> None:
 
 
 def test_the_grader_gets_a_jail_under_the_instructors_account(hub: Hub) -> None:
-    done = hub.as_person("prof", f"cd course && PYTHONPATH={REPOSITORY} {sys.executable} -m gradeprop.cli doctor")
+    done = hub.as_person("prof", f"cd course && PYTHONPATH={REPOSITORY} {sys.executable} -m gradeprop.cli.main doctor")
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"(full|restricted): ready in", done.stdout)

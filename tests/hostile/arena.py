@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 from safetensors.torch import save_file
 
-from gradeprop import feedback
-from gradeprop.course import load_module, read_assignment
-from gradeprop.paths import Bundle
-from gradeprop.pipeline import Grader
-from gradeprop.records import GradeRecord
+from gradeprop.core.models import GradeRecord
+from gradeprop.core.paths import Bundle
+from gradeprop.course.config import load_module, read_assignment
+from gradeprop.grading.grader import Grader
+from gradeprop.results import feedback
 from tests.hostile import canaries, machine
 from tests.hostile.catalogue import Attack
 

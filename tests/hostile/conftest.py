@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gradeprop.errors import NoJailError
+from gradeprop.core.errors import NoJailError
 from tests.hostile.arena import Arena
 
 collect_ignore = ["course", "attacks"]  # what lies there is not for us to run

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from gradeprop import cli, scale
-from gradeprop.course import read_assignment
-from gradeprop.errors import JailError
-from gradeprop.pipeline import Grader
+from gradeprop.cli import main
+from gradeprop.core.errors import JailError
+from gradeprop.course.config import read_assignment
+from gradeprop.grading import batch
+from gradeprop.grading.grader import Grader
 from tests.conftest import copy_toy
 
 RIGHT = "def double(x):\n    return x + x\n"
@@ -53,7 +54,7 @@ def table(grader: Grader) -> dict[str, str]:
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_cant_stop_or_change_the_class_by_a_name(grader: Grader, submit: Submit, name: str) -> None:
     named = [(submit("ada", RIGHT), "ada"), (submit("eve", WRONG), name)]
-    ada, eve = scale.grade_class(grader, named, lambda: None)
+    ada, eve = batch.grade_class(grader, named, lambda: None)
     assert (ada.status, ada.points, eve.status, eve.points) == ("graded", 10, "graded", 2)
     assert ada.key != eve.key
     assert grader.kept(eve.key).folder.parent == grader.into
@@ -64,10 +65,10 @@ def test_cant_stop_or_change_the_class_by_a_name(grader: Grader, submit: Submit,
 
 def test_cant_type_into_the_terminal(grader: Grader, submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
     code = "def double(x):\n    raise ValueError('\\x1b[1A\\x1b[20C20 / 20\\x07 \\u202e\\x9b2J')\n"
-    graded = scale.grade_class(grader, [(submit("eve", code), "e\x1b]0;20 of 20\x07ve")], lambda: None)
+    graded = batch.grade_class(grader, [(submit("eve", code), "e\x1b]0;20 of 20\x07ve")], lambda: None)
     shown = io.StringIO()
-    monkeypatch.setattr(cli, "out", Console(file=shown, width=200))
-    cli._show(grader.paths.bundle, grader.assignment, graded)
+    monkeypatch.setattr(main, "out", Console(file=shown, width=200))
+    main._show(grader.paths.bundle, grader.assignment, graded)
     assert "ValueError" in shown.getvalue()
     assert not set("\x1b\x07\x9b\u202e") & set(shown.getvalue())
 
@@ -87,7 +88,7 @@ def test_cant_have_the_judge_import_from_the_folder_one_stands_in(
 
 def test_cant_be_somebody_else_by_a_folder_in_a_folder(submit: Submit) -> None:
     ada, inner = submit("ada", RIGHT), submit("eve/ada", WRONG)
-    assert scale.submissions([ada, inner.parent]) == [(ada, "ada"), (inner.parent, "eve")]
+    assert batch.submissions([ada, inner.parent]) == [(ada, "ada"), (inner.parent, "eve")]
 
 
 def test_cant_keep_the_class_from_being_judged_again(
@@ -96,10 +97,10 @@ def test_cant_keep_the_class_from_being_judged_again(
     def fails(job: object) -> object:
         raise JailError("no memory")
 
-    scale.grade_class(grader, [(submit("ada", RIGHT), "ada")], lambda: None)
+    batch.grade_class(grader, [(submit("ada", RIGHT), "ada")], lambda: None)
     with monkeypatch.context() as patch:
         patch.setattr(grader.jail, "run", fails)
         assert grader.grade_one(submit("zoe", RIGHT)).status == "not_graded"
-    jobs = scale.plan_again(grader, [grader.kept("ada"), grader.kept("zoe")])
-    again = {record.student: record for record in scale.run(grader, jobs, lambda job, record: None)}
+    jobs = batch.plan_again(grader, [grader.kept("ada"), grader.kept("zoe")])
+    again = {record.student: record for record in batch.run(grader, jobs, lambda job, record: None)}
     assert (again["ada"].points, again["zoe"].status) == (10, "not_graded")

@@ -9,7 +9,7 @@ import sys
 sys.path[:0] = [
     "/",
     "/jail",
-    "/jail/inside",
+    "/jail/guest",
     "..",
     "../..",
     os.path.expanduser("~"),
@@ -18,7 +18,7 @@ sys.path[:0] = [
 found = []
 for name in (
     "gradeprop", "gradeprop.check", "grader_tests", "grader_tests.tensors.test_tensors", "test_tensors", "held_out",
-    "reference", "reference_solution", "solution", "source.student_code", "gradeprop.expected",
+    "reference", "reference_solution", "solution", "source.student_code", "gradeprop.judge.reference",
 ):  # fmt: skip
     try:
         importlib.import_module(name)

@@ -26,7 +26,7 @@ places += [
     "/usr/local/bin",
     "/etc",
     "/jail",
-    "/jail/inside",
+    "/jail/guest",
 ]
 for place in places:
     if os.path.realpath(place).startswith(os.environ["HOME"]):

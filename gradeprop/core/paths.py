@@ -1,0 +1,202 @@
+"""Every file and folder name of the bundle, in one place.
+
+<root>/source/…            what instructors write
+<root>/grader_tests/…      what never leaves the grader
+<root>/release/<hw>/…      what students get
+<root>/autograded/.exported/   what the last export for a learning platform said
+<root>/autograded/<hw>/    grades.csv, report.html, .lock (who is grading), .grading-<pid>…/ (a submission at work),
+                           and per student:
+    <key>/submitted/…      the safe copy of what came in
+    <key>/run.json, observations.safetensors
+    <key>/record.json, feedback.html
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from gradeprop.core.errors import CourseError
+
+STUDENT_CODE = "student_code.py"
+PUBLIC_CHECKS = "public_checks.py"
+GIVEN = "given"
+PACKER = "submit.py"
+ASKED = "submission.json"
+GRADES = "grades.csv"
+REPORT = "report.html"
+
+_KEY_BYTES = 120  # file systems take 255; nbgrader and we append to it
+
+
+def student_key(student: str) -> str:
+    """The name of a student as the name of a folder; the name itself wherever that is safe.
+
+    Separators, control characters, a leading dot and ``%`` are percent-encoded, and so are the names of our own files
+    beside these folders; a name too long for a file system is cut and told apart by a hash.
+    """
+    key = "".join(quote(c, safe="") if c in '/\\%:*?"<>|' or not c.isprintable() else c for c in student)
+    if key.startswith((".", "~", "-")) or key.casefold() in (GRADES, REPORT):
+        key = f"%{ord(key[0]):02X}{key[1:]}"
+    if len(key.encode()) > _KEY_BYTES:
+        stem = key.encode()[: _KEY_BYTES - 13].decode(errors="ignore")
+        key = f"{stem}~{hashlib.sha256(student.encode()).hexdigest()[:12]}"
+    return key
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The folder of a course."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, start: Path) -> "Bundle":
+        """The bundle that ``start`` lies in.
+
+        Raises:
+            CourseError: no folder from ``start`` upwards holds source/course.toml.
+        """
+        for folder in (start.resolve(), *start.resolve().parents):
+            if (folder / "source" / "course.toml").is_file():
+                return cls(folder)
+        raise CourseError("neither this folder nor one above it holds source/course.toml; is this a course?", start)
+
+    @property
+    def source(self) -> Path:
+        return self.root / "source"
+
+    @property
+    def course_toml(self) -> Path:
+        return self.source / "course.toml"
+
+    @property
+    def solution(self) -> Path:
+        """The reference solution of the whole course, with its markers."""
+        return self.source / STUDENT_CODE
+
+    @property
+    def stub(self) -> Path:
+        """The stub of the whole course, generated from the solution."""
+        return self.root / STUDENT_CODE
+
+    @property
+    def given(self) -> Path:
+        return self.source / GIVEN
+
+    @property
+    def cache(self) -> Path:
+        """What can be made again: trained reference weights, downloaded data."""
+        return self.root / ".cache"
+
+    @property
+    def gradebook(self) -> Path:
+        return self.root / "gradebook.db"
+
+    def exported(self, platform: str) -> Path:
+        """What the last export for a learning platform said."""
+        return self.root / "autograded" / ".exported" / f"{platform}.json"
+
+    def assignment(self, name: str) -> "AssignmentPaths":
+        return AssignmentPaths(self, name)
+
+
+def tree(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, in order of name; none that an editor, a system or Python put there."""
+    for file in sorted(folder.rglob("*")):
+        inner = file.relative_to(folder).parts
+        if file.is_file() and file.suffix != ".pyc" and not any(part.startswith((".", "__pyc")) for part in inner):
+            yield file
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentPaths:
+    """The folders of one assignment."""
+
+    bundle: Bundle
+    name: str
+
+    @property
+    def source(self) -> Path:
+        return self.bundle.source / self.name
+
+    @property
+    def toml(self) -> Path:
+        return self.source / "assignment.toml"
+
+    @property
+    def notebook(self) -> Path:
+        return self.source / f"{self.name}.ipynb"
+
+    @property
+    def public_checks(self) -> Path:
+        return self.source / PUBLIC_CHECKS
+
+    @property
+    def tests(self) -> Path:
+        """Hidden: probes, checks, wrong and right answers."""
+        return self.bundle.root / "grader_tests" / self.name
+
+    @property
+    def probes(self) -> Path:
+        return self.tests / "probes.py"
+
+    @property
+    def held_out(self) -> Path:
+        """Makes the held-out inputs, which enter the jail, and their answers, which do not."""
+        return self.tests / "held_out.py"
+
+    @property
+    def wrong(self) -> Path:
+        return self.tests / "wrong"
+
+    @property
+    def right(self) -> Path:
+        return self.tests / "right"
+
+    @property
+    def release(self) -> Path:
+        return self.bundle.root / "release" / self.name
+
+    @property
+    def autograded(self) -> Path:
+        return self.bundle.root / "autograded" / self.name
+
+    @property
+    def grades_csv(self) -> Path:
+        return self.autograded / GRADES
+
+    @property
+    def report(self) -> Path:
+        return self.autograded / REPORT
+
+    def student(self, key: str) -> "StudentPaths":
+        return StudentPaths(self.autograded / key)
+
+
+@dataclass(frozen=True, slots=True)
+class StudentPaths:
+    """What is kept of one submission."""
+
+    folder: Path
+
+    @property
+    def submitted(self) -> Path:
+        return self.folder / "submitted"
+
+    @property
+    def run(self) -> Path:
+        return self.folder / "run.json"
+
+    @property
+    def observations(self) -> Path:
+        return self.folder / "observations.safetensors"
+
+    @property
+    def record(self) -> Path:
+        return self.folder / "record.json"
+
+    @property
+    def feedback(self) -> Path:
+        return self.folder / "feedback.html"

@@ -1,0 +1,120 @@
+"""Read what instructors wrote, folders and TOML, into records."""
+
+import importlib.util
+import os
+import tomllib
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+import msgspec
+
+from gradeprop.core.errors import CourseError
+from gradeprop.core.models import Assignment, Record
+from gradeprop.core.paths import Bundle
+
+T = TypeVar("T")
+
+
+class Course(Record, frozen=True, kw_only=True):
+    """What source/course.toml says."""
+
+    title: str
+    assignments: tuple[str, ...]
+    limits: dict[str, Any] = {}  # noqa: RUF012  (msgspec copies defaults)
+    late: dict[str, Any] = {}  # noqa: RUF012
+
+
+def read_course(bundle: Bundle) -> Course:
+    """Read source/course.toml.
+
+    Raises:
+        CourseError: the file is missing, is not TOML, or names an assignment that has no folder.
+    """
+    course = _convert(_toml(bundle.course_toml), Course, bundle.course_toml)
+    for name in course.assignments:
+        if not bundle.assignment(name).toml.is_file():
+            message = f"names the assignment {name!r}, but source/{name}/assignment.toml is not there"
+            raise CourseError(message, bundle.course_toml)
+    return course
+
+
+def read_assignment(bundle: Bundle, name: str) -> Assignment:
+    """Read source/<name>/assignment.toml, with the limits and late policy of course.toml where it has none.
+
+    Raises:
+        CourseError: a file is missing, is not TOML, or says something that cannot hold.
+    """
+    course = read_course(bundle)
+    where = bundle.assignment(name).toml
+    if name not in course.assignments:
+        known = ", ".join(course.assignments)
+        raise CourseError(f"there is no assignment {name!r} in this course; it has: {known}", bundle.course_toml)
+    table = _toml(where)
+    table["limits"] = course.limits | table.get("limits", {})
+    table["late"] = course.late | table.get("late", {})
+    return _checked(_convert(table | {"name": name, "root": str(bundle.root)}, Assignment, where), where)
+
+
+def dataset(assignment: Assignment, asked: str) -> str:
+    """The held-out data set: the one asked for, or the first that is on disk; the sample always is.
+
+    Raises:
+        CourseError: there is no such data set.
+    """
+    known = tuple(assignment.held_out)
+    if asked != "auto" and asked not in known:
+        raise CourseError(
+            f"there are no bars for the data set {asked!r}, only for: {', '.join(known)}", assignment.name
+        )
+    folder = Path(os.environ.get("GRADEPROP_DATA") or "data")
+    here = (
+        name
+        for name, held in assignment.held_out.items()
+        if name == "sample" or any((folder / name / file).exists() for file in held.files or ("",))
+    )
+    return asked if asked != "auto" else next(here, "")
+
+
+def load_module(file: Path, name: str) -> ModuleType:
+    """Import one file of the course under a name of our own."""
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None, file
+    assert spec.loader is not None, file
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CourseError("the file is not there", file) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CourseError(f"not TOML: {error}", file) from error
+
+
+def _convert(table: dict[str, Any], kind: type[T], where: Path) -> T:
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        raise CourseError(str(error), where) from error
+
+
+def _checked(assignment: Assignment, where: Path) -> Assignment:
+    names = [question.name for question in assignment.questions]
+    for name in names:
+        if names.count(name) > 1:
+            raise CourseError(f"the question {name!r} is there twice", where)
+    for question in assignment.questions:
+        if question.points <= 0:
+            raise CourseError(f"the question {question.name!r} has {question.points:g} points; give it some", where)
+    for dataset, held in assignment.held_out.items():
+        for weights, (low, full) in held.bars.items():
+            if not 0 <= low <= full <= 100:
+                raise CourseError(f"held-out.{dataset}: the bars of {weights} are not 0 ≤ pass ≤ full ≤ 100", where)
+        for run, (low, high) in held.bands.items():
+            if not 0 <= low <= high <= 100:
+                raise CourseError(f"held-out.{dataset}: the band of {run} is not 0 ≤ lowest ≤ highest ≤ 100", where)
+    return assignment

@@ -1,0 +1,232 @@
+"""Strip solutions, and read the cells of a notebook: what stands where, down to the line of the ``.ipynb`` file.
+
+### BEGIN SOLUTION Task 2.1: build the layers    becomes    raise NotImplementedError("Task 2.1: build the layers")
+…                                                           at the marker's indentation
+### END SOLUTION
+"""
+
+import ast
+import json
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from gradeprop.core.errors import CourseError
+
+_REGIONS = ("SOLUTION", "HIDDEN TESTS", "MARK SCHEME")  # what nbgrader cuts out, from BEGIN … to END …
+_MARKER = re.compile(rf"\b(BEGIN|END) ({'|'.join(_REGIONS)})\b[ \t]*(.*)")
+_SPACE = re.compile(r"[ \t\r\n]*")
+_KEPT_METADATA = ("nbgrader", "deletable", "editable", "tags")
+_DECODER = json.JSONDecoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """One ``BEGIN`` or ``END`` in a text; ``line`` is its index in the lines, from 0."""
+
+    line: int
+    begins: bool
+    region: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a notebook, and what nbgrader's metadata says of it."""
+
+    index: int
+    lines: tuple[int, ...]
+    """the line of the file that each line of the source stands on, from 1"""
+    cell_type: str
+    source: str
+    grade_id: str
+    grade: bool
+    """it carries points: an automatic test, a written answer, or a task"""
+    solution: bool
+    """the student writes in it"""
+    locked: bool
+    points: float | None
+
+    @property
+    def label(self) -> str:
+        """How to name the cell to a person."""
+        return f"cell {self.index + 1}" + (f" ({self.grade_id})" if self.grade_id else "")
+
+
+def writable(cells: Iterable[Cell]) -> list[str]:
+    """Names of the cells that students write in."""
+    return [cell.grade_id for cell in cells if cell.solution]
+
+
+def strip_python(text: str, where: Path | str) -> str:
+    """The text without its solutions; what remains compiles.
+
+    Raises:
+        CourseError: a marker is not closed, is nested, stands alone or names no task; or the rest is not Python.
+    """
+    lines = text.splitlines(keepends=True)
+    kept, start = [], 0
+    for begin, end in regions(lines, where, range(1, len(lines) + 1)):
+        line = lines[begin.line]
+        if begin.region != "SOLUTION" or not begin.text or not line.lstrip().startswith("#"):
+            wanted = "on a line of its own, ### BEGIN SOLUTION <what the student has to do>"
+            raise CourseError(f"in a Python file, a region begins {wanted}", where, begin.line + 1)
+        indent = line[: -len(line.lstrip())]
+        kept += [*lines[start : begin.line], f"{indent}raise NotImplementedError({_quoted(begin.text)})\n"]
+        start = end.line + 1
+    stripped = "".join([*kept, *lines[start:]])
+    try:
+        ast.parse(stripped)
+    except SyntaxError as error:
+        message = f"without its solutions this is not Python: {error.msg}, at {(error.text or '').strip()!r}"
+        raise CourseError(message, where) from error
+    return stripped
+
+
+def regions(
+    lines: Sequence[str], where: Path | str, numbers: Sequence[int], prefix: str = ""
+) -> list[tuple[Marker, Marker]]:
+    """The marked regions of a text, each as its two markers.
+
+    Args:
+        numbers: the line of the file that each line stands on.
+        prefix: begins the message of an error.
+
+    Raises:
+        CourseError: a marker is not closed, is nested, or stands alone.
+    """
+    found: list[tuple[Marker, Marker]] = []
+    begin: Marker | None = None
+    for marker in _markers(lines):
+        number = numbers[marker.line]
+        if marker.begins and begin is not None:
+            raise CourseError(f"{prefix}BEGIN {marker.region} inside BEGIN {begin.region}", where, number)
+        if not marker.begins and (begin is None or begin.region != marker.region):
+            raise CourseError(f"{prefix}END {marker.region} without its BEGIN before it", where, number)
+        if begin is not None:
+            found.append((begin, marker))
+        begin = marker if marker.begins else None
+    if begin is not None:
+        message = f"{prefix}BEGIN {begin.region} is never closed by END {begin.region}"
+        raise CourseError(message, where, numbers[begin.line])
+    return found
+
+
+def read_cells(file: Path) -> tuple[Cell, ...]:
+    """The cells of an instructor's notebook; the markers of each are in order.
+
+    Raises:
+        CourseError: the file is not there, not JSON or not a notebook of format 4; or a marker is not in order.
+    """
+    text = _text(file)
+    notebook = _notebook(text, file)
+    positions = _children(text, _children(text, _skip(text, 0))["cells"])
+    cells = tuple(_cell(i, raw, text, positions[i]) for i, raw in enumerate(notebook["cells"]))
+    for cell in cells:
+        regions(cell.source.split("\n"), file, cell.lines, f"{cell.label}: ")
+    return cells
+
+
+def normalised(file: Path) -> bytes:
+    """The notebook as bytes that depend on nothing but what it says: fixed ids, no outputs, keys sorted.
+
+    Raises:
+        CourseError: as ``read_cells``.
+    """
+    notebook = _notebook(_text(file), file)
+    for index, cell in enumerate(notebook["cells"]):
+        cell["id"] = f"cell-{index + 1}"
+        cell["metadata"] = {key: cell["metadata"][key] for key in _KEPT_METADATA if key in cell["metadata"]}
+        cell["source"] = "".join(cell["source"]).splitlines(keepends=True)
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook["metadata"] = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    notebook["nbformat_minor"] = 5
+    return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def _markers(lines: Sequence[str]) -> Iterator[Marker]:
+    for index, line in enumerate(lines):
+        if match := _MARKER.search(line):
+            yield Marker(index, match[1] == "BEGIN", match[2], match[3].strip().removesuffix("-->").strip())
+
+
+def _quoted(text: str) -> str:
+    """As ruff would quote it."""
+    return repr(text) if '"' in text else json.dumps(text, ensure_ascii=False)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CourseError(f"cannot be read: {error}", file) from error
+
+
+def _notebook(text: str, file: Path) -> dict[str, Any]:
+    """The notebook, cells without ids: they are ours, and nbformat would invent random ones."""
+    try:
+        notebook = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise CourseError(f"not JSON: {error.msg} (column {error.colno})", file, error.lineno) from error
+    if not isinstance(notebook, dict) or notebook.get("nbformat") != 4:
+        raise CourseError("not a notebook of format 4", file)
+    cells = notebook.get("cells")
+    for cell in cells if isinstance(cells, list) else ():
+        if isinstance(cell, dict):
+            cell.pop("id", None)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what nbformat would mend: ``normalised`` mends it
+            nbformat.validate(nbformat.from_dict(notebook | {"nbformat_minor": 4}))
+    except nbformat.ValidationError as error:
+        raise CourseError(f"not a notebook: {str(error).splitlines()[0]}", file) from error
+    return notebook
+
+
+def _cell(index: int, raw: dict[str, Any], text: str, position: int) -> Cell:
+    source = "".join(raw["source"])
+    start = _children(text, position)["source"]
+    # one line of the file per line of the source, as every editor writes it; else all are where the source starts
+    starts = list(_children(text, start).values()) if isinstance(raw["source"], list) else []
+    starts += [starts[-1] if starts else start] * (source.count("\n") + 1 - len(starts))
+    meta = raw["metadata"].get("nbgrader", {})
+    points = meta.get("points")
+    return Cell(
+        index=index,
+        lines=tuple(text.count("\n", 0, at) + 1 for at in starts),
+        cell_type=raw["cell_type"],
+        source=source,
+        grade_id=str(meta.get("grade_id", "")),
+        grade=bool(meta.get("grade")) or bool(meta.get("task")),
+        solution=bool(meta.get("solution")),
+        locked=bool(meta.get("locked")),
+        points=float(points) if isinstance(points, int | float) else None,
+    )
+
+
+def _children(text: str, position: int) -> dict[Any, int]:
+    """Where each value of the JSON object or array at ``position`` starts, by key or index."""
+    found: dict[Any, int] = {}
+    is_object, position = text[position] == "{", _skip(text, position + 1)
+    while text[position] not in "}]":
+        key: Any = len(found)
+        if is_object:
+            key, position = _DECODER.raw_decode(text, position)
+            position = _skip(text, _skip(text, position) + 1)
+        found[key] = position
+        position = _skip(text, _DECODER.raw_decode(text, position)[1])
+        position = _skip(text, position + 1) if text[position] == "," else position
+    return found
+
+
+def _skip(text: str, position: int) -> int:
+    match = _SPACE.match(text, position)
+    assert match is not None
+    return match.end()

@@ -1,0 +1,125 @@
+"""Build the root that all jobs see, and become the zygote in it. Runs as a fresh process with a clean environment.
+
+in:  argv: the descriptor of the control socket; its first message: the plan's ``outer`` as JSON
+out: nothing, but if the root cannot be made {"none": reason}, for anything else {"fault": reason}
+"""
+
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from . import syscalls
+
+ROOT = "/tmp"
+DEVICES = ("null", "zero", "full", "random", "urandom")
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "USER": "student",
+    "LANG": "C.UTF-8",
+    "MPLBACKEND": "Agg",
+    "PYTHONHASHSEED": "0",  # the order of sets is the same in every run
+    "OMP_NUM_THREADS": "1",  # a parent that ever used two threads makes a child on two threads hang
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # fewer page tables to copy at each fork
+}
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    spec = json.loads(control.recv(1 << 20))
+    problem = "none"
+    try:
+        if spec["tier"] == "full":
+            _enter_namespaces(spec)
+        problem = "fault"
+        _become_zygote(spec, control)
+    except OSError as error:
+        control.send(json.dumps({problem: str(error)}).encode())
+        control.recv(1 << 20)  # the setting, meant for the zygote: a socket closed on it would take our words with it
+
+
+def _enter_namespaces(spec: dict[str, Any]) -> None:
+    uid, gid = os.getuid(), os.getgid()
+    # root needs no user namespace: it leaves its rights by taking another uid, and binds what only root can reach
+    pid = syscalls.fork_into(syscalls.NAMESPACES | (0 if uid == 0 else syscalls.NEWUSER))
+    if pid:
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 0xFF)
+    syscalls.die_with_parent()
+    if uid:
+        syscalls.map_user(uid, uid, gid)
+    _build_root(spec)
+
+
+def _build_root(spec: dict[str, Any]) -> None:
+    syscalls.mount("none", "/", None, syscalls.REC | syscalls.PRIVATE)
+    # opened first: what lies below ROOT on the host is hidden in the next moment
+    sources = {to: os.open(source, os.O_PATH) for to, source in spec["binds"].items()}
+    shared = {to: os.open(source, os.O_PATH) for to, source in spec.get("shared", {}).items()}
+    devices = {name: os.open(f"/dev/{name}", os.O_PATH) for name in DEVICES}
+    syscalls.mount("tmpfs", ROOT, "tmpfs", syscalls.NOSUID | syscalls.NODEV, "size=1m,nr_inodes=4096,mode=755")
+    for to, descriptor in sources.items():
+        _bind(descriptor, ROOT + to)
+        syscalls.make_read_only(ROOT + to)
+    for to, descriptor in shared.items():  # for sockets; Landlock keeps files out of it
+        _bind(descriptor, ROOT + to)
+    for name, descriptor in devices.items():
+        _bind(descriptor, f"{ROOT}/dev/{name}")
+    for link, to in spec["links"].items():
+        Path(ROOT + link).parent.mkdir(parents=True, exist_ok=True)
+        Path(ROOT + link).symlink_to(to)
+    for folder in spec["hide"]:  # an empty folder, or an empty file, over each
+        _cover(ROOT + folder)
+    Path(ROOT, "etc").mkdir(exist_ok=True)
+    Path(ROOT, "etc/passwd").write_text(f"student:x:1000:1000::{spec['home']}:/bin/sh\n")
+    for folder in ("/proc", spec["home"]):
+        Path(ROOT + folder).mkdir()
+    if not Path(ROOT, "tmp").exists():  # or Python lies below /tmp
+        Path(ROOT, "tmp").symlink_to(spec["home"])
+    # before the old root goes: the kernel gives a new /proc only to those who see a whole one
+    flags = syscalls.NOSUID | syscalls.NODEV
+    syscalls.mount("proc", f"{ROOT}/proc", "proc", flags | syscalls.NOEXEC)
+    syscalls.mount("tmpfs", ROOT + spec["home"], "tmpfs", flags, "size=64m,nr_inodes=4096,mode=1777")
+    syscalls.pivot_root(ROOT)
+    syscalls.mount("none", "/", None, flags | syscalls.REMOUNT | syscalls.BIND | syscalls.RDONLY)
+    socket.sethostname("jail")
+
+
+def _bind(source: int, target: str) -> None:
+    here = f"/proc/self/fd/{source}"
+    if Path(here).is_dir():
+        Path(target).mkdir(parents=True, exist_ok=True)
+    else:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        Path(target).touch()
+    syscalls.mount(here, target, None, syscalls.BIND | syscalls.REC)
+    os.close(source)
+
+
+def _cover(target: str) -> None:
+    if Path(target).is_dir():
+        flags = syscalls.RDONLY | syscalls.NOSUID | syscalls.NODEV | syscalls.NOEXEC
+        syscalls.mount("tmpfs", target, "tmpfs", flags, "size=4k,nr_inodes=1,mode=555")
+    elif Path(target).exists():
+        syscalls.mount(f"{ROOT}/dev/null", target, None, syscalls.BIND)
+
+
+def _become_zygote(spec: dict[str, Any], control: socket.socket) -> NoReturn:
+    if spec["uid"] is not None:
+        os.setgroups([])
+        os.setresgid(spec["uid"], spec["uid"], spec["uid"])
+        os.setresuid(spec["uid"], spec["uid"], spec["uid"])
+    os.chdir("/")
+    syscalls.no_new_privileges()
+    os.umask(0o022)
+    os.set_inheritable(control.fileno(), True)
+    main = spec.get("main", "zygote")
+    code = f"import sys; sys.path.insert(0, sys.argv[2]); from guest import {main}; {main}.main()"
+    argv = [spec["python"], "-sSPB", "-c", code, str(control.fileno()), spec["guest"]]
+    home = dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), spec["home"])
+    # exec, so that neither memory, command line nor environment of the grader's side remain
+    os.execve(argv[0], argv, ENVIRONMENT | home)

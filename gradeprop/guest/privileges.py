@@ -1,0 +1,71 @@
+"""Shed rights: first the driver's, on entering the job's namespaces; then the runner's, before any student code."""
+
+import math
+import os
+import resource
+from pathlib import Path
+from typing import Any
+
+from . import syscalls
+
+MIB = 1 << 20
+STUDENT = 1000  # the user that student code sees itself as
+RESULTS = 3  # the runner's one descriptor besides stdin, stdout and stderr
+
+
+def enter_namespaces(ids: tuple[int, int], home: str, size: int) -> None:
+    """Be somebody with no rights outside, with a /proc and a home of one's own, of ``size`` bytes."""
+    syscalls.map_user(STUDENT, *ids)
+    flags = syscalls.NOSUID | syscalls.NODEV
+    syscalls.mount("tmpfs", home, "tmpfs", flags, f"size={size},nr_inodes=16384,mode=700")
+    syscalls.mount("proc", "/proc", "proc", flags | syscalls.NOEXEC)
+    syscalls.drop_capabilities()
+    syscalls.set_dumpable(False)  # /proc/1 tells the student nothing
+
+
+def leave_descriptors(results: int, output: int) -> None:
+    """Keep only the four descriptors that are meant for the student."""
+    os.setsid()
+    null = os.open("/dev/null", os.O_RDONLY)
+    results = os.dup(results) if results <= RESULTS else results
+    for descriptor, to in ((null, 0), (output, 1), (output, 2), (results, RESULTS)):
+        os.dup2(descriptor, to)
+    os.closerange(RESULTS + 1, 1 << 20)
+
+
+def confine(setting: dict[str, Any], home: Path, limits: dict[str, Any], memory: int = resource.RLIMIT_AS) -> None:
+    """Limits, Landlock and the filter of system calls, in this order: each takes away what the one before needs.
+
+    ``memory`` is the limit that counts it: RLIMIT_DATA leaves out libraries, for who has them still to load.
+    """
+    os.environ.update({"HOME": str(home), "TMPDIR": str(home)})
+    _limit(setting, limits, memory)
+    syscalls.die_with_parent()
+    syscalls.drop_capabilities()
+    syscalls.set_dumpable(True)
+    Path("/proc/self/oom_score_adj").write_text("1000")  # where memory runs out, this dies, not the driver
+    if setting["landlock"]:
+        syscalls.landlock(setting["read"], [*setting["write"], str(home)], setting["names"], setting.get("sockets", ()))
+    if setting["filter"]:
+        syscalls.filter_calls(bytes.fromhex(setting["filter"]))
+
+
+def _limit(setting: dict[str, Any], limits: dict[str, Any], memory: int) -> None:
+    # torch's CUDA build maps gigabytes before anything runs: what counts is what comes on top
+    column = {resource.RLIMIT_AS: 0, resource.RLIMIT_DATA: 5}[memory]
+    mapped = int(Path("/proc/self/statm").read_text().split()[column]) * os.sysconf("SC_PAGE_SIZE")
+    bounds = {
+        memory: mapped + limits["memory-mib"] * MIB,
+        resource.RLIMIT_FSIZE: limits["disk-mib"] * MIB,
+        resource.RLIMIT_CPU: math.ceil(limits["wall-s"]) + 1,
+        resource.RLIMIT_NOFILE: 256,
+        resource.RLIMIT_CORE: 0,
+    }
+    if (
+        setting["tier"] == "full"
+    ):  # elsewhere it would count every process of the user; there the filter refuses new ones
+        bounds[resource.RLIMIT_NPROC] = limits["processes"] + 1
+    for limit, value in bounds.items():
+        hard = resource.getrlimit(limit)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (value, value))

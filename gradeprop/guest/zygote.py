@@ -1,0 +1,211 @@
+"""Import all that a submission may need, once; then fork a driver per job. One thread, no secret, no byte of a job.
+
+in:  argv: the descriptor of the control socket; messages: the plan's ``zygote``, then per job a byte and a socket
+out: {"ready": …} or {"fault": sentence}; per job {"started": …} with a pidfd, then {"cpu_s": …} when all of it is gone
+"""
+
+import contextlib
+import functools
+import inspect
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from . import privileges, syscalls, usage
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    control.set_inheritable(False)
+    setting = json.loads(control.recv(1 << 20))
+    full = setting["tier"] == "full"
+    if full:
+        syscalls.die_with_parent()
+    syscalls.adopt_orphans()
+    try:
+        if full and (problem := _try_namespaces(setting["home"])):
+            _tell(control, none=f"namespaces for a job: {problem}")
+            return
+        began = time.monotonic()
+        _warm(setting["path"], setting["tier"])
+    except BaseException as error:
+        _tell(control, fault=f"the zygote did not start: {type(error).__name__}: {error}")
+        raise
+    _tell(control, ready=time.monotonic() - began)
+    null = os.open("/dev/null", os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.close(null)
+    try:
+        while (job := _receive(control)) is not None:
+            _serve(control, job, setting, full)
+    finally:
+        if not full:
+            usage.remove(Path(setting["home"]))
+
+
+def _try_namespaces(home: str) -> str:
+    """Why a job could not have namespaces of its own; "" if it can."""
+    ids = os.getuid(), os.getgid()
+    try:
+        pid = syscalls.fork_into(syscalls.NAMESPACES | syscalls.NEWUSER)
+        if pid == 0:
+            try:
+                privileges.enter_namespaces(ids, home, 1 << 20)
+                os._exit(0)
+            except OSError as error:
+                os._exit(error.errno or 1)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if code < 0:
+            raise RuntimeError(f"a process was ended by signal {-code}")  # ours: no reason for another tier
+        return os.strerror(code) if code else ""
+    except OSError as error:
+        return str(error)
+
+
+def _warm(path: list[str], tier: str) -> None:
+    """Import and use once what submissions import and use, so that a fork finds it done."""
+    sys.path[:] = [entry for entry in sys.path if entry != sys.argv[2]] + path
+    import torch
+
+    torch.set_num_threads(1)  # before any operation
+    from . import lazy_dynamo, supervisor  # noqa: F401
+
+    lazy_dynamo.put_to_sleep()
+    _warm_figures()
+    _warm_training()
+    if tier == "restricted":
+        _load_in_one_process()
+    syscalls.prepare_to_fork()
+    deadline = time.monotonic() + 10
+    while len(threads := os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{len(threads)} threads; a fork would lose all but one")
+        time.sleep(0.01)
+
+
+def _warm_figures() -> None:
+    import io
+
+    import matplotlib.pyplot as plt
+    from PIL import Image
+
+    figure, axis = plt.subplots()
+    axis.plot([1, 2], label="a")
+    axis.legend()
+    figure.savefig(io.BytesIO(), format="png")
+    plt.close("all")
+    Image.new("L", (4, 4)).save(io.BytesIO(), "png")
+
+
+def _warm_training() -> None:
+    import safetensors.torch
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    with contextlib.suppress(ImportError):  # a course may do without
+        import pandas  # type: ignore[import-untyped]  # noqa: F401
+        import tqdm.auto  # type: ignore[import-untyped]
+
+        tqdm.auto.tqdm.monitor_interval = 0  # else its first bar starts a thread
+    layers = (
+        torch.nn.Conv2d(1, 2, 3),
+        torch.nn.BatchNorm2d(2),
+        torch.nn.ReLU(),
+        torch.nn.MaxPool2d(2),
+        torch.nn.Flatten(),
+    )
+    model = torch.nn.Sequential(*layers, torch.nn.Dropout(0.1), torch.nn.Linear(18, 2))
+    for kind in (torch.optim.SGD, torch.optim.AdamW):
+        optimizer = kind(model.parameters(), lr=0.1)
+        for images, labels in DataLoader(TensorDataset(torch.rand(4, 1, 8, 8), torch.zeros(4).long()), 2, shuffle=True):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(images), labels).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    torch.manual_seed(0)  # the first reads the source of half a dozen files
+    safetensors.torch.save({"weight": layers[0].weight.detach()})
+
+
+def _load_in_one_process() -> None:
+    """Where no process can be started, a DataLoader that asks for workers does without: it gives the same batches."""
+    from torch.utils.data import DataLoader
+
+    original = DataLoader.__init__
+    parameters = inspect.signature(original)
+    alone = {
+        "num_workers": 0,
+        "timeout": 0,
+        "persistent_workers": False,
+        "prefetch_factor": None,
+        "multiprocessing_context": None,
+    }
+
+    @functools.wraps(original)
+    def init(*args: Any, **given: Any) -> None:
+        asked = parameters.bind(*args, **given)
+        asked.arguments |= {name: alone[name] for name in asked.arguments.keys() & alone}
+        original(*asked.args, **asked.kwargs)
+
+    DataLoader.__init__ = init  # type: ignore[method-assign]
+
+
+def _receive(control: socket.socket) -> int | None:
+    """The descriptor of a job's socket; None when the grader is gone."""
+    message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+    return descriptors[0] if message else None
+
+
+def _serve(control: socket.socket, job: int, setting: dict[str, Any], full: bool) -> None:
+    home = setting["home"] if full else tempfile.mkdtemp(dir=setting["home"])
+    ids = os.getuid(), os.getgid()
+    try:
+        pid = syscalls.fork_into(syscalls.NAMESPACES | syscalls.NEWUSER if full else 0)
+    except OSError as error:
+        os.close(job)
+        _tell(control, fault=f"no process for the job: {error}")
+        return
+    if pid == 0:
+        from . import supervisor
+
+        control.close()
+        supervisor.main(job, home, setting, ids)
+    os.close(job)
+    pidfd = os.pidfd_open(pid)
+    socket.send_fds(control, [b'{"started":1}'], [pidfd])
+    _wait(control, pidfd)
+    resources = os.wait4(pid, 0)[2]
+    _sweep()
+    if not full:
+        usage.remove(Path(home))
+    os.close(pidfd)
+    _tell(control, cpu_s=resources.ru_utime + resources.ru_stime)
+
+
+def _wait(control: socket.socket, pidfd: int) -> None:
+    """Until the driver has ended, and its namespaces with it; where the grader is gone, end it."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    poll.register(control, 0)  # only that the other side is gone
+    if all(descriptor != pidfd for descriptor, _ in poll.poll()):
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+
+
+def _sweep() -> None:
+    """Without namespaces a runner can outlive its driver: it is our child then, the only one."""
+    task = Path(f"/proc/self/task/{os.getpid()}/children")
+    for child in task.read_text().split() if task.exists() else ():
+        os.kill(int(child), signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+
+
+def _tell(control: socket.socket, **message: Any) -> None:
+    control.send(json.dumps(message).encode())

@@ -1,0 +1,92 @@
+"""For ``nbgrader zip_collect``: downloads of Canvas, Moodle and Blackboard, by the rules of ``gradeprop grade``.
+
+    downloaded/<hw>/archive/      what the platform gave: zips, or the files they hold
+    downloaded/<hw>/extracted/<student>/    a safe copy of each submission; a student's own zip is opened
+    submitted/<student>/<hw>/     nbgrader's copy of that, with timestamp.txt where the names tell the time
+
+nbgrader's own extractor follows whatever a zip says, of any size, and reads one name at a time.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
+
+from gradeprop.core.errors import SubmissionError
+from gradeprop.core.models import Assignment
+from gradeprop.core.paths import Bundle, student_key
+from gradeprop.course.config import read_assignment
+from gradeprop.submissions import intake, lms_downloads
+from gradeprop.submissions.arrival_time import note_arrival
+
+_TIMES = ".timestamps"  # in extracted/; no student's key begins like this
+_ATTEMPT = re.compile(r"(\d{4}-\d\d-\d\d)-(\d\d)-(\d\d)-(\d\d)")
+
+
+class Extractor(ExtractorPlugin):  # type: ignore[misc]  # nbgrader publishes no types
+    """A folder per student, each file of it checked and of bounded size."""
+
+    def extract(self, archive_path: str, extracted_path: str) -> None:
+        """Take every download in the archive folder, or the archive folder itself as one."""
+        course = self.parent.coursedir
+        bundle = Bundle.find(Path(course.root))
+        assignment = read_assignment(bundle, course.assignment_id)
+        archive, into = Path(archive_path), Path(extracted_path)
+        names = sorted(each.name for each in archive.iterdir())
+        whole = [name for name in names if name.lower().endswith(".zip") and lms_downloads.parse(name) is None]
+        times = dict[str, str]()
+        for path, skip in [*((archive / name, []) for name in whole), *([(archive, whole)] if names != whole else [])]:
+            try:
+                with lms_downloads.unpacked(path, assignment, bundle.cache, skip) as download:
+                    if download is None:
+                        self.log.warning("%s is not a download of Canvas, Moodle or Blackboard; left as it is.", path)
+                        continue
+                    for sentence in download.said:
+                        self.log.warning(sentence)
+                    for submission, student in download.submissions:
+                        self._take(submission, student, assignment, into)
+                    times |= download.attempts
+            except SubmissionError as error:
+                self.log.error(str(error))
+        lines = [_ATTEMPT.sub(r"\1 \2:\3:\4 ", time) + student_key(student) for student, time in times.items() if time]
+        (into / _TIMES).write_text("\n".join(lines), encoding="utf-8")
+
+    def _take(self, submission: Path, student: str, assignment: Assignment, into: Path) -> None:
+        folder = into / student_key(student)
+        if folder.exists():
+            self.log.warning("%s is in more than one download; the first was taken.", student)
+            return
+        try:
+            taken = intake.take(submission, student, assignment, folder)
+        except SubmissionError as error:
+            folder.mkdir()
+            (folder / submission.name).write_bytes(submission.read_bytes())  # as it came, for whoever looks at it
+            self.log.warning("%s: %s", student, error)
+            return
+        for sentence in taken.problems:
+            self.log.warning("%s: %s", student, sentence)
+
+
+class Collector(FileNameCollectorPlugin):  # type: ignore[misc]
+    """Reads student and file from where the extractor put it."""
+
+    def collect(self, submitted_file: str) -> dict[str, str] | None:
+        """Whose file it is; None leaves it out."""
+        extracted = Path(self.parent._format_collect_path(self.parent.extracted_directory))
+        student, *rest = Path(submitted_file).relative_to(extracted).parts
+        if not rest or Path(submitted_file).suffix not in self.valid_ext:
+            return None
+        times, course = dict(self._times(extracted)), self.parent.coursedir
+        if student in times:  # the platform's, which autograde may believe
+            folder = Path(course.format_path(course.submitted_directory, student, course.assignment_id))
+            note_arrival(folder, datetime.fromisoformat(times[student]))
+        return {"student_id": student, "file_id": "/".join(rest)} | (
+            {"timestamp": times[student]} if student in times else {}
+        )
+
+    def _times(self, extracted: Path) -> Iterator[tuple[str, str]]:
+        file = extracted / _TIMES
+        for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
+            yield line[20:], line[:19]

@@ -1,0 +1,164 @@
+"""The grader's side of a warm jail: start the zygote, hand it jobs, bring back answers; believe nothing it says."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import msgspec
+
+from gradeprop.core.errors import CourseError, JailError, NoJailError
+from gradeprop.grading.run_lock import Scratch
+from gradeprop.jail.cgroups import Group, make_group
+from gradeprop.jail.job import Answer, Job, converse, probe_names
+from gradeprop.jail.mounts import GUEST, python
+from gradeprop.jail.plan import make_plan
+
+START_S = 120.0  # a cold disk and a first import of torch
+REAP_S = 60.0  # in the restricted tier it removes what the job wrote, on whatever disk there is
+END_S = 3.0
+
+_BOOT = "import sys; sys.path.insert(0, sys.argv[2]); from guest import bootstrap; bootstrap.main()"
+
+
+class Jail:
+    """One zygote; one job at a time. If the zygote has died, the next job starts another."""
+
+    def __init__(self, tier: str, hide: tuple[Path, ...] = ()) -> None:
+        self._kind, self._hide = tier, hide
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket  # there with the process
+        self._scratch: Scratch | None = None
+        self._group: Group | None = None
+        self.tier = tier
+        self.ready_s = 0.0
+        """seconds from nothing to ready for the first job"""
+
+    @property
+    def counted(self) -> bool:
+        """Whether a control group holds memory and processes; else limits of each process, and a watchdog."""
+        return self._group is not None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start the zygote and wait until it is warm."""
+        began = time.monotonic()
+        plan = make_plan(self._kind, self._hide)
+        self._scratch, self._group = plan.scratch, make_group()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs, tempfile.TemporaryFile() as errors:
+            argv = [str(python()), "-ISB", "-c", _BOOT, str(theirs.fileno()), str(GUEST.parent)]
+            self._process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env={}, cwd="/",
+                pass_fds=[theirs.fileno()], start_new_session=True,
+            )  # fmt: skip
+            theirs.close()
+            try:
+                self._tell(plan.outer)
+                self._tell(plan.zygote)
+                self._hear(START_S, "ready")
+            except JailError as error:
+                self.close()
+                raise type(error)(f"{error}{_tail(errors)}") from None
+        self.tier, self.ready_s = plan.tier, time.monotonic() - began
+
+    def close(self) -> None:
+        """End the zygote and all below it."""
+        if self._process is not None:
+            self._control.close()  # which the zygote sees, and cleans up
+            try:
+                self._process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        if self._scratch is not None:
+            self._scratch.remove()
+            self._scratch = None
+        if self._group is not None:
+            self._group.remove()
+            self._group = None
+
+    def run(self, job: Job) -> Answer:
+        """Run one submission.
+
+        Raises:
+            JailError: the machine's fault; the same job can be run again.
+            CourseError: probes.py cannot be loaded.
+        """
+        names = probe_names(job.probes)
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            self.start()
+        began = time.monotonic()
+        ours, theirs = socket.socketpair()
+        with ours:
+            pidfd = self._begin(theirs)
+            try:
+                if self._group is not None:  # nothing runs yet: the driver waits for the job
+                    self._group.take(pidfd, job.limits)
+                got, end = converse(ours, job, names)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                os.close(pidfd)
+                ended = self._hear(REAP_S, "cpu_s")
+        if end.broken:
+            raise CourseError(end.broken, "probes.py")
+        if end.fault:
+            raise JailError(end.fault)
+        return Answer(self.tier, got, end.ended, end.output, time.monotonic() - began, float(ended["cpu_s"]))
+
+    def _begin(self, theirs: socket.socket) -> int:
+        try:
+            with theirs:
+                socket.send_fds(self._control, [b"j"], [theirs.fileno()])
+            descriptors: list[int] = []
+            self._hear(REAP_S, "started", descriptors)
+            return descriptors[0]
+        except (OSError, IndexError) as error:
+            self.close()
+            raise JailError(f"the zygote is gone: {error}") from error
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        try:
+            self._control.send(json.dumps(message).encode())
+        except OSError as error:
+            raise JailError(f"the zygote is gone: {error}") from error
+
+    def _hear(self, timeout_s: float, expected: str, descriptors: list[int] | None = None) -> dict[str, Any]:
+        """The zygote's next message, which must hold ``expected``; a jail that says anything else is closed."""
+        try:
+            self._control.settimeout(timeout_s)
+            data, passed, _, _ = socket.recv_fds(self._control, 1 << 16, 1)
+            message: dict[str, Any] = msgspec.json.decode(data)
+        except (OSError, msgspec.MsgspecError) as error:
+            message = {"fault": f"the jail gave no answer: {error}"}
+        else:
+            (descriptors if descriptors is not None else []).extend(passed)
+        if expected in message:
+            return message
+        self.close()
+        if "none" in message:
+            raise NoJailError(message["none"])
+        raise JailError(message.get("fault", "the jail gave a wrong answer"))
+
+
+def _tail(errors: IO[bytes]) -> str:
+    errors.seek(0)
+    text = errors.read().decode(errors="replace").strip()
+    return f"\n{text[-2000:]}" if text else ""

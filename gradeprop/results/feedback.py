@@ -1,0 +1,98 @@
+"""Record → the page a student reads: one HTML file, no script, nothing loaded from elsewhere."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cache
+from itertools import starmap
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from gradeprop.core.models import Assignment, Curves, GradeRecord, Outcome, write_bytes
+
+_MARKS = {"passed": "✓", "broken": "…"}
+_WORDS = {
+    "passed": "passed",
+    "failed": "not yet",
+    "error": "your code raised an error",
+    "timeout": "your code took too long",
+    "crash": "your code ended the process",
+    "missing": "missing",
+    "broken": "held for your instructor",
+}
+
+
+def write_page(assignment: Assignment, record: GradeRecord, file: Path) -> None:
+    """Write the feedback page of one record."""
+    write_bytes(page(assignment, record).encode(), file)
+
+
+def page(assignment: Assignment, record: GradeRecord) -> str:
+    """The feedback page as HTML; every text in it is escaped."""
+    by_question: dict[str, list[Outcome]] = defaultdict(list)
+    for outcome in record.outcomes:
+        by_question[outcome.question].append(outcome)
+    return (
+        _environment()
+        .get_template("feedback.html")
+        .render(
+            assignment=assignment,
+            record=record,
+            by_question=by_question,
+            manual=[question for question in assignment.questions if question.manual],
+            **_shown(),
+            style=Markup(_environment().get_template("style.css").render()),
+        )
+    )
+
+
+def fragment(record: GradeRecord, question: str) -> str:
+    """What the checks of one question say, as HTML for a cell of nbgrader's notebook; every text in it is escaped."""
+    outcomes = [outcome for outcome in record.outcomes if outcome.question == question]
+    return _environment().get_template("cell.html").render(outcomes=outcomes, **_shown())
+
+
+def _shown() -> dict[str, object]:
+    return {"marks": defaultdict(lambda: "✗", _MARKS), "words": _WORDS}
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("gradeprop.results")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters |= {"points": points, "differs": _differs, "prose": prose, "chart": chart}
+    return environment
+
+
+def points(value: float) -> str:
+    """Points as people write them: 4, 2.5."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def prose(text: str) -> Markup:
+    """Text in which ``names`` between double backticks are set as code."""
+    parts = text.split("``")
+    return Markup("").join(Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))
+
+
+def _differs(row: Sequence[str], header: Sequence[str]) -> bool:
+    """Whether a row is one to look at: its cells ``yours`` and ``expected`` differ."""
+    return {"yours", "expected"} <= {*header} and row[header.index("yours")] != row[header.index("expected")]
+
+
+def chart(curves: Curves) -> Markup:
+    """Curves as SVG, with a text twin for those who do not see them."""
+    series = {label: values for label, values in curves.series.items() if values}
+    if not series:
+        return Markup("")
+    steps = max(len(values) for values in series.values())
+    low, high = min(map(min, series.values())), max(map(max, series.values()))
+
+    def place(step: int, value: float) -> str:
+        """Plot coordinates: x from 0 to 450, y from 0 (high) to 190 (low)."""
+        return f"{450 * step / max(steps - 1, 1):.1f},{190 * (high - value) / ((high - low) or 1):.1f}"
+
+    lines = {label: " ".join(starmap(place, enumerate(values))) for label, values in series.items()}
+    template = _environment().get_template("curves.svg")
+    return Markup(template.render(curves=curves, series=series, lines=lines, steps=steps, low=low, high=high))
