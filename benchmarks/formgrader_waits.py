@@ -15,7 +15,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from gradeprop.core import models
+from gradeprop.core import storage
 from tests.browser.servers import REPOSITORY, Person, Server, course_copy, exchange, jupyter
 
 HW, CLICKS = "mnist_lenet", 3
@@ -63,4 +63,4 @@ if __name__ == "__main__":
     ratio = round(longest["nbgrader"] / longest["gradeprop"], 1)
     print(f"the longest wait, nbgrader's to ours: {ratio}")
     result = {"schema": 1, "machine": machine, "n": CLICKS, "ratio": ratio, "clicks": clicks}
-    models.write_bytes(json.dumps(result, indent=1).encode() + b"\n", STORED)
+    storage.write_bytes(json.dumps(result, indent=1).encode() + b"\n", STORED)

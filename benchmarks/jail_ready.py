@@ -29,7 +29,7 @@ import safetensors.torch
 import torch
 from nbgrader_ratio import copy_course
 
-from gradeprop.core import models
+from gradeprop.core import models, storage
 from gradeprop.core.models import Limits
 from gradeprop.core.paths import Bundle, StudentPaths
 from gradeprop.course.config import load_module, read_assignment
@@ -145,7 +145,7 @@ def main(n: int) -> None:
         record = grader.grade_one(handed_in)
         assert record.points == assignment.points, record
         kept = grader.kept(record.key)
-        run = models.read(models.Run, kept.run)
+        run = storage.read(models.Run, kept.run)
         code = {"student_code.py": bundle.solution.read_bytes()}
         probes = bundle.assignment("quick").probes.read_bytes()
         empty, whole = Job({}, {}, EMPTY, b"", 1, Limits()), Job(code, {}, probes, b"", 1, Limits())

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from gradeprop.core import models
+from gradeprop.core import storage
 from gradeprop.core.models import GradeRecord, Table
 from gradeprop.core.paths import AssignmentPaths, Bundle
 
@@ -32,7 +32,7 @@ def main() -> int:
 
 def graded(paths: AssignmentPaths) -> list[GradeRecord]:
     """Every record of the class."""
-    return [models.read(GradeRecord, file) for file in sorted(paths.autograded.glob("*/record.json"))]
+    return [storage.read(GradeRecord, file) for file in sorted(paths.autograded.glob("*/record.json"))]
 
 
 def leaderboard(found: Iterable[GradeRecord]) -> tuple[Row, list[Row]]:

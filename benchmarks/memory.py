@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from gradeprop.core import models
+from gradeprop.core import storage
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "source"))
@@ -88,7 +88,7 @@ def main() -> None:
         print(f"{name:32} {gain:.2f} times as fast")
     machine = f"{platform.machine()}, {os.cpu_count()} cores, one thread, {' '.join(platform.libc_ver())}"
     about = {"schema": 1, "what": __doc__.splitlines()[0], "machine": machine, "torch": torch.__version__}
-    models.write_bytes(json.dumps(about | {"gains": gains, "rows": rows}, indent=1).encode() + b"\n", RESULTS)
+    storage.write_bytes(json.dumps(about | {"gains": gains, "rows": rows}, indent=1).encode() + b"\n", RESULTS)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from pathlib import Path
 import nbformat.v4 as nbf
 from nbgrader.api import Gradebook
 
-from gradeprop.core import models
+from gradeprop.core import models, storage
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, Bundle
 from gradeprop.course.config import read_assignment
 from gradeprop.course.known_answers import make, read_cases, reference_weights
@@ -96,7 +96,7 @@ def ours(paths: AssignmentPaths, dataset: str, workers: int, handed_in: Path, co
     command = ["gradeprop", "--course", str(course), "grade", paths.name, str(handed_in), "--data", dataset]
     took = timed([*command, "--seed", str(SEED), "--workers", str(workers)], course)
     files = Bundle(course).assignment(paths.name).autograded.glob("*/record.json")
-    graded = [models.read(models.GradeRecord, file) for file in files]
+    graded = [storage.read(models.GradeRecord, file) for file in files]
     return took, {one.student: {question.name: question.points for question in one.questions} for one in graded}
 
 
@@ -228,7 +228,7 @@ def report(arguments: argparse.Namespace, most: dict[str, int], rows: list[dict]
         "scores_equal": equal,
     }
     file = RESULTS / f"bench_nbgrader_{arguments.assignment}.json"
-    models.write_bytes(json.dumps(result, indent=2).encode() + b"\n", file)
+    storage.write_bytes(json.dumps(result, indent=2).encode() + b"\n", file)
     print(f"\n{result['machine']}; {', '.join(f'{name} {v}' for name, v in result['versions'].items())}")
     print(
         f"{most} submissions of {arguments.assignment}, data set {arguments.data}, workers {arguments.workers}, "

@@ -26,7 +26,7 @@ import torch
 from nbclient import NotebookClient
 from tqdm import tqdm
 
-from gradeprop.core import models
+from gradeprop.core import storage
 from gradeprop.core.paths import STUDENT_CODE, Bundle
 from gradeprop.course.config import read_assignment, read_course
 from gradeprop.course.release import made
@@ -121,7 +121,7 @@ def keep(row: dict[str, Any]) -> None:
     known = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.is_file() else []
     rows = {(each["assignment"], each["dataset"]): each for each in [*known, row]}
     said = {"schema": 1, "what": __doc__.splitlines()[0], "rows": list(rows.values())}
-    models.write_bytes(json.dumps(said, indent=1).encode() + b"\n", RESULTS)
+    storage.write_bytes(json.dumps(said, indent=1).encode() + b"\n", RESULTS)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from pathlib import Path
 import nbformat.v4 as nbf
 from nbgrader_ratio import HERE, RESULTS, SEED, copy_course, machine, submissions
 
-from gradeprop.core import models
+from gradeprop.core import models, storage
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths
 from gradeprop.course.config import read_assignment
 
@@ -47,7 +47,7 @@ def ours(paths: AssignmentPaths, handed_in: Path, workers: int) -> tuple[float, 
     start = "import sys; from gradeprop.cli.main import main; main()"
     command = [sys.executable, "-c", start, "--course", str(paths.bundle.root), "grade", paths.name, str(handed_in)]
     wall_s = run([*command, "--workers", str(workers), "--seed", str(SEED)], paths.bundle.root)
-    graded = [models.read(models.GradeRecord, file) for file in paths.autograded.glob("*/record.json")]
+    graded = [storage.read(models.GradeRecord, file) for file in paths.autograded.glob("*/record.json")]
     return wall_s, {one.student: {q.name: q.points == q.possible for q in one.questions} for one in graded}
 
 
@@ -106,7 +106,7 @@ def main() -> None:
         "seconds_each": {"gradeprop": round(each, 4), "otter": round(other, 3)},
         "ratio": round(other / each, 1), "scores_equal": not differing,
     }  # fmt: skip
-    models.write_bytes(json.dumps(result, indent=2).encode() + b"\n", RESULTS / "bench_otter_quick.json")
+    storage.write_bytes(json.dumps(result, indent=2).encode() + b"\n", RESULTS / "bench_otter_quick.json")
     print(f"{result['machine']}; {versions}; load {load:.1f}")
     print(f"gradeprop {each:.3f} s, otter {other:.2f} s for each submission: {other / each:.0f} times")
     sys.exit("\n".join(["The scores differ:", *differing]) if differing else 0)

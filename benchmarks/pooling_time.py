@@ -20,7 +20,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from gradeprop.core import models
+from gradeprop.core import storage
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "source"))
@@ -63,7 +63,7 @@ def main(rounds: int) -> None:
     file = ROOT / "docs" / "results" / "mnist_pooling_time.json"
     runs = json.loads(file.read_text(encoding="utf-8"))["runs"] if file.exists() else {}
     runs["kept" if kept["MALLOC_MMAP_MAX_"] else "as it comes"] = about
-    models.write_bytes(json.dumps({"schema": 1, "runs": runs}, indent=1).encode() + b"\n", file)
+    storage.write_bytes(json.dumps({"schema": 1, "runs": runs}, indent=1).encode() + b"\n", file)
 
 
 if __name__ == "__main__":

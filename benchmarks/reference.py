@@ -29,7 +29,7 @@ import numpy as np
 import torch
 import torchvision
 
-from gradeprop.core import models
+from gradeprop.core import storage
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -76,7 +76,7 @@ def keep(folder: Path, cache: Path, row_file: Path, rows: list[dict]) -> None:
     if len(rows) == 1:
         for file in sorted(folder.iterdir(), key=lambda file: file.name == "history.json"):
             shutil.copy(file, cache)
-    models.write_bytes(json.dumps(rows[-1]).encode() + b"\n", row_file)
+    storage.write_bytes(json.dumps(rows[-1]).encode() + b"\n", row_file)
 
 
 def load_reference(assignment: str) -> ModuleType:
@@ -124,7 +124,7 @@ def write_results(assignment: str, dataset: str, about: dict, rows: list[dict]) 
     run = about | {"machine": machine, "versions": versions, "rows": rows}
     results = {"schema": 1, "assignment": assignment, "runs": old["runs"] | {dataset: run}}
     for path, text in ((file, json.dumps(results, indent=1) + "\n"), (file.with_suffix(".md"), page(results))):
-        models.write_bytes(text.encode(), path)
+        storage.write_bytes(text.encode(), path)
 
 
 def page(results: dict) -> str:

@@ -33,7 +33,7 @@ from pathlib import Path
 
 from nbgrader_ratio import RESULTS, SEED, copy_course, machine, submissions
 
-from gradeprop.core import models
+from gradeprop.core import models, storage
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, Bundle
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -122,7 +122,7 @@ def mooc(home: Path, arguments: argparse.Namespace) -> list[Row]:
         with contextlib.suppress(subprocess.TimeoutExpired):
             grader.wait(arguments.every_s)
     wall_s = time.perf_counter() - began
-    graded = [models.read(models.GradeRecord, file) for file in paths.autograded.glob("*/record.json")]
+    graded = [storage.read(models.GradeRecord, file) for file in paths.autograded.glob("*/record.json")]
     took = sorted(record.wall_s for record in graded)
     warm = [row for row in rows if len(graded) <= 10 * row["done"] <= 9 * len(graded)] or rows
     print(f"{len(graded)} records in {wall_s:.0f} s: {60 * len(graded) / wall_s:.0f}/min")
@@ -207,7 +207,7 @@ def main() -> None:
         "load_average_before": round(load, 1), "versions": versions, "n": arguments.n, "workers": arguments.workers,
         "rows": rows,
     }  # fmt: skip
-    models.write_bytes(json.dumps(result, indent=2).encode() + b"\n", RESULTS / f"bench_scale_{arguments.which}.json")
+    storage.write_bytes(json.dumps(result, indent=2).encode() + b"\n", RESULTS / f"bench_scale_{arguments.which}.json")
     print(f"{machine()}; {versions}; load before {load:.1f}")
 
 

@@ -35,7 +35,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from gradeprop.core import models
+from gradeprop.core import storage
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "source"))
@@ -152,7 +152,7 @@ def main() -> int:
     versions = {module.__name__: module.__version__ for module in (torch, torchvision)}
     about = {"schema": 1, "what": __doc__.splitlines()[0], "machine": machine, "versions": versions}
     result = about | {"batch": BATCH, "table": table, "rows": rows}
-    models.write_bytes(json.dumps(result, indent=1).encode() + b"\n", RESULTS)
+    storage.write_bytes(json.dumps(result, indent=1).encode() + b"\n", RESULTS)
     print(f"{'':24}{'augmented':>10}{'way':>24}{'images/s':>12}{'of ceiling':>12}")
     for row in table:
         print(

@@ -41,6 +41,7 @@ from gradeprop.grading import batch
 from gradeprop.grading.grader import Grader
 from gradeprop.guest import syscalls
 from gradeprop.results import gradebook
+from gradeprop.submissions import discovery
 from tests.conftest import REPOSITORY, copy_toy
 
 SEED = 20261121
@@ -277,7 +278,7 @@ def serve(course: Path) -> None:
         say("ready")
         for line in sys.stdin:
             how, folder, *more = line.rstrip("\n").split("\t")
-            named = batch.submissions([Path(folder)])
+            named = discovery.submissions([Path(folder)])
             if how == "grade":
                 say("begin")
                 batch.grade_class(grader, named, lambda: say("next"))

@@ -34,7 +34,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradeprop.core import models
+from gradeprop.core import observations, storage
 from gradeprop.core.errors import WireError
 from gradeprop.core.models import Limits, Run
 from gradeprop.core.paths import StudentPaths
@@ -182,7 +182,7 @@ def some_blob(draw: random.Random) -> bytes:
     """Tensors of any type and shape, where their offsets say, filled with anything."""
     made = {}
     for number in range(2_001 if draw.random() < 0.01 else draw.randrange(6)):
-        kind, width = draw.choice(tuple(wire._BYTES.items()))
+        kind, width = draw.choice(tuple(observations._BYTES.items()))
         shape = tuple(draw.choice((0, 1, 1, 2, 3, 7)) for _ in range(draw.randrange(5)))
         if draw.random() < 0.2:
             shape += (
@@ -190,8 +190,8 @@ def some_blob(draw: random.Random) -> bytes:
                 *(draw.choice((1, 1 << 20, 1 << 31, 1 << 62, 1 << 63, 1 << 64)) for _ in range(draw.randrange(3))),
             )
         fill = draw.choice((bytes, lambda n: b"\xff" * n, draw.randbytes))
-        made[str(number)] = wire.RawTensor(kind, shape, fill(math.prod(shape) * width))
-    return wire.pack(made)
+        made[str(number)] = observations.RawTensor(kind, shape, fill(math.prod(shape) * width))
+    return observations.pack(made)
 
 
 def blob_changed(blob: bytes, draw: random.Random) -> bytes:
@@ -298,7 +298,7 @@ def is_cut_the_same_wherever_it_breaks(stream: bytes, draw: random.Random) -> No
 
 def stays_in_its_blob(blob: bytes) -> None:
     """Every byte of a blob belongs to one tensor, in the order of the bytes."""
-    tensors = wire.unpack(blob)
+    tensors = observations.unpack(blob)
     assert b"".join(tensor.data for tensor in tensors.values()) == blob[8 + int.from_bytes(blob[:8], "little") :]
 
 
@@ -356,13 +356,13 @@ def travel(stream: bytes, names: tuple[str, ...], kept: StudentPaths, draw: rand
     for _, blob in answer.frames:
         with suppress(WireError):
             stays_in_its_blob(blob)
-    packed = wire.pack(tensors)
-    assert wire.unpack(packed) == tensors
-    assert wire.pack(wire.unpack(packed)) == packed
+    packed = observations.pack(tensors)
+    assert observations.unpack(packed) == tensors
+    assert observations.pack(observations.unpack(packed)) == packed
     about = {"assignment": "fuzz", "student": "ada", "seed": 0, "dataset": "", "tier": answer.tier}
     run = Run(**about, probes=probes, values=values, output=answer.output, ended=ended)
-    observe.keep(run, tensors, kept)
-    assert models.to_json(models.read(Run, kept.run)) == kept.run.read_bytes()
+    observations.keep(run, tensors, kept)
+    assert storage.to_json(storage.read(Run, kept.run)) == kept.run.read_bytes()
     seen = server._open(kept.run, kept.observations)
     for name in names if probes else names[:1]:
         looked_at = answered(partial(seen, name))

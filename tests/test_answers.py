@@ -30,7 +30,7 @@ PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(20)).decode()
     ],
 )
 def test_cannot_run_or_load_anything(text: str) -> None:
-    safe = sanitize.markdown(text, ["there.png"])
+    safe = sanitize.for_markdown(text, ["there.png"])
     assert not any(active in safe for active in ("<s", "<i", "<!", "</", "![", "\\href", "\\csname"))
 
 
@@ -38,18 +38,18 @@ def test_cannot_run_or_load_anything(text: str) -> None:
     "text", ["$x < y$ and 2<3", "*em* `code` [a link](https://example.org)", "![p](attachment:there.png)"]
 )
 def test_prose_formulas_and_attached_pictures_stay(text: str) -> None:
-    assert sanitize.markdown(text, ["there.png"]) == text
+    assert sanitize.for_markdown(text, ["there.png"]) == text
 
 
 def test_plain_text_shows_as_it_stands() -> None:
-    assert sanitize.plain("a *b* <i> [c](d)\n# e") == "a \\*b\\* < i> \\[c\\](d) \\# e"
+    assert sanitize.for_markdown_line("a *b* <i> [c](d)\n# e") == "a \\*b\\* < i> \\[c\\](d) \\# e"
 
 
 def test_only_pictures_that_are_some_are_kept() -> None:
     bundle = {"image/png": PNG, "image/jpeg": PNG, "image/svg+xml": "<svg/>", "text/html": "<b>"}
-    assert sanitize.pictures(bundle) == {"image/png": PNG}
-    assert sanitize.pictures({"image/png": [PNG[:8], PNG[8:]]}) == {"image/png": PNG}
-    assert sanitize.pictures({"image/png": "no base64!"}) == sanitize.pictures({"image/png": 7}) == {}
+    assert sanitize.safe_pictures(bundle) == {"image/png": PNG}
+    assert sanitize.safe_pictures({"image/png": [PNG[:8], PNG[8:]]}) == {"image/png": PNG}
+    assert sanitize.safe_pictures({"image/png": "no base64!"}) == sanitize.safe_pictures({"image/png": 7}) == {}
 
 
 def book(*answered: str) -> Any:

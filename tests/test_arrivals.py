@@ -27,7 +27,7 @@ from gradeprop.course.config import read_assignment
 from gradeprop.grading.batch import Stop
 from gradeprop.grading.grader import Grader
 from gradeprop.grading.watch import Watch
-from gradeprop.results import gradebook
+from gradeprop.results import gradebook_db
 from tests.conftest import REPOSITORY, copy_toy
 
 RIGHT = "def double(x):\n    return x + x\n"
@@ -224,7 +224,7 @@ def test_when_it_came_through_the_exchange_counts_for_late_days_and_a_copy_says_
     assert Seen(grader, tmp_path / "inbound").once() == [("lou", 10)]
     hand_in(tmp_path / "drop" / "tom", RIGHT)
     assert Seen(grader, tmp_path / "drop").once() == [("tom", 10)]
-    with Gradebook(gradebook.url(grader.paths.bundle)) as book:
+    with Gradebook(gradebook_db.url(grader.paths.bundle)) as book:
         came = book.find_submission("toy", "lou").timestamp
         assert abs((datetime.now(UTC).replace(tzinfo=None) - came).total_seconds()) < 60, "not what its name claims"
         assert book.find_submission("toy", "tom").timestamp is None

@@ -13,7 +13,7 @@ from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import PyFileConfigLoader
 
-from gradeprop.core import models
+from gradeprop.core import storage
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import AssignmentPaths, Bundle
 from gradeprop.course.config import read_assignment
@@ -75,7 +75,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> AssignmentPaths:
 
 
 def record(toy: AssignmentPaths, student: str) -> GradeRecord:
-    return models.read(GradeRecord, toy.student(student).record)
+    return storage.read(GradeRecord, toy.student(student).record)
 
 
 def autograded(toy: AssignmentPaths, student: str) -> str:

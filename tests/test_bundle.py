@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gradeprop.course.notebook import strip_python
+from gradeprop.course.solutions import strip_python
 from tests.conftest import REPOSITORY
 
 ROOT = REPOSITORY.root

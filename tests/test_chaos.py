@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from gradeprop.core.errors import JailError
-from gradeprop.grading.run_lock import Scratch, Turn
+from gradeprop.core.scratch import Scratch
+from gradeprop.grading.run_lock import Turn
 from tests.chaos import SEED, Chaos, Server, differences, environment, hand_in, litter, state
 
 ROOT = os.getuid() == 0
@@ -154,7 +155,7 @@ def test_a_temporary_folder_goes_with_its_process_and_a_left_one_with_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = (
-        "from gradeprop.grading.run_lock import Scratch; import os; "
+        "from gradeprop.core.scratch import Scratch; import os; "
         "print(Scratch().path, flush=True); os.kill(os.getpid(), 9)"
     )
     killed = subprocess.run([sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, check=False)

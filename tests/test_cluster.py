@@ -21,6 +21,7 @@ from gradeprop.course.config import read_assignment
 from gradeprop.grading import batch
 from gradeprop.grading.dask_client import Cluster
 from gradeprop.grading.grader import Grader
+from gradeprop.submissions import discovery
 from tests.conftest import REPOSITORY, copy_toy
 
 dask = pytest.importorskip("dask", reason="needs Dask: pip install 'gradeprop[cluster]'")
@@ -102,7 +103,7 @@ def grade(
 
     often = dask.config.set({"distributed.client.scheduler-info-interval": "5ms"})  # what one second hides in a crowd
     with often, Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample", 7) as grader:
-        jobs = batch.plan(grader, batch.submissions([folder]))
+        jobs = batch.plan(grader, discovery.submissions([folder]))
         graded = batch.run(grader, jobs, each, elsewhere=Cluster(scheduler, None, told.append, **more).run)
         assert "jail" not in vars(grader), "no student code ran here"
     return graded, told
@@ -131,7 +132,7 @@ def test_three_workers_of_whom_one_is_killed_and_one_comes_late_give_what_one_pr
     assert any("worker one at tcp" in line and "is lost" in line for line in told)
     assert [record.points for record in graded[:4]] == [10, 2, 0, 0]
     with Grader(alone.bundle, read_assignment(alone.bundle, "toy"), "sample", 7) as grader:
-        expected = batch.grade_class(grader, batch.submissions([folder]), lambda: None)
+        expected = batch.grade_class(grader, discovery.submissions([folder]), lambda: None)
     assert [timeless(record) for record in graded] == [timeless(record) for record in expected]
     for record in graded:
         kept, must = toy.student(record.key), alone.student(record.key)
@@ -141,7 +142,7 @@ def test_three_workers_of_whom_one_is_killed_and_one_comes_late_give_what_one_pr
     assert toy.grades_csv.read_bytes() == alone.grades_csv.read_bytes()
     assert not list(toy.autograded.glob(".grading*"))
     with Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample") as grader:
-        assert {job.need for job in batch.plan(grader, batch.submissions([folder]))} == {"nothing"}
+        assert {job.need for job in batch.plan(grader, discovery.submissions([folder]))} == {"nothing"}
 
 
 @LONG
@@ -229,6 +230,6 @@ def test_a_scheduler_that_goes_away_costs_no_grade(machines: Machines, tmp_path:
     assert 2 <= done < 8
     time.sleep(0.1)
     with Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample") as grader:
-        needs = [job.need for job in batch.plan(grader, batch.submissions([folder]))]
+        needs = [job.need for job in batch.plan(grader, discovery.submissions([folder]))]
         assert needs.count("nothing") == done
-        assert len(batch.grade_class(grader, batch.submissions([folder]), lambda: None)) == 8
+        assert len(batch.grade_class(grader, discovery.submissions([folder]), lambda: None)) == 8

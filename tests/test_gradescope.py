@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from gradeprop.cli.main import main
-from gradeprop.core import models
+from gradeprop.core import storage
 from gradeprop.core.models import Assignment, GradeRecord, Outcome
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.config import read_assignment
@@ -212,4 +212,4 @@ def test_accuracies_come_to_the_leaderboard(toy: AssignmentPaths) -> None:
     )  # fmt: skip
     found = gradescope.results(one, record, {}, "after_published")
     assert found["leaderboard"] == [{"name": "Accuracy in %: Line 0", "value": 97.5}]
-    assert models.to_json(record)
+    assert storage.to_json(record)

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from gradeprop.cli.main import main
-from gradeprop.core import models
+from gradeprop.core import storage
 from gradeprop.core.errors import SubmissionError
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import AssignmentPaths
@@ -21,6 +21,7 @@ from gradeprop.course.config import read_assignment
 from gradeprop.grading import batch
 from gradeprop.grading.fingerprints import differing, judged_with, ran_with
 from gradeprop.grading.grader import Grader
+from gradeprop.submissions import discovery
 from tests.conftest import copy_toy
 
 RIGHT = "def double(x):\n    return x + x\n"
@@ -37,14 +38,14 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[AssignmentPaths, P
         (folder / name).mkdir(parents=True)
         (folder / name / ("student_code.py" if code else "notes.txt")).write_text(code)
     with Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample", 7) as grader:
-        batch.grade_class(grader, batch.submissions([folder]), lambda: None)
+        batch.grade_class(grader, discovery.submissions([folder]), lambda: None)
     return toy, folder
 
 
 def plan(graded: tuple[AssignmentPaths, Path], seed: int | None = None, dataset: str = "sample") -> dict[str, str]:
     toy, folder = graded
     with Grader(toy.bundle, read_assignment(toy.bundle, "toy"), dataset, seed) as grader:
-        return {job.student: f"{job.need}: {job.why}" for job in batch.plan(grader, batch.submissions([folder]))}
+        return {job.student: f"{job.need}: {job.why}" for job in batch.plan(grader, discovery.submissions([folder]))}
 
 
 def test_what_is_as_it_was_is_kept_under_its_old_seed(graded: tuple[AssignmentPaths, Path]) -> None:
@@ -119,12 +120,12 @@ def test_a_record_that_is_no_sound_grade_is_not_kept(
     graded: tuple[AssignmentPaths, Path], change: dict[str, object], says: str
 ) -> None:
     file = graded[0].student("ada").record
-    old = models.read(GradeRecord, file)
-    models.write(msgspec.structs.replace(old, **change), file)
+    old = storage.read(GradeRecord, file)
+    storage.write(msgspec.structs.replace(old, **change), file)
     try:
         assert plan(graded)["ada"] == says
     finally:
-        models.write(old, file)
+        storage.write(old, file)
 
 
 def test_what_came_back_or_an_older_record_missing_is_graded_again(graded: tuple[AssignmentPaths, Path]) -> None:
@@ -155,7 +156,7 @@ def test_the_command_says_what_it_did_and_why(graded: tuple[AssignmentPaths, Pat
     assert "judged again       1  test_toy.py has changed" in said
     assert "graded             1  not graded before" in said
     assert "Add it to itself." in toy.student("bob").feedback.read_text()
-    assert models.read(GradeRecord, toy.student("bob").record).seed == 7
+    assert storage.read(GradeRecord, toy.student("bob").record).seed == 7
     assert toy.student("ada").record.read_bytes() == before["ada"], "it was not named"
     assert "kept               1  nothing has changed" in run(toy, "grade", "toy", str(folder / "bob"))[1]
     assert "judged again       4  --recheck" in run(toy, "grade", "toy", "--recheck")[1]
@@ -166,7 +167,7 @@ def test_the_command_says_what_it_did_and_why(graded: tuple[AssignmentPaths, Pat
     from gradeprop.results import gradebook
 
     one = read_assignment(toy.bundle, "toy")
-    there = [models.read(GradeRecord, toy.student(name).record) for name in ("ada", "bob", "eve")]
+    there = [storage.read(GradeRecord, toy.student(name).record) for name in ("ada", "bob", "eve")]
     assert gradebook.missing(there, one, f"sqlite:///{toy.bundle.gradebook}") == [], "a lost gradebook is made again"
 
 
@@ -202,7 +203,7 @@ def test_ctrl_c_stops_in_order_and_the_next_run_goes_on(tmp_path: Path, workers:
     assert "Traceback" not in complained
     done = {file.parent.name: file.read_bytes() for file in toy.autograded.glob("[!.]*/record.json")}
     assert 2 <= len(done) < 12
-    assert all(models.read(GradeRecord, toy.student(name).record).points == 10 for name in done)
+    assert all(storage.read(GradeRecord, toy.student(name).record).points == 10 for name in done)
     assert toy.grades_csv.read_text(encoding="utf-8-sig").count("graded") == len(done)
     assert (toy.autograded / ".lock").stat().st_size == 0
     status, said = run(toy, "grade", "toy", str(tmp_path / "class"))

@@ -7,7 +7,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from gradeprop.core import models
+from gradeprop.core import storage
 from gradeprop.core.errors import CourseError, JailError
 from gradeprop.core.models import Outcome, Probe, Run
 from gradeprop.core.paths import AssignmentPaths, StudentPaths
@@ -26,8 +26,8 @@ def keep_run(folder: Path, twice: object, guess: object = None, status: str = "o
     probes = (Probe(name="double", status=status, message="it raised"), Probe(name="held", status="ok"))
     run = Run(assignment="toy", student="ada", seed=1, dataset="sample", tier="test", probes=probes, values=raw)
     kept = StudentPaths(folder)
-    models.write_bytes(safetensors.torch.save(tensors), kept.observations)
-    models.write(run, kept.run)
+    storage.write_bytes(safetensors.torch.save(tensors), kept.observations)
+    storage.write(run, kept.run)
     return run, kept
 
 

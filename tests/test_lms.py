@@ -24,7 +24,9 @@ from gradeprop.core.models import GradeRecord, QuestionScore
 from gradeprop.core.paths import AssignmentPaths, student_key
 from gradeprop.course.config import read_assignment
 from gradeprop.integrations.lms import export as lms
-from gradeprop.integrations.lms.roster import BLACKBOARD, CANVAS, MOODLE, PLATFORMS, Platform, read_roster
+from gradeprop.integrations.lms.platforms import BLACKBOARD, CANVAS, MOODLE, PLATFORMS, Platform
+from gradeprop.integrations.lms.roster import read_roster
+from gradeprop.integrations.nbgrader import exporters
 from gradeprop.results import gradebook
 from tests.conftest import REPOSITORY, copy_toy
 
@@ -395,7 +397,7 @@ def test_nbgrader_exports_the_same_file(course: Course) -> None:
     roster = course.roster(MOODLE)
     config = f"c = get_config()\nc.CourseDirectory.db_url = {course.url!r}\n"
     (course.bundle.root / "nbgrader_config.py").write_text(config)
-    exporter = "gradeprop.integrations.lms.export.Moodle"
+    exporter = "gradeprop.integrations.nbgrader.exporters.Moodle"
     options = [f"--exporter={exporter}", "--to", "by_nbgrader.csv", f"--Moodle.roster={roster}"]
     done = subprocess.run(
         [sys.executable, "-m", "nbgrader", "export", *options],
@@ -416,7 +418,7 @@ def test_nbgrader_ends_with_the_sentence_and_exports_whom_it_is_told(course: Cou
     app.coursedir = CourseDirectory(root=str(course.bundle.root))
     to = str(course.folder / "to_canvas")
     with Gradebook(course.url) as book:
-        lms.Canvas(parent=app, to=to, student=["ada"], assignment=["toy"]).export(book)
+        exporters.Canvas(parent=app, to=to, student=["ada"], assignment=["toy"]).export(book)
         assert [row["SIS Login ID"] for row in course.read(CANVAS)] == ["", "ada"]
         with pytest.raises(SystemExit, match="Error: .*from_moodle: is no gradebook exported by Moodle"):
-            lms.Moodle(parent=app, to=to, roster=str(course.roster(MOODLE, b"a,b"))).export(book)
+            exporters.Moodle(parent=app, to=to, roster=str(course.roster(MOODLE, b"a,b"))).export(book)

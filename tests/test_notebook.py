@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from gradeprop.core.errors import CourseError
-from gradeprop.course.notebook import normalised, read_cells, strip_python
+from gradeprop.course.notebook import normalised, read_cells
+from gradeprop.course.solutions import strip_python
 from tests.conftest import REPOSITORY
 
 SOLVED = '''def double(x):

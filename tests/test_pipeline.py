@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gradeprop.core import models
+from gradeprop.core import storage
 from gradeprop.core.errors import JailError, NoJailError
 from gradeprop.core.models import Assignment, GradeRecord
 from gradeprop.core.paths import AssignmentPaths
@@ -39,7 +39,7 @@ def test_a_right_answer_gets_every_point_and_its_record_is_kept(grader: Grader, 
     record = grader.grade_one(submit(student_code=RIGHT))
     assert (record.status, record.points, record.possible) == ("graded", 10, 10)
     assert record.tier.startswith(("full", "restricted"))
-    assert models.read(GradeRecord, grader.kept("ada").record) == record
+    assert storage.read(GradeRecord, grader.kept("ada").record) == record
 
 
 def test_what_is_given_is_there_whatever_the_submission_has_in_its_place(
@@ -167,7 +167,7 @@ def test_the_same_seed_gives_the_same_record(
 ) -> None:
     folder = submit(student_code=RIGHT)
     monkeypatch.setattr(grader, "seed", 11)
-    first, second = (json.loads(models.to_json(grader.grade_one(folder))) for _ in range(2))
+    first, second = (json.loads(storage.to_json(grader.grade_one(folder))) for _ in range(2))
     for record in (first, second):
         del record["wall_s"], record["cpu_s"]
     assert first == second

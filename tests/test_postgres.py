@@ -19,7 +19,7 @@ from gradeprop.core.paths import AssignmentPaths, Bundle
 from gradeprop.course.config import read_assignment
 from gradeprop.grading import batch
 from gradeprop.grading.grader import Grader
-from gradeprop.results import gradebook
+from gradeprop.results import gradebook, gradebook_db
 from tests.test_gradebook import HW, grades, record
 
 PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
@@ -118,7 +118,7 @@ def test_a_server_that_is_not_there_or_a_config_that_fails_is_a_sentence_without
     assert "secret" not in str(found.value)
     with pytest.raises(CourseError, match="cannot be written"):
         gradebook.write([record()], HW, "no url at all")
-    assert gradebook.url(Bundle(tmp_path)) == f"sqlite:///{tmp_path / 'gradebook.db'}"
+    assert gradebook_db.url(Bundle(tmp_path)) == f"sqlite:///{tmp_path / 'gradebook.db'}"
     (tmp_path / "nbgrader_config.py").write_text("1 / 0\n")
     with pytest.raises(CourseError, match=r"nbgrader_config\.py: ZeroDivisionError"):
-        gradebook.url(Bundle(tmp_path))
+        gradebook_db.url(Bundle(tmp_path))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gradeprop.core import models
+from gradeprop.core import storage
 from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Curves, GradeRecord, Outcome, QuestionScore
 
@@ -32,8 +32,8 @@ def record(**changes: object) -> GradeRecord:
 
 
 def test_a_record_survives_its_json(tmp_path) -> None:
-    models.write(record(), tmp_path / "new" / "record.json")
-    assert models.read(GradeRecord, tmp_path / "new" / "record.json") == record()
+    storage.write(record(), tmp_path / "new" / "record.json")
+    assert storage.read(GradeRecord, tmp_path / "new" / "record.json") == record()
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["record.json"]
 
 
@@ -41,4 +41,4 @@ def test_a_record_survives_its_json(tmp_path) -> None:
 def test_what_is_not_a_record_is_refused_by_name(tmp_path, text: bytes) -> None:
     (tmp_path / "record.json").write_bytes(text)
     with pytest.raises(CourseError, match=r"record\.json: not a GradeRecord"):
-        models.read(GradeRecord, tmp_path / "record.json")
+        storage.read(GradeRecord, tmp_path / "record.json")

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gradeprop.core import models
+from gradeprop.core import storage
 from gradeprop.core.errors import NoJailError
 from gradeprop.core.models import GradeRecord
 from gradeprop.course import known_answers
@@ -88,7 +88,7 @@ def grade_in(jail: Jail, grader: Grader, name: str, code: str) -> GradeRecord:
 
 
 def timeless(record: GradeRecord) -> bytes:
-    return models.to_json(msgspec.structs.replace(record, wall_s=0, cpu_s=0, tier=""))
+    return storage.to_json(msgspec.structs.replace(record, wall_s=0, cpu_s=0, tier=""))
 
 
 def digest(grader: Grader, record: GradeRecord) -> str:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from gradeprop.cli.main import main
-from gradeprop.core import models
+from gradeprop.core import storage
 from gradeprop.core.models import GradeRecord, Outcome, QuestionScore
 from gradeprop.core.paths import AssignmentPaths, student_key
 from gradeprop.course.config import read_assignment
@@ -54,7 +54,7 @@ def add(paths: AssignmentPaths, student: str, number: int, code: str = "", **mor
         gradeprop="0", assignment="toy", student=student, key=student_key(student), points=points + number % 5,
         possible=10, questions=scores, outcomes=(outcome,), files=("net.safetensors", "student_code.py"), **fields,
     )  # fmt: skip
-    models.write(record, kept.record)
+    storage.write(record, kept.record)
 
 
 @pytest.fixture(scope="module")

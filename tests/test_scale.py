@@ -10,14 +10,15 @@ import pytest
 from click.testing import CliRunner
 
 from gradeprop.cli.main import _dataset, main
-from gradeprop.core import models
+from gradeprop.core import storage
 from gradeprop.core.errors import SubmissionError
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.config import read_assignment
 from gradeprop.grading import batch
-from gradeprop.grading.batch import grade_class, submissions
+from gradeprop.grading.batch import grade_class
 from gradeprop.grading.grader import Grader
+from gradeprop.submissions.discovery import submissions
 from tests.conftest import REPOSITORY
 
 LONG = pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
@@ -114,7 +115,7 @@ def test_a_class_is_graded_from_the_command_by_workers_too_and_judged_again(
     with toy.grades_csv.open(encoding="utf-8-sig", newline="") as file:
         assert {row["points"] for row in csv.DictReader(file)} == {"10", "2"}
     assert all(toy.student(name).feedback.is_file() for name in ("ada", "=cmd()"))
-    alone = [models.read(GradeRecord, file) for file in toy.autograded.glob("*/record.json")]
+    alone = [storage.read(GradeRecord, file) for file in toy.autograded.glob("*/record.json")]
     if "ALL_TESTS" in os.environ:
         by_two_workers_of_whom_one_is_killed(toy, class_folder, tmp_path / "two", alone)
     checks = toy.tests / "test_toy.py"

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from gradeprop.cli.main import main
-from gradeprop.core import models
+from gradeprop.core import storage
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import AssignmentPaths
 
@@ -51,7 +51,7 @@ def test_unsafe_runs_all_the_same_and_says_so_wherever_a_grade_is_shown(
     assert WARNING in said
     assert said.count("graded, no jail") == 2
     assert "\x1b[2J" not in said, "a name that clears the screen"
-    kept = [models.read(GradeRecord, file) for file in sorted(toy.autograded.glob("*/record.json"))]
+    kept = [storage.read(GradeRecord, file) for file in sorted(toy.autograded.glob("*/record.json"))]
     assert [(record.tier, record.points) for record in kept] == [("none (unsafe)", 10), ("none (unsafe)", 2)]
     assert all("run without a jail" in toy.student(record.key).feedback.read_text() for record in kept)
     with toy.grades_csv.open(encoding="utf-8-sig", newline="") as file:

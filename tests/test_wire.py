@@ -8,8 +8,9 @@ import safetensors.torch
 import torch
 
 from gradeprop.core.errors import WireError
+from gradeprop.core.observations import RawTensor, pack, unpack
 from gradeprop.guest.framing import HEAD, HEADER_LIMIT, Frames, Oversize
-from gradeprop.jail.wire import RawTensor, decode, pack, unpack
+from gradeprop.jail.wire import decode
 from tests.fuzz_wire import fuzz, heard
 
 NAMES = frozenset({"forward", "count"})

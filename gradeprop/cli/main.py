@@ -20,6 +20,7 @@ from gradeprop import __version__
 from gradeprop.core.errors import GradepropError, SubmissionError
 from gradeprop.core.models import Assignment, GradeRecord
 from gradeprop.core.paths import ASKED, GIVEN, PUBLIC_CHECKS, STUDENT_CODE, Bundle
+from gradeprop.core.sanitize import for_terminal
 from gradeprop.course.config import dataset as _dataset
 from gradeprop.course.config import read_assignment, read_course
 
@@ -204,6 +205,7 @@ def grade(
     One zip or folder as Canvas, Moodle or Blackboard hand over a class is one, too.
     """
     from gradeprop.grading import batch
+    from gradeprop.submissions import discovery
 
     bundle, one = _assignment(ctx, assignment)
     if not submissions and how != "recheck":
@@ -211,7 +213,7 @@ def grade(
     named, left_out = list[tuple[Path, str]](), 0
     if submissions:
         found = _downloaded(ctx, bundle, one, submissions, student)
-        named, left_out = found or (batch.submissions(submissions, student), 0)
+        named, left_out = found or (discovery.submissions(submissions, student), 0)
     with _grader(bundle, one, dataset, seed, unsafe=unsafe) as grader:
         if submissions:
             with progress("looking for what has changed", len(named)) as tick:
@@ -322,6 +324,7 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     from gradeprop.course.demo import make_class
     from gradeprop.course.release import release as make_release
     from gradeprop.grading import batch
+    from gradeprop.submissions import discovery
 
     bundle, one = _assignment(ctx, assignment)
     make_release(one, bundle)
@@ -329,7 +332,7 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     dataset = _dataset(one, dataset)
     with out.status(f"training the reference on {dataset}, once"):
         folder = make_class(one, bundle.assignment(one.name), dataset)
-    named = batch.submissions([folder])
+    named = discovery.submissions([folder])
     with _grader(bundle, one, dataset, None) as grader, progress("grading", len(named)) as tick:
         graded = batch.grade_class(grader, named, tick)
     _show(bundle, one, graded)
@@ -371,7 +374,7 @@ def export(
 ) -> None:
     """Write the grades of these assignments, or of all, as a file that Canvas, Moodle or Blackboard imports."""
     from gradeprop.integrations.lms import export as lms  # loads nbgrader, two seconds
-    from gradeprop.integrations.lms.roster import PLATFORMS
+    from gradeprop.integrations.lms.platforms import PLATFORMS
 
     titles = dict(text.partition("=")[::2] for text in columns)
     if strange := [text for text in columns if not all(text.partition("="))]:
@@ -382,14 +385,14 @@ def export(
         table = Table("student", "column", "last export", "now")
         for change in made.changes:
             cells = (change.student, change.column, *("–" if c is None else c for c in (change.before, change.now)))
-            table.add_row(*map(_plain, cells))
+            table.add_row(*map(for_terminal, cells))
         out.print(table if made.changes else "nothing has changed since the last export", markup=False)
     else:
         changed = len(made.changes)
         out.print(f"{made.write()} is written: {len(made.students)} students, {changed} cells are new",
                   highlight=False, soft_wrap=True, markup=False)  # fmt: skip
     for note in (*made.notes, *lms.held(made)):
-        click.secho(_plain(note), fg="yellow", err=True)
+        click.secho(for_terminal(note), fg="yellow", err=True)
 
 
 @main.command()
@@ -411,14 +414,16 @@ def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset
     aside = Console(stderr=True)
 
     def say(sentence: str) -> None:
-        aside.print(f"{_now()}  {_plain(sentence)}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        aside.print(
+            f"{_now()}  {for_terminal(sentence)}", style="yellow", highlight=False, markup=False, soft_wrap=True
+        )
 
     graded: list[GradeRecord] = []
 
     def show(record: GradeRecord) -> None:
         graded.append(record)
         points = f"{record.points:g} / {record.possible:g}" if record.status == "graded" else record.status
-        line = f"{_now()}  {_plain(record.student):24} {points:14} {_stands_out(record)}"
+        line = f"{_now()}  {for_terminal(record.student):24} {points:14} {_stands_out(record)}"
         out.print(line, highlight=False, markup=False, soft_wrap=True)
         status.update(f"watching {folder}: {len(graded)} graded")
 
@@ -454,7 +459,7 @@ def package_gradescope(
     ctx: click.Context, assignment: str, to: Path | None, visibility: "Visibility", unsafe: bool, dataset: str
 ) -> None:
     """Make the zip that Gradescope takes as an autograder. It holds the hidden checks: keep it as you keep them."""
-    from gradeprop.core.models import write_bytes
+    from gradeprop.core.storage import write_bytes
     from gradeprop.integrations import gradescope
 
     bundle, one = _assignment(ctx, assignment)
@@ -474,7 +479,7 @@ def package_gradescope(
 @click.pass_context
 def package_github(ctx: click.Context, assignment: str, organisation: str, to: Path | None) -> None:
     """Write the workflows for GitHub: public checks for students, and grading in the instructors' repository."""
-    from gradeprop.core.models import write_bytes
+    from gradeprop.core.storage import write_bytes
     from gradeprop.integrations import github
 
     _, one = _assignment(ctx, assignment)
@@ -541,18 +546,23 @@ def _grader(
 
 def _show(bundle: Bundle, one: Assignment, graded: Sequence[GradeRecord]) -> None:
     """The table of a run, and where everything lies; exit status 1 if a grade is held back."""
-    from gradeprop.results import gradebook  # loads nbgrader, which grading has done already
+    from gradeprop.results import gradebook_db  # loads nbgrader, which grading has done already
 
     paths = bundle.assignment(one.name)
     table = Table("student", "points", "status", "what stands out", title=one.title)
     for record in graded:
         points = f"{record.points:g} / {record.possible:g}" if record.status == "graded" else "–"
         status = record.status.replace("_", " ") + (", no jail" if record.unsafe else "")
-        table.add_row(_plain(record.student), points, status, _stands_out(record))
+        table.add_row(for_terminal(record.student), points, status, _stands_out(record))
     out.print(table, markup=False)
     for what, where in (("pages", f"{paths.autograded}/*/feedback.html"), ("table", paths.grades_csv)):
         out.print(f"{what:10}{where}", highlight=False, soft_wrap=True)
-    out.print(f"gradebook {gradebook.shown(gradebook.url(bundle))}", highlight=False, soft_wrap=True, markup=False)
+    out.print(
+        f"gradebook {gradebook_db.hide_password(gradebook_db.url(bundle))}",
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+    )
     datasets = ", ".join(sorted({record.dataset for record in graded if record.dataset}))
     if one.held_out:
         out.print(f"accuracy  on held-out images of {datasets or 'no data set'} (--data chooses)", highlight=False)
@@ -566,12 +576,7 @@ def _stands_out(record: GradeRecord) -> str:
     """The first line of what cost the most."""
     lost = sorted((o for o in record.outcomes if o.points < o.possible), key=lambda o: o.points - o.possible)
     messages = [record.reason, *(outcome.message for outcome in lost), *record.problems]
-    return next((_plain(message.splitlines()[0][:100]) for message in messages if message), "")
-
-
-def _plain(text: str) -> str:
-    """Without what a terminal obeys: a student chose the name, and much of a message."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return next((for_terminal(message.splitlines()[0][:100]) for message in messages if message), "")
 
 
 if __name__ == "__main__":

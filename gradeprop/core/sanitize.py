@@ -1,6 +1,9 @@
-"""Text and pictures of a student, made harmless for pages that others open: formgrader's and the feedback's.
+"""Make text and pictures of strangers safe, with one function for each place they are written to.
 
-nbgrader renders Markdown with whatever HTML stands in it, in the browser and with the rights of who grades.
+for_terminal      the command line         for_csv_cell      tables that a spreadsheet opens
+for_markdown      notebook cells           for_message       messages of checks, records
+for_markdown_line one line of them         filename          names of files, in any sentence
+safe_pictures     PNG and JPEG of a cell's output
 """
 
 import base64
@@ -15,13 +18,15 @@ _MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 _PICTURE_BYTES = 4 * 2**20
 
 
-def markdown(text: str, attached: Collection[str] = ()) -> str:
-    """Markdown in which no HTML, no active formula and no picture from elsewhere is left; prose and maths stay.
+def for_markdown(text: str, attached: Collection[str] = ()) -> str:
+    """Remove HTML, active formulas and foreign pictures from Markdown; keep prose and maths.
+
+    nbgrader renders Markdown with all its HTML, in the browser and with the rights of the person who grades.
 
     A blank after ``<`` is enough for HTML, where ``&lt;`` would change formulas and code.
 
     Args:
-        attached: names of the pictures that come with it; nbconvert breaks off at one that is not there.
+        attached: names of the pictures that come with the text; nbconvert fails on a missing one.
     """
 
     def picture(match: re.Match[str]) -> str:
@@ -30,15 +35,15 @@ def markdown(text: str, attached: Collection[str] = ()) -> str:
     return _PICTURE.sub(picture, _ACTIVE.sub(r"\\text{\1}", _TAG.sub("< ", text)))
 
 
-def plain(text: str) -> str:
-    """Text that Markdown shows as it stands, on one line."""
-    return re.sub(r"([\\`*_\[\]$!#|~])", r"\\\1", markdown(" ".join(text.split())))
+def for_markdown_line(text: str) -> str:
+    """Escape text so that Markdown shows it literally, on one line."""
+    return re.sub(r"([\\`*_\[\]$!#|~])", r"\\\1", for_markdown(" ".join(text.split())))
 
 
-def pictures(bundle: Mapping[str, object]) -> dict[str, str]:
-    """The PNG and JPEG in a bundle of media types, as base64; nothing else of it, and none that is no such picture.
+def safe_pictures(bundle: Mapping[str, object]) -> dict[str, str]:
+    """Keep the valid PNG and JPEG pictures of a bundle of media types, as base64.
 
-    An SVG may hold scripts: it is dropped, and matplotlib draws PNG unless told otherwise.
+    SVG is dropped, since it may hold scripts; matplotlib draws PNG by default.
     """
     kept = {}
     for kind, magic in _MAGIC.items():
@@ -52,3 +57,22 @@ def pictures(bundle: Mapping[str, object]) -> dict[str, str]:
             if raw.startswith(magic) and len(raw) <= _PICTURE_BYTES:
                 kept[kind] = base64.b64encode(raw).decode()
     return kept
+
+
+def filename(name: str) -> str:
+    """Shorten a name for a sentence, and write unprintable characters as escapes."""
+    cut = name if len(name) <= 80 else f"{name[:77]}…"
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cut) or "A file without a name"
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # the wide ones, too, in some spreadsheets
+
+
+def for_csv_cell(text: str) -> str:
+    """Prefix text that a spreadsheet would take for a formula."""
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+
+
+def for_terminal(text: str) -> str:
+    """Replace control characters: a student chose the name, and much of a message."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

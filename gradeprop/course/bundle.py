@@ -9,7 +9,7 @@ from pathlib import Path
 from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Assignment
 from gradeprop.core.paths import Bundle, tree
-from gradeprop.jail.observe import given_files
+from gradeprop.course.files import given_files
 
 _LIST = re.compile(r"^assignments\s*=\s*\[[^\]]*\]", re.MULTILINE)
 _PROOF = frozenset({"wrong", "right"})  # what `gradeprop verify` needs and grading does not

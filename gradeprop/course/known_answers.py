@@ -23,7 +23,7 @@ import msgspec
 from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Assignment, Record
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths
-from gradeprop.course.notebook import strip_python
+from gradeprop.course.solutions import strip_python
 
 _RULE = "# " + 64 * "-"  # begins the section of an assignment in the solution
 CONVERT = "convert.py"

@@ -24,9 +24,11 @@ from nbgrader.preprocessors import SaveCells
 from traitlets.config import Config
 
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import Assignment, Question, write_bytes
+from gradeprop.core.models import Assignment, Question
 from gradeprop.core.paths import ASKED, GIVEN, PACKER, PUBLIC_CHECKS, STUDENT_CODE, AssignmentPaths, Bundle
-from gradeprop.course.notebook import Cell, normalised, read_cells, regions, strip_python
+from gradeprop.core.storage import write_bytes
+from gradeprop.course.notebook import Cell, normalised, read_cells
+from gradeprop.course.solutions import regions, strip_python
 
 _HIDDEN = frozenset({"assignment.toml", "reference.py", "README.md", "instructor.md"})
 """may lie in source/<hw>, and stay there"""

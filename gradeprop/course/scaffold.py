@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import write_bytes
 from gradeprop.core.paths import AssignmentPaths, Bundle
+from gradeprop.core.storage import write_bytes
 from gradeprop.course.config import read_course
 
 _TEMPLATE = Path(__file__).parent / "templates" / "assignment"

@@ -22,7 +22,7 @@ from typing import Literal
 
 import msgspec
 
-from gradeprop.core import models
+from gradeprop.core import storage
 from gradeprop.core.errors import CourseError, JailError, SubmissionError
 from gradeprop.core.models import GradeRecord, Late, Record
 from gradeprop.core.paths import AssignmentPaths, Bundle, StudentPaths, student_key
@@ -30,8 +30,7 @@ from gradeprop.course.config import read_assignment
 from gradeprop.grading.fingerprints import Need
 from gradeprop.grading.grader import Grader
 from gradeprop.guest import syscalls
-from gradeprop.results import gradebook, grades_csv
-from gradeprop.submissions.intake import student_name
+from gradeprop.results import gradebook, gradebook_db, grades_csv
 
 Tick = Callable[[], None]
 How = Literal["changed", "recheck", "force"]
@@ -86,33 +85,6 @@ class Stop:
         self._tell("stopping: what is at work comes to its end (Ctrl-C again: at once)")
 
 
-def submissions(paths: Sequence[Path], student: str | None = None) -> list[tuple[Path, str]]:
-    """Each submission with its student: a folder or zip is named for one; one folder of those alone is a class.
-
-    Of several paths none is a class: a student who hands in a folder in a folder must not be called as the inner one.
-
-    Raises:
-        SubmissionError: a path that is not there, or two submissions of one student: neither may win by chance.
-    """
-    found = [each for path in paths for each in _class(path, len(paths) == 1)]
-    if student is not None and len(found) != 1:
-        raise SubmissionError(f"--student names one student, and there are {len(found)} submissions.")
-    named = [(path, student or student_name(path)) for path in found]
-    seen: dict[str, Path] = {}
-    for path, name in named:
-        if (first := seen.setdefault(student_key(name), path)) is not path:
-            raise SubmissionError(f"{first} and {path} are both of the student {name!r}; keep one of them.")
-    return named
-
-
-def _class(path: Path, alone: bool) -> list[Path]:
-    if not path.exists():
-        raise SubmissionError(f"{path} is not there.")
-    entries = [each for each in sorted(path.iterdir()) if not each.name.startswith(".")] if path.is_dir() else []
-    several = [each for each in entries if each.is_dir() or each.suffix.lower() == ".zip"]
-    return several if alone and several and several == entries else [path]
-
-
 def plan(
     grader: Grader, named: Sequence[tuple[Path, str]], how: How = "changed", tick: Tick = lambda: None
 ) -> list[Job]:
@@ -147,7 +119,9 @@ def _need(grader: Grader, path: Path, student: str, how: How) -> tuple[Need, str
 
 def plan_again(grader: Grader, kept: Sequence[StudentPaths]) -> list[Job]:
     """Judge what was kept of these; of one seed after the other, since the reference runs once for each."""
-    old = sorted((models.read(GradeRecord, each.record) for each in kept), key=lambda record: (record.seed, record.key))
+    old = sorted(
+        (storage.read(GradeRecord, each.record) for each in kept), key=lambda record: (record.seed, record.key)
+    )
     return [Job(student=record.student, path="", need="checks", why="--recheck") for record in old]
 
 
@@ -179,7 +153,7 @@ def run(
     done: dict[int, GradeRecord] = {}
     for number, job in enumerate(jobs):
         if job.need == "nothing":
-            done[number] = models.read(GradeRecord, grader.kept(student_key(job.student)).record)
+            done[number] = storage.read(GradeRecord, grader.kept(student_key(job.student)).record)
             watch(job, done[number])
     left = {number: job for number, job in enumerate(jobs) if number not in done}
     if elsewhere and (out := {number: job for number, job in left.items() if job.need == "all"}):
@@ -300,7 +274,7 @@ def _begin(root: str, name: str, dataset: str, seed: int, into: str, unsafe: boo
 
 
 def _work(job: bytes) -> bytes:
-    return models.to_json(do(_worker, msgspec.json.decode(job, type=Job)))
+    return storage.to_json(do(_worker, msgspec.json.decode(job, type=Job)))
 
 
 def kept_submissions(paths: AssignmentPaths) -> list[StudentPaths]:
@@ -322,9 +296,9 @@ def finish(grader: Grader, graded: Sequence[GradeRecord], old: Sequence[GradeRec
     those that the gradebook does not have, or has otherwise; all, where a late policy asks for a share of the whole
     score, of which a person may have given a part since.
     """
-    everyone = [models.read(GradeRecord, file) for file in sorted(grader.into.glob("*/record.json"))]
+    everyone = [storage.read(GradeRecord, file) for file in sorted(grader.into.glob("*/record.json"))]
     grades_csv.write_csv(everyone, grader.paths.grades_csv)
-    db_url = db_url or gradebook.url(grader.paths.bundle)
+    db_url = db_url or gradebook_db.url(grader.paths.bundle)
     if grader.assignment.late == Late():
         old = gradebook.missing(old, grader.assignment, db_url)
     missing = everyone if grader.turn.interrupted else [*graded, *old]

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from gradeprop.core import models
+from gradeprop.core import storage
 from gradeprop.core.errors import JailError
 from gradeprop.core.models import GradeRecord, Submission
 from gradeprop.core.paths import StudentPaths
@@ -256,8 +256,8 @@ class Cluster:
                 kept = handed.kept
                 for file in (kept.observations, kept.run, kept.feedback, kept.record):
                     if file.name in archive.namelist():
-                        models.write_bytes(archive.read(file.name), file)
-            record = models.read(GradeRecord, kept.record)
+                        storage.write_bytes(archive.read(file.name), file)
+            record = storage.read(GradeRecord, kept.record)
         handed.slot.close()
         return record
 

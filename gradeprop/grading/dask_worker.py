@@ -24,12 +24,12 @@ import msgspec
 from gradeprop.core.errors import GradepropError, JailError
 from gradeprop.core.models import Record, Submission
 from gradeprop.core.paths import Bundle, StudentPaths
+from gradeprop.core.scratch import Scratch
 from gradeprop.course.bundle import zipped
 from gradeprop.course.config import read_assignment
 from gradeprop.grading import fingerprints
 from gradeprop.grading.fingerprints import Parts
 from gradeprop.grading.grader import Grader
-from gradeprop.grading.run_lock import Scratch
 from gradeprop.judge import protocol
 from gradeprop.submissions import intake
 

@@ -21,10 +21,11 @@ from types import TracebackType
 
 import msgspec
 
-from gradeprop.core import models
+from gradeprop.core import storage
 from gradeprop.core.errors import CourseError, JailError, NoJailError, SubmissionError
 from gradeprop.core.models import Assignment, GradeRecord, Run, Submission
 from gradeprop.core.paths import STUDENT_CODE, Bundle, StudentPaths, student_key
+from gradeprop.course.files import given_files, read_probes
 from gradeprop.course.notebook import Cell, read_cells
 from gradeprop.grading import fingerprints, scoring
 from gradeprop.grading.fingerprints import Need, Parts
@@ -93,12 +94,12 @@ class Grader:
         """Judge the kept observations again, with the checks as they are now; no student code runs."""
         if not self._member:
             _ = self.turn
-        old = models.read(GradeRecord, kept.record)
+        old = storage.read(GradeRecord, kept.record)
         if not kept.run.is_file():  # the machine failed before there was anything to judge
             return old
         fields = {name: getattr(old, name) for name in ("student", "key", "files", "sha256", "receipt", "problems")}
         with self._replacing(old.key, again=True) as kept:
-            record = self._settle(Submission(**fields), lambda: models.read(Run, kept.run), kept)
+            record = self._settle(Submission(**fields), lambda: storage.read(Run, kept.run), kept)
             record = msgspec.structs.replace(record, ran_with=old.ran_with, judged_with=self.judged_with)
             self._write(record, kept)
         return record
@@ -113,7 +114,7 @@ class Grader:
         if not kept.record.is_file():
             return "all", "not graded before"
         try:
-            old = models.read(GradeRecord, kept.record)
+            old = storage.read(GradeRecord, kept.record)
         except CourseError:
             return "all", "the record is of an older schema"
         if why := self._must_run(old, kept) or self._handed_in_anew(path, student, old):
@@ -147,7 +148,7 @@ class Grader:
         finally:
             shutil.rmtree(self._aside, ignore_errors=True)
         told, also = old.problems[: len(submission.problems)], old.problems[len(submission.problems) :]
-        if also and also == (models.read(Run, self.kept(old.key).run).ended,):  # said of the run, not of the files
+        if also and also == (storage.read(Run, self.kept(old.key).run).ended,):  # said of the run, not of the files
             also = ()
         same = (submission.sha256, submission.problems, ()) == (old.sha256, told, also)
         return "" if same else "the submission has changed"
@@ -258,17 +259,17 @@ class Grader:
         with contextlib.suppress(CourseError):  # a record of an older schema
             if old.record.is_file() and not new.record.is_file():
                 shutil.rmtree(new.folder, ignore_errors=True)
-                student = models.read(GradeRecord, old.record).student
+                student = storage.read(GradeRecord, old.record).student
                 self._write(scoring.not_graded(self.assignment, _unread(student), _INTERRUPTED), new)
             if new.record.is_file():  # it was written last, so all is there
-                at = self.kept(models.read(GradeRecord, new.record).key).folder
+                at = self.kept(storage.read(GradeRecord, new.record).key).folder
                 if not at.exists():
                     new.folder.rename(at)
         shutil.rmtree(aside, ignore_errors=True)
 
     def _write(self, record: GradeRecord, kept: StudentPaths) -> None:
         feedback.write_page(self.assignment, record, kept.feedback)
-        models.write(record, kept.record)
+        storage.write(record, kept.record)
 
     def _graded(self, path: Path, name: str, kept: StudentPaths) -> GradeRecord:
         try:
@@ -303,7 +304,10 @@ class Grader:
             why = next(iter(submission.problems), f"{STUDENT_CODE} is missing, so nothing could be run.")
             return not_run(self.assignment, submission, kept, why, self.seed, self.dataset)
         jail, inputs = self.jail, self.judge.inputs(self.dataset, self.seed)
-        return observe(self.assignment, self.paths, submission, kept, jail, inputs, self.seed, self.dataset)
+        probes, given = read_probes(self.paths.probes), given_files(self.paths, self.assignment.given)
+        return observe(
+            self.assignment, self.paths, submission, kept, jail, probes, given, inputs, self.seed, self.dataset
+        )
 
     def _settle(self, submission: Submission, run: Callable[[], Run], kept: StudentPaths) -> GradeRecord:
         """The three fates: a grade, or the instructor's to mend, or ours, tried again first."""

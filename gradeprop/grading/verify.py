@@ -10,13 +10,12 @@ from pathlib import Path
 
 import msgspec
 
-from gradeprop.core import models
+from gradeprop.core import storage
 from gradeprop.core.models import GradeRecord, Record, Run
+from gradeprop.core.observations import RawTensor, keep, unpack
 from gradeprop.course import known_answers
 from gradeprop.course.known_answers import Case
 from gradeprop.grading.grader import Grader
-from gradeprop.jail.observe import keep
-from gradeprop.jail.wire import RawTensor, unpack
 from gradeprop.judge.protocol import Swap
 
 _JUNK: tuple[object, ...] = (
@@ -88,7 +87,7 @@ def _shown(lost: dict[str, float]) -> str:
 def _junk(grader: Grader, folder: Path, every: int) -> Iterator[Verdict]:
     """Replace each value of each probe by each kind of junk; judge the checks that look at the probe."""
     kept = grader.kept(grader.grade_one(folder, "verify junk").key)
-    run, tensors = models.read(Run, kept.run), unpack(kept.observations.read_bytes())
+    run, tensors = storage.read(Run, kept.run), unpack(kept.observations.read_bytes())
     used = grader.judge.check(run, kept).used
     junk_of = {f"{probe.name}/{name}": tensor for probe in run.probes for name, tensor in _JUNK_TENSORS.items()}
     keep(run, tensors | junk_of, kept)

@@ -22,14 +22,15 @@ from pathlib import Path
 from gradeprop.core.errors import GradepropError, NoJailError, SubmissionError
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import student_key
+from gradeprop.core.sanitize import filename
 from gradeprop.course.notebook import writable
 from gradeprop.grading import batch
 from gradeprop.grading.batch import Stop
 from gradeprop.grading.grader import Grader
-from gradeprop.results import gradebook
+from gradeprop.results import gradebook, gradebook_db
 from gradeprop.submissions import arrival_time, intake, lms_downloads
 from gradeprop.submissions.arrival_time import INBOUND, STAMP
-from gradeprop.submissions.reader import IGNORED, LOOKED_AT, shown
+from gradeprop.submissions.reader import IGNORED, LOOKED_AT
 
 LOOK_S = 1.0
 _WRITE_S = 10.0  # between writing what concerns the whole class, while there is more to grade
@@ -136,7 +137,7 @@ class Watch:
                 except FileNotFoundError:  # gone meanwhile
                     continue
                 except OSError as error:  # the folder's rights: no fault of the student's
-                    self._say_once(f"{shown(entry.name)} cannot be read ({error.strerror}); it waits.")
+                    self._say_once(f"{filename(entry.name)} cannot be read ({error.strerror}); it waits.")
 
     def _whose(self, entry: os.DirEntry[str]) -> tuple[str, str]:
         """The student, and when it was sent; no student if it is none of ours."""
@@ -144,11 +145,13 @@ class Watch:
             if found["assignment"] != self.grader.assignment.name:
                 return "", ""
             if owner := _somebody_else(entry, found["student"]):
-                self._say_once(f"{shown(entry.name)} belongs to {owner} and not to {found['student']}; it is left out.")
+                self._say_once(
+                    f"{filename(entry.name)} belongs to {owner} and not to {found['student']}; it is left out."
+                )
                 return "", ""
             return found["student"], found["time"]
         if not entry.is_dir(follow_symlinks=False) and not entry.name.lower().endswith(".zip"):
-            self._say_once(f"{shown(entry.name)} is neither a folder nor a zip; it is left out.")
+            self._say_once(f"{filename(entry.name)} is neither a folder nor a zip; it is left out.")
             return "", ""
         named = lms_downloads.parse(entry.name) or lms_downloads.parse(f"{entry.name}/x")
         return (named.student if named else intake.student_name(Path(entry.path))), ""
@@ -196,7 +199,7 @@ class Watch:
     def _end(self) -> None:
         if self._unwritten or self.grader.turn.interrupted:
             if self._came:
-                db_url, cells = gradebook.url(self.grader.paths.bundle), writable(self.grader.cells)
+                db_url, cells = gradebook_db.url(self.grader.paths.bundle), writable(self.grader.cells)
                 gradebook.expect(self._came, self.grader.assignment, cells, db_url)
             batch.finish(self.grader, self._unwritten)
             self._unwritten.clear()

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import signal
 import sys
 from pathlib import Path
@@ -116,29 +115,3 @@ def _disk(home: Path) -> int:
         except OSError:
             return sys.maxsize
     return total
-
-
-def remove(root: Path) -> None:
-    """Remove a folder that a student has filled, however deep and of whatever modes; inner folders move up first."""
-    with contextlib.suppress(OSError):
-        while entries := list(os.scandir(root)):
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    _remove_folder(entry.path, root)
-                else:
-                    os.unlink(entry)  # noqa: PTH108  (there may be thousands)
-        root.rmdir()
-
-
-def _remove_folder(folder: str, root: Path) -> None:
-    try:
-        return os.rmdir(folder)  # noqa: PTH106
-    except OSError:  # there is something in it
-        os.chmod(folder, 0o700)  # noqa: PTH101
-    for inner in list(os.scandir(folder)):
-        if inner.is_dir(follow_symlinks=False):
-            os.chmod(inner, 0o700)  # noqa: PTH101  (a folder that is moved is written to)
-            os.rename(inner, root / secrets.token_hex(16))  # noqa: PTH104
-        else:
-            os.unlink(inner)  # noqa: PTH108
-    return os.rmdir(folder)  # noqa: PTH106

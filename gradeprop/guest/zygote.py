@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import privileges, syscalls, usage
+from . import privileges, syscalls, trees
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def main() -> None:
             _serve(control, job, setting, full)
     finally:
         if not full:
-            usage.remove(Path(setting["home"]))
+            trees.remove(Path(setting["home"]))
 
 
 def _try_namespaces(home: str) -> str:
@@ -183,7 +183,7 @@ def _serve(control: socket.socket, job: int, setting: dict[str, Any], full: bool
     resources = os.wait4(pid, 0)[2]
     _sweep()
     if not full:
-        usage.remove(Path(home))
+        trees.remove(Path(home))
     os.close(pidfd)
     _tell(control, cpu_s=resources.ru_utime + resources.ru_stime)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from gradeprop.core import models
+from gradeprop.core import storage
 from gradeprop.core.errors import CourseError, JailError
 from gradeprop.core.models import Assignment, GradeRecord
 from gradeprop.core.paths import Bundle, StudentPaths, student_key
@@ -60,14 +60,14 @@ def tell(bundle: Bundle, name: str, organisation: str, prefix: str) -> list[str]
         if not kept.record.is_file():
             said.append(f"{student} has no record yet.")
             continue
-        status = _status(models.read(GradeRecord, kept.record))
+        status = _status(storage.read(GradeRecord, kept.record))
         line = msgspec.json.encode([commit, status])
         if told.is_file() and told.read_bytes() == line:
             continue
         url = f"{os.environ['GITHUB_API_URL']}/repos/{organisation}/{prefix}{student}/statuses/{commit}"
         try:
             _post(url, status)
-            models.write_bytes(line, told)
+            storage.write_bytes(line, told)
         except (OSError, JailError) as error:
             said.append(f"{student} could not be told: {error}")
     return said

@@ -22,7 +22,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from gradeprop.core import models
+from gradeprop.core import storage
 from gradeprop.core.errors import GradepropError
 from gradeprop.core.models import Assignment, GradeRecord, Outcome, Record, Table
 from gradeprop.core.paths import Bundle
@@ -57,7 +57,7 @@ def package(bundle: Bundle, assignment: Assignment, settings: Settings) -> bytes
     if settings.dataset not in ("", "sample"):
         folder = Path(os.environ.get("GRADEPROP_DATA") or "data") / settings.dataset
         files |= {f"data/{name}": data for name, data in data_files(folder).items()}
-    files["gradescope.json"] = models.to_json(settings)
+    files["gradescope.json"] = storage.to_json(settings)
     scripts = {"setup.sh": "gradescope_setup.sh", "run_autograder": "gradescope_run.sh"}
     files |= {name: (_TEMPLATES / template).read_bytes() for name, template in scripts.items()}
     return zipped(files, scripts)
@@ -68,7 +68,7 @@ def run(root: Path) -> int:
     target = root / "results" / "results.json"
     target.unlink(missing_ok=True)
     try:
-        settings = models.read(Settings, root / "source" / "gradescope.json")
+        settings = storage.read(Settings, root / "source" / "gradescope.json")
         bundle = Bundle(root / "source" / "course")
         assignment, about = read_assignment(bundle, settings.assignment), _metadata(root)
         with (
@@ -82,7 +82,7 @@ def run(root: Path) -> int:
         if record.status != "graded":
             print(f"No grade was given, and this is no zero: {record.reason}\nMend it, then run this submission again.")
             return 1
-        models.write_bytes(json.dumps(results(assignment, record, about, settings.visibility)).encode(), target)
+        storage.write_bytes(json.dumps(results(assignment, record, about, settings.visibility)).encode(), target)
     except GradepropError as error:
         print(f"No grade was given, and this is no zero: {error}")
         return 1

@@ -15,7 +15,7 @@ from typing import IO, Any, Self
 import msgspec
 
 from gradeprop.core.errors import CourseError, JailError, NoJailError
-from gradeprop.grading.run_lock import Scratch
+from gradeprop.core.scratch import Scratch
 from gradeprop.jail.cgroups import Group, make_group
 from gradeprop.jail.job import Answer, Job, converse, probe_names
 from gradeprop.jail.mounts import GUEST, python

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gradeprop.core.errors import NoJailError
-from gradeprop.grading.run_lock import Scratch
+from gradeprop.core.scratch import Scratch
 from gradeprop.guest import syscalls
 from gradeprop.jail.mounts import GUEST, make_view, python, readable_by_others
 from gradeprop.jail.seccomp import compile_filter

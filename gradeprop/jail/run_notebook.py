@@ -20,7 +20,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from traitlets.config import Config
 
-from gradeprop.core import models, sanitize
+from gradeprop.core import sanitize, storage
 from gradeprop.core.models import Record
 from gradeprop.jail.kernel_provisioner import Inmate, register
 
@@ -115,7 +115,7 @@ def main(asked: Path, out: Path) -> None:
     def keep(ended: str = "") -> None:
         data = msgspec.json.encode(Shown(cells=done, ended=ended))
         if len(data) <= _OUT_BYTES:
-            models.write_bytes(data, out)
+            storage.write_bytes(data, out)
 
     def after(cell: Any, **_: Any) -> None:
         done[cell.id] = _outputs(cell)
@@ -138,7 +138,7 @@ def _outputs(cell: Any) -> list[Output]:
     found, room = [], _TEXT
     for output in cell.outputs[:_OUTPUTS]:
         data = output.get("data", {})
-        if pictures := sanitize.pictures(data):
+        if pictures := sanitize.safe_pictures(data):
             found.append(Output(pictures=pictures))
             continue
         text = output.get("text") or data.get("text/plain") or ""

@@ -9,12 +9,11 @@ from types import ModuleType
 import msgspec
 from torch import Tensor
 
-from gradeprop.core import models
+from gradeprop.core import observations, storage
 from gradeprop.core.errors import JailError
 from gradeprop.core.models import Probe, Run
 from gradeprop.core.paths import AssignmentPaths, StudentPaths
 from gradeprop.guest import draw, runner, syscalls
-from gradeprop.jail import wire
 
 _BUDGET = 1 << 30
 _PATIENCE_S = 120
@@ -57,14 +56,14 @@ def _observe(
     (home / "submission").mkdir(parents=True)
     probes: list[Probe] = []
     values: dict[str, dict[str, msgspec.Raw]] = {}
-    tensors: dict[str, wire.RawTensor] = {}
+    tensors: dict[str, observations.RawTensor] = {}
     for name, probe in runner.load_probes(paths.probes.read_bytes()).items():
         drawn = draw.Draw(seed, name, home, inputs)
         status, message, found, blob = runner.observe(probe, solution, drawn, _BUDGET)
         probes.append(Probe(name=name, status=status, message=message))
         values[name] = {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in found.items()}
-        tensors |= {f"{name}/{key}": tensor for key, tensor in (wire.unpack(blob) if blob else {}).items()}
-    models.write_bytes(wire.pack(tensors), kept.observations)
+        tensors |= {f"{name}/{key}": tensor for key, tensor in (observations.unpack(blob) if blob else {}).items()}
+    storage.write_bytes(observations.pack(tensors), kept.observations)
     run = Run(
         assignment=paths.name,
         student="reference",
@@ -74,4 +73,4 @@ def _observe(
         probes=tuple(probes),
         values=values,
     )
-    models.write(run, kept.run)
+    storage.write(run, kept.run)

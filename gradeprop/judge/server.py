@@ -31,12 +31,12 @@ import torch
 from _pytest.runner import runtestprotocol
 from torch import Tensor
 
-from gradeprop.core import models
+from gradeprop.core import models, storage
 from gradeprop.core.errors import JailError
 from gradeprop.core.models import Held, Outcome
 from gradeprop.core.paths import AssignmentPaths, Bundle
+from gradeprop.core.scratch import Scratch
 from gradeprop.course.config import load_module
-from gradeprop.grading.run_lock import Scratch
 from gradeprop.guest import lazy_dynamo, syscalls
 from gradeprop.judge import protocol
 from gradeprop.judge.accessors import CheckFailed, Observed, Points, Seen, Show
@@ -257,7 +257,7 @@ class Checks:
 
 def _open(run_file: Path, observations: Path) -> Observed:
     """The observations of one run; the process ends before the file needs closing."""
-    run = models.read(models.Run, run_file)
+    run = storage.read(models.Run, run_file)
     file = safetensors.safe_open(observations, framework="pt")
     names = frozenset(file.keys())  # type: ignore[no-untyped-call]
 

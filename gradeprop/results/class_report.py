@@ -11,9 +11,10 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gradeprop.core import models
-from gradeprop.core.models import Assignment, GradeRecord, Outcome, QuestionScore, write_bytes
+from gradeprop.core import storage
+from gradeprop.core.models import Assignment, GradeRecord, Outcome, QuestionScore
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths
+from gradeprop.core.storage import write_bytes
 from gradeprop.results import similarity
 
 _MOST_NAMES = 300
@@ -51,7 +52,7 @@ def write_report(assignment: Assignment, paths: AssignmentPaths) -> Path:
         CourseError: a record cannot be read.
         JailError: the page cannot be written.
     """
-    everyone = [models.read(GradeRecord, file) for file in sorted(paths.autograded.glob("*/record.json"))]
+    everyone = [storage.read(GradeRecord, file) for file in sorted(paths.autograded.glob("*/record.json"))]
     write_bytes(page(assignment, everyone, paths).encode(), paths.report)
     return paths.report
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gradeprop.core.models import Assignment, Curves, GradeRecord, Outcome, write_bytes
+from gradeprop.core.models import Assignment, Curves, GradeRecord, Outcome
+from gradeprop.core.storage import write_bytes
 
 _MARKS = {"passed": "✓", "broken": "…"}
 _WORDS = {

@@ -3,20 +3,16 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from gradeprop.core.errors import CourseError
-from gradeprop.results import gradebook
-
-# through the one door to nbgrader, which also keeps its start short
-api, _migrations = gradebook.api, gradebook.ALEMBIC_DIR  # type: ignore[attr-defined]
+from gradeprop.results import gradebook_db
+from gradeprop.results.gradebook_db import api, require_same_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +55,15 @@ def read(db_url: str, names: Sequence[str] = ()) -> list[Sheet]:
         raise CourseError("there is no gradebook yet; gradeprop grade makes it", file[1])
     engine = create_engine(db_url)
     try:
-        _same_version(engine, db_url)
+        require_same_version(engine, db_url)
         with Session(engine) as session:
-            return sheets(session, names, gradebook.shown(db_url))
+            return sheets(session, names, gradebook_db.hide_password(db_url))
     except DatabaseError as error:
         raise CourseError(
-            f"the gradebook cannot be read: {str(error).splitlines()[0]}", gradebook.shown(db_url)
+            f"the gradebook cannot be read: {str(error).splitlines()[0]}", gradebook_db.hide_password(db_url)
         ) from error
     finally:
         engine.dispose()
-
-
-def _same_version(engine: Any, db_url: str) -> None:
-    head = _head()
-    with engine.connect() as connection:
-        there = "alembic_version" in inspect(connection).get_table_names()
-        version = connection.scalar(text("SELECT version_num FROM alembic_version")) if there else "none"
-    if version != head:
-        message = f"this is no gradebook of the installed nbgrader (its version is {version}, not {head})"
-        raise CourseError(
-            f"{message}; nbgrader db upgrade brings an older one up to date, after a copy", gradebook.shown(db_url)
-        )
-
-
-@cache
-def _head() -> str | None:
-    return ScriptDirectory(_migrations).get_current_head()
 
 
 def sheets(session: Any, names: Sequence[str], where: str) -> list[Sheet]:

@@ -9,9 +9,9 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
-from gradeprop.core.models import GradeRecord, write_bytes
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # the wide ones, too, in some spreadsheets
+from gradeprop.core.models import GradeRecord
+from gradeprop.core.sanitize import for_csv_cell
+from gradeprop.core.storage import write_bytes
 
 
 def write_csv(graded: Iterable[GradeRecord], file: Path) -> None:
@@ -20,7 +20,7 @@ def write_csv(graded: Iterable[GradeRecord], file: Path) -> None:
     questions = list(dict.fromkeys(question.name for record in rows for question in record.questions))
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC)  # every text: a semicolon splits where it is the comma
-    writer.writerow(["student", "status", "points", "possible", *map(plain, questions), "reason", "problems"])
+    writer.writerow(["student", "status", "points", "possible", *map(for_csv_cell, questions), "reason", "problems"])
     writer.writerows(_row(record, questions) for record in rows)
     write_bytes(text.getvalue().encode("utf-8-sig"), file)
 
@@ -30,15 +30,10 @@ def _row(record: GradeRecord, questions: list[str]) -> list[str | float]:
     points = {question.name: short(question.points) for question in record.questions} if graded else {}
     total = short(record.points) if graded else ""
     cells = [points.get(name, "") for name in questions]
-    told = (plain(record.reason or ("run without a jail" if record.unsafe else "")), len(record.problems))
-    return [plain(record.student), record.status, total, short(record.possible), *cells, *told]
+    told = (for_csv_cell(record.reason or ("run without a jail" if record.unsafe else "")), len(record.problems))
+    return [for_csv_cell(record.student), record.status, total, short(record.possible), *cells, *told]
 
 
 def short(points: float) -> float:
     """20 for 20.0."""
     return int(points) if points == int(points) else points
-
-
-def plain(text: str) -> str:
-    """The text, such that no spreadsheet takes it for a formula."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gradeprop.core.errors import JailError
-from gradeprop.core.models import write_bytes
-from gradeprop.submissions.reader import shown
+from gradeprop.core.sanitize import filename
+from gradeprop.core.storage import write_bytes
 
 STAMP, NO_NOTEBOOK = "timestamp.txt", "no_notebook.ipynb"
 _EMPTY = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
@@ -104,7 +104,7 @@ def doubts(folder: Path) -> list[str]:
     says = says or ("" if _agrees(said, came) else said)
     if not says:
         return []
-    return [f"{STAMP} in it says {shown(says)}; when a submission came is taken from where it was received."]
+    return [f"{STAMP} in it says {filename(says)}; when a submission came is taken from where it was received."]
 
 
 def _beside(folder: Path) -> Path:

@@ -16,8 +16,9 @@ from pathlib import Path
 from gradeprop.core.errors import JailError
 from gradeprop.core.models import Assignment, Limits, Submission
 from gradeprop.core.paths import GIVEN, student_key
+from gradeprop.core.sanitize import filename
 from gradeprop.submissions import validation
-from gradeprop.submissions.reader import DEPTH, IGNORED, Entry, Refused, entries, shown
+from gradeprop.submissions.reader import DEPTH, IGNORED, Entry, Refused, entries
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # what Windows takes for a device
 _CHUNK = 2**16
@@ -74,7 +75,7 @@ def _chosen(found: Iterable[Entry], assignment: Assignment, said: list[str]) -> 
         if not IGNORED.isdisjoint(entry.name.split("/")):
             continue
         if flaw := entry.flaw or refusal(entry.name):
-            said.append(f"{shown(entry.name)} {flaw}, and was left out.")
+            said.append(f"{filename(entry.name)} {flaw}, and was left out.")
         else:
             safe.append(entry)
     ranked = sorted(
@@ -85,9 +86,9 @@ def _chosen(found: Iterable[Entry], assignment: Assignment, said: list[str]) -> 
     for _, entry in ranked:
         first = taken.setdefault(unicodedata.normalize("NFC", entry.name).casefold(), entry)
         if first is not entry and first.name == entry.name:
-            said.append(f"{shown(entry.name)} is in it more than once; the last one was taken.")
+            said.append(f"{filename(entry.name)} is in it more than once; the last one was taken.")
         elif first is not entry:
-            said.append(f"{shown(entry.name)} is {shown(first.name)} in other letters, and was left out.")
+            said.append(f"{filename(entry.name)} is {filename(first.name)} in other letters, and was left out.")
     return list(taken.values())
 
 
@@ -128,7 +129,7 @@ def _copy(chosen: Sequence[Entry], limits: Limits, into: Path, said: list[str]) 
             digests[entry.name], size = copy_one(entry, target, room)
             room -= size
         except Refused as refused:
-            said.append(f"{shown(entry.name)} {refused}, and was left out.")
+            said.append(f"{filename(entry.name)} {refused}, and was left out.")
     return digests
 
 

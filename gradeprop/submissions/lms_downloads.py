@@ -23,9 +23,10 @@ from pathlib import Path
 from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Assignment
 from gradeprop.core.paths import student_key
-from gradeprop.grading.run_lock import Scratch
+from gradeprop.core.sanitize import filename
+from gradeprop.core.scratch import Scratch
 from gradeprop.submissions.intake import copy_one, refusal
-from gradeprop.submissions.reader import IGNORED, LOOKED_AT, Entry, Refused, entries, shown
+from gradeprop.submissions.reader import IGNORED, LOOKED_AT, Entry, Refused, entries
 
 _SCHEMES = {
     "Canvas": re.compile(
@@ -120,7 +121,7 @@ def _unpack(platform: str, found: Sequence[Entry], assignment: Assignment, into:
         if named := parse(entry.name, platform):
             by_student[unicodedata.normalize("NFC", named.student)].append((named, entry))
         else:
-            said.append(f"{shown(entry.name)} is not named as {platform} names what was handed in; it was left out.")
+            said.append(f"{filename(entry.name)} is not named as {platform} names what was handed in; it was left out.")
     made, attempts = [], {}
     for student, files in by_student.items():
         attempts[student] = max(named.attempt for named, _ in files)
@@ -128,7 +129,7 @@ def _unpack(platform: str, found: Sequence[Entry], assignment: Assignment, into:
             latest = [pair for pair in files if pair[0].attempt == attempts[student]]
             made.append((_make(_one_student(student, files, latest), assignment, into / student_key(student)), student))
         except Refused as refused:
-            said.append(f"Nothing of {shown(student)} was taken: {refused}.")
+            said.append(f"Nothing of {filename(student)} was taken: {refused}.")
     return Download(platform, tuple(made), tuple(said), attempts)
 
 
@@ -138,7 +139,7 @@ def _one_student(
     """The files of the latest attempt; logins that hold a _ would make two students one."""
     before = sorted({named.before for named, _ in files})
     if len(before) > 1:
-        names = " and ".join(f"{shown(each)}_{shown(student)}" for each in before[:2])
+        names = " and ".join(f"{filename(each)}_{filename(student)}" for each in before[:2])
         raise Refused(f"files begin with {names}, which may be two students; rename one of them")
     return [pair for pair in latest if pair[0].file]
 
@@ -150,11 +151,11 @@ def _make(files: Sequence[tuple[Named, Entry]], assignment: Assignment, folder: 
     folder.mkdir()
     for name, (_, entry) in zip(names, files, strict=True):
         if flaw := entry.flaw or refusal(name):
-            raise Refused(f"{shown(entry.name)} {flaw}")
+            raise Refused(f"{filename(entry.name)} {flaw}")
         try:
             _, size = copy_one(entry, folder / name, room)
         except Refused as refused:
-            raise Refused(f"{shown(entry.name)} {refused}") from refused
+            raise Refused(f"{filename(entry.name)} {refused}") from refused
         room -= size
     return folder / names[0] if len(names) == 1 and names[0].lower().endswith(".zip") else folder
 
@@ -170,7 +171,7 @@ def _as_asked(names: Sequence[str], assignment: Assignment) -> list[str]:
             name = plain
         made.append(name)
     if double := next((name for name in made if made.count(name) > 1), None):
-        raise Refused(f"{shown(double)} is there twice")
+        raise Refused(f"{filename(double)} is there twice")
     return made
 
 

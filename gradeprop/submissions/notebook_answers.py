@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from gradeprop.core import sanitize
-from gradeprop.course.notebook import Cell, regions
-from gradeprop.submissions.reader import shown
+from gradeprop.core.sanitize import filename
+from gradeprop.course.notebook import Cell
+from gradeprop.course.solutions import regions
 
 _META_BYTES = 4096
 _SENTENCES = 12
@@ -108,7 +109,7 @@ def _attachments(raw: msgspec.Raw) -> Iterator[tuple[str, dict[str, str]]]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return
     for name, bundle in every.items():
-        if _ATTACHED.fullmatch(name) and (kept := sanitize.pictures(bundle)):
+        if _ATTACHED.fullmatch(name) and (kept := sanitize.safe_pictures(bundle)):
             yield name, kept
 
 
@@ -138,14 +139,14 @@ def _problems(cells: Sequence[Cell], found: Sequence[Found]) -> Iterator[str]:
     for name, cell in known.items():
         yield from _of_cell(cell, by_name.get(name, []))
     for name in by_name.keys() - known.keys():
-        yield f"The notebook holds a cell named {shown(name)}, which was not handed out; it counts for nothing."
+        yield f"The notebook holds a cell named {filename(name)}, which was not handed out; it counts for nothing."
     order = [name for name in dict.fromkeys(one.name for one in found) if name in known]
     if order != [name for name in known if name in by_name]:
         yield "The cells of the notebook stand in another order than they were handed out in; that changes nothing."
 
 
 def _of_cell(cell: Cell, copies: list[Found]) -> Iterator[str]:
-    what = f"the cell {shown(cell.grade_id)} of the notebook"
+    what = f"the cell {filename(cell.grade_id)} of the notebook"
     if not copies:
         yield f"{what.capitalize()} is missing; it was put back{' without an answer' if cell.solution else ''}."
         return
@@ -155,7 +156,7 @@ def _of_cell(cell: Cell, copies: list[Found]) -> Iterator[str]:
     if any(copy.stripped for copy in copies):
         yield f"{what.capitalize()} has lost its name, as some editors do; it was found by its place."
     if any(copy.tags for copy in copies):
-        tags = ", ".join(sorted({shown(tag) for copy in copies for tag in copy.tags})[:5])
+        tags = ", ".join(sorted({filename(tag) for copy in copies for tag in copy.tags})[:5])
         yield f"{what.capitalize()} carries tags ({tags}); they change nothing."
     wanted = {"grade": cell.grade, "solution": cell.solution, "locked": cell.locked, "points": cell.points}
     forged = {
@@ -204,5 +205,5 @@ def put_in(notebook: Any, found: Sequence[Found]) -> None:
         answer = rule.join(texts)[:_ANSWER_CHARACTERS]
         if cell.cell_type == "markdown":
             cell.attachments = {name: bundle for copy in copies for name, bundle in copy.attachments.items()}
-            answer = sanitize.markdown(answer, cell.attachments)
+            answer = sanitize.for_markdown(answer, cell.attachments)
         cell.source = answer

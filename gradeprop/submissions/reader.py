@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
 from gradeprop.core.errors import SubmissionError
+from gradeprop.core.sanitize import filename
 
 T = TypeVar("T")
 
@@ -72,7 +73,7 @@ def entries(path: Path) -> Iterator[Iterator[Entry]]:
     Raises:
         SubmissionError: it is neither, or cannot be read.
     """
-    name = shown(path.name)
+    name = filename(path.name)
     try:
         kind = path.lstat().st_mode
         if not stat.S_ISDIR(kind) and not stat.S_ISREG(kind):
@@ -89,12 +90,6 @@ def entries(path: Path) -> Iterator[Iterator[Entry]]:
     with os.fdopen(descriptor, "rb") as file, _archive(file, name) as archive:
         found = (_in_zip(archive, info) for info in archive.infolist()[:LOOKED_AT])
         yield (entry for entry in found if not entry.name.endswith("/"))
-
-
-def shown(name: str) -> str:
-    """A name fit to be read, whatever it holds."""
-    cut = name if len(name) <= 80 else f"{name[:77]}…"
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cut) or "A file without a name"
 
 
 def _in_folder(root: int) -> Iterator[Entry]:

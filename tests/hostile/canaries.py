@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from gradeprop.jail.wire import unpack
+from gradeprop.core.observations import unpack
 
 _NUMBERS = {"U8": "B", "I8": "b", "I16": "h", "I32": "i", "I64": "q", "F32": "f", "F64": "d", "F16": "e"}
 

@@ -13,6 +13,7 @@ from gradeprop.core.errors import JailError
 from gradeprop.course.config import read_assignment
 from gradeprop.grading import batch
 from gradeprop.grading.grader import Grader
+from gradeprop.submissions import discovery
 from tests.conftest import copy_toy
 
 RIGHT = "def double(x):\n    return x + x\n"
@@ -88,7 +89,7 @@ def test_cant_have_the_judge_import_from_the_folder_one_stands_in(
 
 def test_cant_be_somebody_else_by_a_folder_in_a_folder(submit: Submit) -> None:
     ada, inner = submit("ada", RIGHT), submit("eve/ada", WRONG)
-    assert batch.submissions([ada, inner.parent]) == [(ada, "ada"), (inner.parent, "eve")]
+    assert discovery.submissions([ada, inner.parent]) == [(ada, "ada"), (inner.parent, "eve")]
 
 
 def test_cant_keep_the_class_from_being_judged_again(

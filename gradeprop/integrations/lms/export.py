@@ -14,20 +14,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from nbgrader.plugins import ExportPlugin
-from traitlets import Bool, Dict, Unicode
-
-from gradeprop.core import models
-from gradeprop.core.errors import CourseError, GradepropError
-from gradeprop.core.models import Assignment, Record, write_bytes
+from gradeprop.core import models, storage
+from gradeprop.core.errors import CourseError
+from gradeprop.core.models import Assignment, Record
 from gradeprop.core.paths import Bundle
+from gradeprop.core.sanitize import for_csv_cell
+from gradeprop.core.storage import write_bytes
 from gradeprop.course.config import read_assignment
-from gradeprop.integrations.lms.roster import BLACKBOARD, CANVAS, MOODLE, Platform, Roster, read_roster
-from gradeprop.results import gradebook, gradebook_scores
+from gradeprop.integrations.lms.platforms import BLACKBOARD, CANVAS, MOODLE, Platform
+from gradeprop.integrations.lms.roster import Roster, read_roster
+from gradeprop.results import gradebook_db, gradebook_scores
 from gradeprop.results.gradebook_scores import Score, Sheet
-from gradeprop.results.grades_csv import plain, short
+from gradeprop.results.grades_csv import short
 
 _MOODLE_MOST = 100
 
@@ -116,7 +116,7 @@ class Export:
         self.table = _table(self.students, self.columns, wish.platform, roster, rows)
         self._encoding = roster.encoding if roster and wish.platform is BLACKBOARD else wish.platform.encoding
         self._delimiter = roster.delimiter if roster and wish.platform is BLACKBOARD else wish.platform.delimiter
-        self._last = models.read(Exported, self._kept).columns if self._kept.is_file() else {}
+        self._last = storage.read(Exported, self._kept).columns if self._kept.is_file() else {}
 
     @property
     def changes(self) -> list[Change]:
@@ -143,7 +143,7 @@ class Export:
         """Write the file, and then what it says for the next time; each is there whole or not at all."""
         write_bytes(self.data(), self.file)
         columns = self._last | {column.header: column.cells for column in self.columns}
-        models.write(Exported(columns=columns), self._kept)
+        storage.write(Exported(columns=columns), self._kept)
         return self.file
 
 
@@ -153,7 +153,7 @@ def make(bundle: Bundle, wish: Wish, names: Sequence[str] = ()) -> Export:
     Raises:
         CourseError: the gradebook or the roster cannot be used; nothing is written.
     """
-    return Export(bundle, wish, gradebook_scores.read(gradebook.url(bundle), names))
+    return Export(bundle, wish, gradebook_scores.read(gradebook_db.url(bundle), names))
 
 
 def _ordered(sheet: Sheet, assignment: Assignment) -> Sheet:
@@ -228,7 +228,7 @@ def _table(
 ) -> list[list[str]]:
     """The whole file, header first."""
     whose = [name for name in (roster.header if roster else platform.bare) if name in _identifying(platform)]
-    table = [[*whose, *(plain(column.header) for column in columns)]]
+    table = [[*whose, *(for_csv_cell(column.header) for column in columns)]]
     if platform is CANVAS:
         points = [str(short(column.most)) for column in columns]
         table.append(["    Points Possible", *[""] * (len(whose) - 1), *points])
@@ -236,7 +236,7 @@ def _table(
         row = roster.rows[rows[student]] if roster else ()
         known = dict(zip(roster.header, row, strict=True)) if roster else _bare(student, platform)
         table.append([
-            *(plain(known[name]) if name in platform.names else known[name] for name in whose),
+            *(for_csv_cell(known[name]) if name in platform.names else known[name] for name in whose),
             *((column.cells.get(student, row[column.at] if column.at is not None else "") or platform.empty)
               for column in columns),
         ])  # fmt: skip
@@ -250,57 +250,6 @@ def _identifying(platform: Platform) -> set[str]:
 def _bare(student: str, platform: Platform) -> dict[str, str]:
     """The row of a student without a roster: what we call them is taken for their login."""
     return dict.fromkeys(platform.bare, "") | {platform.names[0]: student, platform.keys[0]: student}
-
-
-class _Plugin(ExportPlugin):  # type: ignore[misc]
-    """Base of the exporters of ``nbgrader export``; they write the same files as ``gradeprop export``."""
-
-    platform: Platform
-    roster = Unicode("", help="the file that the platform exported").tag(config=True)
-    questions = Bool(False, help="a column for each question, too").tag(config=True)
-    titles = Dict(help="what the platform calls an assignment, by its name here").tag(config=True)
-
-    def export(self, book: Any) -> None:
-        """Write the file that ``--to`` names."""
-        try:
-            bundle = Bundle.find(Path(self.parent.coursedir.root))
-            found = gradebook_scores.sheets(
-                book.db, [str(name) for name in self.assignment], gradebook.shown(str(book.engine.url))
-            )
-            chosen = {str(name) for name in self.student}
-            everyone = {one.student for sheet in found for one in sheet.scores}
-            wish = Wish(
-                self.platform,
-                Path(self.roster) if self.roster else None,
-                self.questions,
-                dict(self.titles),
-                left_out=frozenset(everyone - chosen) if chosen else frozenset(),
-                to=Path(self.to) if self.to else None,
-            )
-            export = Export(bundle, wish, found)
-            for note in (*export.notes, *held(export)):
-                self.log.warning(note)
-            self.log.info("Exported grades to %s", export.write())
-        except GradepropError as error:
-            raise SystemExit(f"Error: {error}") from error
-
-
-class Canvas(_Plugin):
-    """For Canvas."""
-
-    platform = CANVAS
-
-
-class Moodle(_Plugin):
-    """For Moodle."""
-
-    platform = MOODLE
-
-
-class Blackboard(_Plugin):
-    """For Blackboard."""
-
-    platform = BLACKBOARD
 
 
 def held(export: Export) -> list[str]:

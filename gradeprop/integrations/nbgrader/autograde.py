@@ -213,7 +213,9 @@ def _stage(
         shown = run_notebook.execute(_order(notebook, beside, record, assignment, kept))
         run_notebook.put_in(notebook, shown)
         if shown.ended:
-            notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"*{sanitize.plain(shown.ended)}*", id="ended"))
+            notebook.cells.insert(
+                0, nbformat.v4.new_markdown_cell(f"*{sanitize.for_markdown_line(shown.ended)}*", id="ended")
+            )
     (folder / f"{assignment.name}.ipynb").write_text(nbformat.writes(notebook), encoding="utf-8")
     for name in assignment.asked_files:
         file = kept.submitted / name
@@ -265,7 +267,7 @@ def rebuilt(handed_out: Any, record: GradeRecord, kept: StudentPaths) -> Any:
             data = {"text/html": feedback.fragment(record, meta.grade_id), "text/plain": text}
             cell.outputs = [nbformat.v4.new_output("display_data", data=data)]
     if about := [*([_HELD[record.status]] if record.status in _HELD else ()), *record.problems]:
-        lines = ["### About what you handed in", "", *(f"- {sanitize.plain(line)}" for line in about)]
+        lines = ["### About what you handed in", "", *(f"- {sanitize.for_markdown_line(line)}" for line in about)]
         notebook.cells.insert(0, nbformat.v4.new_markdown_cell("\n".join(lines), id="about"))
     return notebook
 

@@ -1,0 +1,54 @@
+"""Write and read records as JSON files, whole or not at all."""
+
+import contextlib
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from gradeprop.core.errors import CourseError, JailError
+from gradeprop.core.models import SCHEMA, Record
+
+T = TypeVar("T", bound=Record)
+
+
+def to_json(record: Record) -> bytes:
+    """The record as indented UTF-8 JSON, keys in the order of the fields."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+
+
+def write(record: Record, file: Path) -> None:
+    """Write a record as ``write_bytes`` does."""
+    write_bytes(to_json(record), file)
+
+
+def write_bytes(data: bytes, file: Path) -> None:
+    """Write bytes whole or not at all (temp file and rename).
+
+    Raises:
+        JailError: the machine does not take them, such as a full disk.
+    """
+    part = file.with_name(f".{file.name}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        part.replace(file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise JailError(f"{file} cannot be written: {error.strerror or error}") from error
+
+
+def read(kind: type[T], file: Path) -> T:
+    """Read a record that we wrote.
+
+    Raises:
+        CourseError: the file is not such a record (an older schema, or edited by hand).
+        JailError: it cannot be read.
+    """
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=kind)
+    except OSError as error:
+        raise JailError(f"{file} cannot be read: {error.strerror or error}") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise CourseError(f"not a {kind.__name__} of schema {SCHEMA}: {error}", file) from error
