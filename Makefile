@@ -59,7 +59,7 @@ bench-notebooks: setup ## how long each notebook takes from top to bottom, with 
 	$(BIN)/python benchmarks/notebooks.py
 
 mutants: setup ## change the solution in small ways; which changes does no check notice?
-	$(BIN)/python tests/mutants.py $(HW)
+	$(BIN)/python -m tests.campaigns.mutants $(HW)
 
 pictures: setup ## go through the whole loop in Chromium, formgrader and JupyterLab; write its pictures to docs/images
 	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m tests.browser.loop
@@ -71,10 +71,10 @@ bench-formgrader: setup ## how long formgrader keeps others waiting while it aut
 	$(BIN)/python -m benchmarks.formgrader_waits
 
 fuzz: setup ## a million changed frames through all that reads what the jail sends (FRAMES, SEED)
-	$(BIN)/python -m tests.fuzz_wire --frames $(or $(FRAMES),1000000) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.campaigns.fuzz_wire --frames $(or $(FRAMES),1000000) $(if $(SEED),--seed $(SEED))
 
 chaos: setup ## kill the grader and all below it, over 300 times, and see that every grade comes out right
-	$(BIN)/python -m tests.chaos
+	$(BIN)/python -m tests.campaigns.chaos
 
 setup: $(READY) ## make .venv with everything in it
 

@@ -31,7 +31,7 @@ from nbgrader_ratio import copy_course
 
 from gradeprop.core import models, storage
 from gradeprop.core.models import Limits
-from gradeprop.core.paths import Bundle, StudentPaths
+from gradeprop.core.paths import CoursePaths, StudentPaths
 from gradeprop.course.config import load_module, read_assignment
 from gradeprop.grading.grader import Grader
 from gradeprop.guest import runner
@@ -43,12 +43,12 @@ EMPTY = b"def probe_nothing(student, draw): return {}\n"
 Cost = tuple[float, float]  # wall and CPU, milliseconds
 
 
-def pure(bundle: Bundle, folder: Path) -> tuple[Callable[[], Cost], Callable[[], Cost]]:
+def pure(course: CoursePaths, folder: Path) -> tuple[Callable[[], Cost], Callable[[], Cost]]:
     """What runs all probes once, and what runs all checks once on what they gave."""
-    paths = bundle.assignment("quick")
+    paths = course.assignment("quick")
     submission = folder / "submission"
     submission.mkdir(parents=True)
-    shutil.copy(bundle.solution, submission)
+    shutil.copy(course.solution, submission)
     student, _ = runner._import(submission)
     probes = runner.load_probes(paths.probes.read_bytes())
     checks = [
@@ -65,7 +65,7 @@ def pure(bundle: Bundle, folder: Path) -> tuple[Callable[[], Cost], Callable[[],
 
     def check() -> Cost:
         with timed() as cost:
-            ended = [models.Probe(name=name, status=found[0], message=found[1]) for name, found in got.items()]
+            ended = [models.ProbeResult(name=name, status=found[0], message=found[1]) for name, found in got.items()]
             tensors = {name: safetensors.torch.load(found[3]) if found[3] else {} for name, found in got.items()}
             values = {
                 name: {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in found[2].items()}
@@ -88,7 +88,7 @@ def timed():
     cost.append((1000 * (time.perf_counter() - began), 1000 * (time.process_time() - used)))
 
 
-def judged(grader: Grader, run: models.Run, kept: StudentPaths, n: int) -> list[Cost]:
+def judged(grader: Grader, run: models.JailRun, kept: StudentPaths, n: int) -> list[Cost]:
     """Each the same: the kernel counts a process's children in ticks of 10 ms, so the mean of many is what it tells."""
     before, walls = ticks(grader.judge._process.pid), []
     for _ in range(n):
@@ -129,25 +129,25 @@ def main(n: int) -> None:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stack.callback(os.chdir, "/")
-        bundle = copy_course("quick", folder / "course").bundle
-        assignment = read_assignment(bundle, "quick")
+        course = copy_course("quick", folder / "course").course
+        assignment = read_assignment(course, "quick")
         handed_in = folder / "ada"
         handed_in.mkdir()
-        shutil.copy(bundle.solution, handed_in)
-        probe, check = pure(bundle, folder / "home")
+        shutil.copy(course.solution, handed_in)
+        probe, check = pure(course, folder / "home")
         for each in (probe, check):
             each()
         once = [tuple(map(sum, zip(probe(), check(), strict=True))) for _ in range(n)]
         base = show("pure compute: eight probes and eight checks", once, 0)
         checks = show("  the checks alone", [check() for _ in range(n)], base)
 
-        grader = stack.enter_context(Grader(bundle, assignment, "sample", seed=1))
+        grader = stack.enter_context(Grader(course, assignment, "sample", seed=1))
         record = grader.grade_one(handed_in)
         assert record.points == assignment.points, record
         kept = grader.kept(record.key)
-        run = storage.read(models.Run, kept.run)
-        code = {"student_code.py": bundle.solution.read_bytes()}
-        probes = bundle.assignment("quick").probes.read_bytes()
+        run = storage.read(models.JailRun, kept.run)
+        code = {"student_code.py": course.solution.read_bytes()}
+        probes = course.assignment("quick").probes.read_bytes()
         empty, whole = Job({}, {}, EMPTY, b"", 1, Limits()), Job(code, {}, probes, b"", 1, Limits())
 
         def jailed(job: Job) -> Cost:

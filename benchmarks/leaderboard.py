@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gradeprop.core import storage
 from gradeprop.core.models import GradeRecord, Table
-from gradeprop.core.paths import AssignmentPaths, Bundle
+from gradeprop.core.paths import AssignmentPaths, CoursePaths
 
 CAPTION, QUESTION = "Leaderboard", "own"
 Row = tuple[str, ...]
@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("assignment")
     parser.add_argument("--course", type=Path, default=Path())
     options = parser.parse_args()
-    header, rows = leaderboard(graded(Bundle.find(options.course).assignment(options.assignment)))
+    header, rows = leaderboard(graded(CoursePaths.find(options.course).assignment(options.assignment)))
     print("\n".join(" | ".join(row) for row in (header, *rows)) or "There is no network yet.")
     return 0 if rows else 1
 
@@ -41,7 +41,7 @@ def leaderboard(found: Iterable[GradeRecord]) -> tuple[Row, list[Row]]:
     rows: list[Row] = []
     for record in found:
         within = all(score.points == score.possible for score in record.questions if score.name == QUESTION)
-        for table in (each for outcome in record.outcomes for each in outcome.exhibits if isinstance(each, Table)):
+        for table in (each for result in record.results for each in result.exhibits if isinstance(each, Table)):
             if record.status == "graded" and within and table.caption == CAPTION:
                 header = ("student", *table.header)
                 rows.append((record.student, *table.rows[0]))

@@ -22,8 +22,8 @@ import msgspec
 import safetensors.torch
 import torch
 
-from gradeprop.core.models import Probe
-from gradeprop.core.paths import Bundle
+from gradeprop.core.models import ProbeResult
+from gradeprop.core.paths import CoursePaths
 from gradeprop.course.config import load_module, read_assignment
 from gradeprop.guest import draw, runner
 from gradeprop.judge.accessors import CheckFailed, Observed, Points, Seen, Show
@@ -43,7 +43,7 @@ class Observations:
         status, message, values, blob = runner.observe(self.probes[name], self.module, drawn, _BUDGET)
         tensors = safetensors.torch.load(blob) if blob else {}
         raw = {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in values.items()}
-        ended = Probe(name=name, status=status, message=message)
+        ended = ProbeResult(name=name, status=status, message=message)
         return Observed([ended], {name: raw}, lambda key: tensors[key.partition("/")[2]])(name)
 
 
@@ -52,20 +52,20 @@ class Session:
 
     def __init__(self, root: str, name: str, dataset: str, seed: int) -> None:
         torch.set_num_threads(1)
-        paths = Bundle(Path(root)).assignment(name)
-        sys.path.append(str(paths.bundle.source))
+        paths = CoursePaths(Path(root)).assignment(name)
+        sys.path.append(str(paths.course.source))
         here, nowhere = (Path(tempfile.mkdtemp()) for _ in range(2))
         (here / "submission").symlink_to(Path.cwd())
         (nowhere / "submission").mkdir()
         held_out = load_module(paths.held_out, "held_out").held_out if paths.held_out.is_file() else None
         inputs, answers = held_out(dataset, seed) if held_out else ({}, {})
-        reference = load_module(paths.bundle.solution, "reference_solution")
+        reference = load_module(paths.course.solution, "reference_solution")
         probes = runner.load_probes(paths.probes.read_bytes())
         self.fixtures = {
             "observed": Observations(probes, importlib.import_module("student_code"), seed, inputs, here),
             "expected": Observations(probes, reference, seed, inputs, nowhere),
             "answers": answers,
-            "bars": read_assignment(paths.bundle, name).held_out[dataset].bars,
+            "bars": read_assignment(paths.course, name).held_out[dataset].bars,
             "reference": reference,
             "points": Points(),
             "show": Show(),

@@ -34,7 +34,7 @@ import nbformat.v4 as nbf
 from nbgrader.api import Gradebook
 
 from gradeprop.core import models, storage
-from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, Bundle
+from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, CoursePaths
 from gradeprop.course.config import read_assignment
 from gradeprop.course.known_answers import make, read_cases, reference_weights
 
@@ -64,38 +64,38 @@ Scores = dict[str, dict[str, float]]
 
 def copy_course(name: str, into: Path) -> AssignmentPaths:
     """A copy that both tools use, so that the repository keeps its own gradebook and may be edited meanwhile."""
-    repository = Bundle.find(HERE)
+    repository = CoursePaths.find(HERE)
     if name == "quick":
         shutil.copytree(HERE / "quick", into, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(repository.solution, into / "source")
     else:
         for part in ("source", "grader_tests"):
             shutil.copytree(repository.root / part, into / part, ignore=shutil.ignore_patterns("__pycache__"))
-    return Bundle(into).assignment(name)
+    return CoursePaths(into).assignment(name)
 
 
 def submissions(paths: AssignmentPaths, dataset: str, n: int, into: Path) -> None:
     """Write n submissions, each in the folder of its student."""
     if paths.name == "quick":
-        solution = paths.bundle.solution.read_text()
+        solution = paths.course.solution.read_text()
         for number, (old, new) in zip(range(n), itertools.cycle(QUICK.values()), strict=False):
             assert old in solution, old
             folder = into / f"student{number:04}"
             folder.mkdir(parents=True)
             (folder / STUDENT_CODE).write_text(solution.replace(old, new) if old else solution)
         return
-    ours = Bundle.find(HERE).assignment(paths.name)
-    cases = {case.name: case for case in read_cases(read_assignment(ours.bundle, paths.name), ours)}
+    ours = CoursePaths.find(HERE).assignment(paths.name)
+    cases = {case.name: case for case in read_cases(read_assignment(ours.course, paths.name), ours)}
     for number, name in zip(range(n), itertools.cycle(CASES), strict=False):
         make(cases[name], ours, reference_weights(ours, dataset), into / f"student{number:04}")
 
 
 def ours(paths: AssignmentPaths, dataset: str, workers: int, handed_in: Path, course: Path) -> tuple[dict, Scores]:
     """Grade in a copy of the course."""
-    shutil.copytree(paths.bundle.root, course, dirs_exist_ok=True)
+    shutil.copytree(paths.course.root, course, dirs_exist_ok=True)
     command = ["gradeprop", "--course", str(course), "grade", paths.name, str(handed_in), "--data", dataset]
     took = timed([*command, "--seed", str(SEED), "--workers", str(workers)], course)
-    files = Bundle(course).assignment(paths.name).autograded.glob("*/record.json")
+    files = CoursePaths(course).assignment(paths.name).autograded.glob("*/record.json")
     graded = [storage.read(models.GradeRecord, file) for file in files]
     return took, {one.student: {question.name: question.points for question in one.questions} for one in graded}
 
@@ -103,7 +103,7 @@ def ours(paths: AssignmentPaths, dataset: str, workers: int, handed_in: Path, co
 def nbgraders(paths: AssignmentPaths, dataset: str, _: int, handed_in: Path, course: Path) -> tuple[dict, Scores]:
     """Make a course whose notebook calls our checks, release it, hand in, autograde."""
     name = paths.name
-    questions = [q for q in read_assignment(paths.bundle, name).questions if not q.manual]
+    questions = [q for q in read_assignment(paths.course, name).questions if not q.manual]
     (course / "source" / name).mkdir(parents=True)
     (course / "source" / name / f"{name}.ipynb").write_text(notebook(paths, questions, dataset), encoding="utf-8")
     (course / "nbgrader_config.py").write_text("c = get_config()\nc.Execute.timeout = 600\n")
@@ -128,7 +128,7 @@ def notebook(paths: AssignmentPaths, questions: list[models.Question], dataset: 
 
     setup = (
         f"import sys\nsys.path.append({str(HERE)!r})\nfrom nbgrader_in_kernel import Session\n"
-        f"session = Session({str(paths.bundle.root)!r}, {paths.name!r}, {dataset!r}, {SEED})"
+        f"session = Session({str(paths.course.root)!r}, {paths.name!r}, {dataset!r}, {SEED})"
     )
     cells = [cell(setup, "setup")]
     cells += [cell(f'session.question("{q.name}")', q.name, grade=True, points=q.points) for q in questions]

@@ -27,12 +27,12 @@ from nbclient import NotebookClient
 from tqdm import tqdm
 
 from gradeprop.core import storage
-from gradeprop.core.paths import STUDENT_CODE, Bundle
+from gradeprop.core.paths import STUDENT_CODE, CoursePaths
 from gradeprop.course.config import read_assignment, read_course
 from gradeprop.course.release import made
 
 ROOT = Path(__file__).resolve().parents[1]
-BUNDLE = Bundle(ROOT)
+BUNDLE = CoursePaths(ROOT)
 KEPT = BUNDLE.cache / "notebooks"
 RESULTS = ROOT / "docs" / "results" / "notebooks.json"
 SAMPLE_S = 120  # a notebook is to be tried out within two minutes, on two cores

@@ -45,8 +45,8 @@ def run(command: list[str], folder: Path) -> float:
 
 def ours(paths: AssignmentPaths, handed_in: Path, workers: int) -> tuple[float, Full]:
     start = "import sys; from gradeprop.cli.main import main; main()"
-    command = [sys.executable, "-c", start, "--course", str(paths.bundle.root), "grade", paths.name, str(handed_in)]
-    wall_s = run([*command, "--workers", str(workers), "--seed", str(SEED)], paths.bundle.root)
+    command = [sys.executable, "-c", start, "--course", str(paths.course.root), "grade", paths.name, str(handed_in)]
+    wall_s = run([*command, "--workers", str(workers), "--seed", str(SEED)], paths.course.root)
     graded = [storage.read(models.GradeRecord, file) for file in paths.autograded.glob("*/record.json")]
     return wall_s, {one.student: {q.name: q.points == q.possible for q in one.questions} for one in graded}
 
@@ -54,7 +54,7 @@ def ours(paths: AssignmentPaths, handed_in: Path, workers: int) -> tuple[float, 
 def otters(paths: AssignmentPaths, handed_in: Path, home: Path) -> tuple[list[float], Full]:
     """Seconds of each run."""
     (home / "tests").mkdir(parents=True)
-    for question in read_assignment(paths.bundle, paths.name).questions:
+    for question in read_assignment(paths.course, paths.name).questions:
         (home / "tests" / f"{question.name}.py").write_text(TEST.format(name=question.name, points=question.points))
     otter = [sys.executable, "-W", "ignore", "-m", "otter"]
     run([*otter, "generate", "-t", "tests", "-o", "autograder.zip", "--no-environment", "--no-requirements"], home)
@@ -76,7 +76,7 @@ def notebook(paths: AssignmentPaths, code: str) -> str:
     setup = (
         f"import pathlib, sys\npathlib.Path({STUDENT_CODE!r}).write_text({code!r})\n"
         f"sys.path[:0] = ['', {str(HERE)!r}, {str(HERE.parent)!r}]\nfrom nbgrader_in_kernel import Session\n"
-        f"session = Session({str(paths.bundle.root)!r}, {paths.name!r}, 'sample', {SEED})"
+        f"session = Session({str(paths.course.root)!r}, {paths.name!r}, 'sample', {SEED})"
     )
     kernel = {"name": "python3", "language": "python", "display_name": "Python 3"}
     return json.dumps(nbf.new_notebook(cells=[nbf.new_code_cell(setup)], metadata={"kernelspec": kernel}))

@@ -34,7 +34,7 @@ from pathlib import Path
 from nbgrader_ratio import RESULTS, SEED, copy_course, machine, submissions
 
 from gradeprop.core import models, storage
-from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, Bundle
+from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, CoursePaths
 
 ROOT = Path(__file__).resolve().parents[1]
 Row = dict[str, object]
@@ -70,7 +70,7 @@ def grade(course: Path, handed_in: Path, *options: object) -> float:
 def fresh(home: Path, name: str) -> tuple[Path, AssignmentPaths]:
     course = home / name
     shutil.copytree(home / "course", course)
-    return course, Bundle(course).assignment("quick")
+    return course, CoursePaths(course).assignment("quick")
 
 
 def workers(home: Path, arguments: argparse.Namespace) -> list[Row]:

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from gradeprop.core.paths import Bundle
+from gradeprop.core.paths import CoursePaths
 from gradeprop.course.config import read_assignment
 from gradeprop.grading.grader import Grader
 from gradeprop.grading.watch import Watch
@@ -19,14 +19,14 @@ STUDENTS, FILES, LOOKS = 300, 6, 20
 
 
 def main() -> None:
-    bundle = Bundle.find(Path(__file__).parent)
+    course = CoursePaths.find(Path(__file__).parent)
     with tempfile.TemporaryDirectory() as folder:
         for student in range(STUDENTS):
             one = Path(folder) / f"s{student:03}+mnist_lenet+2026-01-31 10:00:00.123456 UTC+aBc"
             one.mkdir()
             for file in range(FILES):
                 (one / f"{file}.py").write_text("x = 1\n")
-        grader = Grader(bundle, read_assignment(bundle, "mnist_lenet"), "sample")
+        grader = Grader(course, read_assignment(course, "mnist_lenet"), "sample")
         watch = Watch(grader, Path(folder), print, print)
         took = []
         for _ in range(LOOKS):

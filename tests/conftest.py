@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 
 from gradeprop.core.models import Assignment
-from gradeprop.core.paths import AssignmentPaths, Bundle
+from gradeprop.core.paths import AssignmentPaths, CoursePaths
 from gradeprop.course.config import read_assignment
 from gradeprop.judge.client import Judge
 
 collect_ignore = ["toy_course"]  # it has checks of its own
-REPOSITORY = Bundle(Path(__file__).parents[1])
+REPOSITORY = CoursePaths(Path(__file__).parents[1])
 
 
 def copy_toy(root: Path) -> AssignmentPaths:
     """A copy of tests/toy_course in ``root``."""
     toy = Path(__file__).parent / "toy_course"
     shutil.copytree(toy, root, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    return Bundle(root).assignment("toy")
+    return CoursePaths(root).assignment("toy")
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def toy(tmp_path: Path) -> AssignmentPaths:
 
 @pytest.fixture
 def toy_assignment(toy: AssignmentPaths) -> Assignment:
-    return read_assignment(toy.bundle, "toy")
+    return read_assignment(toy.course, "toy")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from rich.table import Table
 from gradeprop import __version__
 from gradeprop.core.errors import GradepropError, SubmissionError
 from gradeprop.core.models import Assignment, GradeRecord
-from gradeprop.core.paths import ASKED, GIVEN, PUBLIC_CHECKS, STUDENT_CODE, Bundle
+from gradeprop.core.paths import ASKED, GIVEN, PUBLIC_CHECKS, STUDENT_CODE, CoursePaths
 from gradeprop.core.sanitize import for_terminal
 from gradeprop.course.config import dataset as _dataset
 from gradeprop.course.config import read_assignment, read_course
@@ -78,9 +78,9 @@ def main(ctx: click.Context, course: Path) -> None:
     ctx.obj = course
 
 
-def _assignment(ctx: click.Context, name: str) -> tuple[Bundle, Assignment]:
-    bundle = Bundle.find(ctx.obj)
-    return bundle, read_assignment(bundle, name)
+def _assignment(ctx: click.Context, name: str) -> tuple[CoursePaths, Assignment]:
+    course = CoursePaths.find(ctx.obj)
+    return course, read_assignment(course, name)
 
 
 data_option = click.option(
@@ -102,13 +102,13 @@ def release(ctx: click.Context, assignment: str | None, check: bool) -> None:
     """Make what students get, release/<hw>, from source/<hw>."""
     from gradeprop.course import release as releasing  # loads nbgrader, two seconds
 
-    bundle = Bundle.find(ctx.obj)
-    for name in [assignment] if assignment else read_course(bundle).assignments:
-        one = read_assignment(bundle, name)
+    course = CoursePaths.find(ctx.obj)
+    for name in [assignment] if assignment else read_course(course).assignments:
+        one = read_assignment(course, name)
         if check:
-            releasing.check_release(one, bundle)
+            releasing.check_release(one, course)
         else:
-            releasing.release(one, bundle)
+            releasing.release(one, course)
         out.print(f"release/{name} {'is what the source makes' if check else 'is made'}", highlight=False)
 
 
@@ -119,12 +119,12 @@ def new(ctx: click.Context, name: str) -> None:
     """Make a new assignment: both its folders, with a small working example to change."""
     from gradeprop.course.scaffold import new as make_new
 
-    bundle = Bundle.find(ctx.obj)
-    paths = make_new(bundle, name)
+    course = CoursePaths.find(ctx.obj)
+    paths = make_new(course, name)
     for what, where in (
         ("for students", paths.source),
         ("for the grader", paths.tests),
-        ("solution", f"{bundle.solution}, from the line that says {name}"),
+        ("solution", f"{course.solution}, from the line that says {name}"),
     ):
         out.print(f"{what:16}{where}", highlight=False, soft_wrap=True)
     out.print(
@@ -207,14 +207,14 @@ def grade(
     from gradeprop.grading import batch
     from gradeprop.submissions import discovery
 
-    bundle, one = _assignment(ctx, assignment)
+    course, one = _assignment(ctx, assignment)
     if not submissions and how != "recheck":
         raise click.UsageError("name folders or zips to grade, or give --recheck for all that were graded before.")
     named, left_out = list[tuple[Path, str]](), 0
     if submissions:
-        found = _downloaded(ctx, bundle, one, submissions, student)
+        found = _downloaded(ctx, course, one, submissions, student)
         named, left_out = found or (discovery.submissions(submissions, student), 0)
-    with _grader(bundle, one, dataset, seed, unsafe=unsafe) as grader:
+    with _grader(course, one, dataset, seed, unsafe=unsafe) as grader:
         if submissions:
             with progress("looking for what has changed", len(named)) as tick:
                 jobs = batch.plan(grader, named, _HOW[how], tick)
@@ -260,7 +260,7 @@ def _run(
     for line in summary(jobs, graded):
         out.print(line, highlight=False, soft_wrap=True, markup=False)
     if len(graded) == len(jobs):
-        _show(grader.paths.bundle, grader.assignment, graded)
+        _show(grader.paths.course, grader.assignment, graded)
     else:
         sys.exit(128 + signal.SIGINT)
 
@@ -275,11 +275,11 @@ def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: i
     """Prove the checks: every known answer gets exactly what it must, and junk breaks none."""
     from gradeprop.grading.verify import verify as prove
 
-    bundle, one = _assignment(ctx, assignment)
+    course, one = _assignment(ctx, assignment)
     verdicts = []
     with contextlib.ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        grader = stack.enter_context(_grader(bundle, one, dataset, seed, scratch))
+        grader = stack.enter_context(_grader(course, one, dataset, seed, scratch))
         tick = stack.enter_context(progress("proving", None))
         for verdict in prove(grader, only):
             verdicts.append(verdict)
@@ -326,16 +326,16 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     from gradeprop.grading import batch
     from gradeprop.submissions import discovery
 
-    bundle, one = _assignment(ctx, assignment)
-    make_release(one, bundle)
+    course, one = _assignment(ctx, assignment)
+    make_release(one, course)
     out.print(f"release/{one.name} is made: what students get", highlight=False)
     dataset = _dataset(one, dataset)
     with out.status(f"training the reference on {dataset}, once"):
-        folder = make_class(one, bundle.assignment(one.name), dataset)
+        folder = make_class(one, course.assignment(one.name), dataset)
     named = discovery.submissions([folder])
-    with _grader(bundle, one, dataset, None) as grader, progress("grading", len(named)) as tick:
+    with _grader(course, one, dataset, None) as grader, progress("grading", len(named)) as tick:
         graded = batch.grade_class(grader, named, tick)
-    _show(bundle, one, graded)
+    _show(course, one, graded)
 
 
 @main.command()
@@ -379,8 +379,8 @@ def export(
     titles = dict(text.partition("=")[::2] for text in columns)
     if strange := [text for text in columns if not all(text.partition("="))]:
         raise click.UsageError(f"--column {strange[0]} is not HW=TITLE, such as mnist_lenet='Homework 1'.")
-    wish = lms.Wish(PLATFORMS[platform], roster, questions, titles, frozenset(leave_out), to)
-    made = lms.make(Bundle.find(ctx.obj), wish, assignments)
+    wish = lms.ExportOptions(PLATFORMS[platform], roster, questions, titles, frozenset(leave_out), to)
+    made = lms.make(CoursePaths.find(ctx.obj), wish, assignments)
     if dry_run:
         table = Table("student", "column", "last export", "now")
         for change in made.changes:
@@ -410,7 +410,7 @@ def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset
     from gradeprop.grading import batch
     from gradeprop.grading.watch import Watch
 
-    bundle, one = _assignment(ctx, assignment)
+    course, one = _assignment(ctx, assignment)
     aside = Console(stderr=True)
 
     def say(sentence: str) -> None:
@@ -428,7 +428,7 @@ def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset
         status.update(f"watching {folder}: {len(graded)} graded")
 
     with (
-        _grader(bundle, one, dataset, seed) as grader,
+        _grader(course, one, dataset, seed) as grader,
         aside.status(f"watching {folder}") as status,
         batch.Stop(say) as stop,
     ):
@@ -462,11 +462,11 @@ def package_gradescope(
     from gradeprop.core.storage import write_bytes
     from gradeprop.integrations import gradescope
 
-    bundle, one = _assignment(ctx, assignment)
+    course, one = _assignment(ctx, assignment)
     settings = gradescope.Settings(
         assignment=one.name, dataset=_dataset(one, dataset), visibility=visibility, unsafe=unsafe
     )
-    data, file = gradescope.package(bundle, one, settings), to or Path(f"{one.name}-gradescope.zip")
+    data, file = gradescope.package(course, one, settings), to or Path(f"{one.name}-gradescope.zip")
     write_bytes(data, file)
     out.print(f"{file}: {len(data) / 2**20:.1f} MiB, held-out images of {settings.dataset or 'no data set'}")
     out.print(f"max. points of the autograder: {one.points:g}; docs/gradescope.md leads on", highlight=False)
@@ -503,8 +503,8 @@ def report(ctx: click.Context, assignment: str) -> None:
     from gradeprop.grading import batch
     from gradeprop.results.class_report import write_report
 
-    bundle, one = _assignment(ctx, assignment)
-    paths = bundle.assignment(one.name)
+    course, one = _assignment(ctx, assignment)
+    paths = course.assignment(one.name)
     batch.kept_submissions(paths)
     with out.status("reading what was graded"):
         file = write_report(one, paths)
@@ -516,7 +516,7 @@ def _now() -> str:
 
 
 def _downloaded(
-    ctx: click.Context, bundle: Bundle, one: Assignment, paths: Sequence[Path], student: str | None
+    ctx: click.Context, course: CoursePaths, one: Assignment, paths: Sequence[Path], student: str | None
 ) -> tuple[list[tuple[Path, str]], int] | None:
     """The class in a learning platform's download, unpacked until the command ends, and how many could not be taken."""
     from gradeprop.submissions.lms_downloads import unpacked
@@ -524,7 +524,7 @@ def _downloaded(
     if len(paths) != 1 or student is not None or not paths[0].exists():
         return None
     try:
-        download = ctx.with_resource(unpacked(paths[0], one, bundle.cache))
+        download = ctx.with_resource(unpacked(paths[0], one, course.cache))
     except SubmissionError:  # a student's, and the record says so
         return None
     if download is None:
@@ -537,18 +537,18 @@ def _downloaded(
 
 
 def _grader(
-    bundle: Bundle, one: Assignment, dataset: str, seed: int | None, into: Path | None = None, unsafe: bool = False
+    course: CoursePaths, one: Assignment, dataset: str, seed: int | None, into: Path | None = None, unsafe: bool = False
 ) -> "Grader":
     from gradeprop.grading.grader import Grader  # loads the jail, which most commands need not
 
-    return Grader(bundle, one, _dataset(one, dataset), seed, into, unsafe)
+    return Grader(course, one, _dataset(one, dataset), seed, into, unsafe)
 
 
-def _show(bundle: Bundle, one: Assignment, graded: Sequence[GradeRecord]) -> None:
+def _show(course: CoursePaths, one: Assignment, graded: Sequence[GradeRecord]) -> None:
     """The table of a run, and where everything lies; exit status 1 if a grade is held back."""
     from gradeprop.results import gradebook_db  # loads nbgrader, which grading has done already
 
-    paths = bundle.assignment(one.name)
+    paths = course.assignment(one.name)
     table = Table("student", "points", "status", "what stands out", title=one.title)
     for record in graded:
         points = f"{record.points:g} / {record.possible:g}" if record.status == "graded" else "–"
@@ -558,7 +558,7 @@ def _show(bundle: Bundle, one: Assignment, graded: Sequence[GradeRecord]) -> Non
     for what, where in (("pages", f"{paths.autograded}/*/feedback.html"), ("table", paths.grades_csv)):
         out.print(f"{what:10}{where}", highlight=False, soft_wrap=True)
     out.print(
-        f"gradebook {gradebook_db.hide_password(gradebook_db.url(bundle))}",
+        f"gradebook {gradebook_db.hide_password(gradebook_db.url(course))}",
         highlight=False,
         soft_wrap=True,
         markup=False,
@@ -574,8 +574,8 @@ def _show(bundle: Bundle, one: Assignment, graded: Sequence[GradeRecord]) -> Non
 
 def _stands_out(record: GradeRecord) -> str:
     """The first line of what cost the most."""
-    lost = sorted((o for o in record.outcomes if o.points < o.possible), key=lambda o: o.points - o.possible)
-    messages = [record.reason, *(outcome.message for outcome in lost), *record.problems]
+    lost = sorted((o for o in record.results if o.points < o.possible), key=lambda o: o.points - o.possible)
+    messages = [record.reason, *(result.message for result in lost), *record.problems]
     return next((for_terminal(message.splitlines()[0][:100]) for message in messages if message), "")
 
 

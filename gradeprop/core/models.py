@@ -12,7 +12,7 @@ import msgspec
 
 SCHEMA = 1
 
-Fate = Literal["passed", "failed", "error", "timeout", "crash", "missing", "broken"]
+Verdict = Literal["passed", "failed", "error", "timeout", "crash", "missing", "broken"]
 """What became of one check: ``broken`` is the instructor's, all others are the student's."""
 
 Status = Literal["graded", "needs_review", "not_graded"]
@@ -45,7 +45,7 @@ class Limits(Record, rename="kebab", frozen=True, kw_only=True):
     files: int = 200
 
 
-class Late(Record, rename="kebab", frozen=True, kw_only=True):
+class LatePolicy(Record, rename="kebab", frozen=True, kw_only=True):
     """What handing in after the due date costs; nothing, where course.toml has no ``[late]``."""
 
     grace_hours: Annotated[float, msgspec.Meta(ge=0)] = 0.0
@@ -56,7 +56,7 @@ class Late(Record, rename="kebab", frozen=True, kw_only=True):
     """after so many days nothing is left of the score; without it that never happens"""
 
 
-class Notebook(Record, rename="kebab", frozen=True, kw_only=True):
+class NotebookRun(Record, rename="kebab", frozen=True, kw_only=True):
     """Whether the notebook is run for who grades by hand, who then sees its pictures; no grade hangs on it."""
 
     run: Literal["never", "sample", "as-is"] = "never"
@@ -77,7 +77,7 @@ class Question(Record, frozen=True, kw_only=True):
     """graded by hand, from a rubric in the notebook"""
 
 
-class Held(Record, frozen=True, kw_only=True):
+class DatasetRequirements(Record, frozen=True, kw_only=True):
     """What is asked on one data set: accuracy bars, in percent of the held-out images, and more where checks use it."""
 
     bars: dict[str, tuple[float, float]]
@@ -101,9 +101,9 @@ class Assignment(Record, rename="kebab", frozen=True, kw_only=True):
     given: tuple[str, ...]
     """files of source/given handed to students with this assignment"""
     limits: Limits
-    held_out: dict[str, Held] = {}
-    late: Late = Late()
-    notebook: Notebook = Notebook()
+    held_out: dict[str, DatasetRequirements] = {}
+    late: LatePolicy = LatePolicy()
+    notebook: NotebookRun = NotebookRun()
     root: str
     """the folder of the bundle"""
 
@@ -135,7 +135,7 @@ class Submission(Record, frozen=True, kw_only=True):
     """sentences for the student: what was left out or could not be read"""
 
 
-class Probe(Record, frozen=True, kw_only=True):
+class ProbeResult(Record, frozen=True, kw_only=True):
     """How one probe ended; its tensors and values lie in the observations file."""
 
     name: str
@@ -145,7 +145,7 @@ class Probe(Record, frozen=True, kw_only=True):
     wall_s: float = 0.0
 
 
-class Run(Record, frozen=True, kw_only=True):
+class JailRun(Record, frozen=True, kw_only=True):
     """One run in the jail: what is kept beside the submission, so that checks can be mended and run again."""
 
     schema: int = SCHEMA
@@ -155,7 +155,7 @@ class Run(Record, frozen=True, kw_only=True):
     dataset: str
     tier: str
     """which jail held the code"""
-    probes: tuple[Probe, ...]
+    probes: tuple[ProbeResult, ...]
     values: dict[str, dict[str, msgspec.Raw]]
     """by probe: what came back that is not a tensor, as undecoded JSON; nothing in it is believed"""
     output: str = ""
@@ -184,7 +184,7 @@ class Curves(Record, frozen=True, kw_only=True, tag="curves"):
     """by label: one value per step, the first at x = 1"""
 
 
-class Outcome(Record, frozen=True, kw_only=True):
+class CheckResult(Record, frozen=True, kw_only=True):
     """What one check says."""
 
     check: str
@@ -192,7 +192,7 @@ class Outcome(Record, frozen=True, kw_only=True):
     question: str
     line: str
     """the first line of the check's docstring: what the student reads"""
-    fate: Fate
+    verdict: Verdict
     points: float
     possible: float
     message: str = ""
@@ -223,7 +223,7 @@ class GradeRecord(Record, frozen=True, kw_only=True):
     points: float
     possible: float
     questions: tuple[QuestionScore, ...]
-    outcomes: tuple[Outcome, ...]
+    results: tuple[CheckResult, ...]
     problems: tuple[str, ...] = ()
     """sentences for the student on what they handed in"""
     files: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from gradeprop.core import storage
 from gradeprop.core.errors import WireError
-from gradeprop.core.models import Run
+from gradeprop.core.models import JailRun
 from gradeprop.core.paths import StudentPaths
 
 DIMENSIONS = 16
@@ -87,7 +87,7 @@ def pack(tensors: Mapping[str, RawTensor]) -> bytes:
     return b"".join((len(header).to_bytes(8, "little"), header, *(tensor.data for tensor in tensors.values())))
 
 
-def keep(run: Run, tensors: dict[str, RawTensor], kept: StudentPaths) -> None:
+def keep(run: JailRun, tensors: dict[str, RawTensor], kept: StudentPaths) -> None:
     """Write a run and its tensors, each whole or not at all; the run last, since it says that both are there."""
     storage.write_bytes(pack(tensors), kept.observations)
     storage.write(run, kept.run)

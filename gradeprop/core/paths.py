@@ -46,13 +46,13 @@ def student_key(student: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
+class CoursePaths:
     """The folder of a course."""
 
     root: Path
 
     @classmethod
-    def find(cls, start: Path) -> "Bundle":
+    def find(cls, start: Path) -> "CoursePaths":
         """The bundle that ``start`` lies in.
 
         Raises:
@@ -114,12 +114,12 @@ def tree(folder: Path) -> Iterator[Path]:
 class AssignmentPaths:
     """The folders of one assignment."""
 
-    bundle: Bundle
+    course: CoursePaths
     name: str
 
     @property
     def source(self) -> Path:
-        return self.bundle.source / self.name
+        return self.course.source / self.name
 
     @property
     def toml(self) -> Path:
@@ -136,7 +136,7 @@ class AssignmentPaths:
     @property
     def tests(self) -> Path:
         """Hidden: probes, checks, wrong and right answers."""
-        return self.bundle.root / "grader_tests" / self.name
+        return self.course.root / "grader_tests" / self.name
 
     @property
     def probes(self) -> Path:
@@ -157,11 +157,11 @@ class AssignmentPaths:
 
     @property
     def release(self) -> Path:
-        return self.bundle.root / "release" / self.name
+        return self.course.root / "release" / self.name
 
     @property
     def autograded(self) -> Path:
-        return self.bundle.root / "autograded" / self.name
+        return self.course.root / "autograded" / self.name
 
     @property
     def grades_csv(self) -> Path:

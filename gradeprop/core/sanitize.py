@@ -40,14 +40,14 @@ def for_markdown_line(text: str) -> str:
     return re.sub(r"([\\`*_\[\]$!#|~])", r"\\\1", for_markdown(" ".join(text.split())))
 
 
-def safe_pictures(bundle: Mapping[str, object]) -> dict[str, str]:
+def safe_pictures(course: Mapping[str, object]) -> dict[str, str]:
     """Keep the valid PNG and JPEG pictures of a bundle of media types, as base64.
 
     SVG is dropped, since it may hold scripts; matplotlib draws PNG by default.
     """
     kept = {}
     for kind, magic in _MAGIC.items():
-        data = bundle.get(kind)
+        data = course.get(kind)
         text = "".join(data) if isinstance(data, list) and all(isinstance(part, str) for part in data) else data
         if isinstance(text, str) and len(text) <= 2 * _PICTURE_BYTES:
             try:

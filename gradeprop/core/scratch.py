@@ -11,7 +11,7 @@ from gradeprop.guest import trees
 _SCRATCH = "gradeprop-scratch-"
 
 
-class Scratch:
+class ScratchDir:
     """A folder for temporary files; if its process is killed, the next one that makes such a folder removes it."""
 
     def __init__(self, within: Path | None = None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Assignment
-from gradeprop.core.paths import Bundle, tree
+from gradeprop.core.paths import CoursePaths, tree
 from gradeprop.course.files import given_files
 
 _LIST = re.compile(r"^assignments\s*=\s*\[[^\]]*\]", re.MULTILINE)
@@ -29,22 +29,22 @@ def zipped(files: Mapping[str, bytes], programs: Container[str] = ()) -> bytes:
     return made.getvalue()
 
 
-def course_files(bundle: Bundle, assignment: Assignment) -> dict[str, bytes]:
+def course_files(course: CoursePaths, assignment: Assignment) -> dict[str, bytes]:
     """What grading one assignment reads, the hidden checks and the reference too; as a course of one assignment.
 
     Raises:
         CourseError: a file of the course is missing, or has no list of assignments.
     """
-    paths = bundle.assignment(assignment.name)
-    text, found = _LIST.subn(f'assignments = ["{assignment.name}"]', bundle.course_toml.read_text(encoding="utf-8"))
+    paths = course.assignment(assignment.name)
+    text, found = _LIST.subn(f'assignments = ["{assignment.name}"]', course.course_toml.read_text(encoding="utf-8"))
     if found != 1:
-        raise CourseError("no list of assignments could be found in it", bundle.course_toml)
-    files = {"source/course.toml": text.encode(), "source/student_code.py": bundle.solution.read_bytes()}
+        raise CourseError("no list of assignments could be found in it", course.course_toml)
+    files = {"source/course.toml": text.encode(), "source/student_code.py": course.solution.read_bytes()}
     files |= {f"source/{name}": data for name, data in given_files(paths, assignment.given).items()}
     for folder in (paths.source, paths.tests):
         for file in tree(folder):
             if _PROOF.isdisjoint(file.relative_to(folder).parts[:1]):
-                files[file.relative_to(bundle.root).as_posix()] = file.read_bytes()
+                files[file.relative_to(course.root).as_posix()] = file.read_bytes()
     return files
 
 

@@ -11,12 +11,12 @@ import msgspec
 
 from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Assignment, Record
-from gradeprop.core.paths import Bundle
+from gradeprop.core.paths import CoursePaths
 
 T = TypeVar("T")
 
 
-class Course(Record, frozen=True, kw_only=True):
+class CourseConfig(Record, frozen=True, kw_only=True):
     """What source/course.toml says."""
 
     title: str
@@ -25,35 +25,35 @@ class Course(Record, frozen=True, kw_only=True):
     late: dict[str, Any] = {}  # noqa: RUF012
 
 
-def read_course(bundle: Bundle) -> Course:
+def read_course(course: CoursePaths) -> CourseConfig:
     """Read source/course.toml.
 
     Raises:
         CourseError: the file is missing, is not TOML, or names an assignment that has no folder.
     """
-    course = _convert(_toml(bundle.course_toml), Course, bundle.course_toml)
-    for name in course.assignments:
-        if not bundle.assignment(name).toml.is_file():
+    config = _convert(_toml(course.course_toml), CourseConfig, course.course_toml)
+    for name in config.assignments:
+        if not course.assignment(name).toml.is_file():
             message = f"names the assignment {name!r}, but source/{name}/assignment.toml is not there"
-            raise CourseError(message, bundle.course_toml)
-    return course
+            raise CourseError(message, course.course_toml)
+    return config
 
 
-def read_assignment(bundle: Bundle, name: str) -> Assignment:
+def read_assignment(course: CoursePaths, name: str) -> Assignment:
     """Read source/<name>/assignment.toml, with the limits and late policy of course.toml where it has none.
 
     Raises:
         CourseError: a file is missing, is not TOML, or says something that cannot hold.
     """
-    course = read_course(bundle)
-    where = bundle.assignment(name).toml
-    if name not in course.assignments:
-        known = ", ".join(course.assignments)
-        raise CourseError(f"there is no assignment {name!r} in this course; it has: {known}", bundle.course_toml)
+    config = read_course(course)
+    where = course.assignment(name).toml
+    if name not in config.assignments:
+        known = ", ".join(config.assignments)
+        raise CourseError(f"there is no assignment {name!r} in this course; it has: {known}", course.course_toml)
     table = _toml(where)
-    table["limits"] = course.limits | table.get("limits", {})
-    table["late"] = course.late | table.get("late", {})
-    return _checked(_convert(table | {"name": name, "root": str(bundle.root)}, Assignment, where), where)
+    table["limits"] = config.limits | table.get("limits", {})
+    table["late"] = config.late | table.get("late", {})
+    return _checked(_convert(table | {"name": name, "root": str(course.root)}, Assignment, where), where)
 
 
 def dataset(assignment: Assignment, asked: str) -> str:

@@ -37,7 +37,7 @@ sys.modules[__name__] = Right()
 def make_class(assignment: Assignment, paths: AssignmentPaths, dataset: str) -> Path:
     """Write a class of submissions into the cache, and give its folder."""
     reference = reference_weights(paths, dataset)
-    folder = paths.bundle.cache / "demo" / paths.name
+    folder = paths.course.cache / "demo" / paths.name
     shutil.rmtree(folder, ignore_errors=True)
     cases = read_cases(assignment, paths)
     wrong = sorted((case for case in cases if case.name.startswith("wrong/")), key=lambda case: case.points)

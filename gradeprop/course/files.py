@@ -25,7 +25,7 @@ def given_files(paths: AssignmentPaths, names: tuple[str, ...]) -> dict[str, byt
         CourseError: one is missing.
     """
     try:
-        return {f"{GIVEN}/{name}": (paths.bundle.given / name).read_bytes() for name in names}
+        return {f"{GIVEN}/{name}": (paths.course.given / name).read_bytes() for name in names}
     except FileNotFoundError as error:
         raise CourseError(
             f"given names {Path(str(error.filename)).name}, which is not in source/given", paths.toml

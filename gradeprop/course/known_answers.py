@@ -82,7 +82,7 @@ def reference_weights(paths: AssignmentPaths, dataset: str) -> Path:
 
     It is empty where the assignment has no reference.py: nothing is trained for it.
     """
-    folder = paths.bundle.cache / "reference" / paths.name / dataset
+    folder = paths.course.cache / "reference" / paths.name / dataset
     if not (folder / "history.json").is_file():
         folder.mkdir(parents=True, exist_ok=True)
         if (paths.source / "reference.py").is_file():
@@ -114,9 +114,9 @@ def make(case: Case, paths: AssignmentPaths, reference: Path, into: Path) -> Pat
 
 
 def _code(case: Case, paths: AssignmentPaths) -> str:
-    text = paths.bundle.solution.read_text(encoding="utf-8")
+    text = paths.course.solution.read_text(encoding="utf-8")
     if case.name == "stub":
-        return strip_python(text, paths.bundle.solution)
+        return strip_python(text, paths.course.solution)
     for old, new in case.replace:
         before, own, after = section(text, paths.name)
         if old not in own:

@@ -25,7 +25,7 @@ from traitlets.config import Config
 
 from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Assignment, Question
-from gradeprop.core.paths import ASKED, GIVEN, PACKER, PUBLIC_CHECKS, STUDENT_CODE, AssignmentPaths, Bundle
+from gradeprop.core.paths import ASKED, GIVEN, PACKER, PUBLIC_CHECKS, STUDENT_CODE, AssignmentPaths, CoursePaths
 from gradeprop.core.storage import write_bytes
 from gradeprop.course.notebook import Cell, normalised, read_cells
 from gradeprop.course.solutions import regions, strip_python
@@ -35,21 +35,21 @@ _HIDDEN = frozenset({"assignment.toml", "reference.py", "README.md", "instructor
 _LEFT_BEHIND = frozenset({"__pycache__", ".ipynb_checkpoints", ".DS_Store"})
 
 
-def release(assignment: Assignment, bundle: Bundle) -> Path:
+def release(assignment: Assignment, course: CoursePaths) -> Path:
     """Make release/<hw> and the stub at the root; the folder of the release.
 
     Raises:
         CourseError: something in the source is amiss; nothing has changed.
     """
-    files = made(assignment, bundle)
-    target = bundle.assignment(assignment.name).release
+    files = made(assignment, course)
+    target = course.assignment(assignment.name).release
     part, old = (target.with_name(f".{target.name}.{kind}") for kind in ("part", "old"))
     for folder in (part, old):
         shutil.rmtree(folder, ignore_errors=True)
     for name, data in files.items():
         write_bytes(data, part / name)
     try:
-        _import(part, bundle)
+        _import(part, course)
         if target.exists():
             target.rename(old)
         part.rename(target)
@@ -58,42 +58,42 @@ def release(assignment: Assignment, bundle: Bundle) -> Path:
             old.rename(target)
         for folder in (part, old):
             shutil.rmtree(folder, ignore_errors=True)
-    write_bytes(files[STUDENT_CODE], bundle.stub)
+    write_bytes(files[STUDENT_CODE], course.stub)
     return target
 
 
-def check_release(assignment: Assignment, bundle: Bundle) -> None:
+def check_release(assignment: Assignment, course: CoursePaths) -> None:
     """Hold release/<hw> and the stub at the root against what the source makes; change nothing.
 
     Raises:
         CourseError: a file differs, is missing or is too many; or the source is amiss.
     """
-    files = made(assignment, bundle)
-    folder = bundle.assignment(assignment.name).release
+    files = made(assignment, course)
+    folder = course.assignment(assignment.name).release
     found = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if _matters(file)}
     pairs = [(folder / name, files.get(name)) for name in sorted(files.keys() | found.keys())]
-    for file, data in [*pairs, (bundle.stub, files[STUDENT_CODE])]:
+    for file, data in [*pairs, (course.stub, files[STUDENT_CODE])]:
         if (file.read_bytes() if file.is_file() else None) != data:
             raise CourseError(f"is not what the source makes; run: gradeprop release {assignment.name}", file)
 
 
-def made(assignment: Assignment, bundle: Bundle) -> dict[str, bytes]:
+def made(assignment: Assignment, course: CoursePaths) -> dict[str, bytes]:
     """Every file of the release by its name; nothing is written.
 
     Raises:
         CourseError: a file that is not on the list, a marker that is not closed, points that don't agree.
     """
-    paths = bundle.assignment(assignment.name)
+    paths = course.assignment(assignment.name)
     known = _HIDDEN | {PUBLIC_CHECKS, paths.notebook.name}
     for file in sorted(paths.source.iterdir()):
         if file.name not in known | _LEFT_BEHIND:
             raise CourseError(f"unknown in source/{paths.name}, which may hold: {', '.join(sorted(known))}", file)
     cells = read_cells(paths.notebook)
     _agree(assignment, cells, paths)
-    files = {STUDENT_CODE: strip_python(_text(bundle.solution), bundle.solution).encode()}
+    files = {STUDENT_CODE: strip_python(_text(course.solution), course.solution).encode()}
     files[PUBLIC_CHECKS] = _as_it_is(paths.public_checks)
     for name in assignment.given:
-        files[f"{GIVEN}/{name}"] = _as_it_is(bundle.given / name)
+        files[f"{GIVEN}/{name}"] = _as_it_is(course.given / name)
     if PACKER in assignment.given:
         files[f"{GIVEN}/{ASKED}"] = _asked(assignment, files[STUDENT_CODE])
     files[paths.notebook.name] = released_notebook(paths)
@@ -195,7 +195,7 @@ class _Heard(logging.Handler):
             self.reason = next((line for line in lines if not line.startswith(" ")), "")
 
 
-def _import(folder: Path, bundle: Bundle) -> None:
+def _import(folder: Path, bundle: CoursePaths) -> None:
     """Import the stub as a student's notebook will."""
     command = [sys.executable, "-c", "import student_code"]
     environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONDONTWRITEBYTECODE": "1"}

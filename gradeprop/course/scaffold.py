@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from gradeprop.core.errors import CourseError
-from gradeprop.core.paths import AssignmentPaths, Bundle
+from gradeprop.core.paths import AssignmentPaths, CoursePaths
 from gradeprop.core.storage import write_bytes
 from gradeprop.course.config import read_course
 
@@ -13,30 +13,30 @@ _NAME = "my_assignment"  # throughout the template
 _LIST = re.compile(r"^(assignments\s*=\s*\[[^\]]*?),?(\s*\])", re.MULTILINE)
 
 
-def new(bundle: Bundle, name: str) -> AssignmentPaths:
+def new(course: CoursePaths, name: str) -> AssignmentPaths:
     """Make source/<name> and grader_tests/<name>, and name them in source/course.toml and source/student_code.py.
 
     Raises:
         CourseError: the name cannot be one, or is taken; nothing is written.
     """
-    paths = bundle.assignment(name)
+    paths = course.assignment(name)
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise CourseError(f"{name!r} cannot be a name here: take small letters, digits and _", bundle.course_toml)
+        raise CourseError(f"{name!r} cannot be a name here: take small letters, digits and _", course.course_toml)
     for folder in (paths.source, paths.tests):
         if folder.exists():
             raise CourseError("is there already", folder)
-    listed, found = _LIST.subn(rf'\g<1>, "{name}"\g<2>', bundle.course_toml.read_text(encoding="utf-8"), count=1)
+    listed, found = _LIST.subn(rf'\g<1>, "{name}"\g<2>', course.course_toml.read_text(encoding="utf-8"), count=1)
     if not found:
-        raise CourseError("no list of assignments could be found in it", bundle.course_toml)
+        raise CourseError("no list of assignments could be found in it", course.course_toml)
     for part, folder in (("source", paths.source), ("grader_tests", paths.tests)):
         for file in sorted((_TEMPLATE / part).rglob("*")):
             if file.is_file() and file.suffix != ".pyc":
                 relative = str(file.relative_to(_TEMPLATE / part)).replace(_NAME, name)
                 write_bytes(_filled(file, name).encode(), folder / relative)
-    solution = bundle.solution.read_text(encoding="utf-8").rstrip() + "\n\n\n"
-    write_bytes((solution + _filled(_TEMPLATE / "section.py", name)).encode(), bundle.solution)
-    write_bytes(listed.replace("[, ", "[").encode(), bundle.course_toml)
-    read_course(bundle)
+    solution = course.solution.read_text(encoding="utf-8").rstrip() + "\n\n\n"
+    write_bytes((solution + _filled(_TEMPLATE / "section.py", name)).encode(), course.solution)
+    write_bytes(listed.replace("[, ", "[").encode(), course.course_toml)
+    read_course(course)
     return paths
 
 

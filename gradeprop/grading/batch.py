@@ -24,8 +24,8 @@ import msgspec
 
 from gradeprop.core import storage
 from gradeprop.core.errors import CourseError, JailError, SubmissionError
-from gradeprop.core.models import GradeRecord, Late, Record
-from gradeprop.core.paths import AssignmentPaths, Bundle, StudentPaths, student_key
+from gradeprop.core.models import GradeRecord, LatePolicy, Record
+from gradeprop.core.paths import AssignmentPaths, CoursePaths, StudentPaths, student_key
 from gradeprop.course.config import read_assignment
 from gradeprop.grading.fingerprints import Need
 from gradeprop.grading.grader import Grader
@@ -214,7 +214,7 @@ class _Pools:
 
     def __init__(self, grader: Grader, places: int) -> None:
         self._about = (
-            str(grader.paths.bundle.root), grader.assignment.name, grader.dataset, grader.seed, str(grader.into),
+            str(grader.paths.course.root), grader.assignment.name, grader.dataset, grader.seed, str(grader.into),
             grader.unsafe,
         )  # fmt: skip
         self._places, self._pools = places, [self._pool(places)]
@@ -268,8 +268,8 @@ def _begin(root: str, name: str, dataset: str, seed: int, into: str, unsafe: boo
     syscalls.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which lets each come to an end
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    bundle = Bundle(Path(root))
-    _worker = Grader(bundle, read_assignment(bundle, name), dataset, seed, Path(into), unsafe, member=True)
+    course = CoursePaths(Path(root))
+    _worker = Grader(course, read_assignment(course, name), dataset, seed, Path(into), unsafe, member=True)
     Finalize(None, _worker.__exit__, (None, None, None), exitpriority=1)
 
 
@@ -298,10 +298,10 @@ def finish(grader: Grader, graded: Sequence[GradeRecord], old: Sequence[GradeRec
     """
     everyone = [storage.read(GradeRecord, file) for file in sorted(grader.into.glob("*/record.json"))]
     grades_csv.write_csv(everyone, grader.paths.grades_csv)
-    db_url = db_url or gradebook_db.url(grader.paths.bundle)
-    if grader.assignment.late == Late():
-        old = gradebook.missing(old, grader.assignment, db_url)
-    missing = everyone if grader.turn.interrupted else [*graded, *old]
-    if missing:
-        gradebook.write(missing, grader.assignment, db_url)
+    db_url = db_url or gradebook_db.url(grader.paths.course)
+    if grader.assignment.late == LatePolicy():
+        old = gradebook.records_to_write(old, grader.assignment, db_url)
+    records_to_write = everyone if grader.turn.interrupted else [*graded, *old]
+    if records_to_write:
+        gradebook.write(records_to_write, grader.assignment, db_url)
     grader.turn.end()

@@ -26,7 +26,7 @@ from gradeprop.core.paths import StudentPaths
 from gradeprop.course.bundle import course_files, zipped
 from gradeprop.grading import dask_worker, fingerprints
 from gradeprop.grading.batch import Job, Stop, Watch
-from gradeprop.grading.dask_worker import Answer, Task
+from gradeprop.grading.dask_worker import Task, TaskResult
 from gradeprop.grading.grader import Grader
 
 _CONNECT_S = 10.0
@@ -195,7 +195,7 @@ class Cluster:
         handed.workers = handed.workers & live or live  # who asked for more, if it is still there
         grader = self._grader
         task = Task(
-            root=str(grader.paths.bundle.root),
+            root=str(grader.paths.course.root),
             assignment=grader.assignment.name,
             dataset=grader.dataset,
             seed=grader.seed,
@@ -218,7 +218,7 @@ class Cluster:
         self._out[future] = handed
 
     def _course(self) -> bytes:
-        return zipped(course_files(self._grader.paths.bundle, self._grader.assignment))
+        return zipped(course_files(self._grader.paths.course, self._grader.assignment))
 
     def _returned(self) -> Iterator[tuple[Handed, GradeRecord]]:
         """What has come back since, kept and in its place; what was not done is to be handed out again."""
@@ -233,9 +233,9 @@ class Cluster:
             handed = self._out.pop(future)
             if future.status == "finished":
                 answer, data = future.result()
-                said = msgspec.json.decode(answer, type=Answer)
+                said = msgspec.json.decode(answer, type=TaskResult)
             else:
-                said, data = Answer(failed=f"A worker failed: {_why(future)}"), b""
+                said, data = TaskResult(failed=f"A worker failed: {_why(future)}"), b""
             if said.refused and said.worker not in self._refused:
                 self._refuse(said.worker, said.refused)
             handed.tries += bool(said.failed)
@@ -247,7 +247,7 @@ class Cluster:
             else:
                 yield handed, self._keep(handed, said, data)
 
-    def _keep(self, handed: Handed, said: Answer, data: bytes) -> GradeRecord:
+    def _keep(self, handed: Handed, said: TaskResult, data: bytes) -> GradeRecord:
         """Put what came back beside the safe copy; it takes its place with the end of the slot."""
         if said.failed:
             record = self._grader.give_up(handed.submission, said.failed, handed.kept)

@@ -23,8 +23,8 @@ import msgspec
 
 from gradeprop.core.errors import GradepropError, JailError
 from gradeprop.core.models import Record, Submission
-from gradeprop.core.paths import Bundle, StudentPaths
-from gradeprop.core.scratch import Scratch
+from gradeprop.core.paths import CoursePaths, StudentPaths
+from gradeprop.core.scratch import ScratchDir
 from gradeprop.course.bundle import zipped
 from gradeprop.course.config import read_assignment
 from gradeprop.grading import fingerprints
@@ -56,7 +56,7 @@ class Task(Record, frozen=True, kw_only=True):
     """where its safe copy lies, likewise"""
 
 
-class Answer(Record, frozen=True, kw_only=True):
+class TaskResult(Record, frozen=True, kw_only=True):
     """What became of a task; with it travels what is to be kept, as a zip."""
 
     wants: str = ""
@@ -78,11 +78,11 @@ def parts(dataset: str) -> Parts:
 
 
 def grade(task: bytes, handed_in: bytes = b"", course: bytes = b"") -> tuple[bytes, bytes]:
-    """In a worker of Dask: an ``Answer`` as JSON, and what is to be kept as a zip."""
+    """In a worker of Dask: an ``TaskResult`` as JSON, and what is to be kept as a zip."""
     asked = msgspec.json.decode(task, type=Task)
     root = _root(asked, course)
     if root is None:
-        return msgspec.json.encode(Answer(wants="course", worker=_address())), b""
+        return msgspec.json.encode(TaskResult(wants="course", worker=_address())), b""
     task = msgspec.json.encode(msgspec.structs.replace(asked, root=str(root)))
     for _ in range(2):  # an idle one may have ended a moment ago
         with _lock:
@@ -91,10 +91,10 @@ def grade(task: bytes, handed_in: bytes = b"", course: bytes = b"") -> tuple[byt
         if (answer := child.ask(task, handed_in)) is not None:
             with _lock:
                 _idle.append(child)
-            said = msgspec.json.decode(answer[0], type=Answer)
+            said = msgspec.json.decode(answer[0], type=TaskResult)
             return msgspec.json.encode(msgspec.structs.replace(said, worker=_address())), answer[1]
         child.end()
-    return msgspec.json.encode(Answer(failed="The process that grades on a worker died.", worker=_address())), b""
+    return msgspec.json.encode(TaskResult(failed="The process that grades on a worker died.", worker=_address())), b""
 
 
 def _address() -> str:
@@ -110,7 +110,7 @@ def _root(task: Task, course: bytes) -> Path | None:
     name = hashlib.sha256(msgspec.json.encode([task.parts, task.assignment])).hexdigest()[:16]
     with _lock:
         if name not in _courses and course:
-            into = Scratch().path / "course"
+            into = ScratchDir().path / "course"
             zipfile.ZipFile(io.BytesIO(course)).extractall(into)
             _courses[name] = into
         return _courses.get(name)
@@ -152,33 +152,33 @@ class _Desk:
     """The grader of a child: kept warm from one task to the next of the same course."""
 
     def __init__(self) -> None:
-        self.scratch, self._stack = Scratch(), contextlib.ExitStack()
+        self.scratch, self._stack = ScratchDir(), contextlib.ExitStack()
         self._about: tuple[str, ...] = ()
         self._grader: Grader
 
-    def answer(self, task: Task, handed_in: bytes) -> tuple[Answer, bytes]:
+    def answer(self, task: Task, handed_in: bytes) -> tuple[TaskResult, bytes]:
         try:
             grader = self._for(task)
             if differs := fingerprints.others(grader.ran_with | grader.judged_with, task.parts):
-                return Answer(refused=differs), b""
+                return TaskResult(refused=differs), b""
             kept = StudentPaths(self.scratch.path / "at-work")
             shutil.rmtree(kept.folder, ignore_errors=True)
             kept.folder.mkdir()
             if not self._take(task, handed_in, kept):
-                return Answer(wants="submission"), b""
+                return TaskResult(wants="submission"), b""
             grader.grade_taken(task.submission, kept)
-            return Answer(), pack(kept.folder, but=kept.submitted)
+            return TaskResult(), pack(kept.folder, but=kept.submitted)
         except (GradepropError, OSError) as error:
-            return Answer(failed=str(error)), b""
+            return TaskResult(failed=str(error)), b""
 
     def _for(self, task: Task) -> Grader:
         about = (task.root, task.assignment, task.dataset, str(task.unsafe), *task.parts.values())
         if about != self._about:
             self._stack.close()
-            bundle = Bundle(Path(task.root))
+            course = CoursePaths(Path(task.root))
             into = self.scratch.path / "graded"
-            one = read_assignment(bundle, task.assignment)
-            grader = Grader(bundle, one, task.dataset, task.seed, into, task.unsafe, member=True)
+            one = read_assignment(course, task.assignment)
+            grader = Grader(course, one, task.dataset, task.seed, into, task.unsafe, member=True)
             self._grader, self._about = self._stack.enter_context(grader), about
         self._grader.seed = task.seed
         return self._grader

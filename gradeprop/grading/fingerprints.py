@@ -34,7 +34,7 @@ def ran_with(assignment: Assignment, paths: AssignmentPaths, dataset: str) -> Pa
     return {
         "probes.py": _files([paths.probes]),
         "held_out.py": _files([paths.held_out]),
-        "given": _files(paths.bundle.given / name for name in assignment.given),
+        "given": _files(paths.course.given / name for name in assignment.given),
         "limits": _digest(msgspec.json.encode(assignment.limits)),
         "data set": listing(dataset),
         "jail": _files(_PACKAGE / name for name in _IN_JAIL),
@@ -48,7 +48,7 @@ def judged_with(assignment: Assignment, paths: AssignmentPaths) -> Parts:
     questions = msgspec.structs.replace(assignment, root="", limits=type(assignment.limits)())
     return {
         **{str(file.relative_to(paths.tests)): _files([file]) for file in checks},
-        "solution": _files([paths.bundle.solution]),
+        "solution": _files([paths.course.solution]),
         "assignment.toml": _digest(msgspec.json.encode(questions)),
         "gradeprop": _package(),
         "pytest": _version("pytest"),

@@ -23,13 +23,13 @@ import msgspec
 
 from gradeprop.core import storage
 from gradeprop.core.errors import CourseError, JailError, NoJailError, SubmissionError
-from gradeprop.core.models import Assignment, GradeRecord, Run, Submission
-from gradeprop.core.paths import STUDENT_CODE, Bundle, StudentPaths, student_key
+from gradeprop.core.models import Assignment, GradeRecord, JailRun, Submission
+from gradeprop.core.paths import STUDENT_CODE, CoursePaths, StudentPaths, student_key
 from gradeprop.course.files import given_files, read_probes
 from gradeprop.course.notebook import Cell, read_cells
 from gradeprop.grading import fingerprints, scoring
 from gradeprop.grading.fingerprints import Need, Parts
-from gradeprop.grading.run_lock import Turn
+from gradeprop.grading.run_lock import RunLock
 from gradeprop.jail import Jail, open_jail
 from gradeprop.jail.observe import not_run, observe
 from gradeprop.judge.client import Judge
@@ -46,7 +46,7 @@ class Grader:
 
     def __init__(
         self,
-        bundle: Bundle,
+        course: CoursePaths,
         assignment: Assignment,
         dataset: str,
         seed: int | None = None,
@@ -63,7 +63,7 @@ class Grader:
         self.assignment, self.dataset, self.unsafe, self._member = assignment, dataset, unsafe, member
         self.seed_asked = seed
         self.seed = secrets.randbits(63) if seed is None else seed  # one for the class: unknown before the run
-        self.paths = bundle.assignment(assignment.name)
+        self.paths = course.assignment(assignment.name)
         self.into = into or self.paths.autograded
         self._aside = self.into / f".grading-{os.getpid()}"
         self._stack = contextlib.ExitStack()
@@ -99,7 +99,7 @@ class Grader:
             return old
         fields = {name: getattr(old, name) for name in ("student", "key", "files", "sha256", "receipt", "problems")}
         with self._replacing(old.key, again=True) as kept:
-            record = self._settle(Submission(**fields), lambda: storage.read(Run, kept.run), kept)
+            record = self._settle(Submission(**fields), lambda: storage.read(JailRun, kept.run), kept)
             record = msgspec.structs.replace(record, ran_with=old.ran_with, judged_with=self.judged_with)
             self._write(record, kept)
         return record
@@ -148,7 +148,7 @@ class Grader:
         finally:
             shutil.rmtree(self._aside, ignore_errors=True)
         told, also = old.problems[: len(submission.problems)], old.problems[len(submission.problems) :]
-        if also and also == (storage.read(Run, self.kept(old.key).run).ended,):  # said of the run, not of the files
+        if also and also == (storage.read(JailRun, self.kept(old.key).run).ended,):  # said of the run, not of the files
             also = ()
         same = (submission.sha256, submission.problems, ()) == (old.sha256, told, also)
         return "" if same else "the submission has changed"
@@ -163,13 +163,13 @@ class Grader:
         return fingerprints.judged_with(self.assignment, self.paths)
 
     @functools.cached_property
-    def turn(self) -> Turn:
+    def turn(self) -> RunLock:
         """Where records are kept, for this grader alone from the first submission on.
 
         Raises:
             JailError: another grader is at work there, or the folder cannot be written.
         """
-        turn = Turn(self.into)
+        turn = RunLock(self.into)
         self._stack.callback(turn.close)
         self.recover()
         return turn
@@ -184,7 +184,7 @@ class Grader:
     def jail(self) -> Jail:
         """Started for the first submission that is run."""
         _ = self.judge
-        return self._stack.enter_context(open_jail(self.paths.bundle.root, *_labels(), unsafe=self.unsafe))
+        return self._stack.enter_context(open_jail(self.paths.course.root, *_labels(), unsafe=self.unsafe))
 
     def kept(self, key: str) -> StudentPaths:
         """Where the files of one student are kept."""
@@ -296,10 +296,10 @@ class Grader:
         """The safe copy, and beside what intake says of it what was changed that is not the student's to change."""
         submission = intake.take(path, student, self.assignment, into)
         found = notebook_answers.read(into / self.paths.notebook.name, notebook_answers.ids(self.cells))
-        also = (*notebook_answers.problems(self.cells, found), *arrival_time.doubts(path))
+        also = (*notebook_answers.problems(self.cells, found), *arrival_time.timestamp_warnings(path))
         return msgspec.structs.replace(submission, problems=(*submission.problems, *also))
 
-    def _observe(self, submission: Submission, kept: StudentPaths) -> Run:
+    def _observe(self, submission: Submission, kept: StudentPaths) -> JailRun:
         if STUDENT_CODE not in submission.files:
             why = next(iter(submission.problems), f"{STUDENT_CODE} is missing, so nothing could be run.")
             return not_run(self.assignment, submission, kept, why, self.seed, self.dataset)
@@ -309,13 +309,13 @@ class Grader:
             self.assignment, self.paths, submission, kept, jail, probes, given, inputs, self.seed, self.dataset
         )
 
-    def _settle(self, submission: Submission, run: Callable[[], Run], kept: StudentPaths) -> GradeRecord:
+    def _settle(self, submission: Submission, run: Callable[[], JailRun], kept: StudentPaths) -> GradeRecord:
         """The three fates: a grade, or the instructor's to mend, or ours, tried again first."""
         failures: list[str] = []
         while len(failures) < _TRIES:
             try:
                 observed = run()
-                return scoring.grade(self.assignment, submission, observed, self.judge.check(observed, kept).outcomes)
+                return scoring.grade(self.assignment, submission, observed, self.judge.check(observed, kept).results)
             except NoJailError:
                 raise
             except (JailError, OSError) as error:

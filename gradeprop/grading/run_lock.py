@@ -11,7 +11,7 @@ from pathlib import Path
 from gradeprop.core.errors import JailError
 
 
-class Turn:
+class RunLock:
     """One grader at a time in ``folder``. Its file says who is at work, and is emptied by who came to the end."""
 
     def __init__(self, folder: Path) -> None:

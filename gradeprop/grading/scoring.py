@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from gradeprop import __version__
-from gradeprop.core.models import Assignment, GradeRecord, Outcome, QuestionScore, Run, Status, Submission
+from gradeprop.core.models import Assignment, CheckResult, GradeRecord, JailRun, QuestionScore, Status, Submission
 
 
-def grade(assignment: Assignment, submission: Submission, run: Run, outcomes: Sequence[Outcome]) -> GradeRecord:
+def grade(assignment: Assignment, submission: Submission, run: JailRun, results: Sequence[CheckResult]) -> GradeRecord:
     """The grade of one submission; held back for review if any check is broken."""
-    broken = [outcome for outcome in outcomes if outcome.fate == "broken"]
+    broken = [result for result in results if result.verdict == "broken"]
     status: Status = "needs_review" if broken else "graded"
-    return _record(assignment, submission, status, broken[0].message if broken else "", outcomes, run)
+    return _record(assignment, submission, status, broken[0].message if broken else "", results, run)
 
 
 def not_graded(assignment: Assignment, submission: Submission, reason: str) -> GradeRecord:
@@ -28,10 +28,10 @@ def _record(
     submission: Submission,
     status: Status,
     reason: str,
-    outcomes: Sequence[Outcome],
-    run: Run | None,
+    results: Sequence[CheckResult],
+    run: JailRun | None,
 ) -> GradeRecord:
-    questions = _questions(assignment, outcomes)
+    questions = _questions(assignment, results)
     about = {} if run is None else {name: getattr(run, name) for name in ("seed", "dataset", "tier", "wall_s", "cpu_s")}
     problems = submission.problems
     if run is not None and run.ended and run.ended not in problems:
@@ -46,7 +46,7 @@ def _record(
         points=round(sum(question.points for question in questions), 6),
         possible=assignment.points,
         questions=questions,
-        outcomes=tuple(outcomes),
+        results=tuple(results),
         problems=problems,
         files=submission.files,
         sha256=submission.sha256,
@@ -55,11 +55,11 @@ def _record(
     )
 
 
-def _questions(assignment: Assignment, outcomes: Sequence[Outcome]) -> tuple[QuestionScore, ...]:
+def _questions(assignment: Assignment, results: Sequence[CheckResult]) -> tuple[QuestionScore, ...]:
     earned = dict.fromkeys((question.name for question in assignment.questions), 0.0)
-    for outcome in outcomes:
-        if outcome.question in earned:
-            earned[outcome.question] += outcome.points
+    for result in results:
+        if result.question in earned:
+            earned[result.question] += result.points
     return tuple(
         QuestionScore(
             name=question.name,

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from gradeprop.core import storage
-from gradeprop.core.models import GradeRecord, Record, Run
+from gradeprop.core.models import GradeRecord, JailRun, Record
 from gradeprop.core.observations import RawTensor, keep, unpack
 from gradeprop.course import known_answers
 from gradeprop.course.known_answers import Case
@@ -36,7 +36,7 @@ _JUNK_TENSORS = {
 }
 
 
-class Verdict(Record, frozen=True, kw_only=True):
+class CaseResult(Record, frozen=True, kw_only=True):
     """What verify says of one case: no ``wrong`` sentence means that it holds."""
 
     name: str
@@ -45,7 +45,7 @@ class Verdict(Record, frozen=True, kw_only=True):
     wrong: str = ""
 
 
-def verify(grader: Grader, only: str = "", every: int = 1) -> Iterator[Verdict]:
+def verify(grader: Grader, only: str = "", every: int = 1) -> Iterator[CaseResult]:
     """Prove every case, then junk, or the cases whose name contains ``only``; a verdict each, as they come.
 
     With ``every`` above 1, a sample: the reference, the stub, and one in so many of the others and of the junk.
@@ -64,10 +64,10 @@ def verify(grader: Grader, only: str = "", every: int = 1) -> Iterator[Verdict]:
             )
 
 
-def judge_case(case: Case, record: GradeRecord) -> Verdict:
+def judge_case(case: Case, record: GradeRecord) -> CaseResult:
     """Hold a record against what its case must get."""
     lost = {question.name: question.possible - question.points for question in record.questions}
-    messages = "\n".join([*record.problems, *(outcome.message for outcome in record.outcomes)])
+    messages = "\n".join([*record.problems, *(result.message for result in record.results)])
     wrong = ""
     if record.status != "graded":
         wrong = record.reason
@@ -77,17 +77,17 @@ def judge_case(case: Case, record: GradeRecord) -> Verdict:
         wrong = f"lost {_shown(lost)}; expected {_shown(case.lost)}"
     elif record.points != case.points:
         wrong = f"lost {_shown(lost)}"
-    return Verdict(name=case.name, points=record.points, expected=case.points, wrong=wrong)
+    return CaseResult(name=case.name, points=record.points, expected=case.points, wrong=wrong)
 
 
 def _shown(lost: dict[str, float]) -> str:
     return ", ".join(f"{name} {points:g}" for name, points in sorted(lost.items()) if points) or "nothing"
 
 
-def _junk(grader: Grader, folder: Path, every: int) -> Iterator[Verdict]:
+def _junk(grader: Grader, folder: Path, every: int) -> Iterator[CaseResult]:
     """Replace each value of each probe by each kind of junk; judge the checks that look at the probe."""
     kept = grader.kept(grader.grade_one(folder, "verify junk").key)
-    run, tensors = storage.read(Run, kept.run), unpack(kept.observations.read_bytes())
+    run, tensors = storage.read(JailRun, kept.run), unpack(kept.observations.read_bytes())
     used = grader.judge.check(run, kept).used
     junk_of = {f"{probe.name}/{name}": tensor for probe in run.probes for name, tensor in _JUNK_TENSORS.items()}
     keep(run, tensors | junk_of, kept)
@@ -96,11 +96,11 @@ def _junk(grader: Grader, folder: Path, every: int) -> Iterator[Verdict]:
         if junk := _RAW_JUNK[number % every :: every]:
             checks = tuple(check for check, probes in used.items() if probe in probes)
             swaps = tuple(Swap(probe=probe, key=key, value=value) for value in junk)
-            outcomes = grader.judge.check(run, kept, checks, swaps).outcomes
-            broken = [f"{outcome.check}: {outcome.message}" for outcome in outcomes if outcome.fate == "broken"]
-            yield Verdict(
+            results = grader.judge.check(run, kept, checks, swaps).results
+            broken = [f"{result.check}: {result.message}" for result in results if result.verdict == "broken"]
+            yield CaseResult(
                 name=f"junk in {probe}.{key}",
-                points=len(outcomes) - len(broken),
+                points=len(results) - len(broken),
                 expected=len(checks) * len(swaps),
                 wrong="; ".join(broken[:2]),
             )

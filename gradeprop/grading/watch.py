@@ -199,8 +199,8 @@ class Watch:
     def _end(self) -> None:
         if self._unwritten or self.grader.turn.interrupted:
             if self._came:
-                db_url, cells = gradebook_db.url(self.grader.paths.bundle), writable(self.grader.cells)
-                gradebook.expect(self._came, self.grader.assignment, cells, db_url)
+                db_url, cells = gradebook_db.url(self.grader.paths.course), writable(self.grader.cells)
+                gradebook.register_submissions(self._came, self.grader.assignment, cells, db_url)
             batch.finish(self.grader, self._unwritten)
             self._unwritten.clear()
             self._came.clear()

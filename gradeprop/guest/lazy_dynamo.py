@@ -1,7 +1,7 @@
 """torch._dynamo, which optimisers import and none needs: 2 s and 150 MiB in the judge, 3 s and 90 MiB in the jail.
 
-``put_to_sleep`` sets a module in its place that answers the two calls of an optimiser as the real one does outside of
-``torch.compile``; at the first use of anything else, such as an import of torchvision, the real one is loaded.
+``stub_torch_dynamo`` puts a stub in its place that answers the two calls of an optimiser as the real one does outside
+of ``torch.compile``. The first use of anything else, such as an import of torchvision, loads the real module.
 """
 
 import importlib
@@ -29,7 +29,7 @@ class _Asleep(ModuleType):
         return getattr(importlib.import_module(_NAME), name)
 
 
-def put_to_sleep() -> None:
+def stub_torch_dynamo() -> None:
     """Call it after ``import torch``; where torch._dynamo is loaded already, it stays."""
     import torch
 

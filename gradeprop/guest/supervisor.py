@@ -129,7 +129,7 @@ class _Course:
             except framing.Oversize:
                 return self._lost("error", "The code gave back more numbers than can be looked at.")
             if died and self.done < len(self.names):
-                status, how = usage.obituary(pid)
+                status, how = usage.describe_exit(pid)
                 self.kills += status == -signal.SIGKILL
                 return None if status == -signal.SIGKILL and self.kills <= KILLS else self._lost("crash", how)
             now = time.monotonic()

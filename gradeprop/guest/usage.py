@@ -35,7 +35,7 @@ def kill(runner: int) -> None:
             os.waitpid(-1, 0)
 
 
-def obituary(runner: int) -> tuple[int, str]:
+def describe_exit(runner: int) -> tuple[int, str]:
     """How a dead runner ended: its exit status, negative for a signal, and that in plain words."""
     code = os.waitstatus_to_exitcode(os.waitpid(runner, 0)[1])
     if code >= 0:

@@ -78,7 +78,7 @@ def _warm(path: list[str], tier: str) -> None:
     torch.set_num_threads(1)  # before any operation
     from . import lazy_dynamo, supervisor  # noqa: F401
 
-    lazy_dynamo.put_to_sleep()
+    lazy_dynamo.stub_torch_dynamo()
     _warm_figures()
     _warm_training()
     if tier == "restricted":

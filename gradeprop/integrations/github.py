@@ -22,7 +22,7 @@ import msgspec
 from gradeprop.core import storage
 from gradeprop.core.errors import CourseError, JailError
 from gradeprop.core.models import Assignment, GradeRecord
-from gradeprop.core.paths import Bundle, StudentPaths, student_key
+from gradeprop.core.paths import CoursePaths, StudentPaths, student_key
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}")
@@ -48,15 +48,15 @@ def workflows(assignment: Assignment, organisation: str) -> dict[str, str]:
     }
 
 
-def tell(bundle: Bundle, name: str, organisation: str, prefix: str) -> list[str]:
+def tell(course: CoursePaths, name: str, organisation: str, prefix: str) -> list[str]:
     """Set a status on the commit of each student whose grade is new; sentences on what could not be told.
 
     GITHUB_API_URL and TOKEN are the workflow's.
     """
     said = []
-    for student, commit in _heads(bundle):
-        kept = StudentPaths(bundle.assignment(name).autograded / student_key(student))
-        told = bundle.cache / "told" / name / student
+    for student, commit in _heads(course):
+        kept = StudentPaths(course.assignment(name).autograded / student_key(student))
+        told = course.cache / "told" / name / student
         if not kept.record.is_file():
             said.append(f"{student} has no record yet.")
             continue
@@ -73,9 +73,9 @@ def tell(bundle: Bundle, name: str, organisation: str, prefix: str) -> list[str]
     return said
 
 
-def _heads(bundle: Bundle) -> Iterator[tuple[str, str]]:
+def _heads(course: CoursePaths) -> Iterator[tuple[str, str]]:
     """The students whose repositories were fetched, and at which commit."""
-    for file in sorted((bundle.cache / "heads").iterdir()):
+    for file in sorted((course.cache / "heads").iterdir()):
         yield file.name, file.read_text().strip()
 
 
@@ -98,7 +98,7 @@ def _post(url: str, status: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    failed = tell(Bundle.find(Path()), *sys.argv[1:])
+    failed = tell(CoursePaths.find(Path()), *sys.argv[1:])
     for sentence in failed:
         print(f"::warning::{sentence}")
     sys.exit(bool(failed))

@@ -24,8 +24,8 @@ from typing import Any, Literal
 
 from gradeprop.core import storage
 from gradeprop.core.errors import GradepropError
-from gradeprop.core.models import Assignment, GradeRecord, Outcome, Record, Table
-from gradeprop.core.paths import Bundle
+from gradeprop.core.models import Assignment, CheckResult, GradeRecord, Record, Table
+from gradeprop.core.paths import CoursePaths
 from gradeprop.course.bundle import course_files, data_files, package_files, zipped
 from gradeprop.course.config import read_assignment
 from gradeprop.grading.grader import Grader
@@ -46,13 +46,13 @@ class Settings(Record, frozen=True, kw_only=True):
     unsafe: bool = False
 
 
-def package(bundle: Bundle, assignment: Assignment, settings: Settings) -> bytes:
+def package(course: CoursePaths, assignment: Assignment, settings: Settings) -> bytes:
     """The autograder's zip; the same course gives the same bytes.
 
     Raises:
         CourseError: the course, or the package's own sources, are not whole.
     """
-    files = {f"course/{name}": data for name, data in course_files(bundle, assignment).items()}
+    files = {f"course/{name}": data for name, data in course_files(course, assignment).items()}
     files |= {f"package/{name}": data for name, data in package_files().items()}
     if settings.dataset not in ("", "sample"):
         folder = Path(os.environ.get("GRADEPROP_DATA") or "data") / settings.dataset
@@ -69,11 +69,11 @@ def run(root: Path) -> int:
     target.unlink(missing_ok=True)
     try:
         settings = storage.read(Settings, root / "source" / "gradescope.json")
-        bundle = Bundle(root / "source" / "course")
-        assignment, about = read_assignment(bundle, settings.assignment), _metadata(root)
+        course = CoursePaths(root / "source" / "course")
+        assignment, about = read_assignment(course, settings.assignment), _metadata(root)
         with (
             tempfile.TemporaryDirectory() as into,
-            Grader(bundle, assignment, settings.dataset, into=Path(into), unsafe=settings.unsafe) as grader,
+            Grader(course, assignment, settings.dataset, into=Path(into), unsafe=settings.unsafe) as grader,
         ):
             record = grader.grade_one(root / "submission", _names(about))
         print(
@@ -99,16 +99,16 @@ def results(
     questions = {question.name: (number, question) for number, question in enumerate(assignment.questions, 1)}
     tests: list[dict[str, Any]] = []
     seen: dict[str, int] = {}
-    for outcome in record.outcomes:
-        number, question = questions[outcome.question]
-        seen[outcome.question] = seen.get(outcome.question, 0) + 1
+    for result in record.results:
+        number, question = questions[result.question]
+        seen[result.question] = seen.get(result.question, 0) + 1
         tests.append({
-            "number": f"{number}.{seen[outcome.question]}",
-            "name": f"{question.title}: {outcome.line}",
-            "score": outcome.points,
-            "max_score": outcome.possible,
-            "status": "passed" if outcome.fate == "passed" else "failed",
-            "output": _output(outcome),
+            "number": f"{number}.{seen[result.question]}",
+            "name": f"{question.title}: {result.line}",
+            "score": result.points,
+            "max_score": result.possible,
+            "status": "passed" if result.verdict == "passed" else "failed",
+            "output": _output(result),
             "output_format": "text",
         })  # fmt: skip
     late_s = _late_s(about)
@@ -144,9 +144,9 @@ def _told(assignment: Assignment, record: GradeRecord, late_s: int) -> list[str]
     return told
 
 
-def _output(outcome: Outcome) -> str:
-    tables = [exhibit for exhibit in outcome.exhibits if isinstance(exhibit, Table)]
-    return "\n\n".join(filter(None, [outcome.message.replace("``", "`"), *map(_as_text, tables)]))
+def _output(result: CheckResult) -> str:
+    tables = [exhibit for exhibit in result.exhibits if isinstance(exhibit, Table)]
+    return "\n\n".join(filter(None, [result.message.replace("``", "`"), *map(_as_text, tables)]))
 
 
 def _as_text(table: Table) -> str:
@@ -159,7 +159,7 @@ def _as_text(table: Table) -> str:
 def _leaderboard(record: GradeRecord) -> list[dict[str, Any]]:
     """The accuracies that the checks measured on held-out images, in percent."""
     found = (
-        (o.line.rstrip("."), _ACCURACY.match(o.message)) for o in record.outcomes if o.fate in ("passed", "failed")
+        (o.line.rstrip("."), _ACCURACY.match(o.message)) for o in record.results if o.verdict in ("passed", "failed")
     )
     return [{"name": f"Accuracy in %: {line}", "value": float(match[1])} for line, match in found if match]
 

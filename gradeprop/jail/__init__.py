@@ -9,7 +9,7 @@ job    one job over its socket          plan     what the processes inside are t
 """
 
 from gradeprop.jail.jail import Jail
-from gradeprop.jail.job import Answer, Job, probe_names
+from gradeprop.jail.job import Job, JobResult, probe_names
 from gradeprop.jail.tiers import Tier, TierReport, open_jail, probe_tiers
 
-__all__ = ["Answer", "Jail", "Job", "Tier", "TierReport", "open_jail", "probe_names", "probe_tiers"]
+__all__ = ["Jail", "Job", "JobResult", "Tier", "TierReport", "open_jail", "probe_names", "probe_tiers"]

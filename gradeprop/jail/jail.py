@@ -15,9 +15,9 @@ from typing import IO, Any, Self
 import msgspec
 
 from gradeprop.core.errors import CourseError, JailError, NoJailError
-from gradeprop.core.scratch import Scratch
+from gradeprop.core.scratch import ScratchDir
 from gradeprop.jail.cgroups import Group, make_group
-from gradeprop.jail.job import Answer, Job, converse, probe_names
+from gradeprop.jail.job import Job, JobResult, converse, probe_names
 from gradeprop.jail.mounts import GUEST, python
 from gradeprop.jail.plan import make_plan
 
@@ -35,7 +35,7 @@ class Jail:
         self._kind, self._hide = tier, hide
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket  # there with the process
-        self._scratch: Scratch | None = None
+        self._scratch: ScratchDir | None = None
         self._group: Group | None = None
         self.tier = tier
         self.ready_s = 0.0
@@ -93,7 +93,7 @@ class Jail:
             self._group.remove()
             self._group = None
 
-    def run(self, job: Job) -> Answer:
+    def run(self, job: Job) -> JobResult:
         """Run one submission.
 
         Raises:
@@ -121,7 +121,7 @@ class Jail:
             raise CourseError(end.broken, "probes.py")
         if end.fault:
             raise JailError(end.fault)
-        return Answer(self.tier, got, end.ended, end.output, time.monotonic() - began, float(ended["cpu_s"]))
+        return JobResult(self.tier, got, end.ended, end.output, time.monotonic() - began, float(ended["cpu_s"]))
 
     def _begin(self, theirs: socket.socket) -> int:
         try:

@@ -31,7 +31,7 @@ _WIRE = "/jail/wire"
 """where the jail sees the folder of the sockets"""
 
 
-class Inmate(Record, frozen=True, kw_only=True):
+class KernelSandbox(Record, frozen=True, kw_only=True):
     """What a kernel gets to see."""
 
     files: dict[str, bytes]
@@ -43,7 +43,7 @@ class Inmate(Record, frozen=True, kw_only=True):
     hide: tuple[str, ...]
 
 
-def register(inmate: Inmate) -> None:
+def register(inmate: KernelSandbox) -> None:
     """Have jupyter_client start every kernel of this process in the jail, to see what ``inmate`` says."""
     JailProvisioner.inmate = inmate
     os.environ[KernelProvisionerFactory.default_provisioner_name_env] = NAME
@@ -55,7 +55,7 @@ def register(inmate: Inmate) -> None:
 class JailProvisioner(LocalProvisioner):
     """Starts what the command of a kernel would start, in the full tier of the jail."""
 
-    inmate: ClassVar[Inmate]
+    inmate: ClassVar[KernelSandbox]
 
     async def pre_launch(self, **given: Any) -> dict[str, Any]:
         manager = self.parent

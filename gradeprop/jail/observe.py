@@ -7,10 +7,10 @@ import msgspec
 
 from gradeprop.core import observations
 from gradeprop.core.errors import WireError
-from gradeprop.core.models import Assignment, Probe, Run, Submission
+from gradeprop.core.models import Assignment, JailRun, ProbeResult, Submission
 from gradeprop.core.observations import keep
 from gradeprop.core.paths import AssignmentPaths, StudentPaths
-from gradeprop.jail import Answer, Jail, Job, probe_names, wire
+from gradeprop.jail import Jail, Job, JobResult, probe_names, wire
 
 
 def observe(
@@ -24,7 +24,7 @@ def observe(
     inputs: bytes,
     seed: int,
     dataset: str,
-) -> Run:
+) -> JailRun:
     """Run the probes on a submission in the jail, and keep what came back at ``kept``.
 
     Args:
@@ -48,7 +48,7 @@ def observe(
         )
     )
     ran, values, tensors, ended = _decode(answer, frozenset(names))
-    run = Run(
+    run = JailRun(
         assignment=assignment.name,
         student=submission.student,
         seed=seed,
@@ -67,9 +67,9 @@ def observe(
 
 def not_run(
     assignment: Assignment, submission: Submission, kept: StudentPaths, reason: str, seed: int, dataset: str
-) -> Run:
+) -> JailRun:
     """The run of a submission that holds nothing to run; ``reason`` is the sentence that every check shows."""
-    run = Run(
+    run = JailRun(
         assignment=assignment.name,
         student=submission.student,
         seed=seed,
@@ -84,10 +84,10 @@ def not_run(
 
 
 def _decode(
-    answer: Answer, names: frozenset[str]
-) -> tuple[tuple[Probe, ...], dict[str, dict[str, msgspec.Raw]], dict[str, observations.RawTensor], str]:
+    answer: JobResult, names: frozenset[str]
+) -> tuple[tuple[ProbeResult, ...], dict[str, dict[str, msgspec.Raw]], dict[str, observations.RawTensor], str]:
     """All frames of an answer: the first of each probe counts; one that breaks the protocol ends the reading."""
-    probes: dict[str, Probe] = {}
+    probes: dict[str, ProbeResult] = {}
     values: dict[str, dict[str, msgspec.Raw]] = {}
     tensors: dict[str, observations.RawTensor] = {}
     ended = answer.ended

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gradeprop.core.errors import NoJailError
-from gradeprop.core.scratch import Scratch
+from gradeprop.core.scratch import ScratchDir
 from gradeprop.guest import syscalls
 from gradeprop.jail.mounts import GUEST, make_view, python, readable_by_others
 from gradeprop.jail.seccomp import compile_filter
@@ -25,7 +25,7 @@ class Plan:
     """for guest/bootstrap.py"""
     zygote: dict[str, Any]
     """for guest/zygote.py"""
-    scratch: Scratch | None
+    scratch: ScratchDir | None
     """where jobs write that have no file system of their own; to be removed"""
 
 
@@ -44,7 +44,7 @@ def make_plan(tier: str, hide: Iterable[Path]) -> Plan:
     # a spare user, so that limits on processes bind and root's files are not one's own
     apart = os.getuid() == 0 and (full or readable_by_others(view))
     uid = _SPARE_UIDS[0] + os.getpid() % _SPARE_UIDS[1] if apart else None
-    scratch = None if full else Scratch()
+    scratch = None if full else ScratchDir()
     if scratch and uid:
         os.chown(scratch.path, uid, uid)
     home = str(scratch.path if scratch else "/jail/home")  # not /tmp: Python may lie there

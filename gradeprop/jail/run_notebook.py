@@ -22,7 +22,7 @@ from traitlets.config import Config
 
 from gradeprop.core import sanitize, storage
 from gradeprop.core.models import Record
-from gradeprop.jail.kernel_provisioner import Inmate, register
+from gradeprop.jail.kernel_provisioner import KernelSandbox, register
 
 _MEMORY_BYTES = 2 * 2**30
 _TEXT = 20_000
@@ -33,11 +33,11 @@ _OUTPUTS = 40
 _ENDED = "The notebook was not run to its end: {}."
 
 
-class Order(Record, frozen=True, kw_only=True):
+class ExecutionRequest(Record, frozen=True, kw_only=True):
     """What to run."""
 
     notebook: str
-    inmate: Inmate
+    inmate: KernelSandbox
     cell_s: float
     wall_s: float
     skip: tuple[str, ...]
@@ -52,14 +52,14 @@ class Output(Record, frozen=True, kw_only=True):
     """media type, PNG or JPEG → base64"""
 
 
-class Shown(Record, frozen=True, kw_only=True):
+class ExecutionResult(Record, frozen=True, kw_only=True):
     """What there is to look at; ``ended`` says why there is no more, or nothing."""
 
     cells: dict[str, list[Output]]
     ended: str = ""
 
 
-def execute(order: Order) -> Shown:
+def execute(order: ExecutionRequest) -> ExecutionResult:
     """Run a notebook; whatever happens to it, what was there by then is returned."""
     with tempfile.TemporaryDirectory() as folder:
         asked, out = Path(folder, "order"), Path(folder, "out")
@@ -83,15 +83,15 @@ def execute(order: Order) -> Shown:
         return _read(out, why)
 
 
-def _read(out: Path, why: str) -> Shown:
+def _read(out: Path, why: str) -> ExecutionResult:
     try:
-        shown = msgspec.json.decode(out.read_bytes(), type=Shown)
+        shown = msgspec.json.decode(out.read_bytes(), type=ExecutionResult)
     except (OSError, msgspec.MsgspecError):
-        shown = Shown(cells={})
+        shown = ExecutionResult(cells={})
     return msgspec.structs.replace(shown, ended=shown.ended or (_ENDED.format(why) if why else ""))
 
 
-def put_in(notebook: Any, shown: Shown) -> None:
+def put_in(notebook: Any, shown: ExecutionResult) -> None:
     """Show the outputs below the cells they came from."""
     for cell in notebook.cells:
         if cell.cell_type == "code" and cell.id in shown.cells:
@@ -105,7 +105,7 @@ def put_in(notebook: Any, shown: Shown) -> None:
 
 def main(asked: Path, out: Path) -> None:
     """In the process of its own."""
-    order = msgspec.msgpack.decode(asked.read_bytes(), type=Order)
+    order = msgspec.msgpack.decode(asked.read_bytes(), type=ExecutionRequest)
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, resource.RLIM_INFINITY))  # the kernel sets its own
     register(order.inmate)
     notebook = nbformat.reads(order.notebook, as_version=4)
@@ -113,7 +113,7 @@ def main(asked: Path, out: Path) -> None:
     done: dict[str, list[Output]] = {}
 
     def keep(ended: str = "") -> None:
-        data = msgspec.json.encode(Shown(cells=done, ended=ended))
+        data = msgspec.json.encode(ExecutionResult(cells=done, ended=ended))
         if len(data) <= _OUT_BYTES:
             storage.write_bytes(data, out)
 

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Raw
 
 from gradeprop.core.errors import WireError
-from gradeprop.core.models import Probe, ProbeStatus
+from gradeprop.core.models import ProbeResult, ProbeStatus
 from gradeprop.core.observations import BLOB_LIMIT, RawTensor, unpack
 from gradeprop.guest.framing import HEADER_LIMIT
 
@@ -29,7 +29,9 @@ class _Header(msgspec.Struct, forbid_unknown_fields=True):
     values: dict[str, Raw]
 
 
-def decode(header: bytes, blob: bytes, names: frozenset[str]) -> tuple[Probe, dict[str, Raw], dict[str, RawTensor]]:
+def decode(
+    header: bytes, blob: bytes, names: frozenset[str]
+) -> tuple[ProbeResult, dict[str, Raw], dict[str, RawTensor]]:
     """One frame: how the probe ended, its values as undecoded JSON, its tensors by name.
 
     Args:
@@ -51,7 +53,11 @@ def decode(header: bytes, blob: bytes, names: frozenset[str]) -> tuple[Probe, di
     if len(tensors) > TENSORS:
         raise WireError(f"More than {TENSORS} tensors.")
     _check(values, tensors)
-    return Probe(name=head.probe, status=head.status, message=head.message, wall_s=head.wall_s), head.values, tensors
+    return (
+        ProbeResult(name=head.probe, status=head.status, message=head.message, wall_s=head.wall_s),
+        head.values,
+        tensors,
+    )
 
 
 def _check(values: Any, tensors: dict[str, RawTensor]) -> None:

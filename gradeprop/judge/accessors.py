@@ -16,9 +16,9 @@ import msgspec
 import torch
 from torch import Tensor
 
-from gradeprop.core.models import Curves, Fate, Probe, Table
+from gradeprop.core.models import Curves, ProbeResult, Table, Verdict
 
-_FATE: dict[str, Fate] = {"error": "error", "timeout": "timeout", "crash": "crash", "absent": "missing"}
+_FATE: dict[str, Verdict] = {"error": "error", "timeout": "timeout", "crash": "crash", "absent": "missing"}
 _MOST_TEXT = 2_000
 _MOST_ITEMS = 10_000
 _MOST_MESSAGE = 5_000
@@ -29,8 +29,8 @@ _NUMBER_WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 class CheckFailed(AssertionError):
     """The student's: a check did not hold. ``points`` of the check's points are kept."""
 
-    def __init__(self, message: str, fate: Fate = "failed", points: float = 0) -> None:
-        self.fate, self.points = fate, points
+    def __init__(self, message: str, verdict: Verdict = "failed", points: float = 0) -> None:
+        self.verdict, self.points = verdict, points
         super().__init__(_shown(message))
 
 
@@ -198,7 +198,7 @@ class Observed:
 
     def __init__(
         self,
-        probes: Sequence[Probe],
+        probes: Sequence[ProbeResult],
         values: Mapping[str, Mapping[str, msgspec.Raw]],
         tensors: Callable[[str], Tensor],
         ended: str = "",

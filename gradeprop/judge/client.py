@@ -15,14 +15,14 @@ from typing import NoReturn
 import msgspec
 
 from gradeprop.core.errors import CourseError, JailError
-from gradeprop.core.models import Assignment, Held, Outcome, Record, Run
+from gradeprop.core.models import Assignment, CheckResult, DatasetRequirements, JailRun, Record
 from gradeprop.core.paths import AssignmentPaths, StudentPaths
 from gradeprop.judge.protocol import (
     Check,
-    Checked,
     CheckRequest,
-    Hello,
+    CheckResponse,
     InputsRequest,
+    Ready,
     Swap,
     receive,
     receive_bytes,
@@ -39,10 +39,10 @@ _ENVIRONMENT = {
 class Judge:
     """The checks of one assignment, loaded once; use it as a context manager."""
 
-    _heard: Hello | None
+    _heard: Ready | None
 
     def __init__(self, assignment: Assignment, paths: AssignmentPaths) -> None:
-        self.assignment, self._root, self._tests = assignment, paths.bundle.root, paths.tests
+        self.assignment, self._root, self._tests = assignment, paths.course.root, paths.tests
         self._start()
 
     def __enter__(self) -> "Judge":
@@ -68,8 +68,8 @@ class Judge:
         return answer[1:]
 
     def check(
-        self, run: Run, kept: StudentPaths, only: tuple[str, ...] | None = None, swaps: tuple[Swap, ...] = ()
-    ) -> Checked:
+        self, run: JailRun, kept: StudentPaths, only: tuple[str, ...] | None = None, swaps: tuple[Swap, ...] = ()
+    ) -> CheckResponse:
         """The outcomes of every check on the observations kept at ``kept``; flaws of the course are among them.
 
         Raises:
@@ -80,14 +80,14 @@ class Judge:
             observations=str(kept.observations),
             dataset=run.dataset,
             seed=run.seed,
-            held=self.assignment.held_out.get(run.dataset, Held(bars={})),
+            held=self.assignment.held_out.get(run.dataset, DatasetRequirements(bars={})),
             only=only,
             swaps=swaps,
         )
-        checked = msgspec.json.decode(self._ask(request), type=Checked)
+        checked = msgspec.json.decode(self._ask(request), type=CheckResponse)
         if checked.fault:
             raise JailError(checked.fault)
-        return Checked(outcomes=[*checked.outcomes, *self.flaws], used=checked.used)
+        return CheckResponse(results=[*checked.results, *self.flaws], used=checked.used)
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
@@ -108,10 +108,10 @@ class Judge:
         self._channel, self._heard = ours, None
 
     @property
-    def _hello(self) -> Hello:
+    def _hello(self) -> Ready:
         """Waits for the checks to be loaded, which goes on beside whatever else is started."""
         if self._heard is None:
-            self._heard = receive(self._channel, Hello)
+            self._heard = receive(self._channel, Ready)
         if self._heard is None:
             status = self._process.wait()
             if status < 0:
@@ -125,7 +125,7 @@ class Judge:
         return self._hello.checks
 
     @property
-    def flaws(self) -> list[Outcome]:
+    def flaws(self) -> list[CheckResult]:
         """What is wrong with the checks themselves, as broken outcomes of every submission."""
         return [*self._hello.flaws, *_sums(self.assignment, self.checks, self._tests)]
 
@@ -147,7 +147,7 @@ class Judge:
         raise JailError(f"the process that runs the checks died (exit status {status})")
 
 
-def _sums(assignment: Assignment, checks: list[Check], tests: Path) -> list[Outcome]:
+def _sums(assignment: Assignment, checks: list[Check], tests: Path) -> list[CheckResult]:
     """Questions whose checks don't add up to their points, as flaws; a file that failed to load explains itself."""
     sums: dict[str, float] = defaultdict(float)
     for check in checks:
@@ -159,11 +159,11 @@ def _sums(assignment: Assignment, checks: list[Check], tests: Path) -> list[Outc
             says = f"{points[name]:g} in assignment.toml" if name in points else "no such question in assignment.toml"
             message = f"{tests}: the checks of the question {name!r} sum to {sums[name]:g} points; {says}"
             flaws.append(
-                Outcome(
+                CheckResult(
                     check=tests.name,
                     question=name,
                     line="The points add up.",
-                    fate="broken",
+                    verdict="broken",
                     points=0.0,
                     possible=0.0,
                     message=message,

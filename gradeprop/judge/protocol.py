@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from gradeprop.core.models import Held, Outcome, Record
+from gradeprop.core.models import CheckResult, DatasetRequirements, Record
 
 _LENGTH = struct.Struct("<Q")
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class CheckRequest(Record, frozen=True, kw_only=True, tag="check"):
     observations: str
     dataset: str
     seed: int
-    held: Held
+    held: DatasetRequirements
     only: tuple[str, ...] | None = None
     """names of the checks to run; None for all"""
     swaps: tuple[Swap, ...] = ()
@@ -53,24 +53,24 @@ class Check(Record, frozen=True, kw_only=True):
     line: str
 
 
-class Hello(Record, frozen=True, kw_only=True):
+class Ready(Record, frozen=True, kw_only=True):
     """What the process says once the checks are loaded."""
 
     checks: list[Check]
-    flaws: list[Outcome]
+    flaws: list[CheckResult]
 
 
-class Ended(Record, frozen=True, kw_only=True):
+class CheckFinished(Record, frozen=True, kw_only=True):
     """One check has ended; ``used`` names the probes it asked for."""
 
-    outcome: Outcome
+    result: CheckResult
     used: list[str]
 
 
-class Checked(Record, frozen=True, kw_only=True):
+class CheckResponse(Record, frozen=True, kw_only=True):
     """All checks have ended."""
 
-    outcomes: list[Outcome]
+    results: list[CheckResult]
     used: dict[str, list[str]]
     fault: str = ""
     """a sentence if the machine failed: then there are no outcomes"""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gradeprop.core import observations, storage
 from gradeprop.core.errors import JailError
-from gradeprop.core.models import Probe, Run
+from gradeprop.core.models import JailRun, ProbeResult
 from gradeprop.core.paths import AssignmentPaths, StudentPaths
 from gradeprop.guest import draw, runner, syscalls
 
@@ -54,17 +54,17 @@ def _observe(
     paths: AssignmentPaths, solution: ModuleType, inputs: dict[str, Tensor], seed: int, home: Path, kept: StudentPaths
 ) -> None:
     (home / "submission").mkdir(parents=True)
-    probes: list[Probe] = []
+    probes: list[ProbeResult] = []
     values: dict[str, dict[str, msgspec.Raw]] = {}
     tensors: dict[str, observations.RawTensor] = {}
     for name, probe in runner.load_probes(paths.probes.read_bytes()).items():
         drawn = draw.Draw(seed, name, home, inputs)
         status, message, found, blob = runner.observe(probe, solution, drawn, _BUDGET)
-        probes.append(Probe(name=name, status=status, message=message))
+        probes.append(ProbeResult(name=name, status=status, message=message))
         values[name] = {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in found.items()}
         tensors |= {f"{name}/{key}": tensor for key, tensor in (observations.unpack(blob) if blob else {}).items()}
     storage.write_bytes(observations.pack(tensors), kept.observations)
-    run = Run(
+    run = JailRun(
         assignment=paths.name,
         student="reference",
         seed=seed,

@@ -33,9 +33,9 @@ from torch import Tensor
 
 from gradeprop.core import models, storage
 from gradeprop.core.errors import JailError
-from gradeprop.core.models import Held, Outcome
-from gradeprop.core.paths import AssignmentPaths, Bundle
-from gradeprop.core.scratch import Scratch
+from gradeprop.core.models import CheckResult, DatasetRequirements
+from gradeprop.core.paths import AssignmentPaths, CoursePaths
+from gradeprop.core.scratch import ScratchDir
 from gradeprop.course.config import load_module
 from gradeprop.guest import lazy_dynamo, syscalls
 from gradeprop.judge import protocol
@@ -54,8 +54,8 @@ class Checks:
 
     def __init__(self, paths: AssignmentPaths, channel: socket.socket) -> None:
         self.paths, self.channel = paths, channel
-        self.flaws: list[Outcome] = []
-        self.scratch = Scratch()
+        self.flaws: list[CheckResult] = []
+        self.scratch = ScratchDir()
         self.request: protocol.CheckRequest
         self.now: Observed
         self.reference_now: Observed
@@ -88,7 +88,7 @@ class Checks:
         return self.request.held.bars
 
     @pytest.fixture
-    def held(self) -> Held:
+    def held(self) -> DatasetRequirements:
         """All that assignment.toml asks on the data set: bars, bands and caps."""
         return self.request.held
 
@@ -104,7 +104,7 @@ class Checks:
 
     @functools.cached_property
     def solution(self) -> ModuleType:
-        return load_module(self.paths.bundle.solution, "reference_solution")
+        return load_module(self.paths.course.solution, "reference_solution")
 
     @functools.lru_cache(maxsize=2)  # noqa: B019  (the plugin lives as long as the process)
     def held_out(self, dataset: str, seed: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -136,7 +136,7 @@ class Checks:
         """A file of checks that cannot be loaded is a flaw of the course."""
         if isinstance(report, pytest.CollectReport) and call.excinfo is not None:
             error = call.excinfo.value.__cause__ or call.excinfo.value
-            self.flaws.append(_broken(node.nodeid, "", _where(error, self.paths.bundle.root)))
+            self.flaws.append(_broken(node.nodeid, "", _where(error, self.paths.course.root)))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> NoReturn:
@@ -144,7 +144,7 @@ class Checks:
         checks = [check for item in session.items if (check := self.describe(item))]
         torch.manual_seed(0)
         _warm()
-        protocol.send(self.channel, protocol.Hello(checks=checks, flaws=self.flaws))
+        protocol.send(self.channel, protocol.Ready(checks=checks, flaws=self.flaws))
         while (message := protocol.receive_bytes(self.channel)) is not None:
             self.serve(session, msgspec.json.decode(message, type=protocol.InputsRequest | protocol.CheckRequest))
         self.scratch.remove()
@@ -157,7 +157,7 @@ class Checks:
         marker = item.get_closest_marker("points")
         question = marker.kwargs.get("question") if marker else None
         if marker is None or question is None or len(marker.args) != 1 or not marker.args[0] > 0:
-            where = f"{self.paths.bundle.root / item.location[0]}:{(item.location[1] or 0) + 1}"
+            where = f"{self.paths.course.root / item.location[0]}:{(item.location[1] or 0) + 1}"
             message = f"{where}: {item.name} has no points: mark it with @pytest.mark.points(n, question=…)"
             self.flaws.append(_broken(item.nodeid, "", message))
             return None
@@ -169,18 +169,18 @@ class Checks:
                 inputs, _ = self.held_out(request.dataset, request.seed)
                 protocol.send_bytes(self.channel, b"+" + safetensors.torch.save(inputs))
             except Exception as error:
-                protocol.send_bytes(self.channel, b"-" + _where(error, self.paths.bundle.root).encode())
+                protocol.send_bytes(self.channel, b"-" + _where(error, self.paths.course.root).encode())
             return
         try:
             self.reference_run(request.dataset, request.seed)  # here, so that the forks share what it makes
             protocol.send(self.channel, self.answer(session, request))
         except JailError as error:
-            protocol.send(self.channel, protocol.Checked(outcomes=[], used={}, fault=str(error)))
+            protocol.send(self.channel, protocol.CheckResponse(results=[], used={}, fault=str(error)))
         except Exception as error:
-            flaw = _broken(self.paths.name, "", _where(error, self.paths.bundle.root))
-            protocol.send(self.channel, protocol.Checked(outcomes=[flaw], used={}))
+            flaw = _broken(self.paths.name, "", _where(error, self.paths.course.root))
+            protocol.send(self.channel, protocol.CheckResponse(results=[flaw], used={}))
 
-    def answer(self, session: pytest.Session, request: protocol.CheckRequest) -> protocol.Checked:
+    def answer(self, session: pytest.Session, request: protocol.CheckRequest) -> protocol.CheckResponse:
         """Fork, run every check in the child, collect the outcomes as they come; say which check never ended."""
         chosen = [i for i in session.items if i.get_closest_marker("points") and request.asks_for(i.nodeid)]
         items = chosen * max(1, len(request.swaps))
@@ -196,11 +196,11 @@ class Checks:
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if gone and status == -signal.SIGKILL:
             raise JailError("the process that runs the checks was killed")  # by somebody else, or for want of memory
-        outcomes = [ended.outcome for ended in done]
+        results = [ended.result for ended in done]
         for number, item in enumerate(items[len(done) :]):
             why = "not run, after the crash above" if number else f"this crashed, or ran longer than {_CHECK_S:.0f} s"
-            outcomes.append(_broken(item.nodeid, _question(item), f"{_place(item)}: {why}", item))
-        return protocol.Checked(outcomes=outcomes, used={ended.outcome.check: ended.used for ended in done})
+            results.append(_broken(item.nodeid, _question(item), f"{_place(item)}: {why}", item))
+        return protocol.CheckResponse(results=results, used={ended.result.check: ended.used for ended in done})
 
     def run(self, items: list[pytest.Item], request: protocol.CheckRequest, writer: socket.socket) -> None:
         """In the fork: run the checks, send each outcome, never return."""
@@ -210,15 +210,15 @@ class Checks:
             seen = _open(Path(request.run), Path(request.observations))
             for swap, item in itertools.product(request.swaps or (None,), items):
                 self.now = seen.swapped(swap.probe, swap.key, swap.value) if swap else seen.swapped()
-                outcome = self.outcome(item)
-                protocol.send(writer, protocol.Ended(outcome=outcome, used=sorted(self.now.used)))
+                result = self.result(item)
+                protocol.send(writer, protocol.CheckFinished(result=result, used=sorted(self.now.used)))
             status = 0
         except BaseException:
             traceback.print_exc()
         finally:
             os._exit(status)
 
-    def outcome(self, item: pytest.Item) -> Outcome:
+    def result(self, item: pytest.Item) -> CheckResult:
         """Run one check by pytest's own protocol; an exception that is not a failed check is the instructor's."""
         torch.default_generator.manual_seed(0)  # torch.manual_seed looks for devices, and takes longer than most checks
         marker = item.get_closest_marker("points")
@@ -227,21 +227,21 @@ class Checks:
         self.raised: BaseException | None = None
         self.showing = Show()
         reports = runtestprotocol(item, log=False, nextitem=None)
-        message, fate, points = "", "passed", possible
+        message, verdict, points = "", "passed", possible
         if self.raised is not None or not all(report.passed for report in reports):
             error = self.raised
             if isinstance(error, CheckFailed):
-                message, fate, points = str(error), error.fate, max(0.0, min(float(error.points), possible))
+                message, verdict, points = str(error), error.verdict, max(0.0, min(float(error.points), possible))
             elif isinstance(error, AssertionError):
-                message, fate, points = str(error).strip() or "This does not hold.", "failed", 0.0
+                message, verdict, points = str(error).strip() or "This does not hold.", "failed", 0.0
             else:
-                message = _where(error, self.paths.bundle.root) if error else f"{_place(item)}: the check was skipped"
+                message = _where(error, self.paths.course.root) if error else f"{_place(item)}: the check was skipped"
                 return _broken(item.nodeid, marker.kwargs["question"], message, item)
-        return Outcome(
+        return CheckResult(
             check=item.nodeid,
             question=marker.kwargs["question"],
             line=_first_line(item),
-            fate=fate,  # type: ignore[arg-type]
+            verdict=verdict,  # type: ignore[arg-type]
             points=points,
             possible=possible,
             message=message or self.showing.said,
@@ -257,7 +257,7 @@ class Checks:
 
 def _open(run_file: Path, observations: Path) -> Observed:
     """The observations of one run; the process ends before the file needs closing."""
-    run = storage.read(models.Run, run_file)
+    run = storage.read(models.JailRun, run_file)
     file = safetensors.safe_open(observations, framework="pt")
     names = frozenset(file.keys())  # type: ignore[no-untyped-call]
 
@@ -270,12 +270,12 @@ def _open(run_file: Path, observations: Path) -> Observed:
     return Observed(run.probes, run.values, tensor, run.ended)
 
 
-def _collect(reader: socket.socket, expected: int) -> tuple[list[protocol.Ended], bool]:
+def _collect(reader: socket.socket, expected: int) -> tuple[list[protocol.CheckFinished], bool]:
     """Outcomes as they come, until all are there, one takes too long, or the other side ends, which the flag says."""
-    done: list[protocol.Ended] = []
+    done: list[protocol.CheckFinished] = []
     with reader:
         while len(done) < expected and _readable(reader, time.monotonic() + _CHECK_S):
-            if (ended := protocol.receive(reader, protocol.Ended)) is None:
+            if (ended := protocol.receive(reader, protocol.CheckFinished)) is None:
                 return done, True
             done.append(ended)
     return done, False
@@ -287,7 +287,7 @@ def _readable(reader: socket.socket, deadline: float) -> bool:
 
 def _warm() -> None:
     """What the first check would wait for, done before the first fork; one thread, or a fork's second one hangs."""
-    lazy_dynamo.put_to_sleep()
+    lazy_dynamo.stub_torch_dynamo()
     torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     torch.nn.Conv2d(1, 1, 1)(torch.ones(1, 1, 1, 1)).sum().backward()
 
@@ -318,13 +318,13 @@ def _where(error: BaseException, root: Path) -> str:
     return f"{place}: {type(error).__name__}: {error}"
 
 
-def _broken(check: str, question: str, message: str, item: pytest.Item | None = None) -> Outcome:
+def _broken(check: str, question: str, message: str, item: pytest.Item | None = None) -> CheckResult:
     marker = item.get_closest_marker("points") if item else None
-    return Outcome(
+    return CheckResult(
         check=check,
         question=question,
         line=_first_line(item) if item else check,
-        fate="broken",
+        verdict="broken",
         points=0.0,
         possible=float(marker.args[0]) if marker else 0.0,
         message=message,
@@ -334,8 +334,8 @@ def _broken(check: str, question: str, message: str, item: pytest.Item | None = 
 def serve(root: Path, assignment: str, fd: int) -> int:
     """Collect the checks of an assignment and answer requests until the socket closes; returns only if that fails."""
     torch.set_num_threads(1)
-    paths = Bundle(root).assignment(assignment)
-    sys.path.insert(0, str(paths.bundle.source))  # for ``from given import …`` in checks
+    paths = CoursePaths(root).assignment(assignment)
+    sys.path.insert(0, str(paths.course.source))  # for ``from given import …`` in checks
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     arguments = [str(paths.tests), f"--rootdir={root}", "-c", os.devnull, "--import-mode=importlib", "--assert=plain"]
     # wrong/ and right/ hold student code: never collected, never imported

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from gradeprop.core import storage
-from gradeprop.core.models import Assignment, GradeRecord, Outcome, QuestionScore
+from gradeprop.core.models import Assignment, CheckResult, GradeRecord, QuestionScore
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths
 from gradeprop.core.storage import write_bytes
 from gradeprop.results import similarity
@@ -123,26 +123,26 @@ def _question(scores: Sequence[QuestionScore]) -> QuestionRow:
 
 def _mistakes(graded: Sequence[GradeRecord]) -> list[Mistake]:
     """Checks that cost points, those that the most failed first."""
-    failed: dict[str, list[tuple[GradeRecord, Outcome]]] = defaultdict(list)
+    failed: dict[str, list[tuple[GradeRecord, CheckResult]]] = defaultdict(list)
     titles = {score.name: score.title for record in graded for score in record.questions}
     for record in graded:
-        for outcome in record.outcomes:
-            if outcome.points < outcome.possible:
-                failed[outcome.check].append((record, outcome))
+        for result in record.results:
+            if result.points < result.possible:
+                failed[result.check].append((record, result))
     found = []
     for check, each in failed.items():
-        message, same = Counter(outcome.message for _, outcome in each).most_common(1)[0]
-        outcome = each[0][1]
+        message, same = Counter(result.message for _, result in each).most_common(1)[0]
+        result = each[0][1]
         lost = sum(one.possible - one.points for _, one in each)
-        title, students = titles.get(outcome.question, outcome.question), [record for record, _ in each]
-        found.append(Mistake(check, outcome.line, title, len(each), lost, message, same, students))
+        title, students = titles.get(result.question, result.question), [record for record, _ in each]
+        found.append(Mistake(check, result.line, title, len(each), lost, message, same, students))
     return sorted(found, key=lambda mistake: (-mistake.number, mistake.check))
 
 
 def _alike(
     everyone: Iterable[GradeRecord], paths: AssignmentPaths
 ) -> tuple[list[similarity.Same], list[similarity.Near]]:
-    stub = _text(paths.bundle.stub) + _text(paths.release / STUDENT_CODE)
+    stub = _text(paths.course.stub) + _text(paths.release / STUDENT_CODE)
     weights: dict[str, list[Path]] = {}
     code: dict[str, list[str]] = {}
     for record in everyone:

@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gradeprop.core.models import Assignment, Curves, GradeRecord, Outcome
+from gradeprop.core.models import Assignment, CheckResult, Curves, GradeRecord
 from gradeprop.core.storage import write_bytes
 
 _MARKS = {"passed": "✓", "broken": "…"}
@@ -31,9 +31,9 @@ def write_page(assignment: Assignment, record: GradeRecord, file: Path) -> None:
 
 def page(assignment: Assignment, record: GradeRecord) -> str:
     """The feedback page as HTML; every text in it is escaped."""
-    by_question: dict[str, list[Outcome]] = defaultdict(list)
-    for outcome in record.outcomes:
-        by_question[outcome.question].append(outcome)
+    by_question: dict[str, list[CheckResult]] = defaultdict(list)
+    for result in record.results:
+        by_question[result.question].append(result)
     return (
         _environment()
         .get_template("feedback.html")
@@ -50,8 +50,8 @@ def page(assignment: Assignment, record: GradeRecord) -> str:
 
 def fragment(record: GradeRecord, question: str) -> str:
     """What the checks of one question say, as HTML for a cell of nbgrader's notebook; every text in it is escaped."""
-    outcomes = [outcome for outcome in record.outcomes if outcome.question == question]
-    return _environment().get_template("cell.html").render(outcomes=outcomes, **_shown())
+    results = [result for result in record.results if result.question == question]
+    return _environment().get_template("cell.html").render(results=results, **_shown())
 
 
 def _shown() -> dict[str, object]:

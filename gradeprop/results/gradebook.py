@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gradeprop.core import sanitize
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import Assignment, GradeRecord, Late, Question
+from gradeprop.core.models import Assignment, GradeRecord, LatePolicy, Question
 from gradeprop.course.notebook import Cell
 from gradeprop.results import late_penalty
 from gradeprop.results.gradebook_db import (
@@ -51,7 +51,7 @@ def write(graded: Iterable[GradeRecord], assignment: Assignment, db_url: str, pa
     persist(lambda: _write_all(everyone, assignment, db_url), db_url, patience_s)
 
 
-def missing(graded: Sequence[GradeRecord], assignment: Assignment, db_url: str) -> list[GradeRecord]:
+def records_to_write(graded: Sequence[GradeRecord], assignment: Assignment, db_url: str) -> list[GradeRecord]:
     """Those that the gradebook has not, or with other scores; one question to it, whatever the class."""
     if not graded:
         return []
@@ -87,7 +87,7 @@ def _scores(record: GradeRecord, most: dict[str, float]) -> dict[str, float | No
     return {name: _within(earned.get(name), points) for name, points in most.items()}
 
 
-def expect(
+def register_submissions(
     arrivals: Mapping[str, datetime | None], assignment: Assignment, solutions: Iterable[str], db_url: str
 ) -> None:
     """Make room for submissions, by the names that nbgrader knows their students by, and say when each came.
@@ -123,7 +123,9 @@ def _expect(
             book.db.commit()
 
 
-def announce(assignment: Assignment, cells: Sequence[Cell], db_url: str, patience_s: float = PATIENCE_S) -> None:
+def register_notebook_cells(
+    assignment: Assignment, cells: Sequence[Cell], db_url: str, patience_s: float = PATIENCE_S
+) -> None:
     """Where submissions came before the release: add the notebook's cells, which nbgrader itself would refuse to.
 
     Raises:
@@ -205,7 +207,7 @@ def _write_one(db: Any, notebook: Any, record: GradeRecord, assignment: Assignme
             grade.needs_manual_grade = news or grade.manual_score is None or grade.needs_manual_grade
         else:
             _score(grade, _within(scores.get(cell.name), cell.max_score))
-    if assignment.late != Late() or handed_in.late_submission_penalty:
+    if assignment.late != LatePolicy() or handed_in.late_submission_penalty:
         _late(db, handed_in, assignment)
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError  # noq
 from traitlets.config.loader import PyFileConfigLoader  # noqa: E402
 
 from gradeprop.core.errors import CourseError  # noqa: E402
-from gradeprop.core.paths import Bundle  # noqa: E402
+from gradeprop.core.paths import CoursePaths  # noqa: E402
 
 __all__ = [
     "PATIENCE_S",
@@ -39,20 +39,20 @@ PATIENCE_S = 20.0
 """how long another program may hold the database; SQLite itself waits five seconds each time"""
 
 
-def url(bundle: Bundle) -> str:
+def url(course: CoursePaths) -> str:
     """Where the gradebook is: what nbgrader_config.py of the course says, or SQLite in the folder of the course.
 
     Raises:
         CourseError: the file cannot be read.
     """
-    if (file := bundle.root / _CONFIG).is_file():
+    if (file := course.root / _CONFIG).is_file():
         try:
-            config = PyFileConfigLoader(_CONFIG, path=str(bundle.root)).load_config()
+            config = PyFileConfigLoader(_CONFIG, path=str(course.root)).load_config()
         except Exception as error:  # it is a program
             raise CourseError(f"{type(error).__name__}: {error}", file) from error
         if isinstance(found := config.CourseDirectory.get("db_url"), str):
             return found
-    return f"sqlite:///{bundle.gradebook}"
+    return f"sqlite:///{course.gradebook}"
 
 
 def hide_password(db_url: str) -> str:

@@ -36,7 +36,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class AssignmentScores:
     """One assignment."""
 
     name: str
@@ -45,7 +45,7 @@ class Sheet:
     scores: tuple[Score, ...]
 
 
-def read(db_url: str, names: Sequence[str] = ()) -> list[Sheet]:
+def read(db_url: str, names: Sequence[str] = ()) -> list[AssignmentScores]:
     """The sheets of these assignments, or of all that have a submission; nothing is written.
 
     Raises:
@@ -66,7 +66,7 @@ def read(db_url: str, names: Sequence[str] = ()) -> list[Sheet]:
         engine.dispose()
 
 
-def sheets(session: Any, names: Sequence[str], where: str) -> list[Sheet]:
+def sheets(session: Any, names: Sequence[str], where: str) -> list[AssignmentScores]:
     """As ``read``, of a database that is open."""
     assignments = {row.name: row for row in session.query(api.Assignment).order_by(api.Assignment.id)}
     if unknown := [name for name in names if name not in assignments]:
@@ -76,11 +76,11 @@ def sheets(session: Any, names: Sequence[str], where: str) -> list[Sheet]:
     return [sheet for sheet in found if sheet.scores or names]
 
 
-def _sheet(assignment: Any) -> Sheet:
+def _sheet(assignment: Any) -> AssignmentScores:
     cells = [cell for notebook in assignment.notebooks for cell in (*notebook.grade_cells, *notebook.task_cells)]
     most = {cell.name: float(cell.max_score) for cell in sorted(cells, key=lambda cell: str(cell.name))}
     scores = sorted((_score(submission, most) for submission in assignment.submissions), key=lambda one: one.student)
-    return Sheet(assignment.name, most, tuple(scores))
+    return AssignmentScores(assignment.name, most, tuple(scores))
 
 
 def _score(submission: Any, most: dict[str, float]) -> Score:

@@ -60,7 +60,7 @@ def arrival(folder: Path) -> datetime | None:
     return _noted(folder)[0]
 
 
-def settle(folder: Path) -> datetime | None:
+def write_trusted_timestamp(folder: Path) -> datetime | None:
     """Make a submission fit for nbgrader and formgrader to look at, which believe its ``timestamp.txt``.
 
     It then says what is known, or is gone; and where the notebook is missing, an empty one of another name has nbgrader
@@ -97,7 +97,7 @@ def stamp_text(came: datetime | None) -> str:
     return f"{came} UTC" if came else ""
 
 
-def doubts(folder: Path) -> list[str]:
+def timestamp_warnings(folder: Path) -> list[str]:
     """A sentence, where a submission says when it was handed in and that is not what is known."""
     came, says = _noted(folder)
     said = _said(folder / STAMP)

@@ -24,7 +24,7 @@ from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Assignment
 from gradeprop.core.paths import student_key
 from gradeprop.core.sanitize import filename
-from gradeprop.core.scratch import Scratch
+from gradeprop.core.scratch import ScratchDir
 from gradeprop.submissions.intake import copy_one, refusal
 from gradeprop.submissions.reader import IGNORED, LOOKED_AT, Entry, Refused, entries
 
@@ -107,7 +107,7 @@ def unpacked(path: Path, assignment: Assignment, within: Path, skip: Sequence[st
         if len(listed) >= LOOKED_AT:
             raise CourseError(f"holds {LOOKED_AT:,} files or more; take it in several parts", path)
         within.mkdir(parents=True, exist_ok=True)
-        scratch = Scratch(within)
+        scratch = ScratchDir(within)
         try:
             yield _unpack(platform, found, assignment, scratch.path)
         finally:

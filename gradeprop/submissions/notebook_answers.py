@@ -108,8 +108,8 @@ def _attachments(raw: msgspec.Raw) -> Iterator[tuple[str, dict[str, str]]]:
         every = msgspec.json.decode(raw, type=dict[str, dict[str, str | list[str]]])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return
-    for name, bundle in every.items():
-        if _ATTACHED.fullmatch(name) and (kept := sanitize.safe_pictures(bundle)):
+    for name, course in every.items():
+        if _ATTACHED.fullmatch(name) and (kept := sanitize.safe_pictures(course)):
             yield name, kept
 
 
@@ -204,6 +204,6 @@ def put_in(notebook: Any, found: Sequence[Found]) -> None:
         rule = "\n\n---\n\n" if cell.cell_type == "markdown" else "\n\n# ----\n\n"
         answer = rule.join(texts)[:_ANSWER_CHARACTERS]
         if cell.cell_type == "markdown":
-            cell.attachments = {name: bundle for copy in copies for name, bundle in copy.attachments.items()}
+            cell.attachments = {name: course for copy in copies for name, course in copy.attachments.items()}
             answer = sanitize.for_markdown(answer, cell.attachments)
         cell.source = answer

@@ -52,7 +52,7 @@ def hold(observed, expected, number):
         if any(agree(found, true.double()) for true in candidates):
             return
         told.append(CheckFailed(misread(found, truth.tensor(name).double(), name, count)))
-    raise next((failure for failure in told if failure.fate == "failed"), told[0])
+    raise next((failure for failure in told if failure.verdict == "failed"), told[0])
 
 
 def misread(found, right, name, count):

@@ -246,7 +246,7 @@ def hand_in_all(toy: AssignmentPaths, chosen: Iterable[str] = tuple(ATTACKS)) ->
 
 def points(toy: AssignmentPaths, student: str) -> float | None:
     """The automatic points that the gradebook holds; None where it holds none."""
-    with Gradebook(f"sqlite:///{toy.bundle.root / 'gradebook.db'}") as book:
+    with Gradebook(f"sqlite:///{toy.course.root / 'gradebook.db'}") as book:
         try:
             found = [book.find_grade(name, "toy", "toy", student).auto_score for name in ("double", "held")]
         except MissingEntry:

@@ -71,7 +71,7 @@ def _cell(kind: str, source: str, name: str, **flags: Any) -> Any:
 
 def hand_in(toy: AssignmentPaths, student: str, code: str = RIGHT, answer: str = ANSWER) -> tuple[Path, Any]:
     """A submission made of the release; its folder and notebook, which can be changed and written by ``save``."""
-    folder = toy.bundle.root / "submitted" / student / "toy"
+    folder = toy.course.root / "submitted" / student / "toy"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "student_code.py").write_text(code)
@@ -91,8 +91,8 @@ def cell(book: Any, name: str) -> Any:
 
 def convert(kind: type[BaseConverter], toy: AssignmentPaths, student: str = "*", force: bool = False) -> None:
     """What one of nbgrader's commands does, and formgrader's buttons, in this process."""
-    config = PyFileConfigLoader("nbgrader_config.py", path=str(toy.bundle.root)).load_config()
-    course = CourseDirectory(config=config, root=str(toy.bundle.root), assignment_id="toy", student_id=student)
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(toy.course.root)).load_config()
+    course = CourseDirectory(config=config, root=str(toy.course.root), assignment_id="toy", student_id=student)
     converter = kind(coursedir=course, config=config)
     converter.force = force
     converter.start()
@@ -103,6 +103,6 @@ def nbgrader(toy: AssignmentPaths, *arguments: str, check: bool = True) -> subpr
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(REPOSITORY.root), "JUPYTER_PLATFORM_DIRS": "1"}
     command = [sys.executable, "-m", "nbgrader", *arguments]
-    done = subprocess.run(command, cwd=toy.bundle.root, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=toy.course.root, env=environment, capture_output=True, text=True, check=False)
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done

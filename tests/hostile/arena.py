@@ -19,7 +19,7 @@ import pytest
 from safetensors.torch import save_file
 
 from gradeprop.core.models import GradeRecord
-from gradeprop.core.paths import Bundle
+from gradeprop.core.paths import CoursePaths
 from gradeprop.course.config import load_module, read_assignment
 from gradeprop.grading.grader import Grader
 from gradeprop.results import feedback
@@ -70,8 +70,8 @@ class Arena:
         self._plant(stack)
         self._course()
         machine.adopt_orphans()
-        assignment = read_assignment(self.bundle, "tensors")
-        self.grader = stack.enter_context(Grader(self.bundle, assignment, "sample", secrets.randbits(63)))
+        assignment = read_assignment(self.course, "tensors")
+        self.grader = stack.enter_context(Grader(self.course, assignment, "sample", secrets.randbits(63)))
         self._neighbour()
 
     def _environment(self, patch: pytest.MonkeyPatch) -> None:
@@ -110,12 +110,12 @@ class Arena:
             for place, word in self.words.items():
                 text = text.replace(f"@{place}@", word)
             file.write_text(text, encoding="utf-8")
-        self.bundle = Bundle(root)
-        self.paths = self.bundle.assignment("tensors")
+        self.course = CoursePaths(root)
+        self.paths = self.course.assignment("tensors")
         case = self.paths.wrong / "halves"
         case.mkdir(parents=True)
         (case / "wrong.toml").write_text(f'points = 3\nmessage = "{self.words["case"]}"\n')
-        self.bundle.gradebook.write_bytes(self.words["gradebook"].encode())
+        self.course.gradebook.write_bytes(self.words["gradebook"].encode())
         self.paths.autograded.mkdir(parents=True)
         self.paths.grades_csv.write_text(f"student,points\n{self.words['grades.csv']},20\n")
 
@@ -123,7 +123,7 @@ class Arena:
         """An honest submission, graded twice: the second time says how long that takes."""
         self.ada = self.root / "handed_in" / "ada"
         self.ada.mkdir()
-        code = self.bundle.solution.read_text(encoding="utf-8")
+        code = self.course.solution.read_text(encoding="utf-8")
         (self.ada / "student_code.py").write_text(code.replace(self.words["solution"], self.words["neighbour"]))
         (self.ada / f"{self.words['file']}.txt").write_text("mine")
         planes = load_module(self.paths.held_out, "held_out").PLANES
@@ -194,12 +194,12 @@ class Arena:
         files = {
             "tests": self.paths.tests / "test_tensors.py",
             "labels": self.paths.held_out,
-            "solution": self.bundle.solution,
+            "solution": self.course.solution,
             "case": self.paths.wrong / "halves" / "wrong.toml",
             "neighbour": self.ada / "student_code.py",
             "record": ada.record,
             "run": ada.run,
-            "gradebook": self.bundle.gradebook,
+            "gradebook": self.course.gradebook,
             "grades": self.paths.grades_csv,
             "home": self.root / "home" / "secret.txt",
             "cwd": self.root / "cwd" / "secret.txt",
@@ -208,7 +208,7 @@ class Arena:
         }
         return {
             "files": {name: str(file) for name, file in files.items()},
-            "course": str(self.bundle.root),
+            "course": str(self.course.root),
             "mine": str(self.grader.kept("eve").folder),
             "grader": os.getpid(),
             "jail": jail.pid,
@@ -256,8 +256,8 @@ class Arena:
         assert record.status == "graded", f"{record.status}: {record.reason}"
         assert least <= record.points <= most, _told(record)
         assert record.possible == POINTS
-        assert record.points == sum(outcome.points for outcome in record.outcomes)
-        assert {outcome.fate for outcome in record.outcomes} <= {
+        assert record.points == sum(result.points for result in record.results)
+        assert {result.verdict for result in record.results} <= {
             "passed",
             "failed",
             "error",
@@ -268,8 +268,8 @@ class Arena:
 
     def _told(self, attack: Attack, record: GradeRecord) -> None:
         """A plain sentence for every point lost, none of it about us, and a page that nothing in it can change."""
-        for outcome in record.outcomes:
-            assert outcome.points == outcome.possible or outcome.message.strip(), "points were lost without a word"
+        for result in record.results:
+            assert result.points == result.possible or result.message.strip(), "points were lost without a word"
         told = _told(record)
         for words in attack.reads:
             assert words in told, told
@@ -292,7 +292,7 @@ class Arena:
 
 def _told(record: GradeRecord) -> str:
     """All that the student reads."""
-    return "\n".join([*record.problems, *(outcome.message for outcome in record.outcomes)])
+    return "\n".join([*record.problems, *(result.message for result in record.results)])
 
 
 class _Page(HTMLParser):

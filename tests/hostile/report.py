@@ -57,7 +57,7 @@ def table(rows: list[dict[str, str]]) -> list[str]:
     """A row per attack: what became of it, by tier, for all users together."""
     found: dict[tuple[str, str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for row in rows:
-        said = f"{WORDS[row['outcome']]}{''.join(f'; {known}' for known in row['known'])}"
+        said = f"{WORDS[row['result']]}{''.join(f'; {known}' for known in row['known'])}"
         found[row["heading"], row["attack"], row["sentence"]][row["tier"]].add(said)
     lines, last = [], ""
     for (heading, _, sentence), tiers in found.items():

@@ -30,7 +30,7 @@ Submit = Callable[..., Path]
 @pytest.fixture(scope="module")
 def grader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grader]:
     toy = copy_toy(tmp_path_factory.mktemp("class") / "course")
-    with Grader(toy.bundle, read_assignment(toy.bundle, "toy"), "sample", seed=3) as grader:
+    with Grader(toy.course, read_assignment(toy.course, "toy"), "sample", seed=3) as grader:
         yield grader
 
 
@@ -69,7 +69,7 @@ def test_cant_type_into_the_terminal(grader: Grader, submit: Submit, monkeypatch
     graded = batch.grade_class(grader, [(submit("eve", code), "e\x1b]0;20 of 20\x07ve")], lambda: None)
     shown = io.StringIO()
     monkeypatch.setattr(main, "out", Console(file=shown, width=200))
-    main._show(grader.paths.bundle, grader.assignment, graded)
+    main._show(grader.paths.course, grader.assignment, graded)
     assert "ValueError" in shown.getvalue()
     assert not set("\x1b\x07\x9b\u202e") & set(shown.getvalue())
 
@@ -82,7 +82,7 @@ def test_cant_have_the_judge_import_from_the_folder_one_stands_in(
     folder = submit("eve", WRONG, **dict.fromkeys(names, payload))
     (folder / "pytest.ini").write_text("[pytest]\naddopts = --collect-only\n")
     monkeypatch.chdir(folder)
-    with Grader(grader.paths.bundle, grader.assignment, "sample", into=tmp_path / "out") as here:
+    with Grader(grader.paths.course, grader.assignment, "sample", into=tmp_path / "out") as here:
         assert here.grade_one(Path()).points == 2
     assert not (tmp_path / "ran").exists()
 

@@ -19,21 +19,21 @@ from typing import Literal
 from gradeprop.core import models, storage
 from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Assignment, Record
-from gradeprop.core.paths import Bundle
+from gradeprop.core.paths import CoursePaths
 from gradeprop.core.sanitize import for_csv_cell
 from gradeprop.core.storage import write_bytes
 from gradeprop.course.config import read_assignment
 from gradeprop.integrations.lms.platforms import BLACKBOARD, CANVAS, MOODLE, Platform
 from gradeprop.integrations.lms.roster import Roster, read_roster
 from gradeprop.results import gradebook_db, gradebook_scores
-from gradeprop.results.gradebook_scores import Score, Sheet
+from gradeprop.results.gradebook_scores import AssignmentScores, Score
 from gradeprop.results.grades_csv import short
 
 _MOODLE_MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ExportOptions:
     """What is to be exported, and how."""
 
     platform: Platform
@@ -79,14 +79,14 @@ class Exported(Record, frozen=True, kw_only=True):
 class Export:
     """A file for a platform, made and not yet written."""
 
-    def __init__(self, bundle: Bundle, wish: Wish, sheets: Sequence[Sheet]) -> None:
+    def __init__(self, course: CoursePaths, wish: ExportOptions, sheets: Sequence[AssignmentScores]) -> None:
         """Make it.
 
         Raises:
             CourseError: the roster does not fit, there is nothing to export, or an earlier export cannot be read.
         """
-        self.wish, self._kept = wish, bundle.exported(wish.platform.name)
-        courses = {sheet.name: read_assignment(bundle, sheet.name) for sheet in sheets}
+        self.wish, self._kept = wish, course.exported(wish.platform.name)
+        courses = {sheet.name: read_assignment(course, sheet.name) for sheet in sheets}
         sheets = [_ordered(sheet, courses[sheet.name]) for sheet in sheets]
         self.file = wish.to or Path(f"{wish.platform.name}{wish.platform.ending}")
         if wish.roster and wish.roster.resolve() == self.file.resolve():
@@ -96,12 +96,12 @@ class Export:
         everyone = {one.student: one for group in scored.values() for one in group}
         if strange := wish.left_out - {one.student for sheet in sheets for one in sheet.scores}:
             raise CourseError(
-                f"--leave-out names {', '.join(sorted(strange))}, who handed in nothing", bundle.gradebook
+                f"--leave-out names {', '.join(sorted(strange))}, who handed in nothing", course.gradebook
             )
         if unused := wish.titles.keys() - scored.keys():
-            raise CourseError(f"--column names {', '.join(sorted(unused))}, which is not exported", bundle.gradebook)
+            raise CourseError(f"--column names {', '.join(sorted(unused))}, which is not exported", course.gradebook)
         if not everyone:
-            raise CourseError("there is no submission to export", bundle.gradebook)
+            raise CourseError("there is no submission to export", course.gradebook)
         rows = roster.rows_of((one.student, one.names) for one in everyone.values()) if roster else {}
         self.held = {
             (one.student, name): one.waiting for name, group in scored.items() for one in group if one.total is None
@@ -147,16 +147,16 @@ class Export:
         return self.file
 
 
-def make(bundle: Bundle, wish: Wish, names: Sequence[str] = ()) -> Export:
+def make(course: CoursePaths, wish: ExportOptions, names: Sequence[str] = ()) -> Export:
     """The export of these assignments, or of all that were graded.
 
     Raises:
         CourseError: the gradebook or the roster cannot be used; nothing is written.
     """
-    return Export(bundle, wish, gradebook_scores.read(gradebook_db.url(bundle), names))
+    return Export(course, wish, gradebook_scores.read(gradebook_db.url(course), names))
 
 
-def _ordered(sheet: Sheet, assignment: Assignment) -> Sheet:
+def _ordered(sheet: AssignmentScores, assignment: Assignment) -> AssignmentScores:
     """The questions as the assignment has them; the database keeps no order."""
     places = {question.name: place for place, question in enumerate(assignment.questions)}
 
@@ -164,11 +164,11 @@ def _ordered(sheet: Sheet, assignment: Assignment) -> Sheet:
         return tuple(sorted(names, key=lambda name: (places.get(name, len(places)), name)))
 
     most = {name: sheet.most[name] for name in ordered(sheet.most)}
-    return Sheet(sheet.name, most, tuple(replace(one, waiting=ordered(one.waiting)) for one in sheet.scores))
+    return AssignmentScores(sheet.name, most, tuple(replace(one, waiting=ordered(one.waiting)) for one in sheet.scores))
 
 
 def _columns(
-    sheet: Sheet, scored: Sequence[Score], titles: Sequence[str], wish: Wish, roster: Roster | None
+    sheet: AssignmentScores, scored: Sequence[Score], titles: Sequence[str], wish: ExportOptions, roster: Roster | None
 ) -> Iterable[Column]:
     """That of the whole assignment, and where it is wished those of its questions."""
     titles = [wish.titles[sheet.name]] if sheet.name in wish.titles else titles

@@ -32,17 +32,17 @@ from nbgrader.plugins import LateSubmissionPlugin
 from gradeprop.core import sanitize
 from gradeprop.core.errors import GradepropError, SubmissionError
 from gradeprop.core.models import Assignment, GradeRecord
-from gradeprop.core.paths import GIVEN, PUBLIC_CHECKS, Bundle, StudentPaths, student_key
+from gradeprop.core.paths import GIVEN, PUBLIC_CHECKS, CoursePaths, StudentPaths, student_key
 from gradeprop.course import release
 from gradeprop.course.config import dataset, read_assignment
 from gradeprop.course.notebook import read_cells, writable
 from gradeprop.grading import batch
 from gradeprop.grading.grader import Grader
 from gradeprop.jail import run_notebook
-from gradeprop.jail.kernel_provisioner import Inmate
+from gradeprop.jail.kernel_provisioner import KernelSandbox
 from gradeprop.results import feedback, gradebook, late_penalty
 from gradeprop.submissions import notebook_answers
-from gradeprop.submissions.arrival_time import STAMP, settle, stamp_text
+from gradeprop.submissions.arrival_time import STAMP, stamp_text, write_trusted_timestamp
 
 _SHOWN_BYTES = 2**20
 """a file that was handed in is shown to who grades by hand up to this size: code and JSON, not weights"""
@@ -80,11 +80,13 @@ class Released(NotebookExporter):  # type: ignore[misc]
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         if isinstance(self.parent, GenerateAssignment) and not self.parent.no_database:
-            course = self.parent.coursedir
+            coursedir = self.parent.coursedir
             try:
-                bundle = Bundle.find(Path(course.root))
-                assignment = read_assignment(bundle, course.assignment_id)
-                gradebook.announce(assignment, read_cells(bundle.assignment(assignment.name).notebook), course.db_url)
+                course = CoursePaths.find(Path(coursedir.root))
+                assignment = read_assignment(course, coursedir.assignment_id)
+                gradebook.register_notebook_cells(
+                    assignment, read_cells(course.assignment(assignment.name).notebook), coursedir.db_url
+                )
             except GradepropError as error:
                 self.parent.log.error(str(error))
                 raise NbGraderException(str(error)) from error
@@ -92,9 +94,9 @@ class Released(NotebookExporter):  # type: ignore[misc]
     def from_filename(self, filename: str, resources: Any = None, **given: Any) -> tuple[str, Any]:
         _, resources = super().from_filename(filename, resources, **given)  # registers the cells in the gradebook
         assert isinstance(self.parent, GenerateAssignment)
-        bundle = Bundle.find(Path(self.parent.coursedir.root))
+        course = CoursePaths.find(Path(self.parent.coursedir.root))
         try:
-            files = release.made(read_assignment(bundle, resources["nbgrader"]["assignment"]), bundle)
+            files = release.made(read_assignment(course, resources["nbgrader"]["assignment"]), course)
         except GradepropError as error:
             self.parent.log.error(str(error))
             raise
@@ -107,22 +109,22 @@ class LateDays(LateSubmissionPlugin):  # type: ignore[misc]
     """For ``c.AssignLatePenalties.plugin_class``: the policy of course.toml or assignment.toml."""
 
     def late_submission_penalty(self, student_id: str, score: float, total_seconds_late: float) -> float | None:
-        bundle = Bundle.find(Path.cwd())  # nbgrader works in the folder of the course
-        assignment = read_assignment(bundle, self.parent.assignment_id)
+        course = CoursePaths.find(Path.cwd())  # nbgrader works in the folder of the course
+        assignment = read_assignment(course, self.parent.assignment_id)
         return late_penalty.penalty(assignment.late, score, total_seconds_late) or None
 
 
 def _grade(converter: Any, staged: Path) -> None:
     """Grade the class, and have the converter work on the folder ``staged`` in place of the submissions."""
-    bundle = Bundle.find(Path(converter.coursedir.root))
-    assignment = read_assignment(bundle, converter.coursedir.assignment_id)
-    paths = bundle.assignment(assignment.name)
+    course = CoursePaths.find(Path(converter.coursedir.root))
+    assignment = read_assignment(course, converter.coursedir.assignment_id)
+    paths = course.assignment(assignment.name)
     runs = assignment.notebook.run != "never"
-    handed_out = release.made(assignment, bundle) if runs else {paths.notebook.name: release.released_notebook(paths)}
+    handed_out = release.made(assignment, course) if runs else {paths.notebook.name: release.released_notebook(paths)}
     notebook = nbformat.reads(handed_out[paths.notebook.name].decode(), as_version=4)
     named = _submissions(converter, assignment.name)
-    came = {student: settle(path) for path, student in named}
-    with Grader(bundle, assignment, dataset(assignment, "auto")) as grader:
+    came = {student: write_trusted_timestamp(path) for path, student in named}
+    with Grader(course, assignment, dataset(assignment, "auto")) as grader:
         jobs = batch.plan(grader, named, "force" if converter.force else "changed")
         waiting: list[tuple[Path, batch.Job]] = []
         for (path, student), job in zip(named, jobs, strict=True):
@@ -131,7 +133,7 @@ def _grade(converter: Any, staged: Path) -> None:
             else:
                 waiting.append((path, job))
         everyone = {job.student: came[job.student] for _, job in waiting}
-        gradebook.expect(everyone, assignment, writable(grader.cells), converter.coursedir.db_url)
+        gradebook.register_submissions(everyone, assignment, writable(grader.cells), converter.coursedir.db_url)
         graded = _graded(converter, grader, [job for _, job in waiting])
     converter.assignments = {}
     for (path, job), record in zip(waiting, graded, strict=True):
@@ -226,7 +228,7 @@ def _stage(
 
 def _order(
     notebook: Any, beside: Mapping[str, bytes], record: GradeRecord, assignment: Assignment, kept: StudentPaths
-) -> run_notebook.Order:
+) -> run_notebook.ExecutionRequest:
     """Run the rebuilt notebook beside what the student handed in; cells that were graded show their messages."""
     wanted = assignment.notebook
     files = {name: (kept.submitted / name).read_bytes() for name in record.files}
@@ -235,9 +237,9 @@ def _order(
     if wanted.run == "as-is":
         data = os.environ.get("GRADEPROP_DATA")
         environment, folders = ({"GRADEPROP_DATA": _DATA}, {_DATA: data}) if data else ({}, folders)
-    return run_notebook.Order(
+    return run_notebook.ExecutionRequest(
         notebook=nbformat.writes(notebook),
-        inmate=Inmate(
+        inmate=KernelSandbox(
             files=files,
             environment=environment,
             limits=msgspec.structs.replace(assignment.limits, wall_s=wanted.wall_s),
@@ -262,7 +264,7 @@ def rebuilt(handed_out: Any, record: GradeRecord, kept: StudentPaths) -> Any:
     notebook_answers.put_in(notebook, notebook_answers.read(kept.submitted / f"{record.assignment}.ipynb", ids))
     for cell in notebook.cells:
         meta = cell.metadata.get("nbgrader", {})
-        if cell.cell_type == "code" and meta.get("grade") and record.outcomes:
+        if cell.cell_type == "code" and meta.get("grade") and record.results:
             text = _as_text(record, meta.grade_id)
             data = {"text/html": feedback.fragment(record, meta.grade_id), "text/plain": text}
             cell.outputs = [nbformat.v4.new_output("display_data", data=data)]
@@ -274,9 +276,9 @@ def rebuilt(handed_out: Any, record: GradeRecord, kept: StudentPaths) -> Any:
 
 def _as_text(record: GradeRecord, question: str) -> str:
     """For who reads the notebook without HTML."""
-    of_it = [outcome for outcome in record.outcomes if outcome.question == question]
+    of_it = [result for result in record.results if result.question == question]
     return "\n".join(
-        f"{o.points:g} / {o.possible:g}  {o.line}  {o.message if o.fate != 'broken' else ''}" for o in of_it
+        f"{o.points:g} / {o.possible:g}  {o.line}  {o.message if o.verdict != 'broken' else ''}" for o in of_it
     )
 
 
@@ -285,4 +287,4 @@ def _result(converter: Any, name: str, student: str) -> Path:
 
 
 def _kept(converter: Any, name: str, student: str) -> StudentPaths:
-    return Bundle(Path(converter.coursedir.root)).assignment(name).student(student_key(student))
+    return CoursePaths(Path(converter.coursedir.root)).assignment(name).student(student_key(student))

@@ -14,7 +14,7 @@ from typing import Any
 from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.utils import ignore_patterns, parse_utc
 
-from gradeprop.submissions.arrival_time import last_change, note_arrival, settle, settled
+from gradeprop.submissions.arrival_time import last_change, note_arrival, settled, write_trusted_timestamp
 
 Ignore = Callable[[str, Sequence[str]], set[str]]
 
@@ -37,7 +37,7 @@ class Collect(ExchangeCollect):  # type: ignore[misc]
         record = self._path_to_record(src)
         name, came = record["filename"].rsplit("+", 3)[2], record["timestamp"]
         note_arrival(Path(dest), came, "" if _time(name) == came else name)
-        settle(Path(dest))
+        write_trusted_timestamp(Path(dest))
 
 
 def _time(claimed: str) -> datetime | None:

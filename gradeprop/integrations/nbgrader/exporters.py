@@ -7,8 +7,8 @@ from nbgrader.plugins import ExportPlugin
 from traitlets import Bool, Dict, Unicode
 
 from gradeprop.core.errors import GradepropError
-from gradeprop.core.paths import Bundle
-from gradeprop.integrations.lms.export import Export, Wish, held
+from gradeprop.core.paths import CoursePaths
+from gradeprop.integrations.lms.export import Export, ExportOptions, held
 from gradeprop.integrations.lms.platforms import BLACKBOARD, CANVAS, MOODLE, Platform
 from gradeprop.results import gradebook_db, gradebook_scores
 
@@ -24,13 +24,13 @@ class _Plugin(ExportPlugin):  # type: ignore[misc]
     def export(self, book: Any) -> None:
         """Write the file that ``--to`` names."""
         try:
-            bundle = Bundle.find(Path(self.parent.coursedir.root))
+            course = CoursePaths.find(Path(self.parent.coursedir.root))
             found = gradebook_scores.sheets(
                 book.db, [str(name) for name in self.assignment], gradebook_db.hide_password(str(book.engine.url))
             )
             chosen = {str(name) for name in self.student}
             everyone = {one.student for sheet in found for one in sheet.scores}
-            wish = Wish(
+            wish = ExportOptions(
                 self.platform,
                 Path(self.roster) if self.roster else None,
                 self.questions,
@@ -38,7 +38,7 @@ class _Plugin(ExportPlugin):  # type: ignore[misc]
                 left_out=frozenset(everyone - chosen) if chosen else frozenset(),
                 to=Path(self.to) if self.to else None,
             )
-            export = Export(bundle, wish, found)
+            export = Export(course, wish, found)
             for note in (*export.notes, *held(export)):
                 self.log.warning(note)
             self.log.info("Exported grades to %s", export.write())

@@ -16,7 +16,7 @@ from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
 
 from gradeprop.core.errors import SubmissionError
 from gradeprop.core.models import Assignment
-from gradeprop.core.paths import Bundle, student_key
+from gradeprop.core.paths import CoursePaths, student_key
 from gradeprop.course.config import read_assignment
 from gradeprop.submissions import intake, lms_downloads
 from gradeprop.submissions.arrival_time import note_arrival
@@ -30,16 +30,16 @@ class Extractor(ExtractorPlugin):  # type: ignore[misc]  # nbgrader publishes no
 
     def extract(self, archive_path: str, extracted_path: str) -> None:
         """Take every download in the archive folder, or the archive folder itself as one."""
-        course = self.parent.coursedir
-        bundle = Bundle.find(Path(course.root))
-        assignment = read_assignment(bundle, course.assignment_id)
+        coursedir = self.parent.coursedir
+        course = CoursePaths.find(Path(coursedir.root))
+        assignment = read_assignment(course, coursedir.assignment_id)
         archive, into = Path(archive_path), Path(extracted_path)
         names = sorted(each.name for each in archive.iterdir())
         whole = [name for name in names if name.lower().endswith(".zip") and lms_downloads.parse(name) is None]
         times = dict[str, str]()
         for path, skip in [*((archive / name, []) for name in whole), *([(archive, whole)] if names != whole else [])]:
             try:
-                with lms_downloads.unpacked(path, assignment, bundle.cache, skip) as download:
+                with lms_downloads.unpacked(path, assignment, course.cache, skip) as download:
                     if download is None:
                         self.log.warning("%s is not a download of Canvas, Moodle or Blackboard; left as it is.", path)
                         continue

@@ -1,0 +1,56 @@
+"""What instructors write is read, and a slip names the file."""
+
+import pytest
+
+from gradeprop.core.errors import CourseError
+from gradeprop.core.paths import AssignmentPaths, CoursePaths
+from gradeprop.course.config import read_assignment, read_course
+from tests.conftest import REPOSITORY
+
+
+def test_every_assignment_of_the_course_is_worth_a_hundred_points() -> None:
+    """Those to be had automatically, or all, where the points of the letters hold written answers too."""
+    for name in read_course(REPOSITORY).assignments:
+        assignment = read_assignment(REPOSITORY, name)
+        assert 100 in (assignment.points, sum(question.points for question in assignment.questions))
+
+
+def test_limits_of_the_course_hold_where_the_assignment_has_none(toy: AssignmentPaths) -> None:
+    toy.course.course_toml.write_text(toy.course.course_toml.read_text() + "[limits]\nmemory-mib = 77\nprobe-s = 9.0\n")
+    limits = read_assignment(toy.course, "toy").limits
+    assert (limits.memory_mib, limits.probe_s) == (77, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("points = 6", "points = 0", "has 0 points"),
+        ("points = 6", "poinst = 6", "poinst"),
+        ('name = "held"', 'name = "double"', "'double' is there twice"),
+        ("double = [50, 100]", "double = [100, 50]", "not 0 ≤ pass ≤ full"),
+        ("double = [50, 100]", "double = [50, 100]\n[held-out.sample.bands]\nrun = [60, 50]", "the band of run is not"),
+        ("double = [50, 100]", "double = [50", "not TOML"),
+        ("probe-s = 3.0", 'probe-s = "long"', "float"),
+    ],
+)
+def test_a_slip_in_the_assignment_names_the_file(toy: AssignmentPaths, old: str, new: str, says: str) -> None:
+    toy.toml.write_text(toy.toml.read_text().replace(old, new))
+    with pytest.raises(CourseError, match="assignment.toml") as error:
+        read_assignment(toy.course, "toy")
+    assert says in str(error.value)
+
+
+def test_an_unknown_assignment_lists_those_there_are(toy: AssignmentPaths) -> None:
+    with pytest.raises(CourseError, match="no assignment 'tow' in this course; it has: toy"):
+        read_assignment(toy.course, "tow")
+
+
+def test_an_assignment_without_a_folder_is_told(toy: AssignmentPaths) -> None:
+    toy.toml.unlink()
+    with pytest.raises(CourseError, match="source/toy/assignment.toml is not there"):
+        read_course(toy.course)
+
+
+def test_a_folder_outside_a_course_is_told(tmp_path) -> None:
+    with pytest.raises(CourseError, match="is this a course"):
+        CoursePaths.find(tmp_path)

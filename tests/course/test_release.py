@@ -1,0 +1,320 @@
+"""What students get holds nothing hidden, is the same each time, and a slip in the source changes nothing."""
+
+import hashlib
+import itertools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from gradeprop.core.errors import CourseError
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.course.config import read_assignment, read_course
+from gradeprop.course.release import check_release, made, release
+from tests.conftest import REPOSITORY
+from tests.course.test_notebook import cell, write_notebook
+
+AUTOMATIC = {"grade": True, "locked": True}
+WRITTEN = {"grade": True, "solution": True}
+CELLS = (
+    cell("# Doubling\nfour times two → eight", "markdown"),
+    cell("### BEGIN SOLUTION\nsecret_of_the_notebook = 8\n### END SOLUTION\nprint(8)", grade_id="try", solution=True),
+    cell(
+        "check('double')\n### BEGIN HIDDEN TESTS\nassert hidden_test\n### END HIDDEN TESTS",
+        grade_id="double",
+        points=6,
+        **AUTOMATIC,
+    ),
+    cell("check('held')", grade_id="held", points=4, **AUTOMATIC),
+    cell("model answer of the instructor", "markdown", grade_id="written", points=5, **WRITTEN),
+)
+
+
+@pytest.fixture
+def course(toy: AssignmentPaths) -> AssignmentPaths:
+    """The toy course with a notebook, public checks, helpers, and things to be kept back."""
+    write_notebook(toy.notebook, *CELLS)
+    toy.public_checks.write_text("def test_double():\n    pass\n")
+    toy.course.given.mkdir(exist_ok=True)
+    for name in ("plots.py", "other.py"):
+        (toy.course.given / name).write_text(f"# {name}\n")
+    toy.toml.write_text(re.sub(r"given = .*", 'given = ["plots.py"]', toy.toml.read_text()))
+    for name in ("reference.py", "README.md", "instructor.md"):
+        (toy.source / name).write_text("hidden")
+    return toy
+
+
+def make(course: AssignmentPaths) -> Path:
+    return release(read_assignment(course.course, "toy"), course.course)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def test_a_release_holds_what_is_listed_and_nothing_else(course: AssignmentPaths) -> None:
+    assert set(contents(make(course))) == {"toy.ipynb", "student_code.py", "public_checks.py", "given/plots.py"}
+    assert course.course.stub.read_bytes() == (course.release / "student_code.py").read_bytes()
+
+
+def test_nothing_hidden_is_in_a_release(course: AssignmentPaths) -> None:
+    everything = b"".join(contents(make(course)).values())
+    for hidden in (b"secret_of_the_notebook", b"hidden_test", b"model answer", b"return 2 * x", b"SOLUTION", b"HIDDEN"):
+        assert hidden not in everything
+    assert b"YOUR ANSWER HERE" in everything
+    assert b"# YOUR CODE HERE" in everything
+
+
+def test_twice_gives_identical_bytes_whatever_was_run_meanwhile(course: AssignmentPaths) -> None:
+    first = contents(make(course))
+    ran = json.loads(course.notebook.read_text())
+    ran["cells"][1] |= {"execution_count": 3, "outputs": [{"output_type": "stream", "name": "stdout", "text": "8"}]}
+    ran["metadata"] = {"language_info": {"name": "python", "version": "3.99"}}
+    course.notebook.write_text(json.dumps(ran))
+    (course.release / "__pycache__").mkdir()
+    assert contents(make(course)) == first
+
+
+def test_the_notebook_is_one_that_nbgrader_takes(course: AssignmentPaths) -> None:
+    notebook = nbformat.read(make(course) / "toy.ipynb", 4)
+    nbformat.validate(notebook)
+    meta = {c.metadata.nbgrader.grade_id: c.metadata for c in notebook.cells if "nbgrader" in c.metadata}
+    assert {name: m.nbgrader.get("points") for name, m in meta.items()} == {
+        "try": None,
+        "double": 6,
+        "held": 4,
+        "written": 5,
+    }
+    assert all(m.deletable is False and m.nbgrader.checksum for m in meta.values())
+    assert meta["double"].editable is False
+
+
+def test_a_release_equal_to_its_source_passes_and_any_change_is_named(course: AssignmentPaths) -> None:
+    assignment = read_assignment(course.course, "toy")
+    make(course)
+    check_release(assignment, course.course)
+    kept = contents(course.course.root)
+    for name in ("release/toy/toy.ipynb", "release/toy/given/plots.py", "student_code.py", "release/toy/new.txt"):
+        with (course.course.root / name).open("ab") as file:
+            file.write(b"#")
+        with pytest.raises(
+            CourseError, match=re.escape(f"{name}: is not what the source makes; run: gradeprop release")
+        ):
+            check_release(assignment, course.course)
+        (course.course.root / name).unlink()
+        if name in kept:
+            with pytest.raises(CourseError, match=re.escape(f"{name}: is not what")):
+                check_release(assignment, course.course)
+            (course.course.root / name).write_bytes(kept[name])
+
+
+def edit(old: str, new: str) -> Callable[[AssignmentPaths], None]:
+    def change(course: AssignmentPaths) -> None:
+        text = course.notebook.read_text()
+        assert old in text
+        course.notebook.write_text(text.replace(old, new))
+
+    return change
+
+
+def edit_toml(old: str, new: str) -> Callable[[AssignmentPaths], None]:
+    return lambda course: course.toml.write_text(course.toml.read_text().replace(old, new)) and None
+
+
+def write(name: str, text: str) -> Callable[[AssignmentPaths], None]:
+    return lambda course: (course.course.source / name).write_text(text) and None
+
+
+SLIPS = {
+    "an unknown file": (write("toy/solutions.py", "x"), r"source/toy/solutions.py: unknown in source/toy"),
+    "a marker not closed": (edit("### END SOLUTION\\n", "\\n"), r"toy.ipynb:\d+: cell 2 \(try\): BEGIN SOLUTION is ne"),
+    "hidden tests not closed": (edit("### END HIDDEN TESTS", ""), r"toy.ipynb:\d+: cell 3 \(double\): BEGIN HIDDEN TE"),
+    "a solution nobody would strip": (
+        edit('"grade_id": "try"', '"x": 1'),
+        r"toy.ipynb: nbgrader: .*'x' was unexpected",
+    ),
+    "a solution in a plain cell": (
+        lambda course: write_notebook(course.notebook, CELLS[1] | {"metadata": {}}, *CELLS[2:]) and None,
+        r"toy.ipynb:\d+: cell 1: a solution in a cell that is not marked",
+    ),
+    "a grade cell without points": (
+        edit('"points": 6', '"points": 0'),
+        r"toy.ipynb:\d+: cell 3 \(double\) is graded and",
+    ),
+    "points that are text": (
+        edit('"points": 6', '"points": "6"'),
+        r"toy.ipynb:\d+: cell 3 \(double\) is graded and has",
+    ),
+    "points that differ": (edit('"points": 6', '"points": 7'), r"toy.ipynb:\d+: cell 3 \(double\) has 7 points, and 6"),
+    "a cell without a question": (
+        edit('"held"', '"heldd"'),
+        r"toy.ipynb:\d+: cell 4 \(heldd\) has 4 points, and is no",
+    ),
+    "a question without a cell": (
+        lambda course: write_notebook(course.notebook, *CELLS[:3], CELLS[4]) and None,
+        r"assignment.toml:13: the question 'held' has no cell in toy.ipynb",
+    ),
+    "two cells of a question": (
+        lambda course: write_notebook(course.notebook, *CELLS, CELLS[3]) and None,
+        r"toy.ipynb:\d+: cell 6 \(held\) has the grade_id of cell 4",
+    ),
+    "by hand here and automatic there": (
+        edit_toml("manual = true", ""),
+        r"toy.ipynb:\d+: cell 5 \(written\) is graded by hand, and otherwise in assignment.toml",
+    ),
+    "metadata nbgrader refuses": (
+        edit('"schema_version": 3', '"schema_version": 2'),
+        r"toy.ipynb: nbgrader: .* use an old version of",
+    ),
+    "a notebook cut short": (
+        lambda c: c.notebook.write_text(c.notebook.read_text()[:-9]) and None,
+        r"toy.ipynb:\d+: not JSON",
+    ),
+    "no notebook": (lambda course: course.notebook.unlink(), r"toy.ipynb: cannot be read"),
+    "a solution not closed": (write("student_code.py", "### BEGIN SOLUTION x\n"), r"student_code.py:1: BEGIN SOLUTION"),
+    "a stub that fails": (
+        write("student_code.py", "import nonsense\n"),
+        r"student_code.py: .*No module named 'nonsense'",
+    ),
+    "a solution in a helper": (
+        write("given/plots.py", "\n### BEGIN SOLUTION x\n### END SOLUTION\n"),
+        r"plots.py:2: students get this file as it is",
+    ),
+    "a helper that is not there": (edit_toml('"plots.py"', '"plotz.py"'), r"plotz.py: cannot be read"),
+    "no public checks": (lambda course: course.public_checks.unlink(), r"public_checks.py: cannot be read"),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_names_file_and_line_and_nothing_is_written(
+    slip: str, course: AssignmentPaths, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make(course)
+    change, says = SLIPS[slip]
+    change(course)
+    before = contents(course.course.root)
+    with pytest.raises(CourseError, match=says):
+        make(course)
+    assert contents(course.course.root) == before
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_first_release_that_fails_leaves_no_folder(course: AssignmentPaths) -> None:
+    SLIPS["a stub that fails"][0](course)
+    with pytest.raises(CourseError):
+        make(course)
+    assert not course.release.exists()
+    assert not course.course.stub.exists()
+
+
+def test_nbgrader_itself_leaks_no_solution_with_our_configuration(course: AssignmentPaths) -> None:
+    config = (REPOSITORY.root / "nbgrader_config.py").read_text()
+    (course.course.root / "nbgrader_config.py").write_text(config)
+    (course.source / "reference.py").write_text("secret = 1\n")
+    make(course)
+    whole = contents(course.release)
+    shutil.rmtree(course.release)
+    generate_assignment(course, fails=False)
+    assert contents(course.release) == whole
+    assert (course.course.root / "gradebook.db").is_file()
+    shutil.rmtree(course.release)
+    (course.source / "my_answers.py").write_text("secret = 1\n")
+    generate_assignment(course, fails=True)
+    assert not course.release.exists()
+
+
+def generate_assignment(course: AssignmentPaths, fails: bool) -> None:
+    command = [sys.executable, "-m", "nbgrader", "generate_assignment", "toy"]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # nbgrader starts alembic by name
+    environment = os.environ | {"PATH": path, "PYTHONPATH": str(REPOSITORY.root)}
+    done = subprocess.run(command, cwd=course.course.root, capture_output=True, env=environment, check=False)
+    assert bool(done.returncode) == fails, done.stderr
+
+
+@pytest.fixture(scope="module", params=read_course(REPOSITORY).assignments)
+def real(request: pytest.FixtureRequest) -> tuple[AssignmentPaths, dict[str, bytes]]:
+    assignment = read_assignment(REPOSITORY, request.param)
+    return REPOSITORY.assignment(request.param), made(assignment, REPOSITORY)
+
+
+def test_the_release_in_the_repository_is_what_its_source_makes() -> None:
+    for name in read_course(REPOSITORY).assignments:
+        check_release(read_assignment(REPOSITORY, name), REPOSITORY)
+
+
+def test_no_hidden_line_of_the_course_is_in_its_release(real: tuple[AssignmentPaths, dict[str, bytes]]) -> None:
+    """Nor two of them, one after the other, in what is handed out as it is: a single one, anybody may write again."""
+    paths, files = real
+    hidden = hidden_lines(paths)
+    for name, data in files.items():
+        lines = [line.strip() for line in readable(data)]
+        found = [line for line in lines if line in hidden]
+        if name in (paths.notebook.name, "student_code.py"):
+            assert not found, name
+        else:
+            pairs = [pair for pair in itertools.pairwise(filter(None, lines)) if hidden.issuperset(pair)]
+            assert not pairs, name
+
+
+def test_the_packer_is_told_what_is_handed_in_and_no_more(real: tuple[AssignmentPaths, dict[str, bytes]]) -> None:
+    paths, files = real
+    assignment = read_assignment(REPOSITORY, paths.name)
+    assert json.loads(files["given/submission.json"]) == {
+        "schema": 1,
+        "assignment": paths.name,
+        "files": assignment.submission,
+        "submission_mib": assignment.limits.submission_mib,
+        "most_files": assignment.limits.files,
+        "stub_sha256": hashlib.sha256(files["student_code.py"]).hexdigest(),
+    }
+
+
+def readable(data: bytes) -> list[str]:
+    """The lines of a file, those of a notebook's cells as they read."""
+    text = data.decode()
+    if text.startswith("{") and '"cells"' in text:
+        text = "\n".join("".join(c["source"]) for c in json.loads(text)["cells"])
+    return text.splitlines()
+
+
+def hidden_lines(paths: AssignmentPaths) -> set[str]:
+    """Every line of a solution or a hidden check that says something and is not said in public too."""
+    hidden, public = set[str](), set[str]()
+    source = [paths.course.solution.read_text(), "\n".join(readable(paths.notebook.read_bytes()))]
+    for text in source:
+        regions = r"### BEGIN (SOLUTION|HIDDEN TESTS|MARK SCHEME)[^\n]*\n.*?### END"
+        hidden |= {
+            line.strip() for match in re.finditer(regions, text, re.DOTALL) for line in match[0].splitlines()[1:]
+        }
+        public |= {line.strip() for line in re.sub(regions, "", text, flags=re.DOTALL).splitlines()}
+    for file in paths.tests.rglob("*.py"):
+        hidden |= {line.strip() for line in file.read_text().splitlines()}
+    for file in (paths.public_checks, *paths.course.given.glob("*.py")):
+        public |= {line.strip() for line in file.read_text().splitlines() if line.startswith(("import ", "from "))}
+    # a docstring is what students read in their feedback; shorter lines anybody would write
+    return {line for line in hidden if len(line) > 30 and not line.startswith(("#", '"""'))} - public
+
+
+def test_the_stub_is_the_solution_without_solutions_and_has_its_names() -> None:
+    code = "import ast, student_code, sys; print(sorted(n for n in dir(student_code) if not n.startswith('_')))"
+    folders = (REPOSITORY.root, REPOSITORY.source)
+    stub, solution = (
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=folder, check=True, capture_output=True, text=True, env={"PATH": ""}
+        ).stdout
+        for folder in folders
+    )
+    assert stub == solution
+    assert "LeNet5" in stub
+
+
+def test_the_stub_is_clean() -> None:
+    for command in (["check"], ["format", "--check"]):
+        subprocess.run([sys.executable, "-m", "ruff", *command, "student_code.py"], cwd=REPOSITORY.root, check=True)

@@ -1,0 +1,277 @@
+"""The checks students run themselves: what they say of the solution, of mistakes, and of code that does not run."""
+
+import contextlib
+import importlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gradeprop.course.known_answers import section
+
+SOURCE = Path(__file__).parents[2] / "source"
+HOMEWORK = SOURCE / "mnist_lenet"
+SOLUTION = (SOURCE / "student_code.py").read_text(encoding="utf-8")
+
+sys.path.insert(0, str(SOURCE))
+check = importlib.import_module("given.check")
+
+CONV2 = "nn.Conv2d(6, 16, kernel_size=5"
+EPOCHS = 'epochs = range(1, len(history["train_loss"]) + 1)'
+MISTAKES = [  # a part of the solution, what stands there instead, and the message that names the mistake
+    ("shuffle=True", "shuffle=False", "does the training loader shuffle?"),
+    ('.split("_")[1]', '[-1:] and "3"', "with the label 3: is it taken from its own name?"),
+    (
+        CONV2,
+        f"{CONV2}, padding=2",
+        "conv2's output is [7, 16, 14, 14]; the course asks for [7, 16, 10, 10]: is there padding",
+    ),
+    ("x = torch.relu(self.hidden", "x = (self.hidden", "is there a ReLU after each hidden layer?"),
+    ("if p.requires_grad) / 1e6", "if p.requires_grad) / 1", "55 was returned: give millions, 0.000055."),
+    ("        optimizer.zero_grad()\n", "", "is optimizer.zero_grad() called?"),
+    ("model.train()", "pass", "is model.train() called?"),
+    ("model.eval()", "pass", "is model.eval() called?"),
+    ("correct / seen", "100 * correct / seen", "80 was returned: give a fraction in [0, 1], not percent."),
+    (EPOCHS, 'epochs = range(len(history["train_loss"]))', "The curves start at epoch 0"),
+    (".clone()\n", " * 2\n", "keep within [0, 1]."),
+    ("torch.optim.AdamW(model.", "torch.optim.AdamW(model[0].", "was it made with this model's parameters?"),
+]
+TINY = """
+import pytest, student_code
+
+@pytest.mark.question("count")
+def test_counting():
+    '''A layer from 10 to 5 has 55 parameters.'''
+    assert student_code.count() == 55, "Is a bias forgotten?"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A student's folder, with the solution and no weights."""
+    shutil.copy(SOURCE / "student_code.py", tmp_path)
+    shutil.copy(HOMEWORK / "public_checks.py", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A folder with a single check, which needs no torch and so takes no time."""
+    (tmp_path / "public_checks.py").write_text(TINY)
+    return tmp_path
+
+
+def run(folder: Path, capsys: pytest.CaptureFixture[str], *questions: str) -> tuple[int, str]:
+    """The exit status, and what was printed."""
+    status = check.main([*questions, "--folder", str(folder)])
+    return status, capsys.readouterr().out
+
+
+def test_the_solution_passes_and_missing_weights_are_named(folder: Path, capsys) -> None:
+    status, said = run(folder, capsys)
+    failed = [line for line in said.splitlines() if line.startswith("✗")]
+    assert (status, len(failed)) == (1, 3)
+    for file in ("lenet5.safetensors", "lenet5_regularised.safetensors", "history.json"):
+        assert f"There is no {file}" in said
+    assert said.count("✓") >= 25
+    assert check.PASSED not in said
+
+
+def test_every_automatic_question_has_its_checks() -> None:
+    questions = re.findall(
+        r'name = "(\w+)"\ntitle = .*\npoints = \d+\n(?!manual)', (HOMEWORK / "assignment.toml").read_text()
+    )
+    checks = (HOMEWORK / "public_checks.py").read_text(encoding="utf-8")
+    counts = {question: checks.count(f'@pytest.mark.question("{question}")') for question in questions}
+    assert len(counts) == 10
+    assert all(2 <= count <= 4 for count in counts.values()), counts
+
+
+def test_usual_mistakes_are_named(folder: Path, capsys) -> None:
+    before, wrong, after = section(SOLUTION, HOMEWORK.name)
+    for right, mistake, _ in MISTAKES:
+        assert right in wrong, right
+        wrong = wrong.replace(right, mistake)
+    (folder / "student_code.py").write_text(before + wrong + after, encoding="utf-8")
+    status, said = run(folder, capsys)
+    assert status == 1
+    missed = [message for *_, message in MISTAKES if message not in said]
+    assert not missed, said
+
+
+def test_in_the_course_itself_the_solution_is_found_one_folder_up(capsys) -> None:
+    status, said = run(HOMEWORK, capsys, "count")
+    assert (status, said.splitlines()[-1]) == (0, "3 public checks passed.")
+
+
+def test_a_check_is_one_line_and_what_it_found_another(tiny: Path, capsys) -> None:
+    (tiny / "student_code.py").write_text("def count():\n    print('hello')\n    return 50\n")
+    status, said = run(tiny, capsys)
+    assert status == 1
+    assert said.splitlines() == [
+        "✗ A layer from 10 to 5 has 55 parameters.",
+        "    Is a bias forgotten?",
+        "    your code printed: hello",
+        "1 of 1 public checks failed.",
+    ]
+
+
+def test_what_is_still_to_do_is_said_with_its_line(tiny: Path, capsys) -> None:
+    (tiny / "student_code.py").write_text('def count():\n    raise NotImplementedError("Task 4: count")\n')
+    assert "    Still to do: Task 4: count (student_code.py, line 2).\n" in run(tiny, capsys)[1]
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("x = 1\ndef f(:\n", "✗ Python cannot read student_code.py, line 2, `def f(:`: invalid syntax."),
+        ("import nothing_like_it\n", "ModuleNotFoundError: No module named 'nothing_like_it' (student_code.py, line 1"),
+        ("exit(0)\n", "✗ SystemExit: 0 (student_code.py, line 1: `exit(0)`)"),
+        ("import os\nos._exit(0)\n", "✗ The checks ended early, with exit code 0."),
+    ],
+)
+def test_code_that_cannot_be_imported_is_one_sentence(tiny: Path, capsys, code: str, sentence: str) -> None:
+    (tiny / "student_code.py").write_text(code)
+    status, said = run(tiny, capsys, "count")
+    assert (status, said.count("✗")) == (1, 1)
+    assert sentence in said
+
+
+def test_an_endless_loop_is_stopped(tiny: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "SECONDS", 1)
+    (tiny / "student_code.py").write_text("while True:\n    pass\n")
+    status, said = run(tiny, capsys)
+    assert status == 1
+    assert "Stopped after 1 s" in said
+
+
+def test_an_unknown_question_and_a_wrong_folder_are_said(tiny: Path, capsys) -> None:
+    (tiny / "student_code.py").write_text("")
+    assert run(tiny, capsys, "cuont") == (1, "✗ There is no check for cuont; there are checks for count.\n")
+    assert "There is no public_checks.py in" in run(tiny.parent, capsys)[1]
+
+
+def test_checks_that_cannot_be_read_are_shown(tiny: Path, capsys) -> None:
+    (tiny / "student_code.py").write_text("")
+    (tiny / "public_checks.py").write_text("import nothing_like_it\n")
+    status, said = run(tiny, capsys)
+    assert status == 1
+    assert "No module named 'nothing_like_it'" in said
+
+
+def test_a_python_that_cannot_even_start_is_told(tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(check, "_ready", [])
+    monkeypatch.setenv("PYTHONPATH", str(tiny))
+    (tiny / "student_code.py").write_text("")
+    (tiny / "sitecustomize.py").write_text("raise SystemExit('no Python today')")
+    status, said = run(tiny, capsys)
+    assert (status, said.count("✗")) == (1, 1)
+    assert "no Python today" in said
+
+
+def ends(pid: int) -> None:
+    """Wait until a process has ended, whether or not anybody has asked for it."""
+    late = time.monotonic() + 20
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        while (now := Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0]) != "Z":
+            assert time.monotonic() < late, now
+            time.sleep(0.1)
+
+
+@pytest.fixture(params=[True, False], ids=["forks", "is ordered once"])
+def nothing_ready(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[list]:
+    """The processes that stand ready, none at first; what they import takes no time. On Linux, and elsewhere."""
+    monkeypatch.setattr(check, "FORKS", request.param and sys.platform == "linux")
+    monkeypatch.setattr(check, "SLOW", ("json",))
+    monkeypatch.setattr(check, "_ready", [])
+    yield check._ready
+    for process in check._ready:
+        process.communicate()  # without an order it ends
+
+
+@pytest.mark.usefixtures("nothing_ready")
+def test_a_notebook_stops_at_the_question_that_needs_work(tiny: Path, capsys) -> None:
+    (tiny / "student_code.py").write_text("def count():\n    return 55\n")
+    check.check("count", folder=tiny)
+    assert capsys.readouterr().out.endswith("1 public check passed.\n")
+    (tiny / "student_code.py").write_text("")
+    with pytest.raises(check.PublicChecksFailed, match="run this cell again") as caught:
+        check.check("count", folder=tiny)
+    assert "no attribute 'count'" in capsys.readouterr().out
+    assert caught.value._render_traceback_() == [str(caught.value)]
+
+
+def test_the_process_that_stood_ready_sees_what_was_changed_since(
+    tiny: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, capsys, nothing_ready: list
+) -> None:
+    (tiny / "student_code.py").write_text("def count():\n    return 55\n")
+    check.check("count", folder=tiny)
+    [ready] = nothing_ready
+    another = tmp_path_factory.mktemp("another")
+    (another / "public_checks.py").write_text(TINY)
+    (another / "student_code.py").write_text("import os\n\ndef count():\n    return int(os.environ['COUNT'])\n")
+    monkeypatch.setenv("COUNT", "55")
+    check.check("count", folder=another)
+    assert capsys.readouterr().out.count("1 public check passed.") == 2
+    if check.FORKS:
+        assert nothing_ready == [ready]
+    else:
+        assert (ready.returncode, len(nothing_ready)) == (0, 1)
+        assert nothing_ready != [ready]
+
+
+def test_what_one_check_leaves_behind_another_does_not_meet(tiny: Path, capsys, nothing_ready: list) -> None:
+    leaves = "import json\n\ndef count():\n    json.left = getattr(json, 'left', 54) + 1\n    return json.left\n"
+    (tiny / "student_code.py").write_text(leaves)
+    for _ in range(2):
+        check.check("count", folder=tiny)
+    assert capsys.readouterr().out.count("1 public check passed.") == 2
+    assert len(nothing_ready) == 1
+
+
+def test_an_endless_loop_is_stopped_in_a_notebook_with_all_that_belongs_to_it(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys, nothing_ready: list
+) -> None:
+    (tiny / "student_code.py").write_text("def count():\n    return 55\n")
+    check.check("count", folder=tiny)
+    [ready] = nothing_ready
+    monkeypatch.setattr(check, "SECONDS", 2)
+    (tiny / "student_code.py").write_text(
+        "import os\nopen('pid', 'w').write(str(os.getpid()))\nwhile True:\n    pass\n"
+    )
+    with pytest.raises(check.PublicChecksFailed):
+        check.check("count", folder=tiny)
+    assert "Stopped after 2 s" in capsys.readouterr().out
+    assert (ready.returncode, nothing_ready != [ready]) == (-signal.SIGKILL, True)
+    ends(int((tiny / "pid").read_text()))
+
+
+def test_one_that_something_has_ended_is_not_asked(tiny: Path, capsys, nothing_ready: list) -> None:
+    (tiny / "student_code.py").write_text("def count():\n    return 55\n")
+    check.check("count", folder=tiny)
+    nothing_ready[0].terminate()
+    nothing_ready[0].wait(20)
+    check.check("count", folder=tiny)
+    assert capsys.readouterr().out.count("1 public check passed.") == 2
+
+
+def test_what_stands_ready_ends_with_the_notebook(tiny: Path) -> None:
+    (tiny / "student_code.py").write_text("def count():\n    return 55\n")
+    notebook = f"from given import check; check.SLOW = (); check.check('count', folder={str(tiny)!r})"
+    notebook += "; print(check._ready[0].pid)"
+    done = subprocess.run([sys.executable, "-c", notebook], cwd=SOURCE, capture_output=True, text=True, check=True)
+    ends(int(done.stdout.split()[-1]))
+
+
+def test_a_mistake_in_the_students_own_code_is_told_with_its_line(folder: Path) -> None:
+    code = compile("assert 1 == 2, 'mine'", str(folder / "student_code.py"), "exec")
+    with pytest.raises(AssertionError) as caught:
+        exec(code)
+    assert check.explain(caught.value).startswith("AssertionError: mine (student_code.py, line 1")
+    assert check.explain(AssertionError("4 of 5")) == "4 of 5"

@@ -1,0 +1,346 @@
+"""The student's packer: what it finds, one zip for the same files, and a receipt that the grader repeats."""
+
+import ast
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import nbformat
+import pytest
+import torch
+from click.testing import CliRunner
+from hypothesis import given as drawn
+from hypothesis import strategies as st
+from nbclient import NotebookClient
+from safetensors.torch import save
+
+from gradeprop.cli.main import main
+from gradeprop.core.models import Assignment, JailRun, Limits, Question
+from gradeprop.course.release import _asked
+from gradeprop.grading.scoring import grade
+from gradeprop.results import feedback
+from gradeprop.submissions import intake, lms_downloads
+from tests.conftest import REPOSITORY
+
+PACKER = REPOSITORY.given / "submit.py"
+HW = Assignment(
+    name="hw",
+    title="",
+    questions=(Question(name="net", title="A net", points=1),),
+    submission={
+        "hw.ipynb": "the notebook",
+        "hw.html or hw.pdf": "a copy of it",
+        "student_code.py": "your code",
+        "net.safetensors": "the weights",
+        "history.json": "the curves",
+    },
+    given=("submit.py",),
+    limits=Limits(submission_mib=1),
+    root="",
+)
+STUB = b"# ---------------------------------------------------------------- hw\n\n\ndef net():\n    " + (
+    b'raise NotImplementedError("Task 1.2: build it")\n\n\n# ---------------------------------------------------------'
+    b'------- later\n\n\ndef more():\n    raise NotImplementedError("Task 9.1: later")\n'
+)
+
+
+def notebook(*cells: dict[str, Any]) -> bytes:
+    ran = {"cell_type": "code", "source": "1 + 1", "execution_count": 1, "outputs": []}
+    return json.dumps({"cells": [ran, *cells], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}).encode()
+
+
+GOOD = {
+    "hw.ipynb": notebook(),
+    "hw.pdf": b"%PDF-1.7 ...",
+    "student_code.py": STUB.replace(b'raise NotImplementedError("Task 1.2: build it")', b"return 1"),
+    "net.safetensors": save({"w": torch.ones(3)}),
+    "history.json": b'{"a": [1]}',
+}
+
+
+def write(folder: Path, files: dict[str, bytes]) -> None:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of an assignment with all that is asked for in it."""
+    write(tmp_path / "hw", GOOD | {"given/submission.json": _asked(HW, STUB), "given/__init__.py": b""})
+    shutil.copy(PACKER, tmp_path / "hw" / "given")
+    return tmp_path / "hw"
+
+
+@pytest.fixture
+def packer(folder: Path) -> Iterator[ModuleType]:
+    spec = importlib.util.spec_from_file_location("packer", folder / "given" / "submit.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    assert "student_code_as_saved" not in sys.modules
+
+
+def pack(packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str], ends: int = 0) -> str:
+    assert packer.main(["--folder", str(folder)]) == ends
+    return capsys.readouterr().out
+
+
+def receipt(said: str) -> str:
+    return next(line for line in said.splitlines() if line.startswith("Receipt: ")).removeprefix("Receipt: ")
+
+
+def taken(path: Path, into: Path) -> str:
+    return intake.take(path, "ada", HW, into).receipt
+
+
+def test_what_is_asked_for_is_packed_and_nothing_else(
+    packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "diary.txt").write_text("dear diary")
+    said = pack(packer, folder, capsys)
+    assert "✗" not in said
+    assert "hw.zip is packed: 5 files" in said
+    with zipfile.ZipFile(folder / "hw.zip") as packed:
+        assert {name: packed.read(name) for name in packed.namelist()} == GOOD
+
+
+def test_the_same_files_make_the_same_zip_whenever_they_were_written(
+    packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = pack(packer, folder, capsys), (folder / "hw.zip").read_bytes()
+    for name in GOOD:
+        (folder / name).chmod(0o600)
+        os.utime(folder / name, (1, 1_700_000_000))
+    assert (pack(packer, folder, capsys), (folder / "hw.zip").read_bytes()) == first
+
+
+def test_the_receipt_is_the_graders_however_it_arrives(
+    packer: ModuleType, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a zip, renamed by Canvas or Moodle, unpacked, packed again by a Mac, and as the whole folder by nbgrader."""
+    printed = receipt(pack(packer, folder, capsys))
+    zipped = folder / "hw.zip"
+    renamed = [
+        tmp_path / "lovelaceada_LATE_31415_2718281_hw-1.zip",
+        tmp_path / "Ada Lovelace_31415_assignsubmission_file_" / "hw.zip",
+    ]
+    for path in renamed:
+        path.parent.mkdir(exist_ok=True)
+        shutil.copy(zipped, path)
+    with zipfile.ZipFile(zipped) as packed:
+        packed.extractall(tmp_path / "unpacked")
+    with zipfile.ZipFile(tmp_path / "mac.zip", "w", zipfile.ZIP_DEFLATED) as mac:
+        for name in reversed(GOOD):
+            mac.write(tmp_path / "unpacked" / name, f"hw/{name}")
+            mac.writestr(f"__MACOSX/hw/._{name}", b"\0")
+    paths = [zipped, *renamed, tmp_path / "unpacked", tmp_path / "mac.zip", folder]
+    assert {path.name: taken(path, tmp_path / "into") for path in paths} == dict.fromkeys(
+        [path.name for path in paths], printed
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["lovelaceada_LATE_31415_2718281_hw-1.zip", "Ada Lovelace_31415_assignsubmission_file_/hw.zip"]
+)
+def test_the_receipt_comes_through_a_download_of_the_class(
+    name: str, packer: ModuleType, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = receipt(pack(packer, folder, capsys))
+    with zipfile.ZipFile(tmp_path / "submissions.zip", "w") as download:
+        download.writestr(name, (folder / "hw.zip").read_bytes())
+    with lms_downloads.unpacked(tmp_path / "submissions.zip", HW, tmp_path / "scratch") as found:
+        assert found is not None
+        ((path, student),) = found.submissions
+        assert (student, taken(path, tmp_path / "into")) == ("31415", printed)
+
+
+def test_a_file_that_changed_on_its_way_changes_the_receipt(
+    packer: ModuleType, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = receipt(pack(packer, folder, capsys))
+    for name, data in GOOD.items():
+        (folder / name).write_bytes(data + b" ")
+        assert taken(folder, tmp_path / "into") != printed, name
+        (folder / name).write_bytes(data)
+    (folder / "hw.html").write_text("<html>")
+    assert taken(folder, tmp_path / "into") != printed
+
+
+@drawn(st.dictionaries(st.text(min_size=1), st.binary()))
+def test_packer_and_grader_compute_the_same(contents: dict[str, bytes]) -> None:
+    spec = importlib.util.spec_from_file_location("packer", PACKER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    contents = {name.encode(errors="replace").decode(): data for name, data in contents.items()}
+    digests = {name: hashlib.sha256(data).digest() for name, data in contents.items()}
+    assert module.receipt(contents) == intake._sha256(digests)
+
+
+def test_record_and_page_repeat_the_receipt(
+    packer: ModuleType, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = receipt(pack(packer, folder, capsys))
+    submission = intake.take(folder / "hw.zip", "ada", HW, tmp_path / "into")
+    run = JailRun(assignment="hw", student="ada", seed=0, dataset="", tier="", probes=(), values={})
+    record = grade(HW, submission, run, ())
+    assert record.receipt == printed
+    assert f"<code>{printed}</code>" in feedback.page(HW, record)
+
+
+def failing(source: str = "1 / 0") -> dict[str, Any]:
+    error = {"output_type": "error", "ename": "ZeroDivisionError", "evalue": "", "traceback": []}
+    return {"cell_type": "code", "source": source, "execution_count": 2, "outputs": [error]}
+
+
+FLAWS: dict[str, tuple[str, bytes | None, str]] = {
+    "nothing saved": ("student_code.py", b"", "It is empty"),
+    "the stub": ("student_code.py", STUB, "It is as it was handed out"),
+    "the stub, by way of Windows": ("student_code.py", STUB.replace(b"\n", b"\r\n"), "It is as it was handed out"),
+    "a task left": ("student_code.py", STUB + b"x = 1\n", "Still to do: Task 1.2."),
+    "not Python": ("student_code.py", b"x = 1\ndef net(:\n", "Python cannot read it: line 2: invalid syntax."),
+    "zeros": ("student_code.py", b"x\0", "Python cannot read it"),
+    "an unknown module": ("student_code.py", b"import torhc\n", "It imports torhc, which is not installed here."),
+    "no code": ("student_code.py", None, "✗ student_code.py is missing: your code."),
+    "no copy": ("hw.pdf", None, "✗ hw.html or hw.pdf is missing: a copy of it."),
+    "a copy by renaming": ("hw.pdf", GOOD["hw.ipynb"], "It is not what its name says"),
+    "half a notebook": ("hw.ipynb", GOOD["hw.ipynb"][:-9], "It is not a notebook"),
+    "no notebook": ("hw.ipynb", b"[]", "It is not a notebook"),
+    "never run": (
+        "hw.ipynb",
+        GOOD["hw.ipynb"].replace(b'"execution_count": 1', b'"execution_count": null'),
+        "None of its cells was run",
+    ),
+    "an error": ("hw.ipynb", notebook(failing()), "One of its cells ended in an error: ZeroDivisionError."),
+    "nothing written": (
+        "hw.ipynb",
+        notebook({"cell_type": "markdown", "source": ["YOUR ANSWER HERE"]}),
+        "1 answer still to write",
+    ),
+    "no weights": ("net.safetensors", save({}), "It holds no weights"),
+    "half the weights": ("net.safetensors", GOOD["net.safetensors"][:-1], "It is cut short"),
+    "an odd header": ("net.safetensors", (3).to_bytes(8, "little") + b"[1]", "It is cut short, or no safetensors"),
+    "a pickle": ("net.safetensors", b"\x80\x04K\x01.", "It is a pickle"),
+    "no curves": ("history.json", b"{}", "There is nothing in it."),
+    "no JSON": ("history.json", b"{'a': 1}", "It is not JSON"),
+}
+
+
+@pytest.mark.parametrize("flaw", FLAWS)
+def test_a_flaw_is_named_and_what_is_there_is_packed_all_the_same(
+    flaw: str, packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, data, says = FLAWS[flaw]
+    (folder / name).unlink() if data is None else (folder / name).write_bytes(data)
+    said = pack(packer, folder, capsys, ends=1)
+    assert says in said
+    assert said.count("✗") == 2  # at the file, and in the last line
+    assert f"is packed: {5 - (data is None)} files" in said
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (b"net = tensor", "It cannot be imported: NameError: name 'tensor' is not defined."),
+        (b"exit()", "It cannot be imported: SystemExit"),
+        (b"from dataclasses import dataclass\n@dataclass\nclass A:\n    x: int\nprint('noise')", "✓ student_code.py"),
+    ],
+)
+def test_in_a_notebook_the_code_is_imported_too(
+    code: bytes, says: str, packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "student_code.py").write_bytes(code)
+    packer.submit(folder)
+    said = capsys.readouterr().out
+    assert says in said
+    assert "noise" not in said
+    assert "is packed: 5 files" in said
+
+
+def test_own_modules_are_packed_with_the_code_that_imports_them(
+    packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = {
+        "student_code.py": b"import layers, json\nfrom given import plots\nimport public_checks",
+        "layers.py": b"import loops",
+        "loops.py": b"import layers",
+        "public_checks.py": b"",
+    }
+    write(folder, own)
+    assert "✓ layers.py, which your code imports" in pack(packer, folder, capsys)
+    with zipfile.ZipFile(folder / "hw.zip") as packed:
+        assert {*packed.namelist()} == {*GOOD, "layers.py", "loops.py"}
+
+
+def test_too_much_is_not_packed(packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "net.safetensors").write_bytes(save({"w": torch.ones(2**18)}))
+    said = pack(packer, folder, capsys, ends=1)
+    assert "Nothing was packed: these are 1.0 MiB in 5 files, and 1 MiB and 200 files are allowed." in said
+    assert not (folder / "hw.zip").exists()
+
+
+def test_in_the_wrong_folder_nothing_is_packed(
+    packer: ModuleType, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "so there is nothing to pack" in pack(packer, tmp_path / "empty", capsys, ends=1)
+    (folder / "given" / "submission.json").unlink()
+    assert "is this the folder of the assignment" in pack(packer, folder, capsys, ends=1)
+    assert not list(tmp_path.rglob("*.zip"))
+
+
+def test_a_disk_that_takes_nothing_is_a_sentence_and_an_older_zip_stays(
+    packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack(packer, folder, capsys)
+    before = (folder / "hw.zip").read_bytes()
+    (folder / ".hw.zip.part").mkdir()
+    (folder / "history.json").write_bytes(b"[2]")
+    assert "Nothing was packed." in pack(packer, folder, capsys, ends=1)
+    assert (folder / "hw.zip").read_bytes() == before
+
+
+def test_it_needs_nothing_but_the_standard_library() -> None:
+    tree = ast.parse(PACKER.read_bytes())
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {(getattr(node, "module", None) or node.names[0].name).partition(".")[0] for node in imports}
+    assert names <= sys.stdlib_module_names
+
+
+def test_the_command_does_the_same(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    done = CliRunner().invoke(main, ["submit", "--folder", str(folder)])
+    assert done.exit_code == 0, done.output
+    assert "hw.zip is packed" in capfd.readouterr().out
+    elsewhere = CliRunner().invoke(main, ["submit", "--folder", str(folder / "given")])
+    assert elsewhere.exit_code == 1
+    assert "holds no given/submission.json; run this in the folder of an assignment" in elsewhere.output
+
+
+def test_cells_run_after_the_last_save_are_noticed(folder: Path) -> None:
+    """In a kernel, where the notebook on disk knows of its first cell only, and then of all."""
+    cells = [
+        nbformat.v4.new_code_cell(source) for source in ("1 + 1", "2 + 2", "from given.submit import submit; submit()")
+    ]
+    said = _ran(folder, cells)
+    assert "You ran cells after it was last saved" in said
+    cells[1].execution_count = 2
+    (folder / "hw.ipynb").write_bytes(notebook({**cells[1], "outputs": []}))
+    assert "You ran cells" not in _ran(folder, cells)
+
+
+def _ran(folder: Path, cells: list[Any]) -> str:
+    book = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(book, timeout=60, resources={"metadata": {"path": str(folder)}}).execute()
+    return "".join(output.text for output in book.cells[-1].outputs)

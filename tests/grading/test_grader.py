@@ -1,0 +1,180 @@
+"""A submission becomes a record, whatever it holds and whatever fails: the student's, the instructor's, or ours."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gradeprop.core import storage
+from gradeprop.core.errors import JailError, NoJailError
+from gradeprop.core.models import Assignment, GradeRecord
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.grading.grader import Grader
+from tests.conftest import REPOSITORY, copy_toy, read_assignment
+
+RIGHT = "def double(x):\n    return x + x\n"
+
+
+@pytest.fixture(scope="module")
+def grader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grader]:
+    toy = copy_toy(tmp_path_factory.mktemp("course"))
+    with Grader(toy.course, read_assignment(toy.course, "toy"), "sample") as grader:
+        yield grader
+
+
+@pytest.fixture
+def submit(tmp_path: Path) -> Callable[..., Path]:
+    def write(name: str = "ada", **files: str) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        for file, text in files.items():
+            (folder / f"{file}.py").write_text(text)
+        return folder
+
+    return write
+
+
+def test_a_right_answer_gets_every_point_and_its_record_is_kept(grader: Grader, submit: Callable[..., Path]) -> None:
+    record = grader.grade_one(submit(student_code=RIGHT))
+    assert (record.status, record.points, record.possible) == ("graded", 10, 10)
+    assert record.tier.startswith(("full", "restricted"))
+    assert storage.read(GradeRecord, grader.kept("ada").record) == record
+
+
+def test_what_is_given_is_there_whatever_the_submission_has_in_its_place(
+    grader: Grader, submit: Callable[..., Path]
+) -> None:
+    folder = submit(student_code="from given.helper import FACTOR\ndef double(x):\n    return FACTOR * x\n")
+    assert grader.grade_one(folder).points == 10
+    (folder / "given").mkdir()
+    (folder / "given" / "helper.py").write_text("FACTOR = 3\n")
+    assert grader.grade_one(folder).points == 10
+
+
+def test_a_wrong_answer_is_told_why(grader: Grader, submit: Callable[..., Path]) -> None:
+    record = grader.grade_one(submit(student_code="def double(x):\n    return x / 2\n"))
+    assert record.points == 2
+    assert any("Is it added to itself?" in result.message for result in record.results)
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict", "says"),
+    [
+        ("def double(x)\n    pass\n", "error", "student_code.py, line 1"),
+        ("def double(x):\n    return x + nothing\n", "error", "student_code.py, line 2: return x + nothing"),
+        ("def halve(x):\n    return x\n", "missing", "double"),
+        ("def double(x):\n    while True: pass\n", "timeout", "more than 3 s"),
+        ("import os\ndef double(x):\n    os._exit(0)\n", "crash", ""),
+    ],
+)
+def test_an_error_is_the_students_and_names_their_line(
+    grader: Grader, submit: Callable[..., Path], code: str, verdict: str, says: str
+) -> None:
+    record = grader.grade_one(submit(student_code=code))
+    assert (record.status, record.points) == ("graded", 0)
+    assert {result.verdict for result in record.results} == {verdict}
+    assert all(says in result.message for result in record.results)
+
+
+def test_a_mistake_in_one_task_leaves_the_other_its_points(grader: Grader, submit: Callable[..., Path]) -> None:
+    code = "import os\ndef double(x):\n    if len(x) == 3: os._exit(1)\n    return x + x\n"
+    record = grader.grade_one(submit(student_code=code))
+    assert {question.name: question.points for question in record.questions} == {"double": 0, "held": 4}
+
+
+def test_an_empty_folder_and_a_broken_zip_are_told_in_a_sentence(grader: Grader, tmp_path: Path) -> None:
+    (tmp_path / "bob").mkdir()
+    (tmp_path / "eve.zip").write_bytes(b"PK\3\4 not really")
+    for name in ("bob", "eve.zip"):
+        record = grader.grade_one(tmp_path / name)
+        assert (record.status, record.points) == ("graded", 0)
+        assert record.problems
+
+
+def test_a_name_of_any_kind_is_graded_and_kept_apart(grader: Grader, submit: Callable[..., Path]) -> None:
+    folder = submit(student_code=RIGHT)
+    for name in ('O\'Neil, Jo "J"', "../../etc/passwd", "李小龍", "a/b"):
+        record = grader.grade_one(folder, name)
+        assert (record.student, record.points) == (name, 10)
+        assert grader.kept(record.key).record.is_file()
+        assert grader.kept(record.key).folder.parent == grader.into
+
+
+def test_a_jail_that_fails_is_tried_again(
+    grader: Grader, submit: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failures = grader.jail.run, [JailError("no memory"), JailError("no memory")]
+
+    def flaky(job: object) -> object:
+        if failures:
+            raise failures.pop()
+        return real(job)
+
+    monkeypatch.setattr(grader.jail, "run", flaky)
+    assert grader.grade_one(submit(student_code=RIGHT)).points == 10
+
+
+def test_a_jail_that_keeps_failing_is_reported_and_never_a_grade(
+    grader: Grader, submit: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = submit(student_code=RIGHT)
+    assert grader.grade_one(folder).points == 10
+
+    def fails(job: object) -> object:
+        raise JailError("no memory")
+
+    monkeypatch.setattr(grader.jail, "run", fails)
+    record = grader.grade_one(folder)
+    assert (record.status, record.results) == ("not_graded", ())
+    assert "no memory" in record.reason
+    assert not grader.kept("ada").run.exists(), "an old run must not stand in for this one"
+    assert grader.grade_again(grader.kept("ada")) == record, "there is nothing to judge again"
+
+
+def test_without_a_jail_nothing_runs(
+    grader: Grader, submit: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(job: object) -> object:
+        raise NoJailError("No jail here.")
+
+    monkeypatch.setattr(grader.jail, "run", none)
+    with pytest.raises(NoJailError):
+        grader.grade_one(submit(student_code=RIGHT))
+
+
+def test_a_broken_check_holds_the_record_back_and_a_mended_one_grades_it_without_running_it_again(
+    toy: AssignmentPaths, toy_assignment: Assignment, submit: Callable[..., Path]
+) -> None:
+    checks = toy.tests / "test_toy.py"
+    good = checks.read_text()
+    checks.write_text(good.replace("    seen = ", "    1 / 0\n    seen = ", 1))
+    folder = submit(student_code=RIGHT)
+    with Grader(toy.course, toy_assignment, "sample") as grader:
+        record = grader.grade_one(folder)
+    assert record.status == "needs_review"
+    assert f"{checks}:9: ZeroDivisionError" in record.reason
+    checks.write_text(good)
+    with Grader(toy.course, toy_assignment, "sample") as grader:
+        again = grader.grade_again(grader.kept("ada"))
+        assert "jail" not in vars(grader), "no jail was made, so no student code ran"
+    assert (again.status, again.points, again.receipt) == ("graded", 10, record.receipt)
+    assert record.receipt
+
+
+def test_the_same_seed_gives_the_same_record(
+    grader: Grader, submit: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = submit(student_code=RIGHT)
+    monkeypatch.setattr(grader, "seed", 11)
+    first, second = (json.loads(storage.to_json(grader.grade_one(folder))) for _ in range(2))
+    for record in (first, second):
+        del record["wall_s"], record["cpu_s"]
+    assert first == second
+    assert first["seed"] == 11
+
+
+def test_the_course_of_the_repository_loads_without_a_flaw() -> None:
+    assignment = read_assignment(REPOSITORY, "mnist_lenet")
+    with Grader(REPOSITORY, assignment, "sample") as grader:
+        assert grader.judge.flaws == []

@@ -1,0 +1,242 @@
+"""What comes into a folder is graded once each, whole, the latest of each student, and after a restart not again."""
+
+import contextlib
+import io
+import os
+import pwd
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from nbgrader.api import Gradebook
+
+from gradeprop.cli.main import main
+from gradeprop.core.errors import CourseError, SubmissionError
+from gradeprop.core.models import GradeRecord
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.course.config import read_assignment
+from gradeprop.grading.batch import Stop
+from gradeprop.grading.grader import Grader
+from gradeprop.grading.watch import Watch
+from gradeprop.results import gradebook_db
+from tests.conftest import REPOSITORY, copy_toy
+
+RIGHT = "def double(x):\n    return x + x\n"
+WRONG = "def double(x):\n    return x\n"
+
+
+class Seen:
+    """A watch over a folder, and what it showed and said."""
+
+    def __init__(self, grader: Grader, folder: Path) -> None:
+        self.graded: list[tuple[str, float]] = []
+        self.said: list[str] = []
+        self.watch = Watch(grader, folder, self.said.append, self.show, still_s=0.3, patience_s=1.5)
+
+    def show(self, record: GradeRecord) -> None:
+        self.graded.append((record.student, record.points))
+
+    def once(self) -> list[tuple[str, float]]:
+        """What was graded until nothing was left."""
+        self.graded.clear()
+        self.watch.run(Stop(), once=True)
+        return self.graded
+
+
+@pytest.fixture(scope="module")
+def grader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grader]:
+    toy = copy_toy(tmp_path_factory.mktemp("course"))
+    with Grader(toy.course, read_assignment(toy.course, "toy"), "sample") as grader:
+        yield grader
+
+
+def hand_in(folder: Path, code: str, **more: str) -> Path:
+    folder.mkdir(parents=True)
+    for name, text in {"student_code.py": code, **more}.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def sent(inbound: Path, student: str, at: str, code: str, hw: str = "toy") -> Path:
+    folder = hand_in(inbound / f"{student}+{hw}+2026-01-31 {at}.123456 UTC+aB-3_xYz", code)
+    (folder / "timestamp.txt").write_text(f"2026-01-31 {at}.123456 UTC")
+    return folder
+
+
+def zipped(code: str) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("student_code.py", code)
+    return made.getvalue()
+
+
+def test_the_exchange_is_graded_in_order_at_the_latest_version_once(grader: Grader, tmp_path: Path) -> None:
+    sent(tmp_path, "ada", "23:59:59", WRONG)  # a name that claims to be the latest; the kernel knows which came later
+    time.sleep(0.05)
+    sent(tmp_path, "bob", "11:00:00", RIGHT)
+    time.sleep(0.05)
+    sent(tmp_path, "ada", "10:00:00", RIGHT)
+    sent(tmp_path, "eve", "10:00:00", RIGHT, hw="another")
+    seen = Seen(grader, tmp_path)
+    assert seen.once() == [("bob", 10), ("ada", 10)]
+    assert seen.once() == []
+    sent(tmp_path, "bob", "12:00:00", WRONG)
+    assert Seen(grader, tmp_path).once() == [("bob", 2)]  # another watch: what was graded is known from the records
+    assert not seen.said
+
+
+def test_any_folder_is_watched_and_what_is_no_submission_is_said(grader: Grader, tmp_path: Path) -> None:
+    hand_in(tmp_path / "grace", RIGHT)
+    (tmp_path / "lovelaceada_12345_67890_hw.zip").write_bytes(zipped(WRONG))
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "alan.zip.part").write_bytes(zipped(RIGHT))
+    seen = Seen(grader, tmp_path)
+    assert sorted(seen.once()) == [("12345", 2), ("grace", 10)]
+    assert seen.said == ["notes.txt is neither a folder nor a zip; it is left out."]
+    (tmp_path / "grace" / "student_code.py").write_text(WRONG)
+    assert seen.once() == [("grace", 2)]
+    (tmp_path / "grace" / "student_code.py").touch()  # another time, the same content
+    assert seen.once() == []
+
+
+def test_a_zip_is_graded_when_it_is_whole_and_one_that_stays_broken_is_told(grader: Grader, tmp_path: Path) -> None:
+    data, file, seen, stop = zipped(RIGHT), tmp_path / "kay.zip", Seen(grader, tmp_path), Stop()
+    file.write_bytes(data[:60])
+    watching = threading.Thread(target=seen.watch.run, args=(stop,))
+    watching.start()
+    time.sleep(1.5)
+    assert not seen.graded
+    with file.open("ab") as more:
+        more.write(data[60:])
+    (tmp_path / "liv.zip").write_bytes(data[:60])
+    deadline = time.monotonic() + 30
+    while len(seen.graded) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    stop.asked = True
+    watching.join(30)
+    assert seen.graded == [("kay", 10), ("liv", 0)]
+    assert Seen(grader, tmp_path).once() == []
+
+
+def test_an_exchange_folder_without_its_time_is_waited_for(grader: Grader, tmp_path: Path) -> None:
+    folder = sent(tmp_path, "mia", "10:00:00", RIGHT)
+    (folder / "timestamp.txt").unlink()
+    seen = Seen(grader, tmp_path)
+    began = time.monotonic()
+    assert seen.once() == [("mia", 10)]
+    assert time.monotonic() - began > 1.5
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make a folder that belongs to another account")
+def test_cant_hand_in_for_another_through_the_exchange(grader: Grader, tmp_path: Path) -> None:
+    student, other = pwd.getpwnam("daemon"), pwd.getpwnam("nobody")
+    os.chown(sent(tmp_path, "daemon", "10:00:00", RIGHT), student.pw_uid, student.pw_gid)
+    os.chown(sent(tmp_path, "daemon", "11:00:00", WRONG), other.pw_uid, other.pw_gid)
+    seen = Seen(grader, tmp_path)
+    assert seen.once() == [("daemon", 10)]
+    assert "belongs to nobody and not to daemon" in seen.said[0]
+
+
+def command(toy: AssignmentPaths, *arguments: str) -> subprocess.Popen[str]:
+    program = [sys.executable, "-c", "from gradeprop.cli.main import main; main()", "--course", str(toy.course.root)]
+    return subprocess.Popen(
+        [*program, *arguments],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY.root), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_one_watches_at_a_time_and_ctrl_c_ends_it(toy: AssignmentPaths, tmp_path: Path) -> None:
+    drop = tmp_path / "drop"
+    hand_in(drop / "ada", RIGHT)
+    with command(toy, "watch", "toy", str(drop)) as first:
+        assert first.stdout
+        lines = []
+        while "ada" not in (line := first.stdout.readline()):
+            lines.append(line)
+            assert first.poll() is None, lines
+        assert "10 / 10" in line
+        for second in (("watch", "toy", str(drop)), ("grade", "toy", str(drop))):
+            other = CliRunner().invoke(main, ["--course", str(toy.course.root), *second])
+            assert other.exit_code == 1
+            assert f"is in use by process {first.pid}" in other.output.replace("\n", "")
+        os.killpg(first.pid, signal.SIGINT)
+        said, _ = first.communicate(timeout=60)
+    assert first.returncode == 0, said
+    assert "1 graded" in said
+    assert (toy.autograded / ".lock").read_bytes() == b""
+    with contextlib.suppress(FileNotFoundError):
+        assert toy.grades_csv.read_text(encoding="utf-8-sig").count("ada") == 1
+
+
+def test_a_folder_that_is_not_there_is_one_sentence(toy: AssignmentPaths) -> None:
+    result = CliRunner().invoke(main, ["--course", str(toy.course.root), "watch", "toy", "/nowhere"])
+    assert result.exit_code == 1
+    assert "Error: /nowhere is not a folder" in result.output
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root can read everything")
+def test_what_may_not_be_read_waits_and_is_no_zero(grader: Grader, tmp_path: Path) -> None:
+    tmp_path.chmod(0o300)
+    with pytest.raises(SubmissionError, match="whoever grades needs the right"):
+        Seen(grader, tmp_path).once()
+    tmp_path.chmod(0o700)
+    hand_in(tmp_path / "zoe", RIGHT).chmod(0)
+    seen = Seen(grader, tmp_path)
+    assert seen.once() == []
+    assert seen.said == ["zoe cannot be read (Permission denied); it waits."]
+    (tmp_path / "zoe").chmod(0o755)
+    assert seen.once() == [("zoe", 10)]
+
+
+def test_a_gradebook_that_cannot_be_written_is_said_and_what_was_graded_comes_into_it_later(
+    grader: Grader, tmp_path: Path
+) -> None:
+    hand_in(tmp_path / "uma", RIGHT)
+    seen, book = Seen(grader, tmp_path), grader.paths.course.gradebook
+    book.write_bytes(b"this is no database")
+    with pytest.raises(CourseError, match="the gradebook cannot be written"):
+        seen.once()
+    assert seen.graded == [("uma", 10)]
+    assert "the gradebook cannot be written" in seen.said[0]
+    book.unlink()
+    assert seen.once() == []
+    with contextlib.closing(sqlite3.connect(book)) as database:
+        assert database.execute("SELECT id FROM student WHERE id = 'uma'").fetchall() == [("uma",)]
+
+
+def test_when_it_came_through_the_exchange_counts_for_late_days_and_a_copy_says_nothing(
+    grader: Grader, tmp_path: Path
+) -> None:
+    sent(tmp_path / "inbound", "lou", "10:00:00", RIGHT)
+    assert Seen(grader, tmp_path / "inbound").once() == [("lou", 10)]
+    hand_in(tmp_path / "drop" / "tom", RIGHT)
+    assert Seen(grader, tmp_path / "drop").once() == [("tom", 10)]
+    with Gradebook(gradebook_db.url(grader.paths.course)) as book:
+        came = book.find_submission("toy", "lou").timestamp
+        assert abs((datetime.now(UTC).replace(tzinfo=None) - came).total_seconds()) < 60, "not what its name claims"
+        assert book.find_submission("toy", "tom").timestamp is None
+
+
+@pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
+def test_mended_checks_judge_again_what_is_still_there(tmp_path: Path) -> None:
+    toy = copy_toy(tmp_path / "course")
+    hand_in(tmp_path / "drop" / "ada", RIGHT)
+    for expected in (10, 10):
+        with Grader(toy.course, read_assignment(toy.course, "toy"), "sample") as grader:
+            assert Seen(grader, tmp_path / "drop").once() == [("ada", expected)]
+            assert Seen(grader, tmp_path / "drop").once() == []
+        with (toy.tests / "test_toy.py").open("a") as checks:
+            checks.write("# mended\n")

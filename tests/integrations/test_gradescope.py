@@ -1,0 +1,217 @@
+"""The zip for Gradescope, unpacked and run as Gradescope does, with what a default container can make of a jail."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from gradeprop.cli.main import main
+from gradeprop.core import storage
+from gradeprop.core.models import Assignment, CheckResult, GradeRecord
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.course.config import read_assignment
+from gradeprop.integrations import gradescope
+from gradeprop.jail.mounts import make_view, readable_by_others
+from tests.conftest import copy_toy
+
+RIGHT = "def double(x):\n    return x + x\n"
+PRYING = """
+import glob, pathlib
+got = []
+for name in ("results/results.json", "source/gradescope.json", "source/course/grader_tests/toy/test_toy.py"):
+    for how in ("r", "w"):
+        try:
+            open("{root}/" + name, how)
+            got.append(name)
+        except OSError:
+            pass
+def double(x):
+    return x if got else 2 * x
+"""
+ABOUT = {
+    "id": 1,
+    "created_at": "2026-02-01T14:05:00.000000-08:00",
+    "assignment": {"due_date": "2026-02-01T20:00:00.000000+00:00", "title": "Doubling", "total_points": "15.0"},
+    "users": [{"email": "ada@example.org", "id": 7, "name": "Ada Lovelace"}],
+    "previous_submissions": [],
+}
+NOBODY = 65534
+slow = pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
+
+
+@pytest.fixture(scope="module")
+def root() -> Iterator[Path]:
+    """What /autograder is after the image was built, for the toy course."""
+    with tempfile.TemporaryDirectory(prefix="gradeprop-") as folder:  # pytest's own are closed to other users
+        root = Path(folder)
+        root.chmod(0o755)
+        toy = copy_toy(root / "teacher")
+        made = CliRunner().invoke(
+            main, ["--course", str(toy.course.root), "package", "gradescope", "toy", "--to", str(root / "toy.zip")]
+        )
+        assert made.exit_code == 0, made.output
+        assert "max. points of the autograder: 10" in made.output
+        shutil.rmtree(toy.course.root)
+        with zipfile.ZipFile(root / "toy.zip") as archive:
+            for info in archive.infolist():
+                Path(archive.extract(info, root / "source")).chmod(info.external_attr >> 16)
+        for each in ("submission", "results"):
+            (root / each).mkdir()
+        shutil.copy(root / "source" / "run_autograder", root)
+        done = subprocess.run([root / "source" / "setup.sh"], env=environment(root), check=True, capture_output=True)
+        assert b"which must have all" in done.stdout
+        yield root
+
+
+def environment(root: Path) -> dict[str, str]:
+    """The zip's own package, under the interpreter at hand: what setup.sh would download takes minutes."""
+    return {
+        **{name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ},
+        "AUTOGRADER_ROOT": str(root),
+        "GRADEPROP_PYTHON": sys.executable,
+        "GRADEPROP_TIER": "restricted",
+        "PYTHONPATH": str(root / "source" / "package"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def run(root: Path, code: str, about: Any = ABOUT, user: int | None = None) -> tuple[int, str, dict[str, Any]]:
+    """Exit status, what the instructor sees, and results.json."""
+    (root / "submission" / "student_code.py").write_text(code)
+    (root / "submission_metadata.json").write_text(json.dumps(about))
+    (root / "results" / "results.json").write_text('{"score": 99}')  # of an earlier run
+    done = subprocess.run(
+        [root / "run_autograder"],
+        cwd=root,
+        env=environment(root),
+        user=user,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    file = root / "results" / "results.json"
+    return done.returncode, done.stdout, json.loads(file.read_bytes()) if file.exists() else {}
+
+
+def follows_the_specification(found: dict[str, Any]) -> None:
+    assert found.keys() <= {
+        *("score", "execution_time", "output", "output_format", "visibility", "stdout_visibility"),
+        *("extra_data", "tests", "leaderboard"),
+    }
+    assert isinstance(found["score"], int | float)
+    assert {found["visibility"], found["stdout_visibility"]} <= {
+        *("hidden", "after_due_date", "after_published", "visible"),
+    }
+    for test in found["tests"]:
+        assert test.keys() <= {"score", "max_score", "status", "name", "number", "output", "output_format"}
+        assert test["status"] in ("passed", "failed")
+        assert 0 <= test["score"] <= test["max_score"]
+    assert all(row.keys() == {"name", "value"} for row in found["leaderboard"])
+
+
+def test_a_submission_is_graded_and_its_code_reaches_nothing_of_the_autograder(root: Path) -> None:
+    status, said, found = run(root, PRYING.replace("{root}", str(root)))
+    assert status == 0, said
+    follows_the_specification(found)
+    assert found["score"] == 10, found
+    assert "Ada Lovelace: graded, in the tier restricted" in said
+    assert [test["number"] for test in found["tests"]] == ["1.1", "1.2", "2.1"]
+    assert "5 more points are for written answers" in found["output"]
+    assert "It came 2 h 5 min after the due date" in found["output"]
+    assert found["extra_data"]["late_s"] == 7500
+    text = json.dumps(found)
+    assert not any(hidden in text for hidden in ("test_toy", "test_doubles", "probe", "grader_tests", str(root)))
+
+
+@slow
+@pytest.mark.skipif(
+    os.getuid() != 0 or not readable_by_others(make_view(())),
+    reason="needs root, to become another user, and a Python in folders that this one can read",
+)
+def test_an_ordinary_user_can_run_it_too(root: Path) -> None:
+    for folder, _, files in os.walk(root):
+        for each in (folder, *(os.path.join(folder, name) for name in files)):  # noqa: PTH118
+            os.chown(each, NOBODY, NOBODY)
+    status, said, found = run(root, "def double(x):\n    return x\n", user=NOBODY)
+    assert status == 0, said
+    assert found["score"] == 2
+    lost = next(test for test in found["tests"] if test["status"] == "failed")
+    assert "Is it added to itself?" in lost["output"]
+    assert "x  " in lost["output"]  # the table beside it
+
+
+@slow
+def test_a_grade_that_is_held_back_is_a_failed_run_and_no_zero(root: Path) -> None:
+    checks = root / "source" / "course" / "grader_tests" / "toy" / "test_toy.py"
+    whole = checks.read_text()
+    checks.write_text(whole.replace("    seen = ", "    1 / 0\n    seen = ", 1))
+    status, said, found = run(root, RIGHT)
+    checks.write_text(whole)
+    assert (status, found) == (1, {})
+    assert "this is no zero" in said
+    assert "ZeroDivisionError" in said
+
+
+@slow
+def test_metadata_that_cannot_be_read_costs_the_name_alone(root: Path) -> None:
+    status, said, found = run(root, RIGHT, about="nothing")
+    assert (status, found["score"], found["extra_data"]["late_s"]) == (0, 10, 0), said
+    assert "submission: graded" in said
+
+
+def test_where_no_jail_can_be_made_nothing_is_run(root: Path) -> None:
+    (root / "submission" / "student_code.py").write_text(RIGHT)
+    done = subprocess.run(
+        [root / "run_autograder"],
+        env=environment(root) | {"GRADEPROP_TIER": "none"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "No jail can be made here" in done.stdout
+    assert not (root / "results" / "results.json").exists()
+
+
+def test_the_zip_holds_what_grading_needs_no_known_answers_and_is_the_same_each_time(
+    toy: AssignmentPaths, toy_assignment: Assignment
+) -> None:
+    settings = gradescope.Settings(assignment="toy", dataset="sample")
+    made = gradescope.package(toy.course, toy_assignment, settings)
+    assert made == gradescope.package(toy.course, toy_assignment, settings)
+    names = zipfile.ZipFile(io.BytesIO(made)).namelist()
+    assert {"setup.sh", "run_autograder", "course/grader_tests/toy/test_toy.py"} <= set(names)
+    assert not any("/wrong/" in name or "/right/" in name for name in names if name.startswith("course/"))
+    (toy.course.given / "helper.py").unlink()
+    result = CliRunner().invoke(main, ["--course", str(toy.course.root), "package", "gradescope", "toy"])
+    assert result.exit_code == 1
+    assert "given names helper.py, which is not in source/given" in result.output.replace("\n", "")
+
+
+def test_accuracies_come_to_the_leaderboard(toy: AssignmentPaths) -> None:
+    one = read_assignment(toy.course, "toy")
+    said = ("97.50 % of 1,797 held-out images are right (standard error 0.37 points).", "The class is 99 % of 5")
+    results = tuple(
+        CheckResult(
+            check="c", question="held", line=f"Line {n}.", verdict="passed", points=1, possible=1, message=message
+        )
+        for n, message in enumerate(said)
+    )
+    record = GradeRecord(
+        gradeprop="1", assignment="toy", student="a", key="a", status="graded", points=2, possible=10, questions=(),
+        results=results,
+    )  # fmt: skip
+    found = gradescope.results(one, record, {}, "after_published")
+    assert found["leaderboard"] == [{"name": "Accuracy in %: Line 0", "value": 97.5}]
+    assert storage.to_json(record)

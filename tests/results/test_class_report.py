@@ -1,0 +1,178 @@
+"""The page of a class says what the records say, escapes what students wrote, and stays readable and quick."""
+
+import os
+import re
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gradeprop.cli.main import main
+from gradeprop.core import storage
+from gradeprop.core.models import CheckResult, GradeRecord, QuestionScore
+from gradeprop.core.paths import AssignmentPaths, student_key
+from gradeprop.course.config import read_assignment
+from gradeprop.results import similarity
+from gradeprop.results.class_report import page, write_report
+from tests.conftest import copy_toy
+
+LONG = pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
+CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM_OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+EVIL = "<img src=x onerror=document.title='owned'>&\"'\x1b"
+STUB = 'def double(x):\n    """Twice x."""\n    ### YOUR CODE HERE\n    raise NotImplementedError\n'
+
+
+def answer(number: int) -> str:
+    """A long answer, another for each number."""
+    lines = [
+        f"    total = total {'+-*'[number * 7 % (k + 2) % 3]} x[{(number * k) % 11}] ** {k % 5}" for k in range(30)
+    ]
+    return f"def double(x):\n    total = {number}\n" + "\n".join(lines) + "\n    return total\n"
+
+
+def add(paths: AssignmentPaths, student: str, number: int, code: str = "", **more: object) -> None:
+    """A record, and what it is of."""
+    points = 4 * (number % 2)
+    wrong = "" if points else f"the result is off by 2; expected {EVIL} for {number % 3}"
+    result = CheckResult(
+        check="test_toy.py::test_doubles", question="double", line="A number is doubled.",
+        verdict="failed" if wrong else "passed", points=points, possible=4, message=wrong,
+    )  # fmt: skip
+    scores = (
+        QuestionScore(name="double", title="Twice as much", points=points, possible=6),
+        QuestionScore(name="held", title="On held-out numbers", points=number % 5, possible=4),
+    )
+    fields = {"status": "graded", "reason": "", "wall_s": 0.05 + number % 7 / 100} | more
+    kept = paths.student(student_key(student))
+    kept.submitted.mkdir(parents=True)
+    (kept.submitted / "student_code.py").write_text(code or answer(number))
+    (kept.submitted / "net.safetensors").write_bytes(b"weights" if number < 2 else str(number).encode())
+    record = GradeRecord(
+        gradeprop="0", assignment="toy", student=student, key=student_key(student), points=points + number % 5,
+        possible=10, questions=scores, results=(result,), files=("net.safetensors", "student_code.py"), **fields,
+    )  # fmt: skip
+    storage.write(record, kept.record)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[AssignmentPaths, str]:
+    toy = copy_toy(tmp_path_factory.mktemp("course"))
+    toy.course.stub.write_text(STUB)
+    for number in range(12):
+        add(toy, f"student{number}", number)
+    add(toy, EVIL, 12)
+    add(toy, "copy", 14, re.sub("total", "mine", answer(3)) + "# my own work\n")
+    add(toy, "near", 15, answer(5).replace("+", "-", 1))
+    add(toy, "stub", 16, STUB)
+    add(toy, "held", 17, status="needs_review", reason=f"{EVIL} test_toy.py:9: ZeroDivisionError")
+    return toy, page_of(toy)
+
+
+def page_of(toy: AssignmentPaths) -> str:
+    status = CliRunner().invoke(main, ["--course", str(toy.course.root), "report", "toy"])
+    assert status.exit_code == 0, status.output
+    return toy.report.read_text()
+
+
+class Text(HTMLParser):
+    """The text of a page, and its elements."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.texts, self.tags, self.attributes = list[str](), set[str](), set[str]()
+        self.feed(html)
+        self.text = " ".join(" ".join(self.texts).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def test_it_says_what_the_records_say(written: tuple[AssignmentPaths, str]) -> None:
+    text = Text(written[1]).text
+    assert "17 submissions: 16 graded, 1 to review, 0 not graded" in text
+    assert "Twice as much 6" in text
+    assert "9 A number is doubled. (Twice as much)" in text, "of 16 graded nine have an even number"
+    assert re.search(r"held needs review .* test_toy\.py:9: ZeroDivisionError", text)
+    assert "3 of 9 with this message" in text
+
+
+def test_who_handed_in_the_same_is_named_and_the_stub_is_not(written: tuple[AssignmentPaths, str]) -> None:
+    text = Text(written[1]).text
+    assert "net.safetensors 2 who student0 , student1" in text
+    assert "code, but for names and comments 2 who copy , student3" in text
+    assert re.search(r"near student5 \d\d\.\d %", text)
+    assert not re.search(r"stub , |, stub\b", text.partition("nearly")[2])
+
+
+def test_nothing_of_a_student_is_more_than_text(written: tuple[AssignmentPaths, str]) -> None:
+    toy, html = written
+    found = Text(html)
+    assert "onerror=document.title" in found.text
+    assert not found.tags & {"img", "script", "iframe", "object", "link", "base", "form"}
+    assert not {name for name in found.attributes if name.startswith("on")}
+    assert "://" not in re.sub(r'http://(www\.w3\.org|purl\.org|creativecommons\.org)[^"]*', "", html)
+    assert html == page_of(toy), "the same records give the same page"
+
+
+def test_code_of_any_kind_becomes_tokens_in_time() -> None:
+    began = time.monotonic()
+    long = ("(", "'", '"""', "\\", "def ", "\0\ud7ff", "@")
+    for hostile in (text * 60_000 for text in long):
+        similarity.tokens(hostile, STUB)
+    assert time.monotonic() - began < 10
+    once = similarity.tokens("def f(a):  # so\n    return torch.relu(a) + 1.5")
+    assert once == similarity.tokens("def g(b):\n  return torch.relu(b) + 1.5")
+    assert similarity.tokens("x = torch.relu(a)") != similarity.tokens("x = torch.tanh(a)")
+    assert similarity.tokens(STUB, STUB) == []
+
+
+@LONG
+def test_a_class_of_a_thousand_takes_seconds_and_stays_readable(tmp_path: Path) -> None:
+    toy = copy_toy(tmp_path / "course")
+    for number in range(1000):
+        add(toy, f"student{number:04}", number)
+    began = time.monotonic()
+    write_report(read_assignment(toy.course, "toy"), toy)
+    assert time.monotonic() - began < 60
+    assert toy.report.stat().st_size < 500_000
+    assert "and 200 more (grades.csv has everyone)" in Text(toy.report.read_text()).text
+
+
+@pytest.mark.skipif(not CHROMIUM.exists(), reason="needs a browser: apt-get install chromium")
+def test_a_browser_shows_it_whole_on_a_desk_and_on_a_telephone(written: tuple[AssignmentPaths, str]) -> None:
+    sync = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
+    with sync.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_OPTIONS)
+        complaints: list[str] = []
+        for width in (1200, 390):
+            tab = browser.new_page(viewport={"width": width, "height": 900})
+            tab.on("console", lambda message: complaints.append(message.text))
+            tab.on("request", lambda request: complaints.append(request.url) if "file:" not in request.url else None)
+            tab.goto(written[0].report.as_uri())
+            assert tab.title() == "toy: the class"
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width
+            assert tab.locator("figure svg").count() == 3
+            boxes = tab.locator("figure svg").evaluate_all("all => all.map(e => e.getBoundingClientRect().width)")
+            assert min(boxes) > 250
+            tab.get_by_role("link", name="Mistakes").click()
+            tab.locator("#mistakes summary").first.click()
+            assert tab.locator("#mistakes details p").first.is_visible()
+            tab.screenshot(path=str(written[0].autograded / f"report-{width}.png"), full_page=True)
+        browser.close()
+    assert complaints == []
+
+
+def test_nothing_graded_and_a_class_that_waits_are_pages_too(toy: AssignmentPaths) -> None:
+    said = CliRunner().invoke(main, ["--course", str(toy.course.root), "report", "toy"])
+    assert said.exit_code == 1
+    assert "nothing has been graded yet" in said.output
+    add(toy, "ada", 1, status="not_graded", reason="The machine failed", wall_s=0.0)
+    assert "Nothing is graded yet." in page(read_assignment(toy.course, "toy"), [], toy)
+    assert "The machine failed" in page_of(toy)

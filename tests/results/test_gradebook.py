@@ -1,0 +1,277 @@
+"""What nbgrader reads back is what the records say, and what people gave by hand survives."""
+
+import csv
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from nbgrader.api import Gradebook, get_alembic_version
+
+from gradeprop.core.errors import CourseError
+from gradeprop.core.models import Assignment, GradeRecord, LatePolicy, Limits, Question, QuestionScore
+from gradeprop.core.paths import student_key
+from gradeprop.results import gradebook
+
+QUESTIONS = (
+    Question(name="net", title="A net", points=6),
+    Question(name="loop", title="A loop", points=4),
+    Question(name="why", title="Why?", points=5, manual=True),
+)
+HW = Assignment(
+    name="hw", title="", questions=QUESTIONS, submission={}, given=(), limits=Limits(), held_out={}, root=""
+)
+
+PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # nbgrader starts alembic by name
+
+
+def record(student: str = "ada", net: float = 6, loop: float = 1.5, **more: Any) -> GradeRecord:
+    scores = [QuestionScore(name=n, title="", points=p, possible=0) for n, p in (("net", net), ("loop", loop))]
+    fields = {"status": "graded", "points": net + loop, "possible": 10, "results": (), "sha256": "a" * 64} | more
+    return GradeRecord(
+        gradeprop="0", assignment="hw", student=student, key=student_key(student), questions=tuple(scores), **fields
+    )
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'gradebook.db'}"
+
+
+def grades(url: str, student: str = "ada") -> dict[str, tuple[float | None, float | None, bool]]:
+    """Of each cell: automatic score, score by hand, whether it asks for a person."""
+    with Gradebook(url) as book:
+        cells = {name: book.find_grade(name, "hw", "hw", student) for name in ("net", "loop", "why")}
+        return {name: (g.auto_score, g.manual_score, g.needs_manual_grade) for name, g in cells.items()}
+
+
+def give_by_hand(url: str, cell: str, points: float, student: str = "ada") -> None:
+    """As formgrader does it."""
+    with Gradebook(url) as book:
+        grade = book.find_grade(cell, "hw", "hw", student)
+        grade.manual_score, grade.needs_manual_grade = points, False
+        book.db.commit()
+
+
+def rows(url: str) -> list[str]:
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+        dump = sorted(database.iterdump())
+    database.close()
+    return dump
+
+
+def test_nbgrader_reads_the_scores_back(url: str) -> None:
+    gradebook.write([record()], HW, url)
+    assert grades(url) == {"net": (6, None, False), "loop": (1.5, None, False), "why": (None, None, True)}
+    with Gradebook(url) as book:
+        submission = book.find_submission("hw", "ada")
+        assert (submission.score, submission.max_score, submission.needs_manual_grade) == (7.5, 15, True)
+        (formgrader,) = book.submission_dicts("hw")
+        assert (formgrader["code_score"], formgrader["max_written_score"]) == (7.5, 5)
+        assert book.find_comment("why", "hw", "hw", "ada").comment == "Submission aaaaaaaaaaaa."
+
+
+def test_writing_the_same_again_changes_nothing(url: str) -> None:
+    both = [record(), record("bob", status="needs_review", reason="x.py:3: broken")]
+    gradebook.write(both, HW, url)
+    give_by_hand(url, "why", 3)
+    before = rows(url)
+    gradebook.write(both, HW, url)
+    assert rows(url) == before
+
+
+@pytest.mark.parametrize("status", ["needs_review", "not_graded"])
+def test_a_record_that_is_not_graded_leaves_neither_a_zero_nor_an_old_score(url: str, status: str) -> None:
+    gradebook.write([record()], HW, url)
+    give_by_hand(url, "why", 3)
+    gradebook.write([record(net=0, loop=0, status=status, reason="held back")], HW, url)
+    assert grades(url) == {"net": (None, None, True), "loop": (None, None, True), "why": (None, 3, True)}
+    with Gradebook(url) as book:
+        assert book.find_comment("why", "hw", "hw", "ada").comment == "Submission aaaaaaaaaaaa.\nheld back"
+    gradebook.write([record(net=5)], HW, url)
+    assert grades(url)["net"] == (5, None, False)
+
+
+@pytest.mark.parametrize(
+    ("points", "kept"), [(99, 6), (-3, 0), (float("nan"), None), (float("inf"), None), (5.25, 5.25)]
+)
+def test_a_score_stays_between_zero_and_the_most(url: str, points: float, kept: float | None) -> None:
+    gradebook.write([record(net=points)], HW, url)
+    assert grades(url)["net"] == (kept, None, kept is None)
+
+
+def test_a_question_without_a_score_is_not_a_zero(url: str) -> None:
+    without = msgspec.structs.replace(record(), questions=record().questions[:1])
+    gradebook.write([without], HW, url)
+    assert grades(url)["loop"] == (None, None, True)
+
+
+def test_a_score_by_hand_is_asked_for_again_only_after_a_new_submission(url: str) -> None:
+    gradebook.write([record()], HW, url)
+    give_by_hand(url, "why", 3)
+    gradebook.write([record(net=2)], HW, url)  # the checks were mended
+    assert grades(url)["why"] == (None, 3, False)
+    gradebook.write([record(sha256="b" * 64)], HW, url)
+    assert grades(url)["why"] == (None, 3, True)
+
+
+def test_a_score_that_a_person_overruled_stays_and_is_flagged_when_the_one_below_changes(url: str) -> None:
+    gradebook.write([record()], HW, url)
+    give_by_hand(url, "loop", 4)
+    gradebook.write([record()], HW, url)
+    assert grades(url)["loop"] == (1.5, 4, False)
+    gradebook.write([record(loop=2)], HW, url)
+    gradebook.write([record(loop=2)], HW, url)
+    assert grades(url)["loop"] == (2, 4, True)
+
+
+def test_questions_come_go_and_change_their_points(url: str) -> None:
+    gradebook.write([record(), record("bob")], HW, url)
+    net = msgspec.structs.replace(QUESTIONS[0], points=3)
+    new = Question(name="new", title="", points=2)
+    gradebook.write([record()], msgspec.structs.replace(HW, questions=(net, new, QUESTIONS[2])), url)
+    with Gradebook(url) as book:
+        notebook = book.find_notebook("hw", "hw")
+        assert {cell.name: cell.max_score for cell in notebook.grade_cells} == {"net": 3, "new": 2, "why": 5}
+        assert book.find_submission("hw", "ada").score == 3
+        assert book.find_grade("new", "hw", "hw", "bob").needs_manual_grade
+        assert len(book.find_submission_notebook("hw", "hw", "bob").grades) == 3
+
+
+def test_scores_by_hand_are_never_thrown_away_with_their_question(url: str) -> None:
+    gradebook.write([record()], HW, url)
+    give_by_hand(url, "why", 3)
+    before = rows(url)
+    with pytest.raises(CourseError, match="scores given by hand for 'why'"):
+        gradebook.write([record()], msgspec.structs.replace(HW, questions=QUESTIONS[:2]), url)
+    assert rows(url) == before
+
+
+@pytest.mark.filterwarnings("ignore:Object of type .* not in session")  # nbgrader's add_submission
+def test_the_cells_nbgrader_registered_itself_are_used(url: str) -> None:
+    gradebook.write([], msgspec.structs.replace(HW, name="another"), url)
+    with Gradebook(url) as book:
+        book.add_assignment("hw")
+        book.add_notebook("hw", "hw")
+        book.add_grade_cell("net", "hw", "hw", max_score=6, cell_type="code")
+        book.add_task_cell("why", "hw", "hw", max_score=5, cell_type="markdown")
+        book.add_student("ada", first_name="Ada", last_name="Lovelace")
+        book.add_submission("hw", "ada", timestamp="2024-01-01 10:00:00")
+    gradebook.write([record()], HW, url)
+    assert grades(url)["net"] == (6, None, False)
+    assert grades(url)["why"] == (None, None, True)
+    with Gradebook(url) as book:
+        assert book.find_student("ada").last_name == "Lovelace"
+        assert book.find_submission("hw", "ada").timestamp.year == 2024
+        assert len(book.find_notebook("hw", "hw").grade_cells) == 2
+
+
+NAMES = ["ada", "O'Neil, Zoë", 'say "hi"', "../../etc", "=1+1", "李雷", "a;b", "x" * 300, "per%cent"]
+
+
+def test_any_name_goes_through_nbgraders_own_export(url: str, tmp_path: Path) -> None:
+    gradebook.write([record(name, net=i % 7) for i, name in enumerate(NAMES)], HW, url)
+    command = [sys.executable, "-m", "nbgrader", "export", f"--db={url}", "--to=grades.csv"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, env=os.environ | {"PATH": PATH})
+    with (tmp_path / "grades.csv").open(encoding="utf-8") as file:
+        exported = {row["student_id"]: row for row in csv.DictReader(file)}
+    assert len(exported) == len(NAMES)
+    for i, name in enumerate(NAMES):
+        row = exported[gradebook.student_id(student_key(name))]
+        assert (float(row["score"]), float(row["max_score"])) == (i % 7 + 1.5, 15)
+    assert not any(row["student_id"].startswith("=") or None in row for row in exported.values())
+
+
+def test_a_plain_name_stays_as_it_is() -> None:
+    assert [gradebook.student_id(name) for name in ("ada", "j.doe-2", "Zoë")] == ["ada", "j.doe-2", "Zoë"]
+    assert gradebook.student_id("a,b;c") == "a%2Cb%3Bc"
+    assert len({gradebook.student_id(student_key(name)) for name in [*NAMES, "a%3Bb", "%3D1+1"]}) == len(NAMES) + 2
+
+
+def test_a_database_that_stays_locked_is_said_so(url: str) -> None:
+    gradebook.write([record()], HW, url)
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(CourseError, match="stays locked by another program"):
+            gradebook.write([record(net=1)], HW, f"{url}?timeout=0.05", patience_s=0.3)
+        with pytest.raises(CourseError, match="stays locked by another program"):
+            gradebook.register_notebook_cells(HW, (), f"{url}?timeout=0.05", patience_s=0.3)
+    other.close()
+    gradebook.write([record(net=1)], HW, url)
+    assert grades(url)["net"] == (1, None, False)
+
+
+def test_a_database_that_is_free_again_in_time_is_written(url: str) -> None:
+    gradebook.write([record()], HW, url)
+    other = sqlite3.connect(url.removeprefix("sqlite:///"), check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    threading.Timer(0.5, other.close).start()
+    gradebook.write([record(net=1)], HW, f"{url}?timeout=0.05")
+    assert grades(url)["net"] == (1, None, False)
+
+
+@pytest.mark.parametrize("content", [b"this is no database, whatever its name says" * 30, None])
+def test_what_is_no_database_is_said_to_be_none(url: str, content: bytes | None, tmp_path: Path) -> None:
+    file = Path(url.removeprefix("sqlite:///"))
+    file.write_bytes(content) if content else file.mkdir()
+    with pytest.raises(CourseError, match=r"gradebook\.db: the gradebook cannot be written: "):
+        gradebook.write([record()], HW, url)
+
+
+def test_a_new_database_has_the_version_that_nbgrader_would_give_it(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    gradebook.write([], HW, url)
+    monkeypatch.setenv("PATH", PATH)
+    assert f"VALUES('{get_alembic_version()}')" in "\n".join(rows(url))
+
+
+def test_writing_prints_nothing(url: str, capfd: pytest.CaptureFixture[str]) -> None:
+    gradebook.write([record()], HW, url)
+    gradebook.write([record("bob")], HW, url)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_gradebook_of_another_version_is_left_as_it_is(url: str) -> None:
+    gradebook.write([record()], HW, url)
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+        database.execute("UPDATE alembic_version SET version_num = '167914646830'")
+    database.close()
+    before = rows(url)
+    for write in (
+        lambda: gradebook.write([record(net=1)], HW, url),
+        lambda: gradebook.register_submissions({"ada": None}, HW, [], url),
+    ):
+        with pytest.raises(CourseError, match="another version of nbgrader.*nbgrader db upgrade"):
+            write()
+    assert rows(url) == before
+
+
+def test_late_work_costs_what_the_policy_says_and_no_more_when_in_time(url: str) -> None:
+    late = msgspec.structs.replace(HW, late=LatePolicy(grace_hours=1, percent_per_day=10, days=3))
+    due = datetime(2026, 5, 1, 12)
+    gradebook.register_submissions({"ada": due + timedelta(hours=30), "bob": due, "eve": None}, late, ["scratch"], url)
+    with Gradebook(url) as book:
+        book.update_or_create_assignment("hw", duedate=due)
+    gradebook.write([record(), record("bob"), record("eve")], late, url)
+
+    def taken() -> list[float | None]:
+        with Gradebook(url) as book:
+            return [book.find_submission(*("hw", name)).late_submission_penalty for name in ("ada", "bob", "eve")]
+
+    assert taken() == [1.5, 0, 0]
+    gradebook.register_submissions({"ada": due}, late, [], url)
+    gradebook.write([record()], late, url)
+    assert taken() == [0, 0, 0]
+
+
+def test_a_student_that_nbgrader_knows_keeps_the_name(url: str) -> None:
+    gradebook.register_submissions({"O'Neil, Zoë": None}, HW, [], url)
+    gradebook.write([record("O'Neil, Zoë")], HW, url)
+    with Gradebook(url) as book:
+        assert [student.id for student in book.students] == ["O'Neil, Zoë"]
+        assert book.find_submission("hw", "O'Neil, Zoë").score == 7.5

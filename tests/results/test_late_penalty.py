@@ -1,0 +1,46 @@
+"""What is taken off for late work."""
+
+import pytest
+
+from gradeprop.core.errors import CourseError
+from gradeprop.core.models import LatePolicy
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.course.config import read_assignment
+from gradeprop.results.late_penalty import days_late, penalty
+
+HOUR_S, DAY_S = 3600, 86400
+POLICY = LatePolicy(grace_hours=1, percent_per_day=10, days=3)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "days"),
+    [(0, 0), (HOUR_S, 0), (HOUR_S + 1, 1), (HOUR_S + DAY_S, 1), (HOUR_S + DAY_S + 1, 2)],
+)
+def test_a_day_begins_after_the_grace(seconds: float, days: int) -> None:
+    assert days_late(POLICY, seconds) == days
+
+
+@pytest.mark.parametrize(("days", "taken"), [(0, 0), (1, 2), (3, 6), (4, 20)])
+def test_each_day_takes_its_share_and_after_the_last_nothing_is_left(days: int, taken: float) -> None:
+    assert penalty(POLICY, 20, days * DAY_S) == taken
+
+
+def test_nothing_is_taken_without_a_policy_and_never_more_than_there_is() -> None:
+    assert penalty(LatePolicy(), 20, 100 * DAY_S) == 0
+    assert penalty(LatePolicy(percent_per_day=30), 20, 100 * DAY_S) == 20
+    assert penalty(POLICY, 0, 100 * DAY_S) == 0
+
+
+def test_an_assignment_may_say_otherwise_than_its_course(toy: AssignmentPaths) -> None:
+    course = toy.course.course_toml
+    course.write_text(course.read_text() + "\n[late]\npercent-per-day = 10\ndays = 3\n")
+    assert read_assignment(toy.course, "toy").late == LatePolicy(percent_per_day=10, days=3)
+    toy.toml.write_text(toy.toml.read_text() + "\n[late]\ndays = 1\n")
+    assert read_assignment(toy.course, "toy").late == LatePolicy(percent_per_day=10, days=1)
+
+
+@pytest.mark.parametrize("line", ["percent-per-day = 110", "grace-hours = -1", "days = 1.5", "per-day = 1"])
+def test_a_policy_that_cannot_hold_is_refused(toy: AssignmentPaths, line: str) -> None:
+    toy.toml.write_text(toy.toml.read_text() + f"\n[late]\n{line}\n")
+    with pytest.raises(CourseError, match="late|unknown field"):
+        read_assignment(toy.course, "toy")

@@ -1,0 +1,209 @@
+"""A class as Canvas, Moodle or Blackboard hand it over: whose each file is, what is left out, and nothing is lost."""
+
+import csv
+import io
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gradeprop.cli.main import main
+from gradeprop.core.models import Assignment
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.submissions.arrival_time import arrival
+from gradeprop.submissions.lms_downloads import Download, parse, platform_of, unpacked
+from tests.conftest import REPOSITORY
+
+RIGHT = "def double(x):\n    return x + x\n"
+
+
+def zipped(files: Mapping[str, str | bytes]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "student", "file"),
+    [
+        ("lovelaceada_12345_67890_student_code-1.py", "12345", "student_code-1.py"),
+        ("müllerjürgen_LATE_12345_67890_hw 1.zip", "12345", "hw 1.zip"),
+        ("anon_aB3xZ_67890_hw.zip", "anon_aB3xZ", "hw.zip"),
+        ("LATE_anon_aB3xZ_67890_hw.zip", "anon_aB3xZ", "hw.zip"),
+        ("lovelaceada_12345_text.html", "12345", "text.html"),
+        ("Ada Lovelace_12345_assignsubmission_file_/student_code.py", "12345", "student_code.py"),
+        ("Ada Lovelace_12345_assignsubmission_file/a/b.py", "12345", "a/b.py"),
+        ("Participant_12345_assignsubmission_file_student_code.py", "12345", "student_code.py"),
+        ("Ada Lovelace_12345_assignsubmission_onlinetext_/onlinetext.html", "12345", "onlinetext.html"),
+        ("Lab 1_ada_attempt_2026-01-31-12-30-00_student_code.py", "ada", "student_code.py"),
+        ("Lab 1_ada_attempt_2026-01-31-12-30-00.txt", "ada", ""),
+    ],
+)
+def test_a_platforms_name_tells_student_and_file(name: str, student: str, file: str) -> None:
+    assert (found := parse(name))
+    assert (found.student, found.file) == (student, file)
+
+
+@pytest.mark.parametrize(
+    ("name", "student"),
+    [
+        ("eve_66_1_bob_77_2_student_code.py", "66"),
+        ("Eve_66_assignsubmission_file_/Bob_77_assignsubmission_file_/student_code.py", "66"),
+        ("Lab_eve_attempt_2026-01-31-12-30-00_Lab_bob_attempt_2026-01-31-12-30-00_student_code.py", "eve"),
+    ],
+)
+def test_cant_hand_in_for_another_by_the_name_of_a_file(name: str, student: str) -> None:
+    assert (found := parse(name))
+    assert found.student == student
+
+
+@pytest.mark.parametrize("name", ["student_code.py", "lab_3_code.py", "ada.zip", "ada+hw+2026-01-31 12:30:00 UTC"])
+def test_other_names_are_nobodys(name: str) -> None:
+    assert parse(name) is None
+    assert platform_of([name]) is None
+
+
+CANVAS = {
+    "lovelaceada_12345_1_student_code-2.py": RIGHT,
+    "lovelaceada_12345_2_history.json": "{}",
+    "babbagecharles_LATE_23456_3_hw.zip": zipped({"student_code.py": RIGHT}),
+}
+
+
+def unpack(files: Mapping[str, str | bytes], assignment: Assignment, tmp_path: Path) -> dict[str, object]:
+    """By student the names of their files, or the one zip; under "" what was said."""
+    (tmp_path / "all.zip").write_bytes(zipped(files))
+    with unpacked(tmp_path / "all.zip", assignment, tmp_path / "cache") as download:
+        assert isinstance(download, Download)
+        found: dict[str, object] = {
+            student: sorted(file.name for file in path.iterdir()) if path.is_dir() else path.name
+            for path, student in download.submissions
+        }
+        found[""] = " ".join(download.said)
+    assert not list((tmp_path / "cache").iterdir())
+    return found
+
+
+def test_files_of_one_student_come_together_under_the_names_that_were_asked_for(
+    toy_assignment: Assignment, tmp_path: Path
+) -> None:
+    assert unpack(CANVAS, toy_assignment, tmp_path) == {
+        "12345": ["history.json", "student_code.py"],
+        "23456": "hw.zip",
+        "": "",
+    }
+    inner = {f"hw1 submissions/{name}": data for name, data in CANVAS.items()}
+    assert unpack(inner | {"__MACOSX/x": ""}, toy_assignment, tmp_path)["23456"] == "hw.zip"
+
+
+def test_the_latest_attempt_counts_and_one_without_files_is_there_too(
+    toy_assignment: Assignment, tmp_path: Path
+) -> None:
+    attempts = {f"Lab 1_ada_attempt_2026-01-{day}-12-30-00_{file}": file for day, file in (("02", "b.py"), ("10", "c"))}
+    found = unpack(attempts | {"Lab 1_bob_attempt_2026-01-02-12-30-00.txt": "Name: Bob"}, toy_assignment, tmp_path)
+    assert found == {"ada": ["c"], "bob": [], "": ""}
+
+
+def test_two_logins_that_read_alike_are_not_made_one(toy_assignment: Assignment, tmp_path: Path) -> None:
+    names = [f"Lab_{login}_attempt_2026-01-02-12-30-00_student_code.py" for login in ("jane_doe", "john_doe", "eve")]
+    found = unpack(dict.fromkeys(names, RIGHT), toy_assignment, tmp_path)
+    assert "eve" in found
+    assert "doe" not in found
+    assert "Lab_jane_doe and Lab_john_doe" in str(found[""])
+
+
+def test_what_is_named_otherwise_doubled_or_too_large_is_said_and_the_others_are_taken(
+    toy_assignment: Assignment, tmp_path: Path
+) -> None:
+    bomb = bytes(2**20 * (toy_assignment.limits.submission_mib + 1))
+    odd = {"notes.txt": "x", "/etc/ada_1_2_x.py": "x", "../ada_1_2_x.py": "x", "bomb_34_1_x.bin": bomb}
+    found = unpack(CANVAS | odd, toy_assignment, tmp_path)
+    assert found.keys() == {"12345", "23456", ""}
+    for what in ("notes.txt", "/etc/ada_1_2_x.py", "../ada_1_2_x.py", "bomb_34_1_x.bin makes the submission larger"):
+        assert what in str(found[""])
+
+
+def test_a_link_in_a_zip_leads_nowhere(toy_assignment: Assignment, tmp_path: Path) -> None:
+    link = zipfile.ZipInfo("eve_66_1_student_code.py")
+    link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("ada_12_1_student_code.py", RIGHT)
+    with unpacked(tmp_path / "all.zip", toy_assignment, tmp_path / "cache") as download:
+        assert download
+        assert [student for _, student in download.submissions] == ["12"]
+        assert "eve_66_1_student_code.py is a link" in download.said[0]
+
+
+def test_a_students_own_zip_is_no_class(toy_assignment: Assignment, tmp_path: Path) -> None:
+    files = {"student_code.py": RIGHT, "history.json": "{}", "bob_12_34_student_code.py": RIGHT}
+    (tmp_path / "ada.zip").write_bytes(zipped(files))
+    with unpacked(tmp_path / "ada.zip", toy_assignment, tmp_path) as download:
+        assert download is None
+
+
+def test_a_download_is_graded_from_the_command_as_zip_and_as_folder(toy: AssignmentPaths, tmp_path: Path) -> None:
+    (tmp_path / "all.zip").write_bytes(zipped(CANVAS | {"readme.txt": "x"}))
+    result = CliRunner().invoke(main, ["--course", str(toy.course.root), "grade", "toy", str(tmp_path / "all.zip")])
+    assert result.exit_code == 1
+    assert "download from Canvas, of 2 students" in result.output
+    assert "readme.txt is not named as Canvas names" in result.output
+    assert points(toy) == {"12345": "10", "23456": "10"}
+    if "ALL_TESTS" not in os.environ:
+        return
+    moodle = tmp_path / "moodle" / "Ada Lovelace_77_assignsubmission_file_"
+    moodle.mkdir(parents=True)
+    (moodle / "student_code.py").write_text("def double(x):\n    return x\n")
+    result = CliRunner().invoke(main, ["--course", str(toy.course.root), "grade", "toy", str(moodle.parent)])
+    assert result.exit_code == 0, result.output
+    assert points(toy) == {"12345": "10", "23456": "10", "77": "2"}
+    (tmp_path / "ada.zip").write_bytes(b"PK\x03\x04")  # one student's, cut short: a record says so
+    result = CliRunner().invoke(main, ["--course", str(toy.course.root), "grade", "toy", str(tmp_path / "ada.zip")])
+    assert "ada.zip is not a zip" in result.output
+
+
+def points(toy: AssignmentPaths) -> dict[str, str]:
+    with toy.grades_csv.open(encoding="utf-8-sig", newline="") as file:
+        return {row["student"]: row["points"] for row in csv.DictReader(file)}
+
+
+def test_nbgrader_collects_by_the_same_rules(toy: AssignmentPaths) -> None:
+    shutil.copy(REPOSITORY.root / "nbgrader_config.py", toy.course.root)
+    archive = toy.course.root / "downloaded" / "toy" / "archive"
+    archive.mkdir(parents=True)
+    (archive / "canvas.zip").write_bytes(zipped(CANVAS | {"readme.txt": "x", "../../x_1_2_out.py": "x"}))
+    (archive / "Lab_grace_attempt_2026-01-31-12-30-00_student_code.py").write_text(RIGHT)
+    (archive / "broken.zip").write_bytes(b"PK\x03\x04")
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", "zip_collect", "toy"],
+        cwd=toy.course.root,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY.root), "JUPYTER_CONFIG_DIR": str(toy.course.root / "none")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    submitted = toy.course.root / "submitted"
+    found = {str(file.relative_to(submitted)) for file in submitted.rglob("*") if file.is_file()}
+    assert found == {
+        "12345/toy/student_code.py",
+        "12345/toy/history.json",
+        "23456/toy/student_code.py",
+        "grace/toy/student_code.py",
+        "grace/toy/timestamp.txt",
+        "grace/.toy.arrived",
+    }
+    assert arrival(submitted / "grace" / "toy") == datetime(2026, 1, 31, 12, 30)
+    assert (submitted / "grace" / "toy" / "timestamp.txt").read_text().startswith("2026-01-31 12:30:00")
+    for what in ("readme.txt is not named", "../../x_1_2_out.py is not named", "broken.zip is not a zip"):
+        assert what in done.stderr

@@ -1,0 +1,57 @@
+"""The repository itself: what must agree agrees."""
+
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from gradeprop.course.solutions import strip_python
+from tests.conftest import REPOSITORY
+
+ROOT = REPOSITORY.root
+
+
+def test_nothing_of_a_submission_is_unpickled_or_evaluated() -> None:
+    door = re.compile(r"\b(pickle|dill|cloudpickle|marshal|torch\.load|joblib)\b|(?<![.\w])(eval|exec)\(")
+    for file in (ROOT / "gradeprop").rglob("*.py"):
+        if "guest" not in file.parts:
+            code = re.sub(r'""".*?"""|#.*?$|"[^"\n]*"', "", file.read_text(), flags=re.S | re.M)
+            assert not door.search(code), f"{file}: {door.search(code)}"
+
+
+def test_the_environment_and_the_package_ask_for_the_same() -> None:
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    environment = (ROOT / "environment.yml").read_text()
+    assert re.findall(r"^ {6}- (.*)$", environment, re.M) == package["dependencies"]
+    assert f"python{package['requires-python']}" in environment
+
+
+def test_the_lock_pins_what_the_package_asks_for_and_holds_no_address() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    assert "://" not in lock
+    assert " @ " not in lock
+    pinned = {line.split("==")[0].lower().replace("_", "-") for line in lock.splitlines() if "==" in line}
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = sum(package["optional-dependencies"].values(), package["dependencies"])
+    assert {re.split(r"[>=;\[]", name)[0].lower() for name in asked} - {"gradeprop"} <= pinned
+
+
+def test_the_stub_at_the_root_is_made_from_the_solution() -> None:
+    assert REPOSITORY.stub.read_text() == strip_python(REPOSITORY.solution.read_text(), REPOSITORY.solution)
+
+
+def test_the_stub_can_be_imported_and_is_clean() -> None:
+    subprocess.run([sys.executable, "-W", "error", "-c", "import student_code"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "ruff", "check", "--quiet", "student_code.py"], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "check", "bench", "reference"])
+def test_every_command_the_readme_names_is_in_the_makefile(target: str) -> None:
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
+
+
+def test_ci_calls_the_readmes_test_command() -> None:
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+    assert "make test" in (ROOT / "README.md").read_text()
