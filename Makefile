@@ -94,5 +94,5 @@ lock: setup ## pin what is installed now, after the tests pass
 	  $(BIN)/pip freeze --exclude-editable | grep -v '@ ' | sort -f; } > requirements.lock.part
 	mv requirements.lock.part requirements.lock
 
-clean: ## remove what can be made again, .venv too
-	rm -rf .venv .cache autograded gradebook.db
+clean: ## remove .venv and caches; grades and the gradebook stay
+	rm -rf .venv .cache
