@@ -15,6 +15,18 @@ kernel_provisioner   starts Jupyter kernels in the jail
 
 from gradeprop.jail.jail import Jail
 from gradeprop.jail.job import Job, JobResult, probe_names
+from gradeprop.jail.observe import observe, record_without_run
 from gradeprop.jail.tiers import Tier, TierReport, open_jail, probe_tiers
 
-__all__ = ["Jail", "Job", "JobResult", "Tier", "TierReport", "open_jail", "probe_names", "probe_tiers"]
+__all__ = [
+    "Jail",
+    "Job",
+    "JobResult",
+    "Tier",
+    "TierReport",
+    "observe",
+    "open_jail",
+    "probe_names",
+    "probe_tiers",
+    "record_without_run",
+]

@@ -73,7 +73,7 @@ class Jail:
             )  # fmt: skip
             theirs.close()
             try:
-                self._send(plan.outer)
+                self._send(plan.bootstrap)
                 self._send(plan.zygote)
                 self._receive(START_S, "ready")
             except JailError as error:

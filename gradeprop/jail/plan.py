@@ -58,7 +58,7 @@ def make_plan(tier: str, hide: Iterable[Path]) -> Plan:
         "links": view.links | {"/dev/shm": f"{home}/shm", "/dev/fd": "/proc/self/fd"},
         "hide": [str(path) for path in view.hidden],
     }
-    read, names = (["/"], []) if full else view.opened()
+    read, names = (["/"], []) if full else view.landlock_paths()
     zygote = {
         "tier": tier,
         "path": view.libraries,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gradeprop.core.errors import CourseError
-from gradeprop.course.notebook import normalised, read_cells
+from gradeprop.course.notebook import normalise, read_cells
 from gradeprop.course.solutions import strip_python
 from tests.conftest import REPOSITORY
 
@@ -66,12 +66,12 @@ def test_the_solution_of_the_course_leaves_no_marker_and_no_line_of_itself() -> 
     [
         ("    ### END SOLUTION\n", "", "x.py:3: BEGIN SOLUTION is never closed"),
         ("    secret = 2\n", "    ### BEGIN SOLUTION again\n", "x.py:4: BEGIN SOLUTION inside BEGIN SOLUTION"),
-        ("y = 1", "### END SOLUTION", "x.py:9: END SOLUTION without its BEGIN"),
-        ("    ### END SOLUTION", "    ### END MARK SCHEME", "x.py:6: END MARK SCHEME without its BEGIN"),
+        ("y = 1", "### END SOLUTION", "x.py:9: END SOLUTION without a BEGIN"),
+        ("    ### END SOLUTION", "    ### END MARK SCHEME", "x.py:6: END MARK SCHEME without a BEGIN"),
         (" Task 1: double it", "", "x.py:3: in a Python file"),
         ("    ### BEGIN SOLUTION", "    z = 0  ### BEGIN SOLUTION", "x.py:3: in a Python file"),
-        ("BEGIN SOLUTION Task", "BEGIN HIDDEN TESTS Task", "x.py:6: END SOLUTION without its BEGIN"),
-        ("y = 1", "y = (", "x.py: without its solutions this is not Python: '(' was never closed, at 'y = ('"),
+        ("BEGIN SOLUTION Task", "BEGIN HIDDEN TESTS Task", "x.py:6: END SOLUTION without a BEGIN"),
+        ("y = 1", "y = (", "x.py: is not Python without its solutions: '(' was never closed, at 'y = ('"),
     ],
 )
 def test_a_slip_in_a_python_file_names_its_line(old: str, new: str, says: str) -> None:
@@ -123,7 +123,7 @@ def test_a_slip_in_a_cell_names_the_cell_and_its_line_in_the_file(tmp_path: Path
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b'{"cells": [],\n oops}', r":2: not JSON: Expecting property name enclosed in double quotes \(column 2\)"),
+        (b'{"cells": [],\n oops}', r":2: is not JSON: Expecting property name enclosed in double quotes \(column 2\)"),
         (b"[]", "not a notebook of format 4"),
         (b'{"cells": [], "nbformat": 3}', "not a notebook of format 4"),
         (b'{"cells": [{}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "not a notebook: "),
@@ -152,8 +152,8 @@ def test_a_normalised_notebook_depends_on_nothing_but_what_it_says(tmp_path: Pat
     ran[0]["source"] = "x = 1\ny"
     ran[1]["id"] = "other"
     other = write_notebook(tmp_path / "b.ipynb", *ran, nbformat_minor=5, metadata={"widgets": {"x": 1}})
-    assert normalised(plain) == normalised(other)
-    (tmp_path / "c.ipynb").write_bytes(normalised(plain))
-    assert normalised(tmp_path / "c.ipynb") == normalised(plain)
-    assert normalised(plain).endswith(b"}\n")
-    assert "→" in normalised(plain).decode()
+    assert normalise(plain) == normalise(other)
+    (tmp_path / "c.ipynb").write_bytes(normalise(plain))
+    assert normalise(tmp_path / "c.ipynb") == normalise(plain)
+    assert normalise(plain).endswith(b"}\n")
+    assert "→" in normalise(plain).decode()

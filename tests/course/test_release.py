@@ -17,7 +17,7 @@ import pytest
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.config import read_assignment, read_course
-from gradeprop.course.release import check_release, made, release
+from gradeprop.course.release import build_release, check_release, release
 from tests.conftest import REPOSITORY
 from tests.course.test_notebook import cell, write_notebook
 
@@ -104,9 +104,7 @@ def test_a_release_equal_to_its_source_passes_and_any_change_is_named(course: As
     for name in ("release/toy/toy.ipynb", "release/toy/given/plots.py", "student_code.py", "release/toy/new.txt"):
         with (course.course.root / name).open("ab") as file:
             file.write(b"#")
-        with pytest.raises(
-            CourseError, match=re.escape(f"{name}: is not what the source makes; run: gradeprop release")
-        ):
+        with pytest.raises(CourseError, match=re.escape(f"{name}: differs from its source; run: gradeprop release")):
             check_release(assignment, course.course)
         (course.course.root / name).unlink()
         if name in kept:
@@ -133,7 +131,7 @@ def write(name: str, text: str) -> Callable[[AssignmentPaths], None]:
 
 
 SLIPS = {
-    "an unknown file": (write("toy/solutions.py", "x"), r"source/toy/solutions.py: unknown in source/toy"),
+    "an unknown file": (write("toy/solutions.py", "x"), r"source/toy/solutions.py: is unknown; source/toy"),
     "a marker not closed": (edit("### END SOLUTION\\n", "\\n"), r"toy.ipynb:\d+: cell 2 \(try\): BEGIN SOLUTION is ne"),
     "hidden tests not closed": (edit("### END HIDDEN TESTS", ""), r"toy.ipynb:\d+: cell 3 \(double\): BEGIN HIDDEN TE"),
     "a solution nobody would strip": (
@@ -150,7 +148,7 @@ SLIPS = {
     ),
     "points that are text": (
         edit('"points": 6', '"points": "6"'),
-        r"toy.ipynb:\d+: cell 3 \(double\) is graded and has",
+        r"toy.ipynb:\d+: cell 3 \(double\) is graded, but has",
     ),
     "points that differ": (edit('"points": 6', '"points": 7'), r"toy.ipynb:\d+: cell 3 \(double\) has 7 points, and 6"),
     "a cell without a question": (
@@ -167,7 +165,7 @@ SLIPS = {
     ),
     "by hand here and automatic there": (
         edit_toml("manual = true", ""),
-        r"toy.ipynb:\d+: cell 5 \(written\) is graded by hand, and otherwise in assignment.toml",
+        r"toy.ipynb:\d+: cell 5 \(written\) is graded by hand, but not according to assignment.toml",
     ),
     "metadata nbgrader refuses": (
         edit('"schema_version": 3', '"schema_version": 2'),
@@ -175,7 +173,7 @@ SLIPS = {
     ),
     "a notebook cut short": (
         lambda c: c.notebook.write_text(c.notebook.read_text()[:-9]) and None,
-        r"toy.ipynb:\d+: not JSON",
+        r"toy.ipynb:\d+: is not JSON",
     ),
     "no notebook": (lambda course: course.notebook.unlink(), r"toy.ipynb: cannot be read"),
     "a solution not closed": (write("student_code.py", "### BEGIN SOLUTION x\n"), r"student_code.py:1: BEGIN SOLUTION"),
@@ -241,7 +239,7 @@ def generate_assignment(course: AssignmentPaths, fails: bool) -> None:
 @pytest.fixture(scope="module", params=read_course(REPOSITORY).assignments)
 def real(request: pytest.FixtureRequest) -> tuple[AssignmentPaths, dict[str, bytes]]:
     assignment = read_assignment(REPOSITORY, request.param)
-    return REPOSITORY.assignment(request.param), made(assignment, REPOSITORY)
+    return REPOSITORY.assignment(request.param), build_release(assignment, REPOSITORY)
 
 
 def test_the_release_in_the_repository_is_what_its_source_makes() -> None:

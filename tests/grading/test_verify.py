@@ -11,7 +11,7 @@ from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Assignment
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course import known_answers
-from gradeprop.course.known_answers import Case, make, read_cases
+from gradeprop.course.known_answers import KnownAnswer, read_known_answers, write_answer
 from gradeprop.grading.grader import Grader
 from gradeprop.grading.verify import verify
 
@@ -57,9 +57,9 @@ def test_a_check_that_breaks_on_junk_is_found(toy: AssignmentPaths, request: pyt
 
 
 def test_a_stale_case_is_told(toy: AssignmentPaths, tmp_path: Path) -> None:
-    stale = Case(name="wrong/x", points=0, replace=(("no such line", ""),), folder=str(toy.wrong / "halves"))
-    with pytest.raises(CourseError, match="stands 0 times"):
-        make(stale, toy, tmp_path, tmp_path / "new")
+    stale = KnownAnswer(name="wrong/x", points=0, replace=(("no such line", ""),), folder=str(toy.wrong / "halves"))
+    with pytest.raises(CourseError, match="occurs 0 times"):
+        write_answer(stale, toy, tmp_path, tmp_path / "new")
 
 
 def test_a_case_changes_the_section_of_its_assignment(toy: AssignmentPaths, tmp_path: Path) -> None:
@@ -68,7 +68,9 @@ def test_a_case_changes_the_section_of_its_assignment(toy: AssignmentPaths, tmp_
     toy.course.solution.write_text("import math\n" + "".join(sections))
     toy.notebook.write_text("{}")
     both = (("value = 1", "value = 2"), ("import math", "import cmath"))
-    code = make(Case(name="right/x", points=0, weights="none", replace=both), toy, tmp_path, tmp_path / "new")
+    code = write_answer(
+        KnownAnswer(name="right/x", points=0, weights="none", replace=both), toy, tmp_path, tmp_path / "new"
+    )
     assert (code / "student_code.py").read_text() == "import cmath\n" + "".join(sections).replace(
         "toy\nvalue = 1", "toy\nvalue = 2"
     )
@@ -76,20 +78,20 @@ def test_a_case_changes_the_section_of_its_assignment(toy: AssignmentPaths, tmp_
 
 def test_a_case_gets_what_it_does_not_lose(toy: AssignmentPaths, toy_assignment: Assignment) -> None:
     (toy.wrong / "halves" / "wrong.toml").write_text("lost = { double = 1.5 }")
-    (case,) = (case for case in read_cases(toy_assignment, toy) if case.name == "wrong/halves")
+    (case,) = (case for case in read_known_answers(toy_assignment, toy) if case.name == "wrong/halves")
     assert case.points == toy_assignment.points - 1.5
     (toy.wrong / "halves" / "wrong.toml").write_text("lost = { double = 'all' }")
     with pytest.raises(CourseError, match="wrong.toml"):
-        read_cases(toy_assignment, toy)
+        read_known_answers(toy_assignment, toy)
 
 
 def test_a_case_without_its_toml_or_with_a_slip_is_told(toy: AssignmentPaths, toy_assignment: Assignment) -> None:
     (toy.wrong / "empty").mkdir()
     with pytest.raises(CourseError, match="wrong.toml is missing"):
-        read_cases(toy_assignment, toy)
+        read_known_answers(toy_assignment, toy)
     (toy.wrong / "empty" / "wrong.toml").write_text("poinst = 3")
     with pytest.raises(CourseError, match="wrong.toml"):
-        read_cases(toy_assignment, toy)
+        read_known_answers(toy_assignment, toy)
 
 
 def test_reference_weights_are_trained_once(toy: AssignmentPaths) -> None:
@@ -107,7 +109,9 @@ def test_a_case_may_say_how_the_weights_fit_its_network(toy: AssignmentPaths, tm
     save_file({"old": torch.ones(2)}, reference / "net.safetensors")
     (folder := tmp_path / "case").mkdir()
     (folder / "convert.py").write_text("def convert(name, tensors):\n    return {f'{name}.new': tensors['old'] + 1}\n")
-    made = make(Case(name="x", points=0, weights="convert", folder=str(folder)), toy, reference, tmp_path / "new")
+    made = write_answer(
+        KnownAnswer(name="x", points=0, weights="convert", folder=str(folder)), toy, reference, tmp_path / "new"
+    )
     assert load_file(made / "net.safetensors")["net.new"].tolist() == [2, 2]
     assert not (made / "convert.py").exists()
 

@@ -25,7 +25,7 @@ ENVIRONMENT = (
 
 def run(*cells: str, hide: tuple[str, ...] = (), cell_s: float = 20, **limits: float) -> ExecutionResult:
     book = nbf.new_notebook(cells=[nbf.new_code_cell(source, id=f"c{i}") for i, source in enumerate(cells)])
-    inmate = KernelSandbox(
+    sandbox = KernelSandbox(
         files={"student_code.py": b"answer = 42\n"},
         environment={"GRADEPROP_EPOCHS": "1"},
         limits=Limits(**{"wall_s": 60, "disk_mib": 16} | limits),
@@ -33,7 +33,7 @@ def run(*cells: str, hide: tuple[str, ...] = (), cell_s: float = 20, **limits: f
         hide=hide,
     )
     return execute(
-        ExecutionRequest(notebook=nbformat.writes(book), inmate=inmate, cell_s=cell_s, wall_s=60, skip=("c99",))
+        ExecutionRequest(notebook=nbformat.writes(book), sandbox=sandbox, cell_s=cell_s, wall_s=60, skip=("c99",))
     )
 
 

@@ -36,7 +36,7 @@ def test_without_a_jail_the_command_refuses_and_runs_nothing(
     monkeypatch.setenv("GRADEPROP_TIER", "none")
     status, said = run(toy, "grade", "toy", submissions)
     assert status == 1
-    assert "No jail can be made here, so nothing was run." in said
+    assert "No jail can be started here, so nothing was run." in said
     assert "--unsafe" in said
     assert "Traceback" not in said
     assert not list(toy.autograded.glob("*/record.json"))

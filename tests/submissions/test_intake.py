@@ -238,7 +238,7 @@ def test_a_file_swapped_for_something_special_is_neither_read_nor_waited_for(tmp
 
 def test_a_folder_without_end_is_left_out(take: Take, into: Path, tmp_path: Path) -> None:
     path = folder(tmp_path, {"student_code.py": b"", "/".join("d" * 40) + "/deep.py": b""})
-    assert "lies too deep" in take(path).problems[0]
+    assert "is nested too deeply" in take(path).problems[0]
     assert set(copied(into)) == {"student_code.py"}
 
 
@@ -287,7 +287,7 @@ def test_ten_gigabytes_in_a_folder_are_left_out_without_being_read(take: Take, i
 def test_a_file_that_grows_while_it_is_read_is_left_out(take: Take, into: Path) -> None:
     source = Endless()
     with pytest.raises(reader.Refused, match="larger"):
-        intake.copy_one(reader.Entry("endless", 5, lambda: source), into / "endless", 2**20)
+        intake.copy_file(reader.Entry("endless", 5, lambda: source), into / "endless", 2**20)
     assert copied(into) == {}
     assert source.given < 2 * 2**20
 
@@ -327,12 +327,12 @@ def test_of_two_files_of_one_name_the_last_counts(take: Take, into: Path, tmp_pa
 def test_of_two_names_in_other_letters_the_one_asked_for_counts(take: Take, into: Path, tmp_path: Path) -> None:
     path = folder(tmp_path, {"Student_Code.py": b"A", "student_code.py": b"a"})
     got = take(path, {"student_code.py": "your code"})
-    assert got.problems == ("Student_Code.py is student_code.py in other letters, and was left out.",)
+    assert got.problems == ("Student_Code.py has the same name as student_code.py except for case, and was left out.",)
     assert copied(into) == {"student_code.py": b"a"}
 
 
 def test_a_file_in_the_place_of_a_folder_is_left_out(take: Take, into: Path, tmp_path: Path) -> None:
-    assert "also there as a file" in take(zipped(tmp_path, {"a": b"", "a/b": b""})).problems[0]
+    assert "also exists as a file" in take(zipped(tmp_path, {"a": b"", "a/b": b""})).problems[0]
     assert set(copied(into)) == {"a"}
 
 
@@ -399,7 +399,7 @@ def test_what_is_not_there_is_said(take: Take, tmp_path: Path) -> None:
 
 def test_an_empty_folder_is_said_to_be_empty(take: Take, tmp_path: Path) -> None:
     got = take(folder(tmp_path, {}), ASKED)
-    assert got.problems == ("There is nothing in it that could be taken.",)
+    assert got.problems == ("The submission contains no usable file.",)
     assert got.files == ()
 
 

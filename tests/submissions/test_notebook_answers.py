@@ -67,9 +67,9 @@ def put_in(tmp_path: Path, handed_in: Any) -> tuple[Any, list[str]]:
     source.write_text(nbformat.writes(handed_out))
     file.write_text(nbformat.writes(handed_in))
     cells = read_cells(source)
-    found = notebook_answers.read(file, notebook_answers.ids(cells))
-    notebook_answers.put_in(handed_out, found)
-    return handed_out.cells[0], notebook_answers.problems(cells, found)
+    found = notebook_answers.read(file, notebook_answers.cell_ids(cells))
+    notebook_answers.insert_answers(handed_out, found)
+    return handed_out.cells[0], notebook_answers.find_problems(cells, found)
 
 
 def test_an_answer_is_put_in_without_a_word(tmp_path: Path) -> None:
