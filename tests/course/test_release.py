@@ -108,7 +108,7 @@ def test_a_release_equal_to_its_source_passes_and_any_change_is_named(course: As
             check_release(assignment, course.course)
         (course.course.root / name).unlink()
         if name in kept:
-            with pytest.raises(CourseError, match=re.escape(f"{name}: is not what")):
+            with pytest.raises(CourseError, match=re.escape(f"{name}: differs from")):
                 check_release(assignment, course.course)
             (course.course.root / name).write_bytes(kept[name])
 
@@ -140,20 +140,20 @@ SLIPS = {
     ),
     "a solution in a plain cell": (
         lambda course: write_notebook(course.notebook, CELLS[1] | {"metadata": {}}, *CELLS[2:]) and None,
-        r"toy.ipynb:\d+: cell 1: a solution in a cell that is not marked",
+        r"toy.ipynb:\d+: cell 1: has a solution, but nbgrader does not mark it",
     ),
     "a grade cell without points": (
         edit('"points": 6', '"points": 0'),
-        r"toy.ipynb:\d+: cell 3 \(double\) is graded and",
+        r"toy.ipynb:\d+: cell 3 \(double\) is graded, but",
     ),
     "points that are text": (
         edit('"points": 6', '"points": "6"'),
         r"toy.ipynb:\d+: cell 3 \(double\) is graded, but has",
     ),
-    "points that differ": (edit('"points": 6', '"points": 7'), r"toy.ipynb:\d+: cell 3 \(double\) has 7 points, and 6"),
+    "points that differ": (edit('"points": 6', '"points": 7'), r"toy.ipynb:\d+: cell 3 \(double\) has 7 points, but 6"),
     "a cell without a question": (
         edit('"held"', '"heldd"'),
-        r"toy.ipynb:\d+: cell 4 \(heldd\) has 4 points, and is no",
+        r"toy.ipynb:\d+: cell 4 \(heldd\) has 4 points, but is not a",
     ),
     "a question without a cell": (
         lambda course: write_notebook(course.notebook, *CELLS[:3], CELLS[4]) and None,
@@ -161,7 +161,7 @@ SLIPS = {
     ),
     "two cells of a question": (
         lambda course: write_notebook(course.notebook, *CELLS, CELLS[3]) and None,
-        r"toy.ipynb:\d+: cell 6 \(held\) has the grade_id of cell 4",
+        r"toy.ipynb:\d+: cell 6 \(held\) has the same grade_id as cell 4",
     ),
     "by hand here and automatic there": (
         edit_toml("manual = true", ""),
@@ -183,7 +183,7 @@ SLIPS = {
     ),
     "a solution in a helper": (
         write("given/plots.py", "\n### BEGIN SOLUTION x\n### END SOLUTION\n"),
-        r"plots.py:2: students get this file as it is",
+        r"plots.py:2: students receive this file unchanged",
     ),
     "a helper that is not there": (edit_toml('"plots.py"', '"plotz.py"'), r"plotz.py: cannot be read"),
     "no public checks": (lambda course: course.public_checks.unlink(), r"public_checks.py: cannot be read"),

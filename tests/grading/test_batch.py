@@ -40,7 +40,7 @@ def test_a_folder_of_folders_is_a_class_and_a_folder_of_files_a_submission(class
 
 
 def test_two_submissions_of_one_student_are_refused(class_folder: Path) -> None:
-    with pytest.raises(SubmissionError, match="keep one of them"):
+    with pytest.raises(SubmissionError, match="remove one of them"):
         find_submissions([class_folder / "ada", class_folder / ".." / class_folder.name / "ada"])
 
 

@@ -1,4 +1,4 @@
-"""The wire: what the jail sends is read; whatever else comes is refused by one kind of error, soon and cheaply."""
+"""The wire: frames of the jail are decoded; anything else is refused by one kind of error, soon and cheaply."""
 
 import json
 import time
@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 
 from gradeprop.core.errors import WireError
-from gradeprop.core.observations import RawTensor, pack, unpack
+from gradeprop.core.observations import pack
 from gradeprop.guest.framing import HEAD, HEADER_LIMIT, Frames, Oversize
 from gradeprop.jail.wire import decode
 from tests.campaigns.fuzz_wire import fuzz, heard
@@ -48,16 +48,6 @@ def test_a_frame_comes_back_as_it_was_sent() -> None:
     assert tensors["0"].shape == (2, 3)
     back = safetensors.torch.load(pack(tensors))
     assert all(torch.equal(back[name], tensor) for name, tensor in TENSORS.items())
-
-
-def test_packed_tensors_are_unpacked_the_same() -> None:
-    tensors = {
-        "a/0": RawTensor("F32", (2,), b"\xff" * 8),
-        "b": RawTensor("U8", (), b"\1"),
-        "c": RawTensor("I8", (0,), b""),
-    }
-    assert unpack(pack(tensors)) == tensors
-    assert unpack(pack({})) == {}
 
 
 @pytest.mark.parametrize(
@@ -124,11 +114,6 @@ def test_a_blob_of_another_kind_is_refused(entries: object, data: bytes) -> None
         decode(header(values={}), blob(entries, data), NAMES)
 
 
-def test_a_blob_that_claims_to_be_endless_is_refused() -> None:
-    with pytest.raises(WireError):
-        unpack(b"\xff" * 8 + b"{}")
-
-
 def test_a_flood_of_tensors_is_refused_before_it_is_read() -> None:
     flood = blob(",".join(f'"{n}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}' for n in range(20_000)).encode())
     began = time.process_time()
@@ -141,12 +126,6 @@ def test_what_was_sent_is_not_repeated_at_length() -> None:
     with pytest.raises(WireError) as refused:
         decode(header(**{"z" * 100_000: 1}), BLOB, NAMES)
     assert len(str(refused.value)) < 300
-
-
-def test_every_tensor_lies_where_its_type_may() -> None:
-    packed = pack({"a": RawTensor("U8", (3,), b"abc"), "b": RawTensor("F64", (1,), bytes(8))})
-    assert packed.endswith(bytes(8) + b"abc")
-    assert set(safetensors.torch.load(packed)) == {"a", "b"}
 
 
 @pytest.mark.parametrize("end", [b'{"output": "\xff"}', b'{"a":' + b"[" * 60_000, b"[]", b"", b'{"ended": 1}'])

@@ -205,5 +205,5 @@ def test_nbgrader_collects_by_the_same_rules(toy: AssignmentPaths) -> None:
     }
     assert read_arrival_time(submitted / "grace" / "toy") == datetime(2026, 1, 31, 12, 30)
     assert (submitted / "grace" / "toy" / "timestamp.txt").read_text().startswith("2026-01-31 12:30:00")
-    for what in ("readme.txt is not named", "../../x_1_2_out.py is not named", "broken.zip is not a zip"):
+    for what in ("readme.txt does not follow", "../../x_1_2_out.py does not follow", "broken.zip is not a zip"):
         assert what in done.stderr
