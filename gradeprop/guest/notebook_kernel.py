@@ -67,7 +67,7 @@ def _supervise(job: int, setting: dict[str, Any], ids: tuple[int, int]) -> NoRet
         pidfd, end_at = os.pidfd_open(pid), time.monotonic() + limits["wall-s"]
         used = usage.Usage(setting["tier"], home, limits)
         while not select.select([pidfd], [], [], TICK_S)[0]:
-            if time.monotonic() > end_at or used.excess():
+            if time.monotonic() > end_at or used.memory_excess(pid):
                 break
     finally:
         os._exit(0)

@@ -140,12 +140,11 @@ class _JobRun:
             elif now >= self.began + self.limits["probe-s"]:
                 return self._report_failure("timeout", f"This took more than {self.limits['probe-s']:g} s.")
             elif now >= tick_at:
-                excess = self.usage.excess()
+                memory, disk = self.usage.memory_excess(pid), self.usage.disk_excess()
                 tick_at = time.monotonic() + TICK_S  # measured from the end: the check is slow and stops the code
-                if excess:
-                    self._report_failure("crash", excess)
-                    self.ended = "" if self.setting["tier"] == "full" else excess  # files on disk stay there
-                    return None
+                if memory or disk:
+                    self.ended = disk  # the files stay there
+                    return self._report_failure("crash", memory or disk)
         return None
 
     def _forward(self, complete: Iterator[tuple[bytes, bytes]]) -> None:

@@ -50,10 +50,14 @@ class Usage:
         self._memory = limits["memory-mib"] * MIB + _anonymous("self")
         self._disk = limits["disk-mib"] * MIB + (0 if self._full else _disk(home))
 
-    def excess(self) -> str:
-        """Return a sentence if a limit is exceeded; else ""."""
-        if self._full and _memory(self._memory) > self._memory:
-            return f"The code used more than {self._limits['memory-mib']} MiB of memory."
+    def memory_excess(self, runner: int) -> str:
+        """Return a sentence if the runner and all its processes use too much memory; else ""."""
+        # without namespaces the runner has no children, but can become a smaller program than RLIMIT_AS assumes
+        used = _memory(self._memory) if self._full else _anonymous(str(runner))
+        return f"The code used more than {self._limits['memory-mib']} MiB of memory." if used > self._memory else ""
+
+    def disk_excess(self) -> str:
+        """Return a sentence if the job's files are too large and no file system limits them; else ""."""
         if not self._full and _disk(self._home) > self._disk:
             return f"The code wrote more than {self._limits['disk-mib']} MiB to disk."
         return ""

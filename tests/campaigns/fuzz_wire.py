@@ -3,7 +3,7 @@
     python -m tests.campaigns.fuzz_wire --frames 1000000 --seed 7         all of it; the seed repeats a run
     python -m tests.campaigns.fuzz_wire --seed 7 --first 12345 --frames 1         one stream of it
 
-converse (Frames.feed) → observe (wire.decode) → write_run (observations.pack, records.write) → what a check opens → every accessor
+converse (Frames.feed) → observe (wire.decode) → write_run → what a check opens → every accessor
 """
 
 import argparse

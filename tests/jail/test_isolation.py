@@ -116,6 +116,20 @@ def test_cant_see_the_environment_of_the_grader(jail: Jail) -> None:
     assert str(ROOT) not in seen.replace(str(ROOT / ".venv"), "")
 
 
+def test_cant_list_the_keys_of_the_user(jail: Jail) -> None:
+    code = """
+        def it(draw):
+            seen = []
+            for file in ("/proc/keys", "/proc/key-users"):
+                try:
+                    seen.append(open(file).read())
+                except OSError:
+                    pass
+            return "".join(seen)
+    """
+    assert ask(jail, code).it == ""
+
+
 def test_cant_find_a_descriptor_of_the_grader(jail: Jail) -> None:
     code = """
         import os

@@ -1,7 +1,5 @@
 """Limits on time, memory, processes, disk and output: each test submits code that exceeds one."""
 
-import time
-
 from gradeprop.jail import Jail
 from tests.jail.conftest import LIMITS, ONE, ask, full, result_of, submit
 
@@ -23,12 +21,12 @@ def test_cant_fork_without_end(jail: Jail) -> None:
 
 
 def test_a_fork_bomb_ends_in_time(jail: Jail) -> None:
-    began = time.monotonic()
     code = (
         "import os\ndef it(draw):\n    while True:\n        try:\n            os.fork()\n        except OSError: pass"
     )
-    assert ask(jail, code, probe_s=1).status == "timeout"
-    assert time.monotonic() - began < 6
+    got = submit(jail, code, probe_s=1)
+    assert result_of(got).status == "timeout"
+    assert got.ended == "", "the probe's deadline ended it, not the run's"
 
 
 def test_cant_take_more_memory_than_allowed(jail: Jail) -> None:
@@ -50,6 +48,14 @@ def test_cant_take_memory_in_many_processes(jail: Jail) -> None:
             time.sleep(60)
     """
     assert ask(jail, code) == ("crash", "The code used more than 1024 MiB of memory.", None)
+
+
+def test_cant_take_more_memory_as_a_smaller_program(jail: Jail) -> None:
+    program = "block = b'x' * (700 << 20); import time; time.sleep(1); print('taken', flush=True)"
+    code = f"import os, sys\ndef it(draw): os.execv(sys.executable, [sys.executable, '-ISc', {program!r}])"
+    result = submit(jail, code, memory_mib=256)
+    assert result_of(result).status == "crash"
+    assert "taken" not in result.output
 
 
 def test_cant_take_memory_that_no_limit_sees(jail: Jail) -> None:
@@ -116,10 +122,9 @@ def test_cant_sleep_through_the_end(jail: Jail) -> None:
 
 def test_cant_outlast_the_run_with_many_probes(jail: Jail) -> None:
     probes = "".join(f"def probe_{n}(student, draw): return {{'it': student.it(draw)}}\n" for n in range(50))
-    began = time.monotonic()
     got = submit(jail, "import time\ndef it(draw): time.sleep(1)", probes, wall_s=2)
     assert got.ended == "The run was stopped after 2 s."
-    assert time.monotonic() - began < 2 + 2
+    assert got.wall_s < 25, "half of what the 50 probes take"
 
 
 def test_an_import_that_hangs_is_not_waited_for_twice(jail: Jail) -> None:
@@ -127,4 +132,4 @@ def test_an_import_that_hangs_is_not_waited_for_twice(jail: Jail) -> None:
     got = submit(jail, "while True: pass", probes, probe_s=1)
     assert result_of(got) == result_of(got, "more")
     assert result_of(got)[:2] == ("timeout", "While student_code.py was imported: This took more than 1 s.")
-    assert got.wall_s < 3
+    assert got.cpu_s < 2, "the loop ran for one second, not for two"

@@ -116,10 +116,16 @@ def test_a_blob_of_another_kind_is_refused(entries: object, data: bytes) -> None
 
 def test_a_flood_of_tensors_is_refused_before_it_is_read() -> None:
     flood = blob(",".join(f'"{n}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}' for n in range(20_000)).encode())
-    began = time.process_time()
-    with pytest.raises(WireError, match="too large"):
-        decode(header(), flood, NAMES)
-    assert time.process_time() - began < 0.1
+    refused_s, parsed_s = list[float](), list[float]()
+    for _ in range(5):
+        began = time.process_time()
+        with pytest.raises(WireError, match="too large"):
+            decode(header(), flood, NAMES)
+        refused_s.append(time.process_time() - began)
+        began = time.process_time()
+        json.loads(b"{" + flood[8:] + b"}")
+        parsed_s.append(time.process_time() - began)
+    assert min(refused_s) < min(parsed_s) / 4
 
 
 def test_what_was_sent_is_not_repeated_at_length() -> None:
