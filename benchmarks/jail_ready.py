@@ -60,7 +60,7 @@ def pure(course: CoursePaths, folder: Path) -> tuple[Callable[[], Cost], Callabl
     def probe() -> Cost:
         with timed() as cost, contextlib.redirect_stderr(io.StringIO()):  # progress bars
             for name, one in probes.items():
-                got[name] = runner.observe(one, student, Draw(1, name, folder, {}), 1 << 26)
+                got[name] = runner.run_probe(one, student, Draw(1, name, folder, {}), 1 << 26)
         return cost[0]
 
     def check() -> Cost:

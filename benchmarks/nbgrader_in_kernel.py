@@ -40,7 +40,7 @@ class Observations:
     @functools.cache  # noqa: B019  (lives as long as the kernel)
     def __call__(self, name: str) -> Seen:
         drawn = draw.Draw(self.seed, name, self.home, self.inputs)
-        status, message, values, blob = runner.observe(self.probes[name], self.module, drawn, _BUDGET)
+        status, message, values, blob = runner.run_probe(self.probes[name], self.module, drawn, _BUDGET)
         tensors = safetensors.torch.load(blob) if blob else {}
         raw = {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in values.items()}
         ended = ProbeResult(name=name, status=status, message=message)

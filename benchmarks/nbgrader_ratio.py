@@ -36,7 +36,7 @@ from nbgrader.api import Gradebook
 from gradeprop.core import models, storage
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, CoursePaths
 from gradeprop.course.config import read_assignment
-from gradeprop.course.known_answers import make, read_cases, reference_weights
+from gradeprop.course.known_answers import read_known_answers, reference_weights, write_answer
 
 HERE = Path(__file__).resolve().parent
 SEED = 1998
@@ -85,9 +85,9 @@ def submissions(paths: AssignmentPaths, dataset: str, n: int, into: Path) -> Non
             (folder / STUDENT_CODE).write_text(solution.replace(old, new) if old else solution)
         return
     ours = CoursePaths.find(HERE).assignment(paths.name)
-    cases = {case.name: case for case in read_cases(read_assignment(ours.course, paths.name), ours)}
+    cases = {case.name: case for case in read_known_answers(read_assignment(ours.course, paths.name), ours)}
     for number, name in zip(range(n), itertools.cycle(CASES), strict=False):
-        make(cases[name], ours, reference_weights(ours, dataset), into / f"student{number:04}")
+        write_answer(cases[name], ours, reference_weights(ours, dataset), into / f"student{number:04}")
 
 
 def ours(paths: AssignmentPaths, dataset: str, workers: int, handed_in: Path, course: Path) -> tuple[dict, Scores]:

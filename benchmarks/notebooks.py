@@ -29,7 +29,7 @@ from tqdm import tqdm
 from gradeprop.core import storage
 from gradeprop.core.paths import STUDENT_CODE, CoursePaths
 from gradeprop.course.config import read_assignment, read_course
-from gradeprop.course.release import made
+from gradeprop.course.release import build_release
 
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLE = CoursePaths(ROOT)
@@ -66,7 +66,7 @@ def main() -> int:
 def lay_out(name: str, folder: Path) -> None:
     """Write the release of an assignment into ``folder``, with the solution in place."""
     notebook = BUNDLE.assignment(name).notebook
-    files = made(read_assignment(BUNDLE, name), BUNDLE)
+    files = build_release(read_assignment(BUNDLE, name), BUNDLE)
     files |= {STUDENT_CODE: BUNDLE.solution.read_bytes(), notebook.name: notebook.read_bytes()}
     for file, content in files.items():
         (folder / file).parent.mkdir(exist_ok=True)

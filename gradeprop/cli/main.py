@@ -117,7 +117,7 @@ def release(ctx: click.Context, assignment: str | None, check: bool) -> None:
 @click.pass_context
 def new(ctx: click.Context, name: str) -> None:
     """Make a new assignment: both its folders, with a small working example to change."""
-    from gradeprop.course.scaffold import new as make_new
+    from gradeprop.course.scaffold import new_assignment as make_new
 
     course = CoursePaths.find(ctx.obj)
     paths = make_new(course, name)
@@ -213,7 +213,7 @@ def grade(
     named, left_out = list[tuple[Path, str]](), 0
     if submissions:
         found = _downloaded(ctx, course, one, submissions, student)
-        named, left_out = found or (discovery.submissions(submissions, student), 0)
+        named, left_out = found or (discovery.find_submissions(submissions, student), 0)
     with _grader(course, one, dataset, seed, unsafe=unsafe) as grader:
         if submissions:
             with progress("looking for what has changed", len(named)) as tick:
@@ -307,7 +307,7 @@ def doctor() -> None:
         table.add_row(attempt, *({True: "stopped", False: "NOT stopped", None: "–"}[found] for found in stopped))
     out.print(table, markup=False)
     for report in reports:
-        by = "a control group" if report.counted else "limits of each process and a look ten times a second"
+        by = "a control group" if report.has_cgroup else "limits of each process and a look ten times a second"
         made = f"ready in {report.ready_s:.1f} s; memory and processes are held by {by}"
         out.print(f"{report.tier}: {report.problem or made}", highlight=False)
     out.print("none: nothing is stopped; code runs in it only where grade is told --unsafe", highlight=False)
@@ -321,7 +321,7 @@ def doctor() -> None:
 @click.pass_context
 def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     """Release an assignment and grade a small class of right, wrong, broken and hostile submissions."""
-    from gradeprop.course.demo import make_class
+    from gradeprop.course.demo import demo_class
     from gradeprop.course.release import release as make_release
     from gradeprop.grading import batch
     from gradeprop.submissions import discovery
@@ -331,8 +331,8 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     out.print(f"release/{one.name} is made: what students get", highlight=False)
     dataset = _dataset(one, dataset)
     with out.status(f"training the reference on {dataset}, once"):
-        folder = make_class(one, course.assignment(one.name), dataset)
-    named = discovery.submissions([folder])
+        folder = demo_class(one, course.assignment(one.name), dataset)
+    named = discovery.find_submissions([folder])
     with _grader(course, one, dataset, None) as grader, progress("grading", len(named)) as tick:
         graded = batch.grade_class(grader, named, tick)
     _show(course, one, graded)
@@ -519,21 +519,21 @@ def _downloaded(
     ctx: click.Context, course: CoursePaths, one: Assignment, paths: Sequence[Path], student: str | None
 ) -> tuple[list[tuple[Path, str]], int] | None:
     """The class in a learning platform's download, unpacked until the command ends, and how many could not be taken."""
-    from gradeprop.submissions.lms_downloads import unpacked
+    from gradeprop.submissions.lms_downloads import open_lms_download
 
     if len(paths) != 1 or student is not None or not paths[0].exists():
         return None
     try:
-        download = ctx.with_resource(unpacked(paths[0], one, course.cache))
+        download = ctx.with_resource(open_lms_download(paths[0], one, course.cache))
     except SubmissionError:  # a student's, and the record says so
         return None
     if download is None:
         return None
     count = len(download.submissions)
     out.print(f"{paths[0].name} is a download from {download.platform}, of {count} students", highlight=False)
-    for sentence in download.said:
+    for sentence in download.warnings:
         click.secho(sentence, fg="yellow", err=True)
-    return list(download.submissions), len(download.said)
+    return list(download.submissions), len(download.warnings)
 
 
 def _grader(

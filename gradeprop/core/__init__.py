@@ -1,1 +1,10 @@
-""""""
+"""Foundation of all subpackages: errors, records, paths and files. It exports nothing: import the module.
+
+errors         exceptions, by who can fix the cause
+models         records that the stages exchange
+paths          all file and folder names of a course
+storage        records as JSON files, written atomically
+observations   the observations file: written by the jail, read by the judge
+sanitize       untrusted text and pictures, made safe for each sink
+scratch        temporary folders that are removed even after a kill
+"""

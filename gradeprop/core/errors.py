@@ -1,28 +1,30 @@
-"""The errors of the house, by whose they are.
+"""Exceptions of gradeprop, by who can fix the cause.
 
 GradepropError
-├── SubmissionError   the student's: the submission cannot be read; becomes a sentence in the record
-├── CourseError       the instructor's: names the file and line to mend; the record *needs review*
-├── JailError         ours: the machine failed; tried again, then reported, never a grade
-│   └── NoJailError   this machine cannot hold untrusted code; nothing is run
-└── WireError         the jail's answer breaks the protocol; the run ends, the student is told
+├── SubmissionError   the student: the submission cannot be read; its message goes into the record
+├── CourseError       the instructor: names the file and the line to fix; the record *needs review*
+├── JailError         the machine failed: tried again, then reported; never a grade
+│   └── NoJailError   this machine cannot isolate untrusted code; nothing is run
+└── WireError         bytes from the jail break the protocol; the run ends, the student sees a message
 """
 
 from pathlib import Path
 
 
 class GradepropError(Exception):
-    """Something that a person can act on; its text is a whole sentence."""
+    """An error that a person can act on; its message is a whole sentence."""
 
 
 class SubmissionError(GradepropError):
-    """A submission that cannot be read; the text is shown to the student."""
+    """A submission that cannot be read; the student sees the message."""
 
 
 class CourseError(GradepropError):
     """A mistake in the course itself.
 
-    ``where`` is the file to mend, ``line`` the line in it (counted from 1) where one is known.
+    Attributes:
+        where: the file to fix.
+        line: the line of that file, counted from 1; None if it is unknown.
     """
 
     def __init__(self, message: str, where: Path | str, line: int | None = None) -> None:
@@ -31,11 +33,11 @@ class CourseError(GradepropError):
 
 
 class JailError(GradepropError):
-    """The machine failed: the jail, the judge, or the disk; the submission is not to blame."""
+    """A failure of the machine: of the jail, the judge, or the disk; never the fault of the submission."""
 
 
 class NoJailError(JailError):
-    """No jail can be made on this machine; the text says what to do."""
+    """No jail can be started on this machine; the message says what to do."""
 
 
 class WireError(GradepropError):

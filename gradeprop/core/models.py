@@ -1,9 +1,9 @@
-"""What the stages hand to each other: frozen records, and their JSON.
+"""Records that the stages exchange: frozen, typed, and stored as JSON.
 
-    course ──▶ Assignment        intake ──▶ Submission        observe ──▶ Run (observations on disk)
-    check ──▶ tuple[Outcome, …]  grade ──▶ GradeRecord
+course ──▶ Assignment        submissions ──▶ Submission        jail ──▶ JailRun (observations on disk)
+judge ──▶ tuple[CheckResult, …]      grading ──▶ GradeRecord
 
-Everything written for others carries ``schema``, so that a reader knows what it holds.
+Every record that is stored for others has a field ``schema``, the version of its format.
 """
 
 from typing import Annotated, Literal
@@ -13,62 +13,66 @@ import msgspec
 SCHEMA = 1
 
 Verdict = Literal["passed", "failed", "error", "timeout", "crash", "missing", "broken"]
-"""What became of one check: ``broken`` is the instructor's, all others are the student's."""
+"""The verdict of one check. ``broken`` is the instructor's error; all others are results of the student's work."""
 
 Status = Literal["graded", "needs_review", "not_graded"]
-"""A record is ``graded``, held back for the instructor, or not graded because the machine failed."""
+"""``graded``; ``needs_review``: an error of the course; ``not_graded``: the machine failed."""
 
 ProbeStatus = Literal["ok", "error", "timeout", "crash", "absent"]
-"""How a probe ended in the jail: ``absent`` means that the student's function or file is not there."""
+"""The end of a probe in the jail. ``absent``: the student's function or file is missing."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A frozen record that refuses fields it does not know."""
+    """A frozen record that rejects unknown fields."""
 
 
 class Limits(Record, rename="kebab", frozen=True, kw_only=True):
-    """What one submission may use; a process, a file or a byte more ends the run."""
+    """Limits of one submission; a run that exceeds one is ended."""
 
     probe_s: float = 20.0
-    """wall-clock seconds for one probe"""
+    """maximum wall-clock seconds of one probe"""
     wall_s: float = 120.0
-    """wall-clock seconds for the whole run"""
+    """maximum wall-clock seconds of the whole run"""
     memory_mib: int = 2048
+    """maximum memory of all processes together"""
     processes: int = 64
+    """maximum number of processes and threads"""
     disk_mib: int = 64
-    """size of the private file system, the submission's own files not counted"""
+    """size of the private file system, without the submission's own files"""
     output_kib: int = 64
-    """how much of stdout and stderr is kept; 512 times as much ends the run"""
+    """stored size of stdout and stderr; a run that prints 512 times as much is ended"""
     answer_mib: int = 64
-    """size of all that the probes may send back together"""
+    """maximum size of everything that the probes return, together"""
     submission_mib: int = 100
+    """maximum size of a submission; files beyond it are left out"""
     files: int = 200
+    """maximum number of files in a submission; the others are left out"""
 
 
 class LatePolicy(Record, rename="kebab", frozen=True, kw_only=True):
-    """What handing in after the due date costs; nothing, where course.toml has no ``[late]``."""
+    """Penalty for late submissions; without ``[late]`` in course.toml there is none."""
 
     grace_hours: Annotated[float, msgspec.Meta(ge=0)] = 0.0
-    """so late it still is in time"""
+    """hours after the due date that cost nothing"""
     percent_per_day: Annotated[float, msgspec.Meta(ge=0, le=100)] = 0.0
-    """of the score, for every day begun after the grace"""
+    """percent of the score lost for every day begun after the grace"""
     days: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    """after so many days nothing is left of the score; without it that never happens"""
+    """days after which the score is 0; None: never"""
 
 
 class NotebookRun(Record, rename="kebab", frozen=True, kw_only=True):
-    """Whether the notebook is run for who grades by hand, who then sees its pictures; no grade hangs on it."""
+    """Settings for running a submitted notebook, so that a human grader sees its plots; no score depends on it."""
 
     run: Literal["never", "sample", "as-is"] = "never"
-    """``sample``: on the sample and for one epoch, without the cells that are tagged ``minutes``"""
+    """``sample``: on the sample data set, for one epoch, without the cells tagged ``minutes``"""
     cell_s: Annotated[float, msgspec.Meta(gt=0)] = 60.0
-    """wall-clock seconds for one cell"""
+    """maximum wall-clock seconds of one cell"""
     wall_s: Annotated[float, msgspec.Meta(gt=0)] = 300.0
-    """wall-clock seconds for all of it"""
+    """maximum wall-clock seconds of the whole notebook"""
 
 
 class Question(Record, frozen=True, kw_only=True):
-    """One question: ``name`` is the id of its cell in the notebook and of its checks."""
+    """A part of an assignment that carries points."""
 
     name: str
     title: str
@@ -78,75 +82,75 @@ class Question(Record, frozen=True, kw_only=True):
 
 
 class DatasetRequirements(Record, frozen=True, kw_only=True):
-    """What is asked on one data set: accuracy bars, in percent of the held-out images, and more where checks use it."""
+    """Requirements on one data set: accuracy bars in percent of the held-out images, and further bounds for checks."""
 
     bars: dict[str, tuple[float, float]]
-    """by name of the weights: (pass, full)"""
+    """name of the weights → (pass, full)"""
     bands: dict[str, tuple[float, float]] = {}
-    """where a result that was handed in must lie, in percent, by name of the run: (lowest, highest)"""
+    """name of the run → (lowest, highest) plausible result that a student reports, in percent"""
     caps: dict[str, float] = {}
-    """what a design of the student's own may use, by name"""
+    """name → maximum that a student's own design may use"""
     files: tuple[str, ...] = ()
-    """the data set is on disk if one of these lies in its folder; without any, if the folder is there"""
+    """files in the data set's folder; it is on disk if one of them exists, or, if none is listed, the folder"""
 
 
 class Assignment(Record, rename="kebab", frozen=True, kw_only=True):
-    """One assignment as its folders describe it."""
+    """One assignment, read from its folders."""
 
     name: str
     title: str
     questions: tuple[Question, ...]
     submission: dict[str, str]
-    """files that a submission should hold: name → what it is; more are allowed, and "a or b" asks for one of two"""
+    """required files: name → description; "a or b" requires one of the two, and more files are allowed"""
     given: tuple[str, ...]
-    """files of source/given handed to students with this assignment"""
+    """files of source/given that students receive with this assignment"""
     limits: Limits
     held_out: dict[str, DatasetRequirements] = {}
     late: LatePolicy = LatePolicy()
     notebook: NotebookRun = NotebookRun()
     root: str
-    """the folder of the bundle"""
+    """the folder of the course"""
 
     @property
     def points(self) -> float:
-        """Points to be had automatically."""
+        """Points of all automatically graded questions."""
         return sum(question.points for question in self.questions if not question.manual)
 
     @property
     def asked_files(self) -> frozenset[str]:
-        """The names in ``submission``, of two that may stand for each other both."""
+        """Names of all required files; both names of an "a or b"."""
         return frozenset(name for names in self.submission for name in names.split(" or "))
 
 
 class Submission(Record, frozen=True, kw_only=True):
-    """A safe copy of what a student handed in."""
+    """A safe copy of a student's submission."""
 
     student: str
-    """the name as given, shown to people"""
+    """the student's name, as shown to people"""
     key: str
-    """the name as a folder"""
+    """the student's name, as the name of a folder"""
     files: tuple[str, ...]
     """relative names of the copied files, sorted"""
     sha256: str
-    """of all names and contents"""
+    """SHA-256 of all names and contents"""
     receipt: str = ""
-    """the same of the files that the assignment asks for, as the student's packer prints it"""
+    """SHA-256 of the required files only; the student's packer prints the same"""
     problems: tuple[str, ...]
-    """sentences for the student: what was left out or could not be read"""
+    """sentences for the student: files that were left out or cannot be read"""
 
 
 class ProbeResult(Record, frozen=True, kw_only=True):
-    """How one probe ended; its tensors and values lie in the observations file."""
+    """The end of one probe; its tensors are in the observations file, its values in the ``JailRun``."""
 
     name: str
     status: ProbeStatus
     message: str = ""
-    """for the student: the error and the lines of their own files it came from, capped"""
+    """for the student: the error and the line of the student's own files that raised it; capped"""
     wall_s: float = 0.0
 
 
 class JailRun(Record, frozen=True, kw_only=True):
-    """One run in the jail: what is kept beside the submission, so that checks can be mended and run again."""
+    """One run in the jail, stored with the submission so that its checks can be run again without student code."""
 
     schema: int = SCHEMA
     assignment: str
@@ -154,14 +158,14 @@ class JailRun(Record, frozen=True, kw_only=True):
     seed: int
     dataset: str
     tier: str
-    """which jail held the code"""
+    """the isolation tier that ran the code"""
     probes: tuple[ProbeResult, ...]
     values: dict[str, dict[str, msgspec.Raw]]
-    """by probe: what came back that is not a tensor, as undecoded JSON; nothing in it is believed"""
+    """probe → name → returned value other than a tensor, as undecoded JSON; untrusted"""
     output: str = ""
-    """the start of what the student's code printed, for the instructor only"""
+    """the start of stdout and stderr, for the instructor only"""
     ended: str = ""
-    """a sentence for the student if the whole run was ended early, else empty"""
+    """a sentence for the student if the whole run was ended early; else empty"""
     wall_s: float = 0.0
     cpu_s: float = 0.0
 
@@ -181,27 +185,27 @@ class Curves(Record, frozen=True, kw_only=True, tag="curves"):
     x_label: str
     y_label: str
     series: dict[str, tuple[float, ...]]
-    """by label: one value per step, the first at x = 1"""
+    """label → one value per step, the first at x = 1"""
 
 
 class CheckResult(Record, frozen=True, kw_only=True):
-    """What one check says."""
+    """The result of one check."""
 
     check: str
     """file and function, for the instructor"""
     question: str
     line: str
-    """the first line of the check's docstring: what the student reads"""
+    """the first line of the check's docstring, which the student reads"""
     verdict: Verdict
     points: float
     possible: float
     message: str = ""
-    """for the student, or for the instructor where the fate is ``broken``"""
+    """for the student; for the instructor if the verdict is ``broken``"""
     exhibits: tuple[Table | Curves, ...] = ()
 
 
 class QuestionScore(Record, frozen=True, kw_only=True):
-    """The sum of a question's checks."""
+    """The sum of the points of a question's checks."""
 
     name: str
     title: str
@@ -210,7 +214,7 @@ class QuestionScore(Record, frozen=True, kw_only=True):
 
 
 class GradeRecord(Record, frozen=True, kw_only=True):
-    """The grade of one submission, and how it came about."""
+    """The grade of one submission, and how it was computed."""
 
     schema: int = SCHEMA
     gradeprop: str
@@ -219,28 +223,28 @@ class GradeRecord(Record, frozen=True, kw_only=True):
     key: str
     status: Status
     reason: str = ""
-    """one sentence where the status is not ``graded``"""
+    """one sentence if the status is not ``graded``; else empty"""
     points: float
     possible: float
     questions: tuple[QuestionScore, ...]
     results: tuple[CheckResult, ...]
     problems: tuple[str, ...] = ()
-    """sentences for the student on what they handed in"""
+    """sentences for the student about the submitted files"""
     files: tuple[str, ...] = ()
     sha256: str = ""
     receipt: str = ""
-    """what the student's packer printed, if the files it packed came through unchanged"""
+    """the receipt that the student's packer printed, if the files arrived unchanged"""
     seed: int = 0
     dataset: str = ""
     tier: str = ""
     wall_s: float = 0.0
     cpu_s: float = 0.0
     ran_with: dict[str, str] = {}
-    """what the code met in the jail, by part: a version, or the start of a SHA-256; see ``changes``"""
+    """fingerprints of everything that the run in the jail depends on: name → version or start of a SHA-256"""
     judged_with: dict[str, str] = {}
-    """what judged the answers, likewise"""
+    """fingerprints of everything that the verdicts depend on, in the same form"""
 
     @property
     def unsafe(self) -> bool:
-        """Whether the code ran without a jail, so that it could forge this very record."""
+        """True if the code ran without a jail, so that it could have forged this very record."""
         return self.tier.startswith("none")

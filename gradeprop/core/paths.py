@@ -1,12 +1,12 @@
-"""Every file and folder name of the bundle, in one place.
+"""All file and folder names of a course.
 
-<root>/source/…            what instructors write
-<root>/grader_tests/…      what never leaves the grader
-<root>/release/<hw>/…      what students get
-<root>/autograded/.exported/   what the last export for a learning platform said
-<root>/autograded/<hw>/    grades.csv, report.html, .lock (who is grading), .grading-<pid>…/ (a submission at work),
-                           and per student:
-    <key>/submitted/…      the safe copy of what came in
+<root>/source/…                course material, written by instructors
+<root>/grader_tests/…          hidden checks, which never leave the grader
+<root>/release/<hw>/…          files for students
+<root>/autograded/.exported/   last export for each platform
+<root>/autograded/<hw>/        grades.csv, report.html, .lock (held by the grader that runs), .grading-<pid>…/ (one
+                               submission in progress), and for each student:
+    <key>/submitted/…          safe copy of the submission
     <key>/run.json, observations.safetensors
     <key>/record.json, feedback.html
 """
@@ -27,41 +27,41 @@ ASKED = "submission.json"
 GRADES = "grades.csv"
 REPORT = "report.html"
 
-_KEY_BYTES = 120  # file systems take 255; nbgrader and we append to it
+_MAX_KEY_BYTES = 120  # file systems allow 255; nbgrader and we append to it
 
 
 def student_key(student: str) -> str:
-    """The name of a student as the name of a folder; the name itself wherever that is safe.
+    """Convert a student's name to a folder name; a safe name stays as it is.
 
     Separators, control characters, a leading dot and ``%`` are percent-encoded, and so are the names of our own files
-    beside these folders; a name too long for a file system is cut and told apart by a hash.
+    beside these folders. A name too long for a file system is cut, and a hash makes it unique.
     """
     key = "".join(quote(c, safe="") if c in '/\\%:*?"<>|' or not c.isprintable() else c for c in student)
     if key.startswith((".", "~", "-")) or key.casefold() in (GRADES, REPORT):
         key = f"%{ord(key[0]):02X}{key[1:]}"
-    if len(key.encode()) > _KEY_BYTES:
-        stem = key.encode()[: _KEY_BYTES - 13].decode(errors="ignore")
+    if len(key.encode()) > _MAX_KEY_BYTES:
+        stem = key.encode()[: _MAX_KEY_BYTES - 13].decode(errors="ignore")
         key = f"{stem}~{hashlib.sha256(student.encode()).hexdigest()[:12]}"
     return key
 
 
 @dataclass(frozen=True, slots=True)
 class CoursePaths:
-    """The folder of a course."""
+    """Paths in the folder of a course."""
 
     root: Path
 
     @classmethod
     def find(cls, start: Path) -> "CoursePaths":
-        """The bundle that ``start`` lies in.
+        """Find the course that contains the folder ``start``.
 
         Raises:
-            CourseError: no folder from ``start`` upwards holds source/course.toml.
+            CourseError: neither ``start`` nor a folder above it contains source/course.toml.
         """
         for folder in (start.resolve(), *start.resolve().parents):
             if (folder / "source" / "course.toml").is_file():
                 return cls(folder)
-        raise CourseError("neither this folder nor one above it holds source/course.toml; is this a course?", start)
+        raise CourseError("neither this folder nor one above it contains source/course.toml; is this a course?", start)
 
     @property
     def source(self) -> Path:
@@ -87,7 +87,7 @@ class CoursePaths:
 
     @property
     def cache(self) -> Path:
-        """What can be made again: trained reference weights, downloaded data."""
+        """Generated files that can be deleted: trained reference weights, downloaded data."""
         return self.root / ".cache"
 
     @property
@@ -95,7 +95,7 @@ class CoursePaths:
         return self.root / "gradebook.db"
 
     def exported(self, platform: str) -> Path:
-        """What the last export for a learning platform said."""
+        """Return the file that stores the last export for a platform."""
         return self.root / "autograded" / ".exported" / f"{platform}.json"
 
     def assignment(self, name: str) -> "AssignmentPaths":
@@ -103,7 +103,7 @@ class CoursePaths:
 
 
 def tree(folder: Path) -> Iterator[Path]:
-    """Every file below a folder, in order of name; none that an editor, a system or Python put there."""
+    """Yield every file below a folder in order of name, without caches and hidden files."""
     for file in sorted(folder.rglob("*")):
         inner = file.relative_to(folder).parts
         if file.is_file() and file.suffix != ".pyc" and not any(part.startswith((".", "__pyc")) for part in inner):
@@ -112,7 +112,7 @@ def tree(folder: Path) -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class AssignmentPaths:
-    """The folders of one assignment."""
+    """Paths in the folders of one assignment."""
 
     course: CoursePaths
     name: str
@@ -135,7 +135,7 @@ class AssignmentPaths:
 
     @property
     def tests(self) -> Path:
-        """Hidden: probes, checks, wrong and right answers."""
+        """The hidden folder: probes, checks, known wrong and right answers."""
         return self.course.root / "grader_tests" / self.name
 
     @property
@@ -144,7 +144,7 @@ class AssignmentPaths:
 
     @property
     def held_out(self) -> Path:
-        """Makes the held-out inputs, which enter the jail, and their answers, which do not."""
+        """The module that makes the held-out inputs, which enter the jail, and their labels, which do not."""
         return self.tests / "held_out.py"
 
     @property
@@ -177,7 +177,7 @@ class AssignmentPaths:
 
 @dataclass(frozen=True, slots=True)
 class StudentPaths:
-    """What is kept of one submission."""
+    """Paths in the folder of one graded submission."""
 
     folder: Path
 

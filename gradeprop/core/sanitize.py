@@ -1,9 +1,11 @@
-"""Make text and pictures of strangers safe, with one function for each place they are written to.
+"""Make untrusted text and pictures safe: one function for each sink.
 
-for_terminal      the command line         for_csv_cell      tables that a spreadsheet opens
-for_markdown      notebook cells           for_message       messages of checks, records
-for_markdown_line one line of them         filename          names of files, in any sentence
-safe_pictures     PNG and JPEG of a cell's output
+for_terminal        output of the command line
+for_markdown        notebook cells
+for_markdown_line   one line in a notebook cell
+for_csv_cell        tables that a spreadsheet opens
+filename            names of files, in any sentence
+safe_pictures       PNG and JPEG outputs of a notebook cell
 """
 
 import base64
@@ -15,17 +17,18 @@ _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _ACTIVE = re.compile(r"\\(href|csname|require|style|class|cssId|mmlToken)\b", re.IGNORECASE)  # MathJax obeys these
 _PICTURE = re.compile(r"!\[(?:[^\[\]\n]*\]\(attachment:([\w.-]+)\))?")
 _MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
-_PICTURE_BYTES = 4 * 2**20
+_MAX_PICTURE_BYTES = 4 * 2**20
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # some spreadsheets accept the wide forms too
 
 
 def for_markdown(text: str, attached: Collection[str] = ()) -> str:
     """Remove HTML, active formulas and foreign pictures from Markdown; keep prose and maths.
 
-    nbgrader renders Markdown with all its HTML, in the browser and with the rights of the person who grades.
-
-    A blank after ``<`` is enough for HTML, where ``&lt;`` would change formulas and code.
+    nbgrader renders Markdown with all its HTML, in the browser and with the rights of the person who grades. A space
+    after ``<`` is enough to disable HTML, while ``&lt;`` would change formulas and code.
 
     Args:
+        text: Markdown that a student wrote.
         attached: names of the pictures that come with the text; nbconvert fails on a missing one.
     """
 
@@ -40,23 +43,26 @@ def for_markdown_line(text: str) -> str:
     return re.sub(r"([\\`*_\[\]$!#|~])", r"\\\1", for_markdown(" ".join(text.split())))
 
 
-def safe_pictures(course: Mapping[str, object]) -> dict[str, str]:
-    """Keep the valid PNG and JPEG pictures of a bundle of media types, as base64.
+def safe_pictures(output: Mapping[str, object]) -> dict[str, str]:
+    """Keep the valid PNG and JPEG pictures of a cell output, as base64.
 
-    SVG is dropped, since it may hold scripts; matplotlib draws PNG by default.
+    SVG is dropped, since it may contain scripts; matplotlib draws PNG by default.
+
+    Args:
+        output: media type → content.
     """
-    kept = {}
+    safe = {}
     for kind, magic in _MAGIC.items():
-        data = course.get(kind)
+        data = output.get(kind)
         text = "".join(data) if isinstance(data, list) and all(isinstance(part, str) for part in data) else data
-        if isinstance(text, str) and len(text) <= 2 * _PICTURE_BYTES:
+        if isinstance(text, str) and len(text) <= 2 * _MAX_PICTURE_BYTES:
             try:
                 raw = base64.b64decode("".join(text.split()), validate=True)
             except (binascii.Error, ValueError):
                 continue
-            if raw.startswith(magic) and len(raw) <= _PICTURE_BYTES:
-                kept[kind] = base64.b64encode(raw).decode()
-    return kept
+            if raw.startswith(magic) and len(raw) <= _MAX_PICTURE_BYTES:
+                safe[kind] = base64.b64encode(raw).decode()
+    return safe
 
 
 def filename(name: str) -> str:
@@ -65,14 +71,11 @@ def filename(name: str) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cut) or "A file without a name"
 
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # the wide ones, too, in some spreadsheets
-
-
 def for_csv_cell(text: str) -> str:
     """Prefix text that a spreadsheet would take for a formula."""
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
 def for_terminal(text: str) -> str:
-    """Replace control characters: a student chose the name, and much of a message."""
+    """Replace control characters, since students choose names and much of a message."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -1,4 +1,4 @@
-"""Write and read records as JSON files, whole or not at all."""
+"""Write and read records as JSON files, atomically."""
 
 import contextlib
 from pathlib import Path
@@ -13,20 +13,20 @@ T = TypeVar("T", bound=Record)
 
 
 def to_json(record: Record) -> bytes:
-    """The record as indented UTF-8 JSON, keys in the order of the fields."""
+    """Convert a record to indented UTF-8 JSON, keys in the order of the fields."""
     return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
 
 
 def write(record: Record, file: Path) -> None:
-    """Write a record as ``write_bytes`` does."""
+    """Write a record atomically, as ``write_bytes`` does."""
     write_bytes(to_json(record), file)
 
 
 def write_bytes(data: bytes, file: Path) -> None:
-    """Write bytes whole or not at all (temp file and rename).
+    """Write a file atomically: a temporary file, then a rename.
 
     Raises:
-        JailError: the machine does not take them, such as a full disk.
+        JailError: the machine cannot write it, for example because the disk is full.
     """
     part = file.with_name(f".{file.name}.part")
     try:
@@ -43,12 +43,12 @@ def read(kind: type[T], file: Path) -> T:
     """Read a record that we wrote.
 
     Raises:
-        CourseError: the file is not such a record (an older schema, or edited by hand).
-        JailError: it cannot be read.
+        CourseError: the file is not such a record: it has an older schema, or was edited by hand.
+        JailError: the file cannot be read.
     """
     try:
         return msgspec.json.decode(file.read_bytes(), type=kind)
     except OSError as error:
         raise JailError(f"{file} cannot be read: {error.strerror or error}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise CourseError(f"not a {kind.__name__} of schema {SCHEMA}: {error}", file) from error
+        raise CourseError(f"is not a {kind.__name__} of schema {SCHEMA}: {error}", file) from error

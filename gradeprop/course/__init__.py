@@ -1,1 +1,30 @@
-""""""
+"""The instructor's side: configuration, notebooks, releases, and known answers of a course.
+
+config              course.toml and assignment.toml → Assignment
+files               probes and given files of an assignment
+notebook            notebook parser with source positions
+solutions           solution markers: find and strip
+release             source/<hw> → release/<hw>; not exported here, since it imports nbgrader (seconds)
+scaffold            new assignment from a template
+known_answers       reference, stub, wrong/ and right/: submissions with known scores
+reference_weights   weights for known answers; a separate process, since it imports solutions and torch
+demo                sample class
+bundle              one assignment, and the package, for another machine
+"""
+
+from gradeprop.course.bundle import course_files
+from gradeprop.course.config import dataset, read_assignment, read_course
+from gradeprop.course.demo import demo_class
+from gradeprop.course.known_answers import KnownAnswer, read_known_answers
+from gradeprop.course.scaffold import new_assignment
+
+__all__ = [
+    "KnownAnswer",
+    "course_files",
+    "dataset",
+    "demo_class",
+    "new_assignment",
+    "read_assignment",
+    "read_course",
+    "read_known_answers",
+]

@@ -1,4 +1,4 @@
-"""Read what instructors wrote, folders and TOML, into records."""
+"""Configuration of a course: course.toml and assignment.toml, read into records."""
 
 import importlib.util
 import os
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class CourseConfig(Record, frozen=True, kw_only=True):
-    """What source/course.toml says."""
+    """The content of source/course.toml."""
 
     title: str
     assignments: tuple[str, ...]
@@ -29,21 +29,21 @@ def read_course(course: CoursePaths) -> CourseConfig:
     """Read source/course.toml.
 
     Raises:
-        CourseError: the file is missing, is not TOML, or names an assignment that has no folder.
+        CourseError: the file is missing, is not TOML, or lists an assignment that has no folder.
     """
     config = _convert(_toml(course.course_toml), CourseConfig, course.course_toml)
     for name in config.assignments:
         if not course.assignment(name).toml.is_file():
-            message = f"names the assignment {name!r}, but source/{name}/assignment.toml is not there"
+            message = f"lists the assignment {name!r}, but source/{name}/assignment.toml does not exist"
             raise CourseError(message, course.course_toml)
     return config
 
 
 def read_assignment(course: CoursePaths, name: str) -> Assignment:
-    """Read source/<name>/assignment.toml, with the limits and late policy of course.toml where it has none.
+    """Read source/<name>/assignment.toml; limits and late policy that it does not set are those of course.toml.
 
     Raises:
-        CourseError: a file is missing, is not TOML, or says something that cannot hold.
+        CourseError: a file is missing, is not TOML, or has an invalid value.
     """
     config = read_course(course)
     where = course.assignment(name).toml
@@ -53,7 +53,7 @@ def read_assignment(course: CoursePaths, name: str) -> Assignment:
     table = _toml(where)
     table["limits"] = config.limits | table.get("limits", {})
     table["late"] = config.late | table.get("late", {})
-    return _checked(_convert(table | {"name": name, "root": str(course.root)}, Assignment, where), where)
+    return _validated(_convert(table | {"name": name, "root": str(course.root)}, Assignment, where), where)
 
 
 def dataset(assignment: Assignment, asked: str) -> str:
@@ -77,7 +77,7 @@ def dataset(assignment: Assignment, asked: str) -> str:
 
 
 def load_module(file: Path, name: str) -> ModuleType:
-    """Import one file of the course under a name of our own."""
+    """Import one file of the course under a module name that we choose."""
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None, file
     assert spec.loader is not None, file
@@ -90,9 +90,9 @@ def _toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise CourseError("the file is not there", file) from None
+        raise CourseError("the file does not exist", file) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CourseError(f"not TOML: {error}", file) from error
+        raise CourseError(f"is not TOML: {error}", file) from error
 
 
 def _convert(table: dict[str, Any], kind: type[T], where: Path) -> T:
@@ -102,14 +102,14 @@ def _convert(table: dict[str, Any], kind: type[T], where: Path) -> T:
         raise CourseError(str(error), where) from error
 
 
-def _checked(assignment: Assignment, where: Path) -> Assignment:
+def _validated(assignment: Assignment, where: Path) -> Assignment:
     names = [question.name for question in assignment.questions]
     for name in names:
         if names.count(name) > 1:
-            raise CourseError(f"the question {name!r} is there twice", where)
+            raise CourseError(f"the question {name!r} occurs twice", where)
     for question in assignment.questions:
         if question.points <= 0:
-            raise CourseError(f"the question {question.name!r} has {question.points:g} points; give it some", where)
+            raise CourseError(f"the question {question.name!r} has {question.points:g} points, but needs some", where)
     for dataset, held in assignment.held_out.items():
         for weights, (low, full) in held.bars.items():
             if not 0 <= low <= full <= 100:

@@ -1,4 +1,4 @@
-"""A small class for a first look: known answers, right and wrong, beside broken and hostile submissions."""
+"""A small sample class: known answers, right and wrong, next to broken and hostile submissions."""
 
 import shutil
 import zipfile
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gradeprop.core.models import Assignment
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths
-from gradeprop.course.known_answers import Case, make, read_cases, reference_weights
+from gradeprop.course.known_answers import KnownAnswer, read_known_answers, reference_weights, write_answer
 
 _WRONG = 4
 
@@ -34,18 +34,18 @@ sys.modules[__name__] = Right()
 """
 
 
-def make_class(assignment: Assignment, paths: AssignmentPaths, dataset: str) -> Path:
-    """Write a class of submissions into the cache, and give its folder."""
+def demo_class(assignment: Assignment, paths: AssignmentPaths, dataset: str) -> Path:
+    """Write a class of submissions into the course's cache, and return its folder."""
     reference = reference_weights(paths, dataset)
     folder = paths.course.cache / "demo" / paths.name
     shutil.rmtree(folder, ignore_errors=True)
-    cases = read_cases(assignment, paths)
-    wrong = sorted((case for case in cases if case.name.startswith("wrong/")), key=lambda case: case.points)
-    right = [case for case in cases if case.name.startswith("right/")][:1]
-    for case in [*cases[:2], *right, *wrong[:: max(1, len(wrong) // _WRONG)][:_WRONG]]:
-        make(case, paths, reference, folder / case.name.replace("/", " "))
+    answers = read_known_answers(assignment, paths)
+    wrong = sorted((answer for answer in answers if answer.name.startswith("wrong/")), key=lambda answer: answer.points)
+    right = [answer for answer in answers if answer.name.startswith("right/")][:1]
+    for answer in [*answers[:2], *right, *wrong[:: max(1, len(wrong) // _WRONG)][:_WRONG]]:
+        write_answer(answer, paths, reference, folder / answer.name.replace("/", " "))
     for name, spoil in _SPOILED.items():
-        spoil(make(Case(name=name, points=0), paths, reference, folder / name))
+        spoil(write_answer(KnownAnswer(name=name, points=0), paths, reference, folder / name))
     _zip(folder / "reference", folder / "zipped.zip")
     return folder
 

@@ -1,4 +1,4 @@
-"""Files of an assignment that are handed out or sent to the jail."""
+"""Files of an assignment that are sent to the jail or given to students."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from gradeprop.core.paths import GIVEN, AssignmentPaths
 
 
 def read_probes(file: Path) -> bytes:
-    """The source of the probes.
+    """Read the source of the probes.
 
     Raises:
         CourseError: the file is missing.
@@ -15,18 +15,17 @@ def read_probes(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except FileNotFoundError:
-        raise CourseError("the file is not there; it calls what students write", file) from None
+        raise CourseError("the file does not exist; it must contain the probes of student code", file) from None
 
 
 def given_files(paths: AssignmentPaths, names: tuple[str, ...]) -> dict[str, bytes]:
-    """The helpers of source/given that belong to an assignment, by their name in a submission.
+    """Read the given files of an assignment: name in a submission → content.
 
     Raises:
-        CourseError: one is missing.
+        CourseError: one of them is missing.
     """
     try:
         return {f"{GIVEN}/{name}": (paths.course.given / name).read_bytes() for name in names}
     except FileNotFoundError as error:
-        raise CourseError(
-            f"given names {Path(str(error.filename)).name}, which is not in source/given", paths.toml
-        ) from None
+        missing = Path(str(error.filename)).name
+        raise CourseError(f"given lists {missing}, which is not in source/given", paths.toml) from None

@@ -1,15 +1,17 @@
-"""The proven answers of an assignment: the reference, the stub, and every folder of wrong/ and right/.
+"""Known answers of an assignment: the reference, the stub, and every folder of wrong/ and right/.
 
     wrong/<mistake>/wrong.toml      lost = { lenet = 6 }, message = "…", replace = [["old text", "new text"]]
-    right/<variant>/right.toml      replace = […], or a student_code.py beside it
+    right/<variant>/right.toml      replace = […], or a student_code.py in the same folder
 
-A case gets the points that it does not lose, or ``points``. It is the reference submission with a change: ``replace``
-edits the assignment's section of the solution, which begins with a line ``# ------ <assignment>`` (each old text must
-stand in it exactly once, so a case never goes stale; one that does not stand there at all, in the whole file), files
-beside the toml are added, ``remove`` takes files away, and ``weights`` says which weights lie in it: the reference's,
-untrained ones, the reference's converted, or none. They are converted by shape and order, or by a convert.py beside
-the toml where that is not enough: its function ``convert(name, tensors)`` gets the weights of one name by key and
-returns those that fit the case's own network.
+A known answer is the reference submission with a change, and must score ``points``, or full points minus ``lost``:
+
+replace   edits the assignment's section of the solution, which begins with a line ``# ------ <assignment>``; each old
+          text must occur in it exactly once, so that a known answer never becomes outdated. A text that does not
+          occur in the section is replaced in the whole file, where it must also occur exactly once.
+remove    deletes files; files next to the toml are added.
+weights   chooses the weights: the reference's, untrained ones, the reference's converted to the answer's own network,
+          or none. They are converted by shape and order; if that is not enough, by a convert.py next to the toml,
+          whose function ``convert(name, tensors)`` receives the weights of one name by key and returns those that fit.
 """
 
 import subprocess
@@ -25,62 +27,62 @@ from gradeprop.core.models import Assignment, Record
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths
 from gradeprop.course.solutions import strip_python
 
-_RULE = "# " + 64 * "-"  # begins the section of an assignment in the solution
+_RULE = "# " + 64 * "-"  # the section of an assignment in the solution begins with this line
 CONVERT = "convert.py"
 Weights = Literal["reference", "untrained", "convert", "none"]
 
 
-class Case(Record, frozen=True, kw_only=True):
-    """One proven answer and what it must get."""
+class KnownAnswer(Record, frozen=True, kw_only=True):
+    """A submission with a known score."""
 
     name: str
     points: float
     message: str = ""
-    """must stand in the message of some outcome"""
+    """text that the message of some check result must contain"""
     lost: dict[str, float] = {}  # noqa: RUF012  (msgspec copies defaults)
-    """points lost by question; empty: not looked at"""
+    """question → points that it loses; empty: not compared"""
     replace: tuple[tuple[str, str], ...] = ()
     remove: tuple[str, ...] = ()
     weights: Weights = "reference"
     folder: str = ""
 
 
-def read_cases(assignment: Assignment, paths: AssignmentPaths) -> list[Case]:
-    """The reference, the stub, and every case of right/ and wrong/, in this order.
+def read_known_answers(assignment: Assignment, paths: AssignmentPaths) -> list[KnownAnswer]:
+    """Read the known answers: the reference, the stub, then right/ and wrong/.
 
     Raises:
-        CourseError: a folder without its toml, or a toml that says something unknown.
+        CourseError: a folder has no toml, or a toml has an unknown field.
     """
-    cases = [
-        Case(name="reference", points=assignment.points),
-        Case(name="stub", points=0, weights="none", message="NotImplementedError"),
+    answers = [
+        KnownAnswer(name="reference", points=assignment.points),
+        KnownAnswer(name="stub", points=0, weights="none", message="NotImplementedError"),
     ]
     for folder, name in ((paths.right, "right.toml"), (paths.wrong, "wrong.toml")):
         for toml in sorted(folder.glob(f"*/{name}")):
-            cases.append(_read(toml, assignment.points))
+            answers.append(_read(toml, assignment.points))
         for other in sorted(folder.glob("*/")):
             if not (other / name).is_file():
                 raise CourseError(f"{name} is missing", other)
-    return cases
+    return answers
 
 
-def _read(toml: Path, most: float) -> Case:
+def _read(toml: Path, full_points: float) -> KnownAnswer:
     try:
         table = tomllib.loads(toml.read_text(encoding="utf-8"))
         if toml.name == "right.toml":
-            table = {"points": most} | table
+            table = {"points": full_points} | table
         elif "points" not in table and "lost" in table:
-            table["points"] = most - sum(msgspec.convert(table["lost"], dict[str, float]).values())
+            table["points"] = full_points - sum(msgspec.convert(table["lost"], dict[str, float]).values())
         about = {"name": f"{toml.parent.parent.name}/{toml.parent.name}", "folder": str(toml.parent)}
-        return msgspec.convert(table | about, Case)
+        return msgspec.convert(table | about, KnownAnswer)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise CourseError(str(error), toml) from error
 
 
 def reference_weights(paths: AssignmentPaths, dataset: str) -> Path:
-    """The folder of the reference's weights and history for a data set, trained once and kept in the cache.
+    """Return the folder of the reference's weights and history for a data set; train them if the cache has none.
 
-    It is empty where the assignment has no reference.py: nothing is trained for it.
+    The folder is empty if the assignment has no reference.py: then nothing is trained.
     """
     folder = paths.course.cache / "reference" / paths.name / dataset
     if not (folder / "history.json").is_file():
@@ -90,56 +92,57 @@ def reference_weights(paths: AssignmentPaths, dataset: str) -> Path:
     return folder
 
 
-def make(case: Case, paths: AssignmentPaths, reference: Path, into: Path) -> Path:
-    """Write the submission of a case into an empty folder.
+def write_answer(answer: KnownAnswer, paths: AssignmentPaths, reference: Path, into: Path) -> Path:
+    """Write the submission of a known answer into a new folder.
 
     Raises:
-        CourseError: an old text that does not stand in the solution exactly once.
+        CourseError: an old text of ``replace`` does not occur exactly once in the solution.
     """
     into.mkdir(parents=True)
-    (into / STUDENT_CODE).write_text(_code(case, paths), encoding="utf-8")
+    (into / STUDENT_CODE).write_text(_code(answer, paths), encoding="utf-8")
     (into / paths.notebook.name).write_bytes(paths.notebook.read_bytes())
-    if case.weights != "none":
-        for file in filter(Path.is_file, reference.iterdir()):  # beside them lie the rows of a benchmark
+    if answer.weights != "none":
+        for file in filter(Path.is_file, reference.iterdir()):  # not the folders, which hold benchmark results
             (into / file.name).write_bytes(file.read_bytes())
-    for file in Path(case.folder).iterdir() if case.folder else ():
+    for file in Path(answer.folder).iterdir() if answer.folder else ():
         if file.suffix != ".toml" and file.name != CONVERT:
             (into / file.name).write_bytes(file.read_bytes())
-    own = Path(case.folder) / CONVERT
-    if case.weights in ("untrained", "convert"):
-        _weights(paths, case.weights, into, *([own] if case.folder and own.is_file() else []))
-    for name in case.remove:
+    own = Path(answer.folder) / CONVERT
+    if answer.weights in ("untrained", "convert"):
+        _weights(paths, answer.weights, into, *([own] if answer.folder and own.is_file() else []))
+    for name in answer.remove:
         (into / name).unlink()
     return into
 
 
-def _code(case: Case, paths: AssignmentPaths) -> str:
+def _code(answer: KnownAnswer, paths: AssignmentPaths) -> str:
     text = paths.course.solution.read_text(encoding="utf-8")
-    if case.name == "stub":
+    if answer.name == "stub":
         return strip_python(text, paths.course.solution)
-    for old, new in case.replace:
+    for old, new in answer.replace:
         before, own, after = section(text, paths.name)
         if old not in own:
             before, own, after = "", text, ""
-        if (found := own.count(old)) != 1:
-            where = Path(case.folder) / f"{Path(case.folder).parent.name}.toml"
-            raise CourseError(f"{old!r} stands {found} times in source/{STUDENT_CODE}; it must stand there once", where)
+        if (count := own.count(old)) != 1:
+            where = Path(answer.folder) / f"{Path(answer.folder).parent.name}.toml"
+            message = f"{old!r} occurs {count} times in source/{STUDENT_CODE}; it must occur exactly once"
+            raise CourseError(message, where)
         text = before + own.replace(old, new) + after
     return text
 
 
 def section(text: str, name: str) -> tuple[str, str, str]:
-    """What stands before, in and after the assignment's section; without such a section, all is before."""
+    """Split a solution into the text before, in and after an assignment's section; without a section, all is before."""
     before, heading, rest = text.partition(f"{_RULE} {name}\n")
     own, next_heading, after = rest.partition(_RULE)
     return before, heading + own, next_heading + after
 
 
 def _weights(paths: AssignmentPaths, verb: str, *arguments: str | Path) -> None:
-    """Run reference_weights in a process of its own: it imports answers, ours alone, and torch."""
+    """Run reference_weights in a separate process, since it imports solutions and torch."""
     module = "gradeprop.course.reference_weights"
     command = [sys.executable, "-P", "-m", module, str(paths.source), verb, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise CourseError(f"the weights ({verb}) cannot be made: {last}", paths.source / "reference.py")
+        raise CourseError(f"the weights cannot be made ({verb}): {last}", paths.source / "reference.py")

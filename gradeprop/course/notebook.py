@@ -1,9 +1,4 @@
-"""Strip solutions, and read the cells of a notebook: what stands where, down to the line of the ``.ipynb`` file.
-
-### BEGIN SOLUTION Task 2.1: build the layers    becomes    raise NotImplementedError("Task 2.1: build the layers")
-…                                                           at the marker's indentation
-### END SOLUTION
-"""
+"""Notebook parser: cells, their nbgrader metadata, and the line of the ``.ipynb`` file on which each source line is."""
 
 import json
 import re
@@ -25,37 +20,37 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of a notebook, and what nbgrader's metadata says of it."""
+    """One cell of a notebook, with its nbgrader metadata."""
 
     index: int
     lines: tuple[int, ...]
-    """the line of the file that each line of the source stands on, from 1"""
+    """line of the file, from 1, for each line of the source"""
     cell_type: str
     source: str
     grade_id: str
     grade: bool
-    """it carries points: an automatic test, a written answer, or a task"""
+    """True if it carries points: an automatic test, a written answer, or a task"""
     solution: bool
-    """the student writes in it"""
+    """True if the student writes in it"""
     locked: bool
     points: float | None
 
     @property
     def label(self) -> str:
-        """How to name the cell to a person."""
+        """The name of the cell in messages."""
         return f"cell {self.index + 1}" + (f" ({self.grade_id})" if self.grade_id else "")
 
 
 def writable(cells: Iterable[Cell]) -> list[str]:
-    """Names of the cells that students write in."""
+    """Return the names of the cells that students write in."""
     return [cell.grade_id for cell in cells if cell.solution]
 
 
 def read_cells(file: Path) -> tuple[Cell, ...]:
-    """The cells of an instructor's notebook; the markers of each are in order.
+    """Read the cells of an instructor's notebook, and check their solution markers.
 
     Raises:
-        CourseError: the file is not there, not JSON or not a notebook of format 4; or a marker is not in order.
+        CourseError: the file is missing, not JSON, or not a notebook of format 4; or a marker is out of order.
     """
     text = _text(file)
     notebook = _notebook(text, file)
@@ -66,11 +61,11 @@ def read_cells(file: Path) -> tuple[Cell, ...]:
     return cells
 
 
-def normalised(file: Path) -> bytes:
-    """The notebook as bytes that depend on nothing but what it says: fixed ids, no outputs, keys sorted.
+def normalise(file: Path) -> bytes:
+    """Rewrite a notebook so that its bytes depend on its content alone: fixed ids, no outputs, sorted keys.
 
     Raises:
-        CourseError: as ``read_cells``.
+        CourseError: see ``read_cells``.
     """
     notebook = _notebook(_text(file), file)
     for index, cell in enumerate(notebook["cells"]):
@@ -93,30 +88,30 @@ def _text(file: Path) -> str:
 
 
 def _notebook(text: str, file: Path) -> dict[str, Any]:
-    """The notebook, cells without ids: they are ours, and nbformat would invent random ones."""
+    """Parse a notebook and drop the ids of its cells: we assign our own, and nbformat would invent random ones."""
     try:
         notebook = json.loads(text)
     except json.JSONDecodeError as error:
-        raise CourseError(f"not JSON: {error.msg} (column {error.colno})", file, error.lineno) from error
+        raise CourseError(f"is not JSON: {error.msg} (column {error.colno})", file, error.lineno) from error
     if not isinstance(notebook, dict) or notebook.get("nbformat") != 4:
-        raise CourseError("not a notebook of format 4", file)
+        raise CourseError("is not a notebook of format 4", file)
     cells = notebook.get("cells")
     for cell in cells if isinstance(cells, list) else ():
         if isinstance(cell, dict):
             cell.pop("id", None)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what nbformat would mend: ``normalised`` mends it
+            warnings.simplefilter("ignore")  # about what nbformat would repair: ``normalise`` repairs it
             nbformat.validate(nbformat.from_dict(notebook | {"nbformat_minor": 4}))
     except nbformat.ValidationError as error:
-        raise CourseError(f"not a notebook: {str(error).splitlines()[0]}", file) from error
+        raise CourseError(f"is not a notebook: {str(error).splitlines()[0]}", file) from error
     return notebook
 
 
 def _cell(index: int, raw: dict[str, Any], text: str, position: int) -> Cell:
     source = "".join(raw["source"])
     start = _children(text, position)["source"]
-    # one line of the file per line of the source, as every editor writes it; else all are where the source starts
+    # every editor writes one line of the file for each line of the source; otherwise all are where the source starts
     starts = list(_children(text, start).values()) if isinstance(raw["source"], list) else []
     starts += [starts[-1] if starts else start] * (source.count("\n") + 1 - len(starts))
     meta = raw["metadata"].get("nbgrader", {})
@@ -135,7 +130,7 @@ def _cell(index: int, raw: dict[str, Any], text: str, position: int) -> Cell:
 
 
 def _children(text: str, position: int) -> dict[Any, int]:
-    """Where each value of the JSON object or array at ``position`` starts, by key or index."""
+    """Return where each value of the JSON object or array at ``position`` starts, by key or index."""
     found: dict[Any, int] = {}
     is_object, position = text[position] == "{", _skip(text, position + 1)
     while text[position] not in "}]":

@@ -1,4 +1,4 @@
-"""Weights for our own answers: trained, untrained, or the reference's converted to another spelling of the network.
+"""Weights for known answers: trained, untrained, or the reference's converted to a differently structured network.
 
 Run as ``python -m gradeprop.course.reference_weights <source/hw>`` with one of
 
@@ -6,10 +6,10 @@ Run as ``python -m gradeprop.course.reference_weights <source/hw>`` with one of
     untrained <folder>
     convert <folder> [<convert.py>]
 
-in a process of its own, since it imports the answer. It relies on two names of source/<hw>/reference.py:
+in a separate process, since it imports the answer. It relies on two names of source/<hw>/reference.py:
 
     train(dataset, folder)                              trains the reference solution and saves weights and history
-    MODELS = {"lenet5": lambda student: student.LeNet5()}   by name of the weights: the network they belong to
+    MODELS = {"lenet5": lambda student: student.LeNet5()}   name of the weights → their network
 """
 
 import importlib
@@ -23,19 +23,19 @@ from gradeprop.course.config import load_module
 
 
 def convert(network: torch.nn.Module, reference: torch.nn.Module, file: Path) -> None:
-    """Rewrite ``file`` with the keys of ``network``: tensors of the same size and kind go together in order."""
+    """Rewrite ``file`` with the keys of ``network``: tensors of the same size and kind are matched in order."""
     loaded = load_file(file)
     given = [loaded[key] for key in reference.state_dict()]
     state = network.state_dict()
     for key, old in state.items():
-        kind = old.numel(), old.is_floating_point()  # the weights may be kept in half precision
+        kind = old.numel(), old.is_floating_point()  # the file may be in half precision
         match = next(i for i, tensor in enumerate(given) if (tensor.numel(), tensor.is_floating_point()) == kind)
         state[key] = given.pop(match).reshape(old.shape)
     save_file(state, file)
 
 
 def main(source: Path, verb: str, *arguments: str) -> None:
-    """Do one of the three verbs."""
+    """Run one of the three verbs."""
     torch.set_num_threads(1)
     sys.path[:0] = [str(source), str(source.parent)]
     if verb != "train":
@@ -47,7 +47,7 @@ def main(source: Path, verb: str, *arguments: str) -> None:
     student = importlib.import_module("student_code")
     for name, build in reference.MODELS.items():
         file = Path(arguments[0]) / f"{name}.safetensors"
-        if verb == "convert" and len(arguments) > 1:  # the case says how
+        if verb == "convert" and len(arguments) > 1:  # the known answer brings its own conversion
             own = load_module(Path(arguments[1]), "own_convert")
             save_file(own.convert(name, load_file(file)), file)
         elif verb == "convert":

@@ -1,10 +1,10 @@
-"""source/<hw> → release/<hw>, what students get: by allow-list, whole or not at all, the same bytes each time.
+"""Release builder: source/<hw> → release/<hw>, by allow-list, atomically, and with the same bytes each time.
 
-source/student_code.py          without its solutions (ours)           release/<hw>/student_code.py, student_code.py
+source/student_code.py          solutions stripped (ours)              release/<hw>/student_code.py, student_code.py
 source/<hw>/<hw>.ipynb          nbgrader's own GenerateAssignment      release/<hw>/<hw>.ipynb
-source/<hw>/public_checks.py    as it is                               release/<hw>/public_checks.py
-source/given/<name>             as it is, if assignment.toml lists it  release/<hw>/given/<name>
-source/<hw>/assignment.toml     what is to be handed in, for submit.py release/<hw>/given/submission.json
+source/<hw>/public_checks.py    unchanged                              release/<hw>/public_checks.py
+source/given/<name>             unchanged, if listed                   release/<hw>/given/<name>
+source/<hw>/assignment.toml     required files, for submit.py          release/<hw>/given/submission.json
 """
 
 import hashlib
@@ -27,21 +27,20 @@ from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Assignment, Question
 from gradeprop.core.paths import ASKED, GIVEN, PACKER, PUBLIC_CHECKS, STUDENT_CODE, AssignmentPaths, CoursePaths
 from gradeprop.core.storage import write_bytes
-from gradeprop.course.notebook import Cell, normalised, read_cells
+from gradeprop.course.notebook import Cell, normalise, read_cells
 from gradeprop.course.solutions import regions, strip_python
 
-_HIDDEN = frozenset({"assignment.toml", "reference.py", "README.md", "instructor.md"})
-"""may lie in source/<hw>, and stay there"""
-_LEFT_BEHIND = frozenset({"__pycache__", ".ipynb_checkpoints", ".DS_Store"})
+_HIDDEN = frozenset({"assignment.toml", "reference.py", "README.md", "instructor.md"})  # allowed, never released
+_CACHES = frozenset({"__pycache__", ".ipynb_checkpoints", ".DS_Store"})
 
 
 def release(assignment: Assignment, course: CoursePaths) -> Path:
-    """Make release/<hw> and the stub at the root; the folder of the release.
+    """Write release/<hw> and the stub at the root of the course; return the folder of the release.
 
     Raises:
-        CourseError: something in the source is amiss; nothing has changed.
+        CourseError: the source has a mistake; nothing has changed.
     """
-    files = made(assignment, course)
+    files = build_release(assignment, course)
     target = course.assignment(assignment.name).release
     part, old = (target.with_name(f".{target.name}.{kind}") for kind in ("part", "old"))
     for folder in (part, old):
@@ -63,53 +62,53 @@ def release(assignment: Assignment, course: CoursePaths) -> Path:
 
 
 def check_release(assignment: Assignment, course: CoursePaths) -> None:
-    """Hold release/<hw> and the stub at the root against what the source makes; change nothing.
+    """Compare release/<hw> and the stub at the root with a newly built release; change nothing.
 
     Raises:
-        CourseError: a file differs, is missing or is too many; or the source is amiss.
+        CourseError: a file differs, is missing or is extra; or the source has a mistake.
     """
-    files = made(assignment, course)
+    files = build_release(assignment, course)
     folder = course.assignment(assignment.name).release
-    found = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if _matters(file)}
+    found = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if _is_released(file)}
     pairs = [(folder / name, files.get(name)) for name in sorted(files.keys() | found.keys())]
     for file, data in [*pairs, (course.stub, files[STUDENT_CODE])]:
         if (file.read_bytes() if file.is_file() else None) != data:
-            raise CourseError(f"is not what the source makes; run: gradeprop release {assignment.name}", file)
+            raise CourseError(f"differs from its source; run: gradeprop release {assignment.name}", file)
 
 
-def made(assignment: Assignment, course: CoursePaths) -> dict[str, bytes]:
-    """Every file of the release by its name; nothing is written.
+def build_release(assignment: Assignment, course: CoursePaths) -> dict[str, bytes]:
+    """Build every file of the release, by name, without writing anything.
 
     Raises:
-        CourseError: a file that is not on the list, a marker that is not closed, points that don't agree.
+        CourseError: a file is not on the list, a marker is not closed, or points do not agree.
     """
     paths = course.assignment(assignment.name)
-    known = _HIDDEN | {PUBLIC_CHECKS, paths.notebook.name}
+    allowed = _HIDDEN | {PUBLIC_CHECKS, paths.notebook.name}
     for file in sorted(paths.source.iterdir()):
-        if file.name not in known | _LEFT_BEHIND:
-            raise CourseError(f"unknown in source/{paths.name}, which may hold: {', '.join(sorted(known))}", file)
+        if file.name not in allowed | _CACHES:
+            raise CourseError(f"is unknown; source/{paths.name} may contain: {', '.join(sorted(allowed))}", file)
     cells = read_cells(paths.notebook)
-    _agree(assignment, cells, paths)
+    _check_points(assignment, cells, paths)
     files = {STUDENT_CODE: strip_python(_text(course.solution), course.solution).encode()}
-    files[PUBLIC_CHECKS] = _as_it_is(paths.public_checks)
+    files[PUBLIC_CHECKS] = _unchanged(paths.public_checks)
     for name in assignment.given:
-        files[f"{GIVEN}/{name}"] = _as_it_is(course.given / name)
+        files[f"{GIVEN}/{name}"] = _unchanged(course.given / name)
     if PACKER in assignment.given:
-        files[f"{GIVEN}/{ASKED}"] = _asked(assignment, files[STUDENT_CODE])
+        files[f"{GIVEN}/{ASKED}"] = _packer_config(assignment, files[STUDENT_CODE])
     files[paths.notebook.name] = released_notebook(paths)
     return files
 
 
-def _agree(assignment: Assignment, cells: Sequence[Cell], paths: AssignmentPaths) -> None:
-    """Each question has one cell that carries its points, and each cell with points is a question."""
+def _check_points(assignment: Assignment, cells: Sequence[Cell], paths: AssignmentPaths) -> None:
+    """Check that each question has one cell with its points, and that each cell with points is a question."""
     questions = {question.name: question for question in assignment.questions}
     seen: dict[str, Cell] = {}
     for cell in cells:
         for begin, _ in regions(cell.source.split("\n"), paths.notebook, cell.lines):
             if begin.region == "SOLUTION" and not cell.solution:
-                message = f"{cell.label}: a solution in a cell that is not marked as one for nbgrader"
+                message = f"{cell.label}: has a solution, but nbgrader does not mark it as a solution cell"
                 raise CourseError(message, paths.notebook, cell.lines[begin.line])
-        if cell.grade and (wrong := _disagrees(cell, questions.get(cell.grade_id), seen)):
+        if cell.grade and (wrong := _mismatch(cell, questions.get(cell.grade_id), seen)):
             raise CourseError(f"{cell.label} {wrong}", paths.notebook, cell.lines[0])
     lines = _text(paths.toml).splitlines()
     for name in questions.keys() - seen.keys():
@@ -117,23 +116,23 @@ def _agree(assignment: Assignment, cells: Sequence[Cell], paths: AssignmentPaths
         raise CourseError(f"the question {name!r} has no cell in {paths.notebook.name}", paths.toml, line)
 
 
-def _disagrees(cell: Cell, question: Question | None, seen: dict[str, Cell]) -> str:
-    """What is wrong with a cell that carries points, if anything."""
+def _mismatch(cell: Cell, question: Question | None, seen: dict[str, Cell]) -> str:
+    """Describe the difference between a cell with points and its question; "" if there is none."""
     if not cell.points:
-        return "is graded and has no points"
+        return "is graded, but has no points"
     if question is None:
-        return f"has {cell.points:g} points, and is no question of assignment.toml"
+        return f"has {cell.points:g} points, but is not a question of assignment.toml"
     if seen.setdefault(cell.grade_id, cell) is not cell:
-        return f"has the grade_id of cell {seen[cell.grade_id].index + 1}"
+        return f"has the same grade_id as cell {seen[cell.grade_id].index + 1}"
     if cell.points != question.points:
-        return f"has {cell.points:g} points, and {question.points:g} in assignment.toml"
+        return f"has {cell.points:g} points, but {question.points:g} in assignment.toml"
     if question.manual != (cell.cell_type == "markdown" or cell.solution):
-        return f"is graded {'automatically' if question.manual else 'by hand'}, and otherwise in assignment.toml"
+        return f"is graded {'automatically' if question.manual else 'by hand'}, but not according to assignment.toml"
     return ""
 
 
-def _asked(assignment: Assignment, stub: bytes) -> bytes:
-    """What the student's packer looks for; nothing but what the student is told anyway."""
+def _packer_config(assignment: Assignment, stub: bytes) -> bytes:
+    """Build submission.json, the configuration of the student's packer; nothing in it is hidden from students."""
     asked = {
         "schema": 1,
         "assignment": assignment.name,
@@ -145,11 +144,11 @@ def _asked(assignment: Assignment, stub: bytes) -> bytes:
     return json.dumps(asked, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
-def _as_it_is(file: Path) -> bytes:
+def _unchanged(file: Path) -> bytes:
     text = _text(file)
     lines = text.splitlines()
     for begin, _ in regions(lines, file, range(1, len(lines) + 1)):
-        raise CourseError("students get this file as it is; it can hold no solution", file, begin.line + 1)
+        raise CourseError("students receive this file unchanged; it must not contain a solution", file, begin.line + 1)
     return text.encode()
 
 
@@ -161,16 +160,16 @@ def _text(file: Path) -> str:
 
 
 def released_notebook(paths: AssignmentPaths) -> bytes:
-    """The notebook as nbgrader releases it, made in a course of its own and without its database.
+    """Build the released notebook with nbgrader, in a temporary course and without its database.
 
     Raises:
-        CourseError: nbgrader does not take it.
+        CourseError: nbgrader rejects the notebook.
     """
-    log = logging.Logger(f"{__name__}.nbgrader")  # known to nobody else: nothing is printed
-    log.addHandler(heard := _Heard())
+    log = logging.Logger(f"{__name__}.nbgrader")  # not connected to the root logger: nothing is printed
+    log.addHandler(log_reason := _NbgraderLog())
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve()
-        write_bytes(normalised(paths.notebook), root / "source" / paths.name / paths.notebook.name)
+        write_bytes(normalise(paths.notebook), root / "source" / paths.name / paths.notebook.name)
         config = Config()
         config.CourseDirectory.root = str(root)
         config.CourseDirectory.assignment_id = paths.name
@@ -179,13 +178,15 @@ def released_notebook(paths: AssignmentPaths) -> bytes:
         course = CourseDirectory(config=config, log=log)
         try:
             GenerateAssignment(coursedir=course, config=config, log=log).start()
-        except Exception as error:  # whatever it raises, the notebook is at fault
-            raise CourseError(f"nbgrader: {heard.reason or ' '.join(str(error).split())}", paths.notebook) from error
-        return normalised(root / "release" / paths.name / paths.notebook.name)
+        except Exception as error:  # whatever it raises, the cause is the notebook
+            raise CourseError(
+                f"nbgrader: {log_reason.reason or ' '.join(str(error).split())}", paths.notebook
+            ) from error
+        return normalise(root / "release" / paths.name / paths.notebook.name)
 
 
-class _Heard(logging.Handler):
-    """Keeps why nbgrader failed: it logs the traceback, and raises an error that does not tell."""
+class _NbgraderLog(logging.Handler):
+    """Log handler that keeps the reason of a failure: nbgrader logs the traceback, and raises an error without it."""
 
     reason = ""
 
@@ -195,15 +196,15 @@ class _Heard(logging.Handler):
             self.reason = next((line for line in lines if not line.startswith(" ")), "")
 
 
-def _import(folder: Path, bundle: CoursePaths) -> None:
-    """Import the stub as a student's notebook will."""
+def _import(folder: Path, course: CoursePaths) -> None:
+    """Import the stub in a new process, as a student's notebook does."""
     command = [sys.executable, "-c", "import student_code"]
     environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        why = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
-        raise CourseError(f"without its solutions it cannot be imported: {why}", bundle.solution)
+    finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if finished.returncode:
+        why = (finished.stderr.strip() or f"exit status {finished.returncode}").splitlines()[-1]
+        raise CourseError(f"cannot be imported without its solutions: {why}", course.solution)
 
 
-def _matters(file: Path) -> bool:
-    return file.is_file() and _LEFT_BEHIND.isdisjoint(file.parts)
+def _is_released(file: Path) -> bool:
+    return file.is_file() and _CACHES.isdisjoint(file.parts)

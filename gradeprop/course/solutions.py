@@ -1,4 +1,9 @@
-"""Solution markers: find and strip the regions that students must not see."""
+"""Solution markers: find and strip the regions that students must not see.
+
+### BEGIN SOLUTION Task 2.1: build the layers    becomes    raise NotImplementedError("Task 2.1: build the layers")
+…                                                           at the marker's indentation
+### END SOLUTION
+"""
 
 import ast
 import json
@@ -9,9 +14,7 @@ from pathlib import Path
 
 from gradeprop.core.errors import CourseError
 
-_REGIONS = ("SOLUTION", "HIDDEN TESTS", "MARK SCHEME")  # what nbgrader cuts out, from BEGIN … to END …
-
-
+_REGIONS = ("SOLUTION", "HIDDEN TESTS", "MARK SCHEME")  # nbgrader removes these, from BEGIN … to END …
 _MARKER = re.compile(rf"\b(BEGIN|END) ({'|'.join(_REGIONS)})\b[ \t]*(.*)")
 
 
@@ -26,26 +29,26 @@ class Marker:
 
 
 def strip_python(text: str, where: Path | str) -> str:
-    """The text without its solutions; what remains compiles.
+    """Replace every solution in a Python file by ``raise NotImplementedError``; the result is valid Python.
 
     Raises:
-        CourseError: a marker is not closed, is nested, stands alone or names no task; or the rest is not Python.
+        CourseError: a marker is not closed, nested, unmatched or without a task; or the result is not Python.
     """
     lines = text.splitlines(keepends=True)
-    kept, start = [], 0
+    result, start = [], 0
     for begin, end in regions(lines, where, range(1, len(lines) + 1)):
         line = lines[begin.line]
         if begin.region != "SOLUTION" or not begin.text or not line.lstrip().startswith("#"):
             wanted = "on a line of its own, ### BEGIN SOLUTION <what the student has to do>"
             raise CourseError(f"in a Python file, a region begins {wanted}", where, begin.line + 1)
         indent = line[: -len(line.lstrip())]
-        kept += [*lines[start : begin.line], f"{indent}raise NotImplementedError({_quoted(begin.text)})\n"]
+        result += [*lines[start : begin.line], f"{indent}raise NotImplementedError({_quoted(begin.text)})\n"]
         start = end.line + 1
-    stripped = "".join([*kept, *lines[start:]])
+    stripped = "".join([*result, *lines[start:]])
     try:
         ast.parse(stripped)
     except SyntaxError as error:
-        message = f"without its solutions this is not Python: {error.msg}, at {(error.text or '').strip()!r}"
+        message = f"is not Python without its solutions: {error.msg}, at {(error.text or '').strip()!r}"
         raise CourseError(message, where) from error
     return stripped
 
@@ -53,14 +56,16 @@ def strip_python(text: str, where: Path | str) -> str:
 def regions(
     lines: Sequence[str], where: Path | str, numbers: Sequence[int], prefix: str = ""
 ) -> list[tuple[Marker, Marker]]:
-    """The marked regions of a text, each as its two markers.
+    """Find the marked regions of a text, each as its two markers.
 
     Args:
-        numbers: the line of the file that each line stands on.
-        prefix: begins the message of an error.
+        lines: the text.
+        where: the file, for the message of an error.
+        numbers: the line number in the file of each line of the text.
+        prefix: the start of the message of an error.
 
     Raises:
-        CourseError: a marker is not closed, is nested, or stands alone.
+        CourseError: a marker is not closed, nested, or unmatched.
     """
     found: list[tuple[Marker, Marker]] = []
     begin: Marker | None = None
@@ -69,7 +74,7 @@ def regions(
         if marker.begins and begin is not None:
             raise CourseError(f"{prefix}BEGIN {marker.region} inside BEGIN {begin.region}", where, number)
         if not marker.begins and (begin is None or begin.region != marker.region):
-            raise CourseError(f"{prefix}END {marker.region} without its BEGIN before it", where, number)
+            raise CourseError(f"{prefix}END {marker.region} without a BEGIN {marker.region} before it", where, number)
         if begin is not None:
             found.append((begin, marker))
         begin = marker if marker.begins else None
@@ -86,5 +91,5 @@ def _markers(lines: Sequence[str]) -> Iterator[Marker]:
 
 
 def _quoted(text: str) -> str:
-    """As ruff would quote it."""
+    """Quote a text as ruff would."""
     return repr(text) if '"' in text else json.dumps(text, ensure_ascii=False)

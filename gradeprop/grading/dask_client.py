@@ -23,7 +23,7 @@ from gradeprop.core import storage
 from gradeprop.core.errors import JailError
 from gradeprop.core.models import GradeRecord, Submission
 from gradeprop.core.paths import StudentPaths
-from gradeprop.course.bundle import course_files, zipped
+from gradeprop.course.bundle import course_files, zip_files
 from gradeprop.grading import dask_worker, fingerprints
 from gradeprop.grading.batch import Job, Stop, Watch
 from gradeprop.grading.dask_worker import Task, TaskResult
@@ -218,7 +218,7 @@ class Cluster:
         self._out[future] = handed
 
     def _course(self) -> bytes:
-        return zipped(course_files(self._grader.paths.course, self._grader.assignment))
+        return zip_files(course_files(self._grader.paths.course, self._grader.assignment))
 
     def _returned(self) -> Iterator[tuple[Handed, GradeRecord]]:
         """What has come back since, kept and in its place; what was not done is to be handed out again."""

@@ -25,7 +25,7 @@ from gradeprop.core.errors import GradepropError, JailError
 from gradeprop.core.models import Record, Submission
 from gradeprop.core.paths import CoursePaths, StudentPaths
 from gradeprop.core.scratch import ScratchDir
-from gradeprop.course.bundle import zipped
+from gradeprop.course.bundle import zip_files
 from gradeprop.course.config import read_assignment
 from gradeprop.grading import fingerprints
 from gradeprop.grading.fingerprints import Parts
@@ -210,7 +210,7 @@ class _Desk:
 def pack(folder: Path, but: Path | None = None) -> bytes:
     """The files of a folder as a zip."""
     wanted = (f for f in folder.rglob("*") if f.is_file() and (but is None or not f.is_relative_to(but)))
-    return zipped({file.relative_to(folder).as_posix(): file.read_bytes() for file in wanted})
+    return zip_files({file.relative_to(folder).as_posix(): file.read_bytes() for file in wanted})
 
 
 def main(fd: int) -> None:

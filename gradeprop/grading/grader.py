@@ -31,7 +31,7 @@ from gradeprop.grading import fingerprints, scoring
 from gradeprop.grading.fingerprints import Need, Parts
 from gradeprop.grading.run_lock import RunLock
 from gradeprop.jail import Jail, open_jail
-from gradeprop.jail.observe import not_run, observe
+from gradeprop.jail.observe import observe, record_without_run
 from gradeprop.judge.client import Judge
 from gradeprop.results import feedback
 from gradeprop.submissions import arrival_time, intake, notebook_answers
@@ -295,14 +295,14 @@ class Grader:
     def _take(self, path: Path, student: str, into: Path) -> Submission:
         """The safe copy, and beside what intake says of it what was changed that is not the student's to change."""
         submission = intake.take(path, student, self.assignment, into)
-        found = notebook_answers.read(into / self.paths.notebook.name, notebook_answers.ids(self.cells))
-        also = (*notebook_answers.problems(self.cells, found), *arrival_time.timestamp_warnings(path))
+        found = notebook_answers.read(into / self.paths.notebook.name, notebook_answers.cell_ids(self.cells))
+        also = (*notebook_answers.find_problems(self.cells, found), *arrival_time.timestamp_warnings(path))
         return msgspec.structs.replace(submission, problems=(*submission.problems, *also))
 
     def _observe(self, submission: Submission, kept: StudentPaths) -> JailRun:
         if STUDENT_CODE not in submission.files:
             why = next(iter(submission.problems), f"{STUDENT_CODE} is missing, so nothing could be run.")
-            return not_run(self.assignment, submission, kept, why, self.seed, self.dataset)
+            return record_without_run(self.assignment, submission, kept, why, self.seed, self.dataset)
         jail, inputs = self.jail, self.judge.inputs(self.dataset, self.seed)
         probes, given = read_probes(self.paths.probes), given_files(self.paths, self.assignment.given)
         return observe(

@@ -12,9 +12,9 @@ import msgspec
 
 from gradeprop.core import storage
 from gradeprop.core.models import GradeRecord, JailRun, Record
-from gradeprop.core.observations import RawTensor, keep, unpack
+from gradeprop.core.observations import RawTensor, unpack, write_run
 from gradeprop.course import known_answers
-from gradeprop.course.known_answers import Case
+from gradeprop.course.known_answers import KnownAnswer
 from gradeprop.grading.grader import Grader
 from gradeprop.judge.protocol import Swap
 
@@ -50,21 +50,21 @@ def verify(grader: Grader, only: str = "", every: int = 1) -> Iterator[CaseResul
 
     With ``every`` above 1, a sample: the reference, the stub, and one in so many of the others and of the junk.
     """
-    all_cases = known_answers.read_cases(grader.assignment, grader.paths)
+    all_cases = known_answers.read_known_answers(grader.assignment, grader.paths)
     left_out = {case.name for number, case in enumerate(all_cases[2:]) if number % every}
     reference = known_answers.reference_weights(grader.paths, grader.dataset)
     with tempfile.TemporaryDirectory() as scratch:
         for number, case in enumerate(all_cases):
             if only in case.name and case.name not in left_out:
-                folder = known_answers.make(case, grader.paths, reference, Path(scratch) / str(number))
+                folder = known_answers.write_answer(case, grader.paths, reference, Path(scratch) / str(number))
                 yield judge_case(case, grader.grade_one(folder, f"verify {case.name}"))
         if not only:
             yield from _junk(
-                grader, known_answers.make(all_cases[0], grader.paths, reference, Path(scratch) / "junk"), every
+                grader, known_answers.write_answer(all_cases[0], grader.paths, reference, Path(scratch) / "junk"), every
             )
 
 
-def judge_case(case: Case, record: GradeRecord) -> CaseResult:
+def judge_case(case: KnownAnswer, record: GradeRecord) -> CaseResult:
     """Hold a record against what its case must get."""
     lost = {question.name: question.possible - question.points for question in record.questions}
     messages = "\n".join([*record.problems, *(result.message for result in record.results)])
@@ -90,7 +90,7 @@ def _junk(grader: Grader, folder: Path, every: int) -> Iterator[CaseResult]:
     run, tensors = storage.read(JailRun, kept.run), unpack(kept.observations.read_bytes())
     used = grader.judge.check(run, kept).used
     junk_of = {f"{probe.name}/{name}": tensor for probe in run.probes for name, tensor in _JUNK_TENSORS.items()}
-    keep(run, tensors | junk_of, kept)
+    write_run(run, tensors | junk_of, kept)
     seen = [(probe.name, key) for probe in run.probes for key in run.values[probe.name]]
     for number, (probe, key) in enumerate(seen):
         if junk := _RAW_JUNK[number % every :: every]:

@@ -30,7 +30,7 @@ from gradeprop.grading.grader import Grader
 from gradeprop.results import gradebook, gradebook_db
 from gradeprop.submissions import arrival_time, intake, lms_downloads
 from gradeprop.submissions.arrival_time import INBOUND, STAMP
-from gradeprop.submissions.reader import IGNORED, LOOKED_AT
+from gradeprop.submissions.reader import IGNORED, MAX_ENTRIES
 
 LOOK_S = 1.0
 _WRITE_S = 10.0  # between writing what concerns the whole class, while there is more to grade
@@ -55,7 +55,7 @@ class Arrival:
     def came(self) -> datetime:
         """As ``nbgrader collect`` has it here: the name's time is the student's to choose, the kernel's is not."""
         changed = datetime.fromtimestamp(self.state[2] / 1e9, UTC).replace(tzinfo=None)
-        return arrival_time.settled(arrival_time.claimed(self.sent), changed)
+        return arrival_time.trusted_time(arrival_time.parse_time(self.sent), changed)
 
 
 @dataclass(slots=True)
@@ -153,7 +153,7 @@ class Watch:
         if not entry.is_dir(follow_symlinks=False) and not entry.name.lower().endswith(".zip"):
             self._say_once(f"{filename(entry.name)} is neither a folder nor a zip; it is left out.")
             return "", ""
-        named = lms_downloads.parse(entry.name) or lms_downloads.parse(f"{entry.name}/x")
+        named = lms_downloads.parse_name(entry.name) or lms_downloads.parse_name(f"{entry.name}/x")
         return (named.student if named else intake.student_name(Path(entry.path))), ""
 
     def _whole(self, arrival: Arrival) -> bool:
@@ -222,7 +222,7 @@ def _state(path: Path) -> State:
     count, size, changed = 1, status.st_size, status.st_ctime_ns
     os.close(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
     folders = [str(path)] if stat.S_ISDIR(status.st_mode) else []
-    while folders and count < LOOKED_AT:
+    while folders and count < MAX_ENTRIES:
         with contextlib.suppress(OSError), os.scandir(folders.pop()) as found:
             for entry in found:
                 status = entry.stat(follow_symlinks=False)

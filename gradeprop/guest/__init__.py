@@ -1,9 +1,17 @@
-"""What runs inside the jail: the standard library, torch and safetensors; nothing of the grader, no secret.
+"""Code that runs inside the jail: standard library, torch and safetensors; nothing of the grader, no secret.
 
-    outer    builds the root that all jobs see, sheds what it may, becomes ▼
-    zygote   torch and company loaded once, one thread, holds nothing; per job it forks ▼
-    driver   pid 1 of the job's own namespaces; never runs student code; keeps time, counts bytes, forks ▼
-    runner   sheds the rest, imports student_code, runs the probes; is believed in nothing
+bootstrap        builds the root file system for all jobs, drops rights, then becomes ▼
+zygote           imports torch and friends once, single-threaded, without secrets; for each job it forks ▼
+supervisor       pid 1 of the job's namespaces; never runs student code; keeps time, counts bytes, forks ▼
+runner           drops the remaining rights, imports student_code, runs the probes; untrusted
 
-Here it is the package ``inside``, bound read-only at /jail; the grader imports from it only how frames are cut.
+notebook_kernel  replaces zygote and supervisor for a Jupyter kernel
+draw             random inputs of probes             framing      messages on a pipe or socket
+serialize        probe results → JSON and tensors    tracebacks   errors in student code, as sentences
+privileges       namespaces, limits, filters         syscalls     Linux system calls by ctypes
+usage            memory and disk of a job            trees        removal of folders that students filled
+lazy_dynamo      stub of torch._dynamo
+
+Inside the jail this package is mounted read-only as ``guest`` in /jail. Outside, the grader imports only what does not
+run student code.
 """

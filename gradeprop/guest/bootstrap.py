@@ -1,7 +1,7 @@
-"""Build the root that all jobs see, and become the zygote in it. Runs as a fresh process with a clean environment.
+"""Bootstrap: build the root file system for all jobs, then exec the zygote. A new process with a clean environment.
 
-in:  argv: the descriptor of the control socket; its first message: the plan's ``outer`` as JSON
-out: nothing, but if the root cannot be made {"none": reason}, for anything else {"fault": reason}
+in:  argv: the descriptor of the control socket; its first message: ``Plan.bootstrap`` as JSON
+out: nothing on success; {"none": reason} if namespaces cannot be made, {"fault": reason} for any other error
 """
 
 import json
@@ -20,8 +20,8 @@ ENVIRONMENT = {
     "USER": "student",
     "LANG": "C.UTF-8",
     "MPLBACKEND": "Agg",
-    "PYTHONHASHSEED": "0",  # the order of sets is the same in every run
-    "OMP_NUM_THREADS": "1",  # a parent that ever used two threads makes a child on two threads hang
+    "PYTHONHASHSEED": "0",  # sets have the same order in every run
+    "OMP_NUM_THREADS": "1",  # if the parent has ever used two threads, a child that uses two hangs
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "",
@@ -30,6 +30,7 @@ ENVIRONMENT = {
 
 
 def main() -> None:
+    """Build the root and become the zygote; report an error on the control socket."""
     control = socket.socket(fileno=int(sys.argv[1]))
     spec = json.loads(control.recv(1 << 20))
     problem = "none"
@@ -40,12 +41,12 @@ def main() -> None:
         _become_zygote(spec, control)
     except OSError as error:
         control.send(json.dumps({problem: str(error)}).encode())
-        control.recv(1 << 20)  # the setting, meant for the zygote: a socket closed on it would take our words with it
+        control.recv(1 << 20)  # the zygote's setting: closing a socket with unread data would discard our message
 
 
 def _enter_namespaces(spec: dict[str, Any]) -> None:
     uid, gid = os.getuid(), os.getgid()
-    # root needs no user namespace: it leaves its rights by taking another uid, and binds what only root can reach
+    # root needs no user namespace: it drops its rights by changing its uid, and can bind files that only root can read
     pid = syscalls.fork_into(syscalls.NAMESPACES | (0 if uid == 0 else syscalls.NEWUSER))
     if pid:
         os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 0xFF)
@@ -57,7 +58,7 @@ def _enter_namespaces(spec: dict[str, Any]) -> None:
 
 def _build_root(spec: dict[str, Any]) -> None:
     syscalls.mount("none", "/", None, syscalls.REC | syscalls.PRIVATE)
-    # opened first: what lies below ROOT on the host is hidden in the next moment
+    # opened first, since mounting on ROOT hides the host's files below it
     sources = {to: os.open(source, os.O_PATH) for to, source in spec["binds"].items()}
     shared = {to: os.open(source, os.O_PATH) for to, source in spec.get("shared", {}).items()}
     devices = {name: os.open(f"/dev/{name}", os.O_PATH) for name in DEVICES}
@@ -65,22 +66,22 @@ def _build_root(spec: dict[str, Any]) -> None:
     for to, descriptor in sources.items():
         _bind(descriptor, ROOT + to)
         syscalls.make_read_only(ROOT + to)
-    for to, descriptor in shared.items():  # for sockets; Landlock keeps files out of it
+    for to, descriptor in shared.items():  # for sockets; Landlock forbids files in it
         _bind(descriptor, ROOT + to)
     for name, descriptor in devices.items():
         _bind(descriptor, f"{ROOT}/dev/{name}")
     for link, to in spec["links"].items():
         Path(ROOT + link).parent.mkdir(parents=True, exist_ok=True)
         Path(ROOT + link).symlink_to(to)
-    for folder in spec["hide"]:  # an empty folder, or an empty file, over each
+    for folder in spec["hide"]:  # each is covered by an empty folder or an empty file
         _cover(ROOT + folder)
     Path(ROOT, "etc").mkdir(exist_ok=True)
     Path(ROOT, "etc/passwd").write_text(f"student:x:1000:1000::{spec['home']}:/bin/sh\n")
     for folder in ("/proc", spec["home"]):
         Path(ROOT + folder).mkdir()
-    if not Path(ROOT, "tmp").exists():  # or Python lies below /tmp
+    if not Path(ROOT, "tmp").exists():  # it exists if Python is below /tmp
         Path(ROOT, "tmp").symlink_to(spec["home"])
-    # before the old root goes: the kernel gives a new /proc only to those who see a whole one
+    # before the old root is removed: the kernel allows a new /proc only to a process that sees a complete one
     flags = syscalls.NOSUID | syscalls.NODEV
     syscalls.mount("proc", f"{ROOT}/proc", "proc", flags | syscalls.NOEXEC)
     syscalls.mount("tmpfs", ROOT + spec["home"], "tmpfs", flags, "size=64m,nr_inodes=4096,mode=1777")
@@ -121,5 +122,5 @@ def _become_zygote(spec: dict[str, Any], control: socket.socket) -> NoReturn:
     code = f"import sys; sys.path.insert(0, sys.argv[2]); from guest import {main}; {main}.main()"
     argv = [spec["python"], "-sSPB", "-c", code, str(control.fileno()), spec["guest"]]
     home = dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), spec["home"])
-    # exec, so that neither memory, command line nor environment of the grader's side remain
+    # exec, so that memory, command line and environment of the grader's side disappear
     os.execve(argv[0], argv, ENVIRONMENT | home)

@@ -1,4 +1,4 @@
-"""Frames: u32 header length | u64 blob length | header | blob. A frame with an empty header is the driver's own."""
+"""Frames: u32 header length | u64 blob length | header | blob; only the supervisor sends empty headers."""
 
 import os
 import struct
@@ -11,21 +11,21 @@ CHUNK = 1 << 20
 
 
 class Oversize(Exception):
-    """A frame announces more than is left of the budget."""
+    """A frame announces more bytes than the budget has left."""
 
 
 class Frames:
-    """Cuts a stream into frames. What a frame announces is checked before a byte of it is kept."""
+    """Splits a stream into frames; a frame's announced size is checked before any byte of it is stored."""
 
     def __init__(self, budget: int) -> None:
-        """``budget``: bytes that all frames together may hold."""
+        """Start with a budget in bytes for all frames together."""
         self._budget, self._bytes = budget, bytearray()
 
     def feed(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """The frames (header, blob) that ``data`` completes.
+        """Yield the frames (header, blob) that ``data`` completes.
 
         Raises:
-            Oversize: the next frame would break a limit; nothing after it can be trusted.
+            Oversize: the next frame would exceed a limit; nothing after it can be trusted.
         """
         self._bytes += data
         while len(self._bytes) >= HEAD.size:
@@ -36,14 +36,14 @@ class Frames:
             if len(self._bytes) < end:
                 return
             middle = HEAD.size + header
-            whole = bytes(self._bytes[HEAD.size : middle]), bytes(self._bytes[middle:end])
+            frame = bytes(self._bytes[HEAD.size : middle]), bytes(self._bytes[middle:end])
             del self._bytes[:end]
             self._budget -= end
-            yield whole
+            yield frame
 
 
 def send(descriptor: int, header: bytes, blob: bytes) -> None:
-    """Write one frame, whole."""
+    """Write one complete frame."""
     for part in (HEAD.pack(len(header), len(blob)) + header, blob):
         rest = memoryview(part)
         while rest:
@@ -51,7 +51,11 @@ def send(descriptor: int, header: bytes, blob: bytes) -> None:
 
 
 def read(descriptor: int, size: int) -> bytes:
-    """So many bytes of what the grader sends."""
+    """Read ``size`` bytes that the grader sends.
+
+    Raises:
+        EOFError: the grader closed the connection.
+    """
     data = bytearray()
     while len(data) < size:
         part = os.read(descriptor, min(size - len(data), CHUNK))
@@ -62,7 +66,7 @@ def read(descriptor: int, size: int) -> bytes:
 
 
 def receive_file(descriptor: int, size: int, file: Path) -> None:
-    """The next bytes of what the grader sends, as a file."""
+    """Write the next ``size`` bytes that the grader sends to a file."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("wb") as out:
         while size:

@@ -1,7 +1,8 @@
-"""Hold one Jupyter kernel: its namespaces, its files, its limits. In the full tier alone: a kernel has threads.
+"""One Jupyter kernel with its own namespaces, files and limits. In the full tier only, since a kernel has threads.
 
-in:  argv: the descriptor of the control socket; its messages: the ``zygote`` setting, with ``sockets``, ``limits`` and
-     ``connection`` (what the kernel binds, as JSON text); then a stream socket: {"files": [[name, size], …]}, the bytes
+in:  argv: the descriptor of the control socket; its messages: ``Plan.zygote``, with ``sockets``, ``limits`` and
+     ``connection`` (the kernel's connection file, as JSON text); then a stream socket: {"files": [[name, size], …]},
+     and the bytes of the files
 out: nothing: the kernel answers on its sockets; it ends when the control socket is closed
 """
 
@@ -22,6 +23,7 @@ TICK_S = 0.2
 
 
 def main() -> None:
+    """Fork the first process of the kernel's namespaces, and end it when the control socket is closed."""
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
     setting = json.loads(control.recv(1 << 20))
@@ -33,19 +35,19 @@ def main() -> None:
     pid = syscalls.fork_into(syscalls.NAMESPACES | syscalls.NEWUSER)
     if pid == 0:
         control.close()
-        _hold(job, setting, ids)
+        _supervise(job, setting, ids)
     os.close(job)
     pidfd = os.pidfd_open(pid)
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
-    poll.register(control, 0)  # only that the other side is gone
+    poll.register(control, 0)  # reports only that the other side has closed it
     poll.poll()
-    signal.pidfd_send_signal(pidfd, signal.SIGKILL)  # pid 1 of its namespaces: all in them ends
+    signal.pidfd_send_signal(pidfd, signal.SIGKILL)  # pid 1 of its namespaces: all processes in them end
     os.waitpid(pid, 0)
 
 
-def _hold(job: int, setting: dict[str, Any], ids: tuple[int, int]) -> NoReturn:
-    """Pid 1 of the kernel's namespaces: start it, keep time and count bytes until it ends."""
+def _supervise(job: int, setting: dict[str, Any], ids: tuple[int, int]) -> NoReturn:
+    """Run as pid 1 of the kernel's namespaces: start it, keep time and count bytes until it ends."""
     try:
         syscalls.die_with_parent()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -57,7 +59,7 @@ def _hold(job: int, setting: dict[str, Any], ids: tuple[int, int]) -> NoReturn:
             (home / folder).mkdir()
         for name, size in spec["files"]:
             framing.receive_file(job, size, home / "submission" / name)
-        (home / "syscalls.json").write_text(setting["connection"])
+        (home / "kernel.json").write_text(setting["connection"])
         os.close(job)
         pid = os.fork()
         if pid == 0:
@@ -65,7 +67,7 @@ def _hold(job: int, setting: dict[str, Any], ids: tuple[int, int]) -> NoReturn:
         pidfd, end_at = os.pidfd_open(pid), time.monotonic() + limits["wall-s"]
         used = usage.Usage(setting["tier"], home, limits)
         while not select.select([pidfd], [], [], TICK_S)[0]:
-            if time.monotonic() > end_at or used.excess():
+            if time.monotonic() > end_at or used.memory_excess(pid):
                 break
     finally:
         os._exit(0)
@@ -78,12 +80,12 @@ def _become_kernel(setting: dict[str, Any], home: Path, limits: dict[str, Any]) 
         privileges.confine(setting, home, limits, resource.RLIMIT_DATA)
         os.environ.update(setting["environment"])
         os.environ |= {"IPYTHONDIR": f"{home}/.ipython", "JUPYTER_RUNTIME_DIR": f"{home}/.jupyter"}
-        (home / "fonts.conf").write_text("<fontconfig/>")  # without one, matplotlib's search for fonts complains
+        (home / "fonts.conf").write_text("<fontconfig/>")  # without it, matplotlib's search for fonts prints warnings
         os.environ["FONTCONFIG_FILE"] = f"{home}/fonts.conf"
-        os.environ.pop("JPY_PARENT_PID", None)  # ipykernel would look for a parent that is not in its namespace
+        os.environ.pop("JPY_PARENT_PID", None)  # ipykernel would look for a parent outside of its namespace
         os.chdir(home / "submission")
         sys.path.insert(0, str(home / "submission"))
-        sys.argv = ["ipykernel", "-f", str(home / "syscalls.json"), "--HistoryManager.hist_file=:memory:"]
+        sys.argv = ["ipykernel", "-f", str(home / "kernel.json"), "--HistoryManager.hist_file=:memory:"]
         from ipykernel import kernelapp
 
         kernelapp.launch_new_instance()

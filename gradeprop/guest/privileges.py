@@ -1,4 +1,4 @@
-"""Shed rights: first the driver's, on entering the job's namespaces; then the runner's, before any student code."""
+"""Dropping privileges: the supervisor's on entering the job's namespaces, then the runner's, before student code."""
 
 import math
 import os
@@ -9,22 +9,25 @@ from typing import Any
 from . import syscalls
 
 MIB = 1 << 20
-STUDENT = 1000  # the user that student code sees itself as
-RESULTS = 3  # the runner's one descriptor besides stdin, stdout and stderr
+STUDENT = 1000  # uid of student code inside its namespace
+_MASKED = ("/proc/keys", "/proc/key-users")  # they list the keys of the user outside, whose uid the student shares
+RESULTS = 3  # the runner's only descriptor besides stdin, stdout and stderr
 
 
 def enter_namespaces(ids: tuple[int, int], home: str, size: int) -> None:
-    """Be somebody with no rights outside, with a /proc and a home of one's own, of ``size`` bytes."""
+    """Become a user without rights outside the namespaces, with a separate /proc and a home of ``size`` bytes."""
     syscalls.map_user(STUDENT, *ids)
     flags = syscalls.NOSUID | syscalls.NODEV
     syscalls.mount("tmpfs", home, "tmpfs", flags, f"size={size},nr_inodes=16384,mode=700")
     syscalls.mount("proc", "/proc", "proc", flags | syscalls.NOEXEC)
+    for file in filter(os.path.exists, _MASKED):
+        syscalls.mount("/dev/null", file, None, syscalls.BIND)
     syscalls.drop_capabilities()
-    syscalls.set_dumpable(False)  # /proc/1 tells the student nothing
+    syscalls.set_dumpable(False)  # protects /proc/1 from the student
 
 
 def leave_descriptors(results: int, output: int) -> None:
-    """Keep only the four descriptors that are meant for the student."""
+    """Close all descriptors except the four that student code may use."""
     os.setsid()
     null = os.open("/dev/null", os.O_RDONLY)
     results = os.dup(results) if results <= RESULTS else results
@@ -34,16 +37,20 @@ def leave_descriptors(results: int, output: int) -> None:
 
 
 def confine(setting: dict[str, Any], home: Path, limits: dict[str, Any], memory: int = resource.RLIMIT_AS) -> None:
-    """Limits, Landlock and the filter of system calls, in this order: each takes away what the one before needs.
+    """Apply limits, Landlock and the system call filter, in this order: each step forbids what the one before needs.
 
-    ``memory`` is the limit that counts it: RLIMIT_DATA leaves out libraries, for who has them still to load.
+    Args:
+        setting: ``Plan.zygote``.
+        home: the only folder that can be written to.
+        limits: the assignment's limits.
+        memory: the resource limit that counts memory; RLIMIT_DATA excludes libraries that are still to be loaded.
     """
     os.environ.update({"HOME": str(home), "TMPDIR": str(home)})
     _limit(setting, limits, memory)
     syscalls.die_with_parent()
     syscalls.drop_capabilities()
     syscalls.set_dumpable(True)
-    Path("/proc/self/oom_score_adj").write_text("1000")  # where memory runs out, this dies, not the driver
+    Path("/proc/self/oom_score_adj").write_text("1000")  # without memory, this process dies, not the supervisor
     if setting["landlock"]:
         syscalls.landlock(setting["read"], [*setting["write"], str(home)], setting["names"], setting.get("sockets", ()))
     if setting["filter"]:
@@ -51,7 +58,7 @@ def confine(setting: dict[str, Any], home: Path, limits: dict[str, Any], memory:
 
 
 def _limit(setting: dict[str, Any], limits: dict[str, Any], memory: int) -> None:
-    # torch's CUDA build maps gigabytes before anything runs: what counts is what comes on top
+    # torch's CUDA build maps gigabytes before anything runs: only the memory on top of that counts
     column = {resource.RLIMIT_AS: 0, resource.RLIMIT_DATA: 5}[memory]
     mapped = int(Path("/proc/self/statm").read_text().split()[column]) * os.sysconf("SC_PAGE_SIZE")
     bounds = {
@@ -61,9 +68,7 @@ def _limit(setting: dict[str, Any], limits: dict[str, Any], memory: int) -> None
         resource.RLIMIT_NOFILE: 256,
         resource.RLIMIT_CORE: 0,
     }
-    if (
-        setting["tier"] == "full"
-    ):  # elsewhere it would count every process of the user; there the filter refuses new ones
+    if setting["tier"] == "full":  # without namespaces it would count all processes of the user
         bounds[resource.RLIMIT_NPROC] = limits["processes"] + 1
     for limit, value in bounds.items():
         hard = resource.getrlimit(limit)[1]

@@ -1,5 +1,7 @@
-"""Import student_code and run the probes, one after the other. From the first line of the import on this process is the
-student's: it may lie, hang or die, and nothing that matters is decided here."""
+"""Probe runner: import student_code, then run the probes one after the other.
+
+As soon as the import starts, the process belongs to the student: it may lie, hang or die, and decides nothing.
+"""
 
 import importlib
 import json
@@ -26,24 +28,25 @@ Probe = Callable[[ModuleType, Draw], dict[str, Any]]
 
 
 def load_probes(source: bytes) -> dict[str, Probe]:
-    """The functions probe_<name>, by name. Runs where student code has not run yet."""
+    """Execute probes.py and return the functions probe_<name> by name. Call it before student code runs."""
     module = ModuleType("probes")
     exec(compile(source, "probes.py", "exec", dont_inherit=True), module.__dict__)
     return {name.removeprefix("probe_"): value for name, value in vars(module).items() if name.startswith("probe_")}
 
 
 def load_inputs(blob: bytes) -> dict[str, torch.Tensor]:
+    """Load the held-out inputs from safetensors; {} if there are none."""
     return safetensors.torch.load(blob) if blob else {}
 
 
 def main(probes: dict[str, Probe], names: Sequence[str], draws: Sequence[Draw], budget: int, results: int) -> NoReturn:
-    """Send an empty frame once student_code is imported, then a frame per probe in ``names``."""
+    """Import student_code and send an empty frame, then send one frame for each probe in ``names``; never return."""
     submission = draws[0].submission
     student, failure = _import(submission)
     framing.send(results, b"", b"")
     for name, draw in zip(names, draws, strict=True):
         began = time.monotonic()
-        status, message, values, blob = failure or observe(probes[name], student, draw, budget)
+        status, message, values, blob = failure or run_probe(probes[name], student, draw, budget)
         header = _header(name, status, message, time.monotonic() - began, values)
         if len(header) > framing.HEADER_LIMIT:
             header, blob = _header(name, "error", _TOO_LARGE, time.monotonic() - began, {}), b""
@@ -52,7 +55,7 @@ def main(probes: dict[str, Probe], names: Sequence[str], draws: Sequence[Draw], 
     os._exit(0)
 
 
-_TOO_LARGE = "The code gave back more numbers than can be looked at."
+_TOO_LARGE = "The code returned too much data."
 Status = Literal["ok", "error", "timeout", "crash", "absent"]
 Observed = tuple[Status, str, dict[str, Any], bytes]
 
@@ -74,7 +77,8 @@ def _import(submission: Path) -> tuple[ModuleType | None, Observed | None]:
         return None, (*explain(error, None, submission), {}, b"")
 
 
-def observe(probe: Probe, student: ModuleType | None, draw: Draw, budget: int) -> Observed:
+def run_probe(probe: Probe, student: ModuleType | None, draw: Draw, budget: int) -> Observed:
+    """Run one probe and serialize its result."""
     packer = Packer(budget)
     try:
         _reset(draw.seed, draw.submission)
@@ -88,10 +92,10 @@ def observe(probe: Probe, student: ModuleType | None, draw: Draw, budget: int) -
 
 
 def _reset(seed: int, submission: Path) -> None:
-    """What one probe leaves behind in the process must not change the next."""
+    """Reset the process, so that one probe cannot change the result of the next."""
     random.seed(seed)
     np.random.seed(seed)
-    torch.default_generator.manual_seed(seed)  # not torch.manual_seed, which looks for devices that are not there
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed would look for devices, and there are none
     torch.set_grad_enabled(True)
     torch.set_default_dtype(torch.float32)
     torch.set_num_threads(1)

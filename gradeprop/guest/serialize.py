@@ -1,4 +1,4 @@
-"""Turn what a probe returns into JSON and tensors."""
+"""Serializer of probe results: JSON and tensors."""
 
 import math
 from typing import Any
@@ -7,33 +7,34 @@ import numpy as np
 import torch
 from torch import Tensor
 
-DEPTH = 16
-TENSORS = 2000
+MAX_DEPTH = 16
+MAX_TENSORS = 2000
 _INT = 1 << 63
-SENDABLE = {
+DTYPES = {
     torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.bool,
     torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
 }  # fmt: skip
 
 
-def _whole(text: str) -> str:
-    """JSON has no half of a surrogate pair."""
+def _utf8(text: str) -> str:
+    """Replace halves of surrogate pairs, which JSON cannot represent."""
     return str(text).encode(errors="replace").decode()
 
 
 class TooLarge(Exception):
-    """More than may be sent."""
+    """The result is larger than the limit."""
 
 
 class Packer:
-    """Collects the tensors of one probe; ``budget`` is what they may take, in bytes."""
+    """Serializer that collects the tensors of one probe."""
 
     def __init__(self, budget: int) -> None:
+        """Start with a budget in bytes for all tensors."""
         self.tensors: dict[str, Tensor] = {}
         self._left = budget
 
     def pack(self, value: Any, depth: int = 0) -> Any:
-        """``value`` as JSON; a tensor becomes {"$tensor": name}, what cannot be sent {"$type": its class}."""
+        """Convert a value to JSON; a tensor becomes {"$tensor": name}, an unsupported object {"$type": its class}."""
         if isinstance(value, np.generic):
             value = value.item()
         if value is None or isinstance(value, bool):
@@ -43,20 +44,19 @@ class Packer:
         if isinstance(value, float):
             return float(value) if math.isfinite(value) else str(float(value))
         if isinstance(value, str):
-            return _whole(value)
-        if isinstance(value, Tensor) and value.layout == torch.strided and value.dtype in SENDABLE:
+            return _utf8(value)
+        if isinstance(value, Tensor) and value.layout == torch.strided and value.dtype in DTYPES:
             return self._tensor(value)
-        if isinstance(value, list | tuple) and depth < DEPTH:
+        if isinstance(value, list | tuple) and depth < MAX_DEPTH:
             return [self.pack(item, depth + 1) for item in value]
-        if isinstance(value, dict) and depth < DEPTH and all(isinstance(key, str | int) for key in value):
-            return {_whole(str(key)): self.pack(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, dict) and depth < MAX_DEPTH and all(isinstance(key, str | int) for key in value):
+            return {_utf8(str(key)): self.pack(item, depth + 1) for key, item in value.items()}
         return {"$type": type(value).__name__}
 
     def _tensor(self, value: Tensor) -> dict[str, str]:
-        self._left -= (
-            value.numel() * value.element_size()
-        )  # before a copy: an expanded tensor is larger than its memory
-        if self._left < 0 or len(self.tensors) == TENSORS:
+        # before a copy: an expanded tensor is larger than its memory
+        self._left -= value.numel() * value.element_size()
+        if self._left < 0 or len(self.tensors) == MAX_TENSORS:
             raise TooLarge
         name = str(len(self.tensors))
         plain = value.as_subclass(Tensor).detach().cpu()

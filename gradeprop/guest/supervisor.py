@@ -1,10 +1,11 @@
-"""Run one job: make its private place, start runners, keep time, count bytes, pass frames on.
+"""Supervisor of one job: prepare its private folder, start runners, keep time, count bytes, forward frames.
 
-Pid 1 of the job's own namespaces (full tier), so nothing the student starts can signal it, and all ends when it ends.
-It never runs student code, and of what a runner sends it reads only the two lengths of each frame.
+It is pid 1 of the job's namespaces (full tier), so the student cannot signal it, and all processes end with it. It
+never runs student code, and parses nothing that a runner sends except the two lengths of each frame.
 
-in:  on the job's socket, one frame: header = ``Job`` as JSON, blob = the files, the probes, the inputs
-out: a frame per probe; last a frame without header: {"ended": sentence, "output": text}, or {"fault": sentence}
+in:  on the job's socket, one frame: header = ``jail.job.Job`` as JSON, blob = the files, the probes, the inputs
+out: one frame for each probe; then one without a header: {"ended": sentence, "output": text}, {"fault": sentence}, or
+     {"broken": error in probes.py}
 """
 
 import json
@@ -21,16 +22,16 @@ from .draw import Draw
 
 MIB = 1 << 20
 TICK_S = 0.1
-FLOOD = 512  # times what is kept of the output ends the run
-KILLS = 2  # at one probe may be the machine's, short of memory: it is tried again; one more is the student's
+FLOOD = 512  # a run that prints this many times the stored output is ended
+KILLS = 2  # the first two kills in a probe may be due to the machine's memory: it is retried; a third is the student's
 
 
 def main(job: int, home: str, setting: dict[str, Any], ids: tuple[int, int]) -> NoReturn:
-    """Never returns: whatever goes wrong here is a fault of ours, and is sent as one."""
+    """Run the job, and send any error of ours as a fault; never return."""
     syscalls.die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's handler is what makes pid 1 take it from its own namespace
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # with Python's handler, the job's processes could interrupt pid 1
     try:
-        end = _conduct(job, Path(home), setting, ids)
+        end = _run_job(job, Path(home), setting, ids)
     except BaseException as error:
         end = {"fault": f"{type(error).__name__}: {error}"}
     try:
@@ -39,7 +40,7 @@ def main(job: int, home: str, setting: dict[str, Any], ids: tuple[int, int]) -> 
         os._exit(0)
 
 
-def _conduct(job: int, home: Path, setting: dict[str, Any], ids: tuple[int, int]) -> dict[str, str]:
+def _run_job(job: int, home: Path, setting: dict[str, Any], ids: tuple[int, int]) -> dict[str, str]:
     header, blob = framing.HEAD.unpack(framing.read(job, framing.HEAD.size))
     spec = json.loads(framing.read(job, header))
     if setting["tier"] == "full":
@@ -54,11 +55,11 @@ def _conduct(job: int, home: Path, setting: dict[str, Any], ids: tuple[int, int]
         return {"broken": f"{type(error).__name__}: {error}"}
     inputs = runner.load_inputs(framing.read(job, spec["inputs"]))
     draws = [Draw(spec["seed"], name, home, inputs) for name in spec["names"]]
-    return _Course(job, home, setting, spec, probes, draws).run()
+    return _JobRun(job, home, setting, spec, probes, draws).run()
 
 
-class _Course:
-    """All probes in order, in a fresh runner wherever one was lost."""
+class _JobRun:
+    """All probes in order, with a new runner whenever one was lost."""
 
     def __init__(
         self,
@@ -79,6 +80,7 @@ class _Course:
         self.imported, self.began, self.kills = False, 0.0, 0
 
     def run(self) -> dict[str, str]:
+        """Run all probes; return the last frame's content."""
         while self.done < len(self.names) and not self.ended:
             self._one_runner()
         return {"ended": self.ended, "output": self.output.decode(errors="replace")}
@@ -92,7 +94,7 @@ class _Course:
         os.close(to_output)
         pidfd = os.pidfd_open(pid)
         try:
-            self._attend(results, output, pid, pidfd)
+            self._watch(results, output, pid, pidfd)
         finally:
             usage.kill(pidfd)
             for descriptor in (results, output, pidfd):
@@ -107,8 +109,8 @@ class _Course:
         finally:
             os._exit(1)
 
-    def _attend(self, results: int, output: int, pid: int, pidfd: int) -> None:
-        """Until the runner is through, dead, or out of bounds."""
+    def _watch(self, results: int, output: int, pid: int, pidfd: int) -> None:
+        """Watch the runner until it is finished, dead, or exceeds a limit."""
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
         for descriptor in (results, output):
@@ -121,29 +123,28 @@ class _Course:
             deadline = min(self.end_at, self.began + self.limits["probe-s"])
             wait_s = min(deadline, tick_at) - time.monotonic()
             died = any(descriptor == pidfd for descriptor, _ in poll.poll(max(0, wait_s) * 1000))
-            self._keep_output(output, poll)
+            self._store_output(output, poll)
             try:
                 for data in _available(results, poll):
                     self._forward(cutter.feed(data))
-                self._keep_output(output, poll)  # again: what was printed before these frames were sent
+                self._store_output(output, poll)  # again, for text printed before these frames were sent
             except framing.Oversize:
-                return self._lost("error", "The code gave back more numbers than can be looked at.")
+                return self._report_failure("error", "The code returned too much data.")
             if died and self.done < len(self.names):
                 status, how = usage.describe_exit(pid)
                 self.kills += status == -signal.SIGKILL
-                return None if status == -signal.SIGKILL and self.kills <= KILLS else self._lost("crash", how)
+                return None if status == -signal.SIGKILL and self.kills <= KILLS else self._report_failure("crash", how)
             now = time.monotonic()
             if now >= self.end_at:
                 self.ended = f"The run was stopped after {self.limits['wall-s']:g} s."
             elif now >= self.began + self.limits["probe-s"]:
-                return self._lost("timeout", f"This took more than {self.limits['probe-s']:g} s.")
+                return self._report_failure("timeout", f"This took more than {self.limits['probe-s']:g} s.")
             elif now >= tick_at:
-                excess = self.usage.excess()
-                tick_at = time.monotonic() + TICK_S  # from its end: it can take long, and holds the code
-                if excess:
-                    self._lost("crash", excess)
-                    self.ended = "" if self.setting["tier"] == "full" else excess  # what was written to disk stays
-                    return None
+                memory, disk = self.usage.memory_excess(pid), self.usage.disk_excess()
+                tick_at = time.monotonic() + TICK_S  # measured from the end: the check is slow and stops the code
+                if memory or disk:
+                    self.ended = disk  # the files stay there
+                    return self._report_failure("crash", memory or disk)
         return None
 
     def _forward(self, complete: Iterator[tuple[bytes, bytes]]) -> None:
@@ -152,11 +153,11 @@ class _Course:
                 framing.send(self.job, header, blob)
                 self.budget -= len(header) + len(blob)
                 self.done, self.kills = self.done + 1, 0
-            if header or not self.imported:  # an empty frame ends the import; no later one gains time
+            if header or not self.imported:  # an empty frame ends the import; later ones cannot gain time
                 self.imported, self.began = True, time.monotonic()
 
-    def _lost(self, status: str, message: str) -> None:
-        """The probe that was running ends like this; if student_code was still being imported, every other one too."""
+    def _report_failure(self, status: str, message: str) -> None:
+        """Report the failure of the current probe, or of all remaining probes if student_code was being imported."""
         wall_s = time.monotonic() - self.began
         for name in self.names[self.done : self.done + 1] if self.imported else self.names[self.done :]:
             text = message if self.imported else f"While student_code.py was imported: {message}"
@@ -164,18 +165,18 @@ class _Course:
             framing.send(self.job, json.dumps(header).encode(), b"")
             self.done, self.kills = self.done + 1, 0
 
-    def _keep_output(self, output: int, poll: select.poll) -> None:
-        kept = self.limits["output-kib"] * 1024
+    def _store_output(self, output: int, poll: select.poll) -> None:
+        max_bytes = self.limits["output-kib"] * 1024
         for data in _available(output, poll):
             self.printed += len(data)
-            self.output += data[: kept - len(self.output)]
-            if self.printed > FLOOD * kept:
-                self.ended = f"The code printed more than {FLOOD * kept // MIB} MiB; the run was stopped."
+            self.output += data[: max_bytes - len(self.output)]
+            if self.printed > FLOOD * max_bytes:
+                self.ended = f"The code printed more than {FLOOD * max_bytes // MIB} MiB; the run was stopped."
                 return
 
 
 def _available(descriptor: int, poll: select.poll) -> Iterator[bytes]:
-    """What can be read now; a pipe that all writers have left is not waited for again."""
+    """Yield all data that can be read now; forget a pipe that all writers have closed."""
     try:
         while data := os.read(descriptor, framing.CHUNK):
             yield data

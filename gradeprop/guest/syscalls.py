@@ -1,4 +1,4 @@
-"""The system calls of Linux that the jail stands on, by ctypes."""
+"""Linux system calls for the jail, by ctypes."""
 
 import ctypes
 import gc
@@ -16,7 +16,7 @@ NAMESPACES = NEWNS | NEWCGROUP | NEWUTS | NEWIPC | NEWPID | NEWNET
 RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
 DETACH = 2
 
-# PyDLL keeps the interpreter's lock: a fork must find it held
+# PyDLL keeps the interpreter's lock, which must be held during a fork
 _libc = ctypes.PyDLL(None, use_errno=True)
 _CLONE, _PIVOT_ROOT = {"x86_64": (56, 155), "aarch64": (220, 41)}.get(platform.machine(), (-1, -1))
 _MOUNT_SETATTR, _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_SELF = 442, 444, 445, 446
@@ -35,7 +35,7 @@ def _syscall(what: str, number: int, *args: object) -> int:
 
 
 def fork_into(namespaces: int) -> int:
-    """Fork; the child is the first process of new namespaces. Saves the second fork that unshare(2) would cost."""
+    """Fork a child that is the first process of new namespaces; this saves the second fork that unshare(2) needs."""
     _libc.PyOS_BeforeFork()
     try:
         pid = _syscall("clone", _CLONE, namespaces | SIGCHLD, 0, 0, 0, 0)
@@ -50,7 +50,7 @@ def fork_into(namespaces: int) -> int:
 
 
 def map_user(inside: int, outside: int, gid_outside: int) -> None:
-    """In a new user namespace: be ``inside``, who is ``outside`` to the parent namespace."""
+    """Map the user ``outside`` to ``inside`` in a new user namespace."""
     for file, line in (
         ("setgroups", "deny"),
         ("uid_map", f"{inside} {outside} 1"),
@@ -60,18 +60,19 @@ def map_user(inside: int, outside: int, gid_outside: int) -> None:
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, data: str = "") -> None:
+    """Mount a file system, or bind a file or folder."""
     args = (os.fsencode(source), os.fsencode(target), kind and kind.encode(), ctypes.c_ulong(flags), data.encode())
     _check(_libc.mount(*args), f"mount {kind or 'bind'} on {target}")
 
 
 def make_read_only(target: str) -> None:
-    """A mount and all below it: no writing, no devices, no set-uid programs."""
+    """Make a mount and all mounts below it read-only, without devices and set-uid programs."""
     attributes = struct.pack("=QQQQ", RDONLY | NOSUID | NODEV, 0, 0, 0)
     _syscall("mount_setattr", _MOUNT_SETATTR, -100, os.fsencode(target), 0x8000, attributes, len(attributes))
 
 
 def pivot_root(root: str) -> None:
-    """Make ``root`` the root, and let go of the old one."""
+    """Make ``root`` the root, and detach the old one."""
     os.chdir(root)
     _syscall("pivot_root", _PIVOT_ROOT, b".", b".")
     _check(_libc.umount2(b".", DETACH), "umount of the old root")
@@ -83,38 +84,43 @@ def _prctl(option: int, value: object, *more: object) -> None:
 
 
 def die_with_parent() -> None:
+    """Kill this process when its parent ends."""
     _prctl(1, ctypes.c_ulong(SIGKILL), 0)
 
 
 def set_dumpable(yes: bool) -> None:
-    """If not, no other process without capabilities reads our memory, descriptors or environment in /proc."""
+    """Allow or forbid other processes without capabilities to read our memory, descriptors and environment in /proc."""
     _prctl(4, ctypes.c_ulong(yes), 0)
 
 
 def adopt_orphans() -> None:
+    """Make this process the parent of its orphaned descendants."""
     _prctl(36, ctypes.c_ulong(1), 0)
 
 
 def no_new_privileges() -> None:
+    """Forbid this process and its children to gain privileges by exec."""
     _prctl(38, ctypes.c_ulong(1), 0)
 
 
 def drop_capabilities() -> None:
+    """Drop all capabilities."""
     header, none = struct.pack("=Ii", 0x20080522, 0), bytes(24)
     _check(_libc.capset(header, none), "capset")
 
 
 def filter_calls(program: bytes) -> None:
-    """Load a compiled seccomp filter, for this process and all that it starts."""
+    """Load a compiled seccomp filter for this process and all its future children."""
     code = ctypes.create_string_buffer(program, len(program))
     fprog = struct.pack("HL", len(program) // 8, ctypes.addressof(code))
     _prctl(22, ctypes.c_ulong(2), fprog)
 
 
 def prepare_to_fork() -> None:
-    """What makes each later fork cheaper: the collector writes to no page that forks share, and pages are of 2 MiB.
+    """Make later forks cheaper: freeze the garbage collector, and use pages of 2 MiB.
 
-    A fork copies page tables: with huge pages that takes a third of the time.
+    The collector then writes to no page that forks share. A fork copies page tables: huge pages take a third of the
+    time.
     """
     gc.collect()
     gc.freeze()
@@ -122,7 +128,8 @@ def prepare_to_fork() -> None:
         where, rights, *_, name = [*line.split(maxsplit=5), ""] if len(line.split()) == 5 else line.split(maxsplit=5)
         begin, end = (int(side, 16) for side in where.split("-"))
         if rights.startswith("rw") and name in ("", "[heap]"):
-            _libc.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), 25)  # old kernels refuse: no matter
+            # old kernels refuse, which is harmless
+            _libc.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), 25)
 
 
 _FILE = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15  # execute, write, read, truncate, ioctl on devices
@@ -132,16 +139,20 @@ _SOCKETS = LIST | 1 << 5 | 1 << 9  # remove files, make sockets
 
 
 def landlock_version() -> int:
-    """0 where the kernel has no Landlock."""
+    """Return the version of Landlock; 0 if the kernel has none."""
     return max(0, int(_libc.syscall(_LANDLOCK_CREATE, None, 0, 1)))
 
 
 def landlock(read: Iterable[str], write: Iterable[str], names: Iterable[str] = (), sockets: Iterable[str] = ()) -> None:
-    """From now on open nothing but what lies in ``read`` and ``write``; in ``names`` folders can be listed, no more.
+    """Restrict all future file access, connections, and signals of this process, as far as the kernel supports it.
 
-    In ``sockets`` nothing can be made but sockets, so that no disk outside can be filled.
+    TCP, and sockets and processes outside of the restricted ones, become unreachable.
 
-    Nor connect or bind TCP, nor reach sockets or processes of others, where the kernel is new enough.
+    Args:
+        read: files and folders that can be read.
+        write: files and folders that can be read and written.
+        names: folders that can only be listed.
+        sockets: folders in which only sockets can be made, so that no disk outside can be filled.
     """
     version = landlock_version()
     rights = (1 << {1: 13, 2: 14, 3: 15, 4: 15}.get(version, 16)) - 1

@@ -1,4 +1,4 @@
-"""Say to a student what went wrong in their own code; nothing of ours, nothing of a hidden check."""
+"""Student-facing tracebacks: errors in the student's own code, without our code or hidden checks."""
 
 import linecache
 import re
@@ -15,24 +15,24 @@ _STARTERS = ("/multiprocessing/", "/subprocess.py")
 
 
 def explain(error: BaseException, student: ModuleType | None, submission: Path) -> tuple[Status, str]:
-    """("error" or "absent", sentence with the line of the student's own files that it came from)."""
+    """Explain an error: ("error" or "absent", a sentence with the line of the student's own files that raised it)."""
     try:
         absent = _absent(error, submission, student)
         text = absent or _text(error)
         text = text.replace(f"{submission}/", "").replace(f"{submission.parent}/", "~/")
-        lines = [re.sub(r" at 0x[0-9a-f]{6,}", "", text), _line(error, submission)]  # the same in every run
-    except BaseException:  # an exception of the student's own making can do anything when looked at
-        absent, lines = "", ["An exception that cannot be shown."]
+        lines = [re.sub(r" at 0x[0-9a-f]{6,}", "", text), _line(error, submission)]  # addresses differ in every run
+    except BaseException:  # an exception class of the student's can do anything when it is formatted
+        absent, lines = "", ["The code raised an exception that cannot be shown."]
     message = "\n".join(filter(None, lines))[:LIMIT].encode(errors="replace").decode()
     return "absent" if absent else "error", message
 
 
 def _absent(error: BaseException, submission: Path, student: ModuleType | None) -> str:
-    """What of the submission is not there; "" if it is something else."""
+    """Name the part of the submission that is missing; "" if the error has another cause."""
     if isinstance(error, AttributeError) and student is not None and error.obj is student:
         return f"student_code.py has no {error.name}."
     if isinstance(error, FileNotFoundError):
-        # safetensors gives the name in the text only
+        # safetensors names the file only in the text
         name = str(error.filename or str(error).split()[-1].strip("\"'"))
         file = submission / name
         if file.is_relative_to(submission) and ".." not in file.parts:
@@ -41,16 +41,16 @@ def _absent(error: BaseException, submission: Path, student: ModuleType | None) 
 
 
 def _text(error: BaseException) -> str:
-    if isinstance(error, SyntaxError):  # its own text repeats file and line
+    if isinstance(error, SyntaxError):  # its text would repeat file and line
         return f"{type(error).__name__}: {error.msg}"
     if isinstance(error, PermissionError) and error.filename is None and _through(error, *_STARTERS):
-        return "No other processes can be started where this is graded; in a DataLoader leave num_workers at 0."
+        return "Processes cannot be started during grading; in a DataLoader use num_workers=0."
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _through(error: BaseException, *files: str) -> bool:
-    """Whether an error came through one of these files."""
+    """Check if an error passed through one of these files."""
     return any(
         file in frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__) for file in files
     )

@@ -1,4 +1,4 @@
-"""Remove folders that a stranger may have filled."""
+"""Removal of folders that students may have filled."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def remove(root: Path) -> None:
-    """Remove a folder that a student has filled, however deep and of whatever modes; inner folders move up first."""
+    """Remove a folder, however deep and with any permissions; inner folders are moved up first."""
     with contextlib.suppress(OSError):
         while entries := list(os.scandir(root)):
             for entry in entries:
@@ -21,7 +21,7 @@ def remove(root: Path) -> None:
 def _remove_folder(folder: str, root: Path) -> None:
     try:
         return os.rmdir(folder)  # noqa: PTH106
-    except OSError:  # there is something in it
+    except OSError:  # the folder is not empty
         os.chmod(folder, 0o700)  # noqa: PTH101
     for inner in list(os.scandir(folder)):
         if inner.is_dir(follow_symlinks=False):

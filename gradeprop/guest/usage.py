@@ -1,4 +1,4 @@
-"""What a job uses beyond the limits the kernel keeps for each process, and how its processes end."""
+"""Resource usage that the kernel does not limit, and the end of a job's processes."""
 
 import contextlib
 import os
@@ -12,21 +12,19 @@ MIB = 1 << 20
 _SIGNALS = {
     signal.SIGSEGV: "a segmentation fault",
     signal.SIGBUS: "a bus error",
-    signal.SIGFPE: "an arithmetic fault",
+    signal.SIGFPE: "an arithmetic error",
     signal.SIGILL: "an illegal instruction",
     signal.SIGABRT: "an abort",
     signal.SIGXCPU: "the limit on processor time",
     signal.SIGSYS: "a forbidden system call",
-    signal.SIGKILL: "a kill, its own or for want of memory",
+    signal.SIGKILL: "a kill, by itself or for lack of memory",
 }
 
 
 def kill(runner: int) -> None:
-    """Kill a runner, by its pidfd, and all that it started, and reap them."""
+    """Kill and reap a runner, given by its pidfd, and all processes that it started."""
     with contextlib.suppress(ProcessLookupError):
-        if (
-            os.getpid() == 1
-        ):  # -1 is everybody in the job's own namespace; outside of one it would be the user's session
+        if os.getpid() == 1:  # -1 means all processes of the namespace; outside of one, of the user
             os.kill(-1, signal.SIGKILL)
         else:
             signal.pidfd_send_signal(runner, signal.SIGKILL)
@@ -36,7 +34,7 @@ def kill(runner: int) -> None:
 
 
 def describe_exit(runner: int) -> tuple[int, str]:
-    """How a dead runner ended: its exit status, negative for a signal, and that in plain words."""
+    """Describe how a dead runner ended: its exit status, negative for a signal, and a sentence."""
     code = os.waitstatus_to_exitcode(os.waitpid(runner, 0)[1])
     if code >= 0:
         return code, f"The code ended the process (exit status {code})."
@@ -45,30 +43,34 @@ def describe_exit(runner: int) -> tuple[int, str]:
 
 
 class Usage:
-    """Memory of all processes together, and disk where no file system of its own has a size."""
+    """Monitor of the memory of all processes together, and of the disk if the job has no file system of its own."""
 
     def __init__(self, tier: str, home: Path, limits: dict[str, Any]) -> None:
         self._full, self._home, self._limits = tier == "full", home, limits
         self._memory = limits["memory-mib"] * MIB + _anonymous("self")
         self._disk = limits["disk-mib"] * MIB + (0 if self._full else _disk(home))
 
-    def excess(self) -> str:
-        """A sentence, or "" while all is within bounds."""
-        if self._full and _memory(self._memory) > self._memory:
-            return f"The code used more than {self._limits['memory-mib']} MiB of memory."
+    def memory_excess(self, runner: int) -> str:
+        """Return a sentence if the runner and all its processes use too much memory; else ""."""
+        # without namespaces the runner has no children, but can become a smaller program than RLIMIT_AS assumes
+        used = _memory(self._memory) if self._full else _anonymous(str(runner))
+        return f"The code used more than {self._limits['memory-mib']} MiB of memory." if used > self._memory else ""
+
+    def disk_excess(self) -> str:
+        """Return a sentence if the job's files are too large and no file system limits them; else ""."""
         if not self._full and _disk(self._home) > self._disk:
             return f"The code wrote more than {self._limits['disk-mib']} MiB to disk."
         return ""
 
 
 def _memory(enough: int) -> int:
-    """Bytes of all processes of the namespace; shared pages are told apart only where it matters: that is slow."""
+    """Measure the memory of all processes of the namespace; dividing shared pages is slow, so only if it matters."""
     others = [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]  # noqa: PTH208
     quick = sum(map(_anonymous, others))
     if quick <= enough:
         return quick
     with contextlib.suppress(ProcessLookupError):
-        # a share is told when no thread is changing the map: where hundreds spin, that takes seconds
+        # the kernel waits until no thread changes the map: with hundreds of busy threads, that takes seconds
         os.kill(-1, signal.SIGSTOP)
         try:
             return sum(map(_proportional, others))
@@ -79,14 +81,14 @@ def _memory(enough: int) -> int:
 
 def _fields(file: str, *wanted: bytes) -> int:
     try:
-        data = Path(file).read_bytes()  # a process chooses its name, but the kernel lets no line end into it
+        data = Path(file).read_bytes()  # a process can choose its name, but the kernel allows no newline in it
     except OSError:
         return -1
     return sum(1024 * int(line.split()[1]) for line in data.split(b"\n") if line.startswith(wanted))
 
 
 def _anonymous(pid: str) -> int:
-    """Where the first thread has ended, the kernel says of the process that it holds nothing: the others know."""
+    """Measure the anonymous memory of a process; if its first thread has ended, only the other threads report it."""
     seen = _fields(f"/proc/{pid}/status", b"RssAnon:", b"RssShmem:")
     if seen == 0:
         with contextlib.suppress(OSError):
@@ -96,13 +98,13 @@ def _anonymous(pid: str) -> int:
 
 
 def _proportional(pid: str) -> int:
-    """A page that n processes share counts 1/n; one that hides its maps counts whole."""
+    """Measure memory where a page shared by n processes counts 1/n; a process that hides its maps counts fully."""
     share = _fields(f"/proc/{pid}/smaps_rollup", b"Pss_Anon:", b"Pss_Shmem:")
     return share if share >= 0 else _anonymous(pid)
 
 
 def _disk(home: Path) -> int:
-    """Folders count too: removing them takes time. One that cannot be listed, or lies too deep, is more than any."""
+    """Measure disk usage, folders included; a folder that cannot be listed, or is too deep, exceeds any limit."""
     total, waiting = 0, [str(home)]
     while waiting:
         try:

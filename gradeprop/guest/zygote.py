@@ -1,7 +1,9 @@
-"""Import all that a submission may need, once; then fork a driver per job. One thread, no secret, no byte of a job.
+"""Zygote: import all libraries that submissions need, once; then fork a supervisor for each job.
 
-in:  argv: the descriptor of the control socket; messages: the plan's ``zygote``, then per job a byte and a socket
-out: {"ready": …} or {"fault": sentence}; per job {"started": …} with a pidfd, then {"cpu_s": …} when all of it is gone
+It has one thread, no secret, and no byte of any job.
+
+in:  argv: the descriptor of the control socket; messages: ``Plan.zygote``, then for each job a byte and a socket
+out: {"ready": …} or {"fault": sentence}; for each job {"started": …} with a pidfd, then {"cpu_s": …} when it is gone
 """
 
 import contextlib
@@ -22,6 +24,7 @@ from . import privileges, syscalls, trees
 
 
 def main() -> None:
+    """Warm up, then serve jobs until the grader closes the control socket."""
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
     setting = json.loads(control.recv(1 << 20))
@@ -31,28 +34,28 @@ def main() -> None:
     syscalls.adopt_orphans()
     try:
         if full and (problem := _try_namespaces(setting["home"])):
-            _tell(control, none=f"namespaces for a job: {problem}")
+            _send(control, none=f"namespaces for a job: {problem}")
             return
         began = time.monotonic()
         _warm(setting["path"], setting["tier"])
     except BaseException as error:
-        _tell(control, fault=f"the zygote did not start: {type(error).__name__}: {error}")
+        _send(control, fault=f"the zygote did not start: {type(error).__name__}: {error}")
         raise
-    _tell(control, ready=time.monotonic() - began)
+    _send(control, ready=time.monotonic() - began)
     null = os.open("/dev/null", os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     os.close(null)
     try:
         while (job := _receive(control)) is not None:
-            _serve(control, job, setting, full)
+            _run_job(control, job, setting, full)
     finally:
         if not full:
             trees.remove(Path(setting["home"]))
 
 
 def _try_namespaces(home: str) -> str:
-    """Why a job could not have namespaces of its own; "" if it can."""
+    """Return the reason why a job cannot have its own namespaces; "" if it can."""
     ids = os.getuid(), os.getgid()
     try:
         pid = syscalls.fork_into(syscalls.NAMESPACES | syscalls.NEWUSER)
@@ -64,14 +67,14 @@ def _try_namespaces(home: str) -> str:
                 os._exit(error.errno or 1)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         if code < 0:
-            raise RuntimeError(f"a process was ended by signal {-code}")  # ours: no reason for another tier
+            raise RuntimeError(f"a process was ended by signal {-code}")  # an error of ours must not change the tier
         return os.strerror(code) if code else ""
     except OSError as error:
         return str(error)
 
 
 def _warm(path: list[str], tier: str) -> None:
-    """Import and use once what submissions import and use, so that a fork finds it done."""
+    """Import and use the libraries of submissions once, so that forks inherit them."""
     sys.path[:] = [entry for entry in sys.path if entry != sys.argv[2]] + path
     import torch
 
@@ -110,11 +113,11 @@ def _warm_training() -> None:
     import torch
     from torch.utils.data import DataLoader, TensorDataset
 
-    with contextlib.suppress(ImportError):  # a course may do without
+    with contextlib.suppress(ImportError):  # they are optional
         import pandas  # type: ignore[import-untyped]  # noqa: F401
         import tqdm.auto  # type: ignore[import-untyped]
 
-        tqdm.auto.tqdm.monitor_interval = 0  # else its first bar starts a thread
+        tqdm.auto.tqdm.monitor_interval = 0  # else its first progress bar starts a thread
     layers = (
         torch.nn.Conv2d(1, 2, 3),
         torch.nn.BatchNorm2d(2),
@@ -129,12 +132,12 @@ def _warm_training() -> None:
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(model(images), labels).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-    torch.manual_seed(0)  # the first reads the source of half a dozen files
+    torch.manual_seed(0)  # the first call reads the source of half a dozen files
     safetensors.torch.save({"weight": layers[0].weight.detach()})
 
 
 def _load_in_one_process() -> None:
-    """Where no process can be started, a DataLoader that asks for workers does without: it gives the same batches."""
+    """Make every DataLoader load in its own process, since no other can be started; the batches stay the same."""
     from torch.utils.data import DataLoader
 
     original = DataLoader.__init__
@@ -157,19 +160,19 @@ def _load_in_one_process() -> None:
 
 
 def _receive(control: socket.socket) -> int | None:
-    """The descriptor of a job's socket; None when the grader is gone."""
+    """Receive the descriptor of a job's socket; None if the grader has closed the connection."""
     message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
     return descriptors[0] if message else None
 
 
-def _serve(control: socket.socket, job: int, setting: dict[str, Any], full: bool) -> None:
+def _run_job(control: socket.socket, job: int, setting: dict[str, Any], full: bool) -> None:
     home = setting["home"] if full else tempfile.mkdtemp(dir=setting["home"])
     ids = os.getuid(), os.getgid()
     try:
         pid = syscalls.fork_into(syscalls.NAMESPACES | syscalls.NEWUSER if full else 0)
     except OSError as error:
         os.close(job)
-        _tell(control, fault=f"no process for the job: {error}")
+        _send(control, fault=f"no process for the job: {error}")
         return
     if pid == 0:
         from . import supervisor
@@ -185,20 +188,20 @@ def _serve(control: socket.socket, job: int, setting: dict[str, Any], full: bool
     if not full:
         trees.remove(Path(home))
     os.close(pidfd)
-    _tell(control, cpu_s=resources.ru_utime + resources.ru_stime)
+    _send(control, cpu_s=resources.ru_utime + resources.ru_stime)
 
 
 def _wait(control: socket.socket, pidfd: int) -> None:
-    """Until the driver has ended, and its namespaces with it; where the grader is gone, end it."""
+    """Wait until the supervisor has ended, and its namespaces with it; if the grader is gone, end it."""
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
-    poll.register(control, 0)  # only that the other side is gone
+    poll.register(control, 0)  # reports only that the other side has closed it
     if all(descriptor != pidfd for descriptor, _ in poll.poll()):
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
 
 
 def _sweep() -> None:
-    """Without namespaces a runner can outlive its driver: it is our child then, the only one."""
+    """Kill runners that outlived their supervisor, which is possible without namespaces; they are our only children."""
     task = Path(f"/proc/self/task/{os.getpid()}/children")
     for child in task.read_text().split() if task.exists() else ():
         os.kill(int(child), signal.SIGKILL)
@@ -207,5 +210,5 @@ def _sweep() -> None:
             os.waitpid(-1, 0)
 
 
-def _tell(control: socket.socket, **message: Any) -> None:
+def _send(control: socket.socket, **message: Any) -> None:
     control.send(json.dumps(message).encode())

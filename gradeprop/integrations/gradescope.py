@@ -26,7 +26,7 @@ from gradeprop.core import storage
 from gradeprop.core.errors import GradepropError
 from gradeprop.core.models import Assignment, CheckResult, GradeRecord, Record, Table
 from gradeprop.core.paths import CoursePaths
-from gradeprop.course.bundle import course_files, data_files, package_files, zipped
+from gradeprop.course.bundle import course_files, data_files, package_files, zip_files
 from gradeprop.course.config import read_assignment
 from gradeprop.grading.grader import Grader
 
@@ -60,7 +60,7 @@ def package(course: CoursePaths, assignment: Assignment, settings: Settings) -> 
     files["gradescope.json"] = storage.to_json(settings)
     scripts = {"setup.sh": "gradescope_setup.sh", "run_autograder": "gradescope_run.sh"}
     files |= {name: (_TEMPLATES / template).read_bytes() for name, template in scripts.items()}
-    return zipped(files, scripts)
+    return zip_files(files, scripts)
 
 
 def run(root: Path) -> int:

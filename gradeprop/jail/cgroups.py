@@ -1,6 +1,6 @@
-"""A control group for jobs, where this machine lets us make one: the kernel counts memory and processes, nothing hides.
+"""Control groups for jobs, if this machine allows them: the kernel counts all memory and processes.
 
-Without one, RLIMIT_AS bounds each process and the driver looks at their sum ten times a second.
+Without one, RLIMIT_AS bounds each process, and the supervisor checks their sum ten times a second.
 """
 
 import contextlib
@@ -14,31 +14,31 @@ from gradeprop.core.errors import JailError
 from gradeprop.core.models import Limits
 
 MIB = 1 << 20
-SPARE_MIB = 256  # page tables, buffers of sockets, and pages of the zygote that a job writes to
+SPARE_MIB = 256  # for page tables, socket buffers, and pages of the zygote that a job writes to
 
 
 @dataclass(slots=True)
 class Group:
-    """One group, used by one job after the other: making one for each would cost as much as a fork."""
+    """A control group, reused by one job after the other, since creating one costs as much as a fork."""
 
     homes: tuple[Path, ...]
-    """its folders: one in version 2, one for each controller in version 1"""
+    """its folders: one in version 2; one for each controller in version 1"""
     limits: Limits | None = None
 
-    def take(self, pidfd: int, limits: Limits) -> None:
-        """Hold a process, and all that it will start, within the limits.
+    def add(self, pidfd: int, limits: Limits) -> None:
+        """Put a process, and all that it will start, under the limits.
 
         Raises:
-            JailError: the process is gone, or the group.
+            JailError: the process or the group no longer exists.
         """
         try:
-            self._take(pidfd, limits)
+            self._add(pidfd, limits)
         except (OSError, StopIteration) as error:
             raise JailError(f"the job could not be put into its control group: {error}") from error
 
-    def _take(self, pidfd: int, limits: Limits) -> None:
+    def _add(self, pidfd: int, limits: Limits) -> None:
         if limits != self.limits:
-            for name, value in _bounds(limits):
+            for name, value in _settings(limits):
                 for file in (home / name for home in self.homes if (home / name).exists()):
                     file.write_text(str(value))
             self.limits = limits
@@ -47,16 +47,17 @@ class Group:
             (home / "cgroup.procs").write_text(pid.split()[1])
 
     def remove(self) -> None:
+        """Remove the group, if it is empty."""
         for home in self.homes:
             with contextlib.suppress(OSError):
                 home.rmdir()
 
 
-def _bounds(limits: Limits) -> list[tuple[str, int]]:
-    """What to write, by the names of both versions, in order: in version 1 memory may not exceed memory and swap."""
+def _settings(limits: Limits) -> list[tuple[str, int]]:
+    """List the files to write, for both versions, in order: version 1 forbids memory above memory and swap together."""
     memory = (limits.memory_mib + limits.disk_mib + 2 * limits.answer_mib + SPARE_MIB) * MIB
     return [
-        ("pids.max", limits.processes + 2),  # the driver and the runner
+        ("pids.max", limits.processes + 2),  # for the supervisor and the runner
         ("memory.max", memory),
         ("memory.swap.max", 0),
         ("memory.memsw.limit_in_bytes", -1),
@@ -66,8 +67,8 @@ def _bounds(limits: Limits) -> list[tuple[str, int]]:
 
 
 def make_group() -> Group | None:
-    """A new group; None where none can be made that counts memory and processes."""
-    home = _make("", "memory.max", "pids.max")  # version 2: one folder for all
+    """Make a control group; None if this machine allows none that counts memory and processes."""
+    home = _make("", "memory.max", "pids.max")  # version 2: one folder for all controllers
     homes = [home] if home else [_make("memory", "memory.limit_in_bytes"), _make("pids", "pids.max")]
     group = Group(tuple(home for home in homes if home))
     if len(group.homes) == len(homes) and _works(group):
@@ -77,11 +78,11 @@ def make_group() -> Group | None:
 
 
 def _works(group: Group) -> bool:
-    """Whether we may move a process into it, by moving one."""
+    """Check that we may move a process into the group, by moving one."""
     with subprocess.Popen(["sleep", "60"]) as process:
         pidfd = os.pidfd_open(process.pid)
         try:
-            group.take(pidfd, Limits())
+            group.add(pidfd, Limits())
             return True
         except JailError:
             return False
@@ -91,7 +92,7 @@ def _works(group: Group) -> bool:
 
 
 def _make(controller: str, *files: str) -> Path | None:
-    """A new folder with these files below our own group, or below the nearest above it where that is allowed."""
+    """Make a folder with these files below our own group, or below the nearest parent that allows it."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         root = Path("/sys/fs/cgroup", controller)

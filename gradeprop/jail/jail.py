@@ -1,4 +1,4 @@
-"""The grader's side of a warm jail: start the zygote, hand it jobs, bring back answers; believe nothing it says."""
+"""The grader's side of a jail: start the zygote, send it jobs, receive results; nothing that it sends is trusted."""
 
 import contextlib
 import json
@@ -21,29 +21,29 @@ from gradeprop.jail.job import Job, JobResult, converse, probe_names
 from gradeprop.jail.mounts import GUEST, python
 from gradeprop.jail.plan import make_plan
 
-START_S = 120.0  # a cold disk and a first import of torch
-REAP_S = 60.0  # in the restricted tier it removes what the job wrote, on whatever disk there is
+START_S = 120.0  # for a cold disk and a first import of torch
+REAP_S = 60.0  # in the restricted tier the zygote removes the job's files, on whatever disk there is
 END_S = 3.0
 
 _BOOT = "import sys; sys.path.insert(0, sys.argv[2]); from guest import bootstrap; bootstrap.main()"
 
 
 class Jail:
-    """One zygote; one job at a time. If the zygote has died, the next job starts another."""
+    """A zygote that runs one job at a time. If it has died, the next job starts another."""
 
     def __init__(self, tier: str, hide: tuple[Path, ...] = ()) -> None:
         self._kind, self._hide = tier, hide
         self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket  # there with the process
+        self._control: socket.socket  # set together with the process
         self._scratch: ScratchDir | None = None
         self._group: Group | None = None
         self.tier = tier
         self.ready_s = 0.0
-        """seconds from nothing to ready for the first job"""
+        """seconds from the start until ready for the first job"""
 
     @property
-    def counted(self) -> bool:
-        """Whether a control group holds memory and processes; else limits of each process, and a watchdog."""
+    def has_cgroup(self) -> bool:
+        """True if a control group limits memory and processes; otherwise each process has limits, with a watchdog."""
         return self._group is not None
 
     def __enter__(self) -> Self:
@@ -55,7 +55,12 @@ class Jail:
         self.close()
 
     def start(self) -> None:
-        """Start the zygote and wait until it is warm."""
+        """Start the zygote and wait until it is warm.
+
+        Raises:
+            JailError: the zygote did not start.
+            NoJailError: this machine cannot run this tier.
+        """
         began = time.monotonic()
         plan = make_plan(self._kind, self._hide)
         self._scratch, self._group = plan.scratch, make_group()
@@ -68,18 +73,18 @@ class Jail:
             )  # fmt: skip
             theirs.close()
             try:
-                self._tell(plan.outer)
-                self._tell(plan.zygote)
-                self._hear(START_S, "ready")
+                self._send(plan.bootstrap)
+                self._send(plan.zygote)
+                self._receive(START_S, "ready")
             except JailError as error:
                 self.close()
                 raise type(error)(f"{error}{_tail(errors)}") from None
         self.tier, self.ready_s = plan.tier, time.monotonic() - began
 
     def close(self) -> None:
-        """End the zygote and all below it."""
+        """End the zygote and all its processes."""
         if self._process is not None:
-            self._control.close()  # which the zygote sees, and cleans up
+            self._control.close()  # the zygote notices, and cleans up
             try:
                 self._process.wait(END_S)
             except subprocess.TimeoutExpired:
@@ -97,7 +102,7 @@ class Jail:
         """Run one submission.
 
         Raises:
-            JailError: the machine's fault; the same job can be run again.
+            JailError: the machine failed; the same job can be run again.
             CourseError: probes.py cannot be loaded.
         """
         names = probe_names(job.probes)
@@ -109,45 +114,45 @@ class Jail:
         with ours:
             pidfd = self._begin(theirs)
             try:
-                if self._group is not None:  # nothing runs yet: the driver waits for the job
-                    self._group.take(pidfd, job.limits)
-                got, end = converse(ours, job, names)
+                if self._group is not None:  # nothing runs yet: the supervisor waits for the job
+                    self._group.add(pidfd, job.limits)
+                frames, end = converse(ours, job, names)
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(pidfd, signal.SIGKILL)
                 os.close(pidfd)
-                ended = self._hear(REAP_S, "cpu_s")
+                ended = self._receive(REAP_S, "cpu_s")
         if end.broken:
             raise CourseError(end.broken, "probes.py")
         if end.fault:
             raise JailError(end.fault)
-        return JobResult(self.tier, got, end.ended, end.output, time.monotonic() - began, float(ended["cpu_s"]))
+        return JobResult(self.tier, frames, end.ended, end.output, time.monotonic() - began, float(ended["cpu_s"]))
 
     def _begin(self, theirs: socket.socket) -> int:
         try:
             with theirs:
                 socket.send_fds(self._control, [b"j"], [theirs.fileno()])
             descriptors: list[int] = []
-            self._hear(REAP_S, "started", descriptors)
+            self._receive(REAP_S, "started", descriptors)
             return descriptors[0]
         except (OSError, IndexError) as error:
             self.close()
             raise JailError(f"the zygote is gone: {error}") from error
 
-    def _tell(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any]) -> None:
         try:
             self._control.send(json.dumps(message).encode())
         except OSError as error:
             raise JailError(f"the zygote is gone: {error}") from error
 
-    def _hear(self, timeout_s: float, expected: str, descriptors: list[int] | None = None) -> dict[str, Any]:
-        """The zygote's next message, which must hold ``expected``; a jail that says anything else is closed."""
+    def _receive(self, timeout_s: float, expected: str, descriptors: list[int] | None = None) -> dict[str, Any]:
+        """Receive the zygote's next message, which must contain ``expected``; on any other message close the jail."""
         try:
             self._control.settimeout(timeout_s)
             data, passed, _, _ = socket.recv_fds(self._control, 1 << 16, 1)
             message: dict[str, Any] = msgspec.json.decode(data)
         except (OSError, msgspec.MsgspecError) as error:
-            message = {"fault": f"the jail gave no answer: {error}"}
+            message = {"fault": f"the jail did not answer: {error}"}
         else:
             (descriptors if descriptors is not None else []).extend(passed)
         if expected in message:
@@ -155,7 +160,7 @@ class Jail:
         self.close()
         if "none" in message:
             raise NoJailError(message["none"])
-        raise JailError(message.get("fault", "the jail gave a wrong answer"))
+        raise JailError(message.get("fault", "the jail sent an unexpected message"))
 
 
 def _tail(errors: IO[bytes]) -> str:

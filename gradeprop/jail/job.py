@@ -1,4 +1,4 @@
-"""One job over its socket: send it, collect the frames; one deadline, one budget, and nothing believed."""
+"""One job over its socket: send it, collect the frames; one deadline, one byte budget, nothing trusted."""
 
 import ast
 import functools
@@ -15,55 +15,58 @@ from gradeprop.core.models import Limits
 from gradeprop.guest import framing
 
 MIB = 1 << 20
-SEND_S = 60.0  # no student code runs before all is sent: if this is not enough, it is our fault
-GRACE_S = 1.0  # the driver stops itself at wall_s; we, if it does not
+SEND_S = 60.0  # no student code runs before everything is sent: if this is not enough, the machine is at fault
+GRACE_S = 1.0  # the supervisor stops the run at wall_s; if it does not, we do
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One submission and what is asked of it."""
+    """One submission and the probes to run on it."""
 
     files: Mapping[str, bytes]
-    """the submission: relative name → content"""
+    """submitted files: relative name → content"""
     given: Mapping[str, bytes]
-    """helpers, laid over whatever the submission has there: given/<name> → content"""
+    """given files, which replace submitted files of the same name: given/<name> → content"""
     probes: bytes
     inputs: bytes
-    """held-out inputs as safetensors, or b"": never a label"""
+    """held-out inputs as safetensors, never their labels; b"" if there are none"""
     seed: int
     limits: Limits
 
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What came back; nothing of it is believed yet."""
+    """The result of one job, untrusted."""
 
     tier: str
     frames: tuple[tuple[bytes, bytes], ...]
-    """(header, blob), at most one per probe"""
+    """(header, blob), at most one for each probe"""
     ended: str
-    """a sentence for the student if the run was ended early, else empty"""
+    """a sentence for the student if the run was ended early; else empty"""
     output: str
-    """the start of what the code printed"""
+    """the start of stdout and stderr"""
     wall_s: float
     cpu_s: float
 
 
 class End(msgspec.Struct):
-    """The driver's last frame."""
+    """The supervisor's last frame."""
 
     ended: str = ""
+    """a sentence for the student if the run was ended early"""
     output: str = ""
     fault: str = ""
+    """a failure of the machine"""
     broken: str = ""
+    """an error in probes.py"""
 
 
-@functools.lru_cache(maxsize=4)  # the same file for a whole class
+@functools.lru_cache(maxsize=4)  # a whole class uses the same file
 def probe_names(probes: bytes, where: str = "probes.py") -> tuple[str, ...]:
-    """The names of the functions probe_<name>, in file order.
+    """Return the names of the functions probe_<name>, in file order.
 
     Raises:
-        CourseError: the file is not Python, or a name is there twice.
+        CourseError: the file is not Python, or a name occurs twice.
     """
     try:
         functions = [node for node in ast.parse(probes).body if isinstance(node, ast.FunctionDef)]
@@ -71,12 +74,12 @@ def probe_names(probes: bytes, where: str = "probes.py") -> tuple[str, ...]:
         raise CourseError(str(error), where, getattr(error, "lineno", None)) from error
     names = tuple(f.name.removeprefix("probe_") for f in functions if f.name.startswith("probe_"))
     if doubled := {name for name in names if names.count(name) > 1}:
-        raise CourseError(f"probe_{min(doubled)} is there twice", where)
+        raise CourseError(f"probe_{min(doubled)} occurs twice", where)
     return names
 
 
 def converse(ours: socket.socket, job: Job, names: tuple[str, ...]) -> tuple[tuple[tuple[bytes, bytes], ...], End]:
-    """Send the job, collect the frames of ``names``: (frames, how it ended).
+    """Send a job, and collect the frames of its probes and the supervisor's last frame.
 
     Raises:
         JailError: the job could not be sent.
@@ -87,7 +90,7 @@ def converse(ours: socket.socket, job: Job, names: tuple[str, ...]) -> tuple[tup
         + 8 * 1024 * job.limits.output_kib
     )
     cutter = framing.Frames(budget)
-    got: list[tuple[bytes, bytes]] = []
+    frames: list[tuple[bytes, bytes]] = []
     _send(ours, job, names)
     deadline = time.monotonic() + job.limits.wall_s + GRACE_S
     try:
@@ -96,16 +99,16 @@ def converse(ours: socket.socket, job: Job, names: tuple[str, ...]) -> tuple[tup
             data = ours.recv(MIB)
             for header, blob in cutter.feed(data):
                 if not header:
-                    return tuple(got), msgspec.json.decode(blob, type=End)
-                got.append((header, blob))
+                    return tuple(frames), msgspec.json.decode(blob, type=End)
+                frames.append((header, blob))
             if not data:
-                return tuple(got), End(fault="the jail's driver died")
+                return tuple(frames), End(fault="the jail's supervisor died")
     except TimeoutError:
-        return tuple(got), End(ended=f"The run was stopped after {job.limits.wall_s:g} s.")
+        return tuple(frames), End(ended=f"The run was stopped after {job.limits.wall_s:g} s.")
     except (framing.Oversize, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return tuple(got), End(ended="The run was stopped: it sent back more than may be sent.")
+        return tuple(frames), End(ended="The run was stopped: it returned too much data.")
     except OSError as error:
-        return tuple(got), End(fault=f"the jail's driver is gone: {error}")
+        return tuple(frames), End(fault=f"the jail's supervisor is gone: {error}")
 
 
 def _send(ours: socket.socket, job: Job, names: tuple[str, ...]) -> None:
@@ -122,7 +125,7 @@ def _parts(job: Job, names: tuple[str, ...]) -> Iterator[bytes]:
     files = {name: part for name, part in job.files.items() if not any(f"{g}/".startswith(f"{name}/") for g in given)}
     files |= given
     if bad := [name for name in files if name.startswith("/") or ".." in name.split("/")]:
-        raise JailError(f"{bad[0]!r} is not a name below the submission")  # intake lets none through
+        raise JailError(f"{bad[0]!r} is not a name inside the submission")  # intake rejects such names
     spec = {
         "files": [(name, len(content)) for name, content in files.items()],
         "probes": len(job.probes), "inputs": len(job.inputs), "names": names, "seed": job.seed,
@@ -131,4 +134,4 @@ def _parts(job: Job, names: tuple[str, ...]) -> Iterator[bytes]:
     parts = [*files.values(), job.probes, job.inputs]
     header = json.dumps(spec).encode()
     yield framing.HEAD.pack(len(header), sum(map(len, parts))) + header
-    yield from filter(None, parts)  # sending nothing fails, too, where the driver has all and is done already
+    yield from filter(None, parts)  # sending nothing fails, too, if the supervisor has everything and is already done

@@ -1,7 +1,7 @@
-"""A Jupyter kernel in the jail, as jupyter_client starts one: a provisioner, for a kernel manager of ipc transport.
+"""Jupyter kernel provisioner: jupyter_client starts its kernels in the jail; for a kernel manager with ipc transport.
 
 manager.transport = "ipc"    sockets in a folder that both sides see; the jail has no network
-register(inmate)             every kernel of this process is then started by it
+register(sandbox)            from then on every kernel of this process starts in the jail
 """
 
 import json
@@ -27,56 +27,57 @@ from gradeprop.jail.mounts import GUEST, python
 from gradeprop.jail.plan import make_plan
 
 NAME = "gradeprop-jail"
-_WIRE = "/jail/wire"
-"""where the jail sees the folder of the sockets"""
+_SOCKETS = "/jail/wire"
+"""path in the jail of the folder with the sockets"""
 
 
 class KernelSandbox(Record, frozen=True, kw_only=True):
-    """What a kernel gets to see."""
+    """Everything that a kernel can see."""
 
     files: dict[str, bytes]
-    """below its working folder: relative name → content"""
+    """files in its working folder: relative name → content"""
     environment: dict[str, str]
     limits: Limits
     folders: dict[str, str]
-    """to read: where it is seen → where it lies"""
+    """read-only folders: path in the jail → path on this machine"""
     hide: tuple[str, ...]
 
 
-def register(inmate: KernelSandbox) -> None:
-    """Have jupyter_client start every kernel of this process in the jail, to see what ``inmate`` says."""
-    JailProvisioner.inmate = inmate
+def register(sandbox: KernelSandbox) -> None:
+    """Make jupyter_client start every kernel of this process in the jail."""
+    JailProvisioner.sandbox = sandbox
     os.environ[KernelProvisionerFactory.default_provisioner_name_env] = NAME
     value = f"{__name__}:{JailProvisioner.__name__}"
-    found = EntryPoint(NAME, value, KernelProvisionerFactory.GROUP_NAME)
-    KernelProvisionerFactory.instance().provisioners[NAME] = found
+    entry_point = EntryPoint(NAME, value, KernelProvisionerFactory.GROUP_NAME)
+    KernelProvisionerFactory.instance().provisioners[NAME] = entry_point
 
 
 class JailProvisioner(LocalProvisioner):
-    """Starts what the command of a kernel would start, in the full tier of the jail."""
+    """A provisioner that starts kernels in the full tier of the jail."""
 
-    inmate: ClassVar[KernelSandbox]
+    sandbox: ClassVar[KernelSandbox]
 
     async def pre_launch(self, **given: Any) -> dict[str, Any]:
+        """Plan the jail, and make the folder for the sockets."""
         manager = self.parent
-        self._plan = make_plan("full", map(Path, self.inmate.hide))
-        self._wire = tempfile.TemporaryDirectory(prefix="gradeprop-kernel-")
-        if self._plan.outer["uid"] is not None:
-            os.chown(self._wire.name, self._plan.outer["uid"], self._plan.outer["uid"])
-        manager.ip = f"{self._wire.name}/k"  # of the sockets: k-1, k-2, …
+        self._plan = make_plan("full", map(Path, self.sandbox.hide))
+        self._sockets = tempfile.TemporaryDirectory(prefix="gradeprop-kernel-")
+        if self._plan.bootstrap["uid"] is not None:
+            os.chown(self._sockets.name, self._plan.bootstrap["uid"], self._plan.bootstrap["uid"])
+        manager.ip = f"{self._sockets.name}/k"  # of the sockets: k-1, k-2, …
         return await super().pre_launch(**given)
 
     async def launch_kernel(self, cmd: list[str], **given: Any) -> Any:
-        """``cmd`` is the kernel's own, outside: the jail knows what to start."""
-        plan, inmate, info = self._plan, self.inmate, self.parent.get_connection_info()
+        """Start the kernel in the jail, which ignores ``cmd``: it knows what to start."""
+        plan, sandbox, info = self._plan, self.sandbox, self.parent.get_connection_info()
         info["key"] = info["key"].decode() if isinstance(info["key"], bytes) else info["key"]
-        info["ip"] = f"{_WIRE}/k"
-        outer = plan.outer | {"main": "notebook_kernel", "shared": {_WIRE: self._wire.name}}
-        outer["binds"] = outer["binds"] | inmate.folders
+        info["ip"] = f"{_SOCKETS}/k"
+        bootstrap = plan.bootstrap | {"main": "notebook_kernel", "shared": {_SOCKETS: self._sockets.name}}
+        bootstrap["binds"] = bootstrap["binds"] | sandbox.folders
         setting = plan.zygote | {
-            "sockets": [_WIRE],
-            "limits": msgspec.to_builtins(inmate.limits),
-            "environment": inmate.environment,
+            "sockets": [_SOCKETS],
+            "limits": msgspec.to_builtins(sandbox.limits),
+            "environment": sandbox.environment,
             "connection": json.dumps(info),
         }
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -89,16 +90,16 @@ class JailProvisioner(LocalProvisioner):
             )  # fmt: skip
             self.pid, self.pgid, self.ip = self.process.pid, None, None
             theirs.close()
-            self._control.send(json.dumps(outer).encode())
+            self._control.send(json.dumps(bootstrap).encode())
             self._control.send(json.dumps(setting).encode())
             socket.send_fds(self._control, [b"j"], [job.fileno()])
             job.close()
-            _send(ours, inmate.files)
+            _send(ours, sandbox.files)
         self.connection_info = self.parent.get_connection_info()
         return self.connection_info
 
     async def send_signal(self, signum: int) -> None:
-        """Whatever it is, the kernel ends, and all that it started: from outside, nobody asks it to be quick."""
+        """End the kernel and all that it started on any ending signal: a polite request would depend on the kernel."""
         if signum in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
             self._control.close()
 
@@ -112,7 +113,7 @@ class JailProvisioner(LocalProvisioner):
         self._control.close()
         if self._plan.scratch is not None:
             self._plan.scratch.remove()
-        self._wire.cleanup()
+        self._sockets.cleanup()
 
 
 def _send(ours: socket.socket, files: Mapping[str, bytes]) -> None:
@@ -123,4 +124,4 @@ def _send(ours: socket.socket, files: Mapping[str, bytes]) -> None:
         for content in files.values():
             ours.sendall(content)
     except OSError as error:
-        raise NoJailError(f"no jail for a kernel can be made: {error}") from error
+        raise NoJailError(f"the jail for a kernel could not be started: {error}") from error

@@ -1,4 +1,4 @@
-"""What of this machine's files the jail may see: the system's programs, Python and its libraries; nothing else."""
+"""Mount plan: files of this machine that the jail can see; by allow-list: system programs, Python, its libraries."""
 
 import os
 import sys
@@ -9,25 +9,25 @@ from pathlib import Path
 from gradeprop.core.errors import NoJailError
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
-_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/sys/devices/system/cpu")  # the last: torch picks its kernels by it
+_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/sys/devices/system/cpu")  # torch selects kernels by the last one
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 GUEST = Path(__file__).parents[1] / "guest"
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Folders and files, by where they are seen."""
+    """Folders and files that the jail can see, at the same paths."""
 
     folders: tuple[Path, ...]
     links: dict[str, str]
-    """symlinks of the system's own layout, /bin → usr/bin"""
+    """symlinks of the system's layout, such as /bin → usr/bin"""
     hidden: tuple[Path, ...]
-    """what lies in ``folders`` and must not be seen all the same"""
+    """parts of ``folders`` that must stay invisible"""
     libraries: tuple[str, ...]
-    """Python's search path for what is installed"""
+    """Python's search path for installed packages"""
 
-    def opened(self) -> tuple[list[str], list[str]]:
-        """(to read, to list only): ``folders`` as Landlock rules, which can allow but not take away again."""
+    def landlock_paths(self) -> tuple[list[str], list[str]]:
+        """Return ``folders`` as Landlock paths (to read, to list only); Landlock cannot exclude a part of a folder."""
         read: list[str] = []
         names: list[str] = []
         waiting = [*self.folders, *map(Path, _DEVICES)]
@@ -42,15 +42,15 @@ class View:
 
 
 def python() -> Path:
-    """The interpreter itself, not a virtual environment's link to it."""
+    """Return the path of the interpreter itself, not of a virtual environment's link to it."""
     return Path(sys.executable).resolve()
 
 
 def make_view(hide: Iterable[Path]) -> View:
-    """What Python needs, without ``hide``.
+    """Plan the view: everything that Python needs, without the folders in ``hide``.
 
     Raises:
-        NoJailError: Python itself lies in a folder that must not be seen.
+        NoJailError: Python is installed in a folder that must stay invisible.
     """
     libraries = [entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")]
     prefixes = {Path(sys.base_prefix).resolve(), Path(sys.base_exec_prefix).resolve(), python().parent}
@@ -59,7 +59,7 @@ def make_view(hide: Iterable[Path]) -> View:
     )
     links = {str(path): str(path.readlink()) for path in wanted if path.is_symlink() and path.parent == Path("/")}
     folders: list[Path] = []
-    for path in wanted:  # a folder inside another is seen with it
+    for path in wanted:  # a folder inside another is already visible
         if path.exists() and str(path) not in links and not any(path.is_relative_to(other) for other in folders):
             folders.append(path)
     hidden = tuple({path.resolve() for path in hide if any(path.resolve().is_relative_to(f) for f in folders)})
@@ -67,16 +67,16 @@ def make_view(hide: Iterable[Path]) -> View:
         (folder for folder in (*folders, *map(Path, libraries)) for h in hidden if folder.is_relative_to(h)), None
     ):
         raise NoJailError(
-            f"Python needs {bad}, which is where the course lies; put the course, or Python, into a folder of its own."
+            f"Python needs {bad}, which is inside the course; move the course, or Python, to a separate folder."
         )
     if bad := next((folder for folder in folders if len(folder.parts) < 2), None):
         raise NoJailError(
-            f"Python is installed in {bad}: all of this machine would be seen; install it in a folder of its own."
+            f"Python is installed in {bad}, so all of this machine would be visible; install it in a separate folder."
         )
     return View(tuple(folders), links, hidden, tuple(str(Path(entry).resolve()) for entry in libraries))
 
 
 def readable_by_others(view: View) -> bool:
-    """Whether a user of no rights reaches Python where it lies (in the restricted tier nothing is bound elsewhere)."""
+    """Check that a user without rights can read Python at its path; the restricted tier mounts nothing elsewhere."""
     needed = [python(), *map(Path, view.libraries), GUEST]
     return all(os.stat(p).st_mode & 0o005 == 0o005 for path in needed for p in (path, *path.parents))  # noqa: PTH116

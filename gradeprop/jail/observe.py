@@ -1,23 +1,24 @@
-"""Submission → observations: one run in the jail, kept beside the submission.
+"""Submission → observations: run the probes in the jail once, and store the result with the submission.
 
-What is kept is all that a check will ever see, so a mended check can be run again without running student code.
+A check sees nothing but the stored observations, so a fixed check can be run again without student code.
 """
 
 import msgspec
 
-from gradeprop.core import observations
 from gradeprop.core.errors import WireError
 from gradeprop.core.models import Assignment, JailRun, ProbeResult, Submission
-from gradeprop.core.observations import keep
+from gradeprop.core.observations import RawTensor, write_run
 from gradeprop.core.paths import AssignmentPaths, StudentPaths
-from gradeprop.jail import Jail, Job, JobResult, probe_names, wire
+from gradeprop.jail import wire
+from gradeprop.jail.jail import Jail
+from gradeprop.jail.job import Job, JobResult, probe_names
 
 
 def observe(
     assignment: Assignment,
     paths: AssignmentPaths,
     submission: Submission,
-    kept: StudentPaths,
+    student_paths: StudentPaths,
     jail: Jail,
     probes: bytes,
     given: dict[str, bytes],
@@ -25,21 +26,27 @@ def observe(
     seed: int,
     dataset: str,
 ) -> JailRun:
-    """Run the probes on a submission in the jail, and keep what came back at ``kept``.
+    """Run the probes on a submission in the jail, and store the observations at ``student_paths``.
 
     Args:
+        assignment: its name and limits.
+        paths: the folders of the assignment.
+        submission: the safe copy, at ``student_paths.submitted``.
+        student_paths: the folder of the submission.
+        jail: runs the job.
         probes: the source of probes.py.
-        given: helpers that are handed out with the assignment, by name in the submission.
-        inputs: the held-out inputs, as safetensors; never their answers.
-        seed: for all that the probes draw.
+        given: given files, by name in the submission.
+        inputs: held-out inputs as safetensors, never their labels.
+        seed: seed of everything that the probes draw.
+        dataset: name of the data set of ``inputs``.
 
     Raises:
-        JailError: the machine failed; nothing is kept, and an earlier run is left as it was.
+        JailError: the machine failed; nothing is stored, and an earlier run stays as it was.
     """
     names = probe_names(probes, str(paths.probes))
-    answer = jail.run(
+    result = jail.run(
         Job(
-            files={name: (kept.submitted / name).read_bytes() for name in submission.files},
+            files={name: (student_paths.submitted / name).read_bytes() for name in submission.files},
             given=given,
             probes=probes,
             inputs=inputs,
@@ -47,28 +54,28 @@ def observe(
             limits=assignment.limits,
         )
     )
-    ran, values, tensors, ended = _decode(answer, frozenset(names))
+    probe_results, values, tensors, ended = _decode(result, frozenset(names))
     run = JailRun(
         assignment=assignment.name,
         student=submission.student,
         seed=seed,
         dataset=dataset,
-        tier=answer.tier,
-        probes=ran,
+        tier=result.tier,
+        probes=probe_results,
         values=values,
-        output=answer.output,
+        output=result.output,
         ended=ended,
-        wall_s=answer.wall_s,
-        cpu_s=answer.cpu_s,
+        wall_s=result.wall_s,
+        cpu_s=result.cpu_s,
     )
-    keep(run, tensors, kept)
+    write_run(run, tensors, student_paths)
     return run
 
 
-def not_run(
-    assignment: Assignment, submission: Submission, kept: StudentPaths, reason: str, seed: int, dataset: str
+def record_without_run(
+    assignment: Assignment, submission: Submission, student_paths: StudentPaths, reason: str, seed: int, dataset: str
 ) -> JailRun:
-    """The run of a submission that holds nothing to run; ``reason`` is the sentence that every check shows."""
+    """Store the run of a submission that contains nothing to run; every check shows ``reason``, a sentence."""
     run = JailRun(
         assignment=assignment.name,
         student=submission.student,
@@ -79,26 +86,26 @@ def not_run(
         values={},
         ended=reason,
     )
-    keep(run, {}, kept)
+    write_run(run, {}, student_paths)
     return run
 
 
 def _decode(
-    answer: JobResult, names: frozenset[str]
-) -> tuple[tuple[ProbeResult, ...], dict[str, dict[str, msgspec.Raw]], dict[str, observations.RawTensor], str]:
-    """All frames of an answer: the first of each probe counts; one that breaks the protocol ends the reading."""
+    result: JobResult, names: frozenset[str]
+) -> tuple[tuple[ProbeResult, ...], dict[str, dict[str, msgspec.Raw]], dict[str, RawTensor], str]:
+    """Decode all frames: the first of each probe counts; one that breaks the protocol ends the reading."""
     probes: dict[str, ProbeResult] = {}
     values: dict[str, dict[str, msgspec.Raw]] = {}
-    tensors: dict[str, observations.RawTensor] = {}
-    ended = answer.ended
-    for header, blob in answer.frames:
+    tensors: dict[str, RawTensor] = {}
+    ended = result.ended
+    for header, blob in result.frames:
         try:
-            probe, found, raw = wire.decode(header, blob, names)
+            probe, probe_values, raw = wire.decode(header, blob, names)
         except WireError as error:
-            ended = ended or f"What came back from your code could not be read: {error}"
+            ended = ended or f"The data that your code returned could not be read: {error}"
             break
         if probe.name not in probes:
             probes[probe.name] = probe
-            values[probe.name] = found
+            values[probe.name] = probe_values
             tensors |= {f"{probe.name}/{name}": tensor for name, tensor in raw.items()}
     return tuple(probes.values()), values, tensors, ended

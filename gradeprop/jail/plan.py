@@ -1,4 +1,4 @@
-"""What the two processes inside are told when a jail of some tier starts."""
+"""Start-up plan of a jail: the settings of its two processes."""
 
 import os
 from collections.abc import Iterable
@@ -12,43 +12,43 @@ from gradeprop.guest import syscalls
 from gradeprop.jail.mounts import GUEST, make_view, python, readable_by_others
 from gradeprop.jail.seccomp import compile_filter
 
-_SPARE_UIDS = 64000, 1000  # first and how many; nobody's
+_SPARE_UIDS = 64000, 1000  # first and number; they belong to nobody
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A jail that can be started."""
+    """The settings of a jail that can be started."""
 
     tier: str
-    """the full name, as records have it"""
-    outer: dict[str, Any]
-    """for guest/bootstrap.py"""
+    """full name of the tier, as stored in records"""
+    bootstrap: dict[str, Any]
+    """settings for guest/bootstrap.py"""
     zygote: dict[str, Any]
-    """for guest/zygote.py"""
+    """settings for guest/zygote.py"""
     scratch: ScratchDir | None
-    """where jobs write that have no file system of their own; to be removed"""
+    """folder for jobs without a file system of their own; to be removed after use"""
 
 
 def make_plan(tier: str, hide: Iterable[Path]) -> Plan:
     """Plan a jail of a tier.
 
     Raises:
-        NoJailError: this machine lacks what the tier stands on, or Python lies where it must not be seen.
+        NoJailError: this machine lacks a feature of the tier, or Python is in a folder that must stay invisible.
     """
     full, code = tier == "full", compile_filter(namespaces=tier == "full")
     view, landlock = make_view(hide), syscalls.landlock_version() > 0
     if tier == "restricted" and not landlock:
-        raise NoJailError("it needs Landlock (Linux 5.13 or newer, with lsm=landlock), which is not there")
+        raise NoJailError("it needs Landlock (Linux 5.13 or newer, with lsm=landlock), which is missing")
     if tier == "restricted" and not code:
-        raise NoJailError("it needs libseccomp (install libseccomp2), which is not there")
-    # a spare user, so that limits on processes bind and root's files are not one's own
+        raise NoJailError("it needs libseccomp, which is missing (install libseccomp2)")
+    # root uses a spare user: limits on processes bind it, and root's files are not its own
     apart = os.getuid() == 0 and (full or readable_by_others(view))
     uid = _SPARE_UIDS[0] + os.getpid() % _SPARE_UIDS[1] if apart else None
     scratch = None if full else ScratchDir()
     if scratch and uid:
         os.chown(scratch.path, uid, uid)
-    home = str(scratch.path if scratch else "/jail/home")  # not /tmp: Python may lie there
-    outer = {
+    home = str(scratch.path if scratch else "/jail/home")  # not /tmp: Python may be there
+    bootstrap = {
         "tier": tier,
         "python": str(python()),
         "uid": uid,
@@ -58,7 +58,7 @@ def make_plan(tier: str, hide: Iterable[Path]) -> Plan:
         "links": view.links | {"/dev/shm": f"{home}/shm", "/dev/fd": "/proc/self/fd"},
         "hide": [str(path) for path in view.hidden],
     }
-    read, names = (["/"], []) if full else view.opened()
+    read, names = (["/"], []) if full else view.landlock_paths()
     zygote = {
         "tier": tier,
         "path": view.libraries,
@@ -67,9 +67,9 @@ def make_plan(tier: str, hide: Iterable[Path]) -> Plan:
         "landlock": landlock and tier != "none",
         "read": read,
         "names": names,
-        "write": ["/dev/null"],  # nor /dev/zero: mapped, it is memory that no process is seen to have
+        "write": ["/dev/null"],  # not /dev/zero: mapped, it is memory that no process is seen to have
     }
-    return Plan(_full_name(tier, bool(code), landlock), outer, zygote, scratch)
+    return Plan(_full_name(tier, bool(code), landlock), bootstrap, zygote, scratch)
 
 
 def _full_name(tier: str, filtered: bool, landlock: bool) -> str:

@@ -1,7 +1,10 @@
-"""Run a notebook in the jail and keep what people may look at: text and pictures, never HTML, scripts or SVG.
+"""Notebook execution in the jail; only text and pictures of the outputs are kept, never HTML, scripts or SVG.
 
-python -m gradeprop.jail.run_notebook ORDER OUT    a process with limits of its own: a kernel is not trusted
-order:  Order as msgpack               out: Shown as JSON, written anew after each cell, so that something is there
+``python -m gradeprop.jail.run_notebook REQUEST RESULT`` is a separate process with its own limits, since a kernel is
+untrusted.
+
+in:  REQUEST: ``ExecutionRequest`` as msgpack
+out: RESULT: ``ExecutionResult`` as JSON, rewritten after each cell, so that it exists even if the process is killed
 """
 
 import contextlib
@@ -25,19 +28,19 @@ from gradeprop.core.models import Record
 from gradeprop.jail.kernel_provisioner import KernelSandbox, register
 
 _MEMORY_BYTES = 2 * 2**30
-_TEXT = 20_000
-"""characters kept of what one cell printed"""
-_OUT_BYTES = 64 * 2**20
-_OUTPUTS = 40
-"""of one cell"""
-_ENDED = "The notebook was not run to its end: {}."
+_MAX_CHARACTERS = 20_000
+"""characters kept of one cell's text output"""
+_MAX_RESULT_BYTES = 64 * 2**20
+_MAX_OUTPUTS = 40
+"""outputs kept of one cell"""
+_STOPPED = "The notebook was not run to the end: {}."
 
 
 class ExecutionRequest(Record, frozen=True, kw_only=True):
-    """What to run."""
+    """A notebook to run, and how."""
 
     notebook: str
-    inmate: KernelSandbox
+    sandbox: KernelSandbox
     cell_s: float
     wall_s: float
     skip: tuple[str, ...]
@@ -45,7 +48,7 @@ class ExecutionRequest(Record, frozen=True, kw_only=True):
 
 
 class Output(Record, frozen=True, kw_only=True):
-    """What one output shows."""
+    """One output of a cell."""
 
     text: str = ""
     pictures: dict[str, str] = {}  # noqa: RUF012  (msgspec copies defaults)
@@ -53,90 +56,90 @@ class Output(Record, frozen=True, kw_only=True):
 
 
 class ExecutionResult(Record, frozen=True, kw_only=True):
-    """What there is to look at; ``ended`` says why there is no more, or nothing."""
+    """Outputs by cell id; ``ended`` is a sentence if the run was ended early."""
 
     cells: dict[str, list[Output]]
     ended: str = ""
 
 
-def execute(order: ExecutionRequest) -> ExecutionResult:
-    """Run a notebook; whatever happens to it, what was there by then is returned."""
+def execute(request: ExecutionRequest) -> ExecutionResult:
+    """Run a notebook; whatever happens, return the outputs up to that moment."""
     with tempfile.TemporaryDirectory() as folder:
-        asked, out = Path(folder, "order"), Path(folder, "out")
-        asked.write_bytes(msgspec.msgpack.encode(order))
+        request_file, result_file = Path(folder, "request"), Path(folder, "result_file")
+        request_file.write_bytes(msgspec.msgpack.encode(request))
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "JUPYTER_PLATFORM_DIRS": "1"}
-        command = [sys.executable, "-P", "-m", "gradeprop.jail.run_notebook", str(asked), str(out)]
+        command = [sys.executable, "-P", "-m", "gradeprop.jail.run_notebook", str(request_file), str(result_file)]
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env=environment, start_new_session=True,
         )  # fmt: skip
         why = ""
         try:
-            status = process.wait(order.wall_s + 30)
-            why = "" if status == 0 else "it sent more than can be kept, or its kernel could not be started"
+            status = process.wait(request.wall_s + 30)
+            why = "" if status == 0 else "it produced too much output, or its kernel could not be started"
         except subprocess.TimeoutExpired:
-            why = f"it took more than {order.wall_s:g} s"
+            why = f"it took more than {request.wall_s:g} s"
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        return _read(out, why)
+        return _read(result_file, why)
 
 
-def _read(out: Path, why: str) -> ExecutionResult:
+def _read(result_file: Path, why: str) -> ExecutionResult:
     try:
-        shown = msgspec.json.decode(out.read_bytes(), type=ExecutionResult)
+        result = msgspec.json.decode(result_file.read_bytes(), type=ExecutionResult)
     except (OSError, msgspec.MsgspecError):
-        shown = ExecutionResult(cells={})
-    return msgspec.structs.replace(shown, ended=shown.ended or (_ENDED.format(why) if why else ""))
+        result = ExecutionResult(cells={})
+    return msgspec.structs.replace(result, ended=result.ended or (_STOPPED.format(why) if why else ""))
 
 
-def put_in(notebook: Any, shown: ExecutionResult) -> None:
-    """Show the outputs below the cells they came from."""
+def insert_outputs(notebook: Any, result: ExecutionResult) -> None:
+    """Insert the outputs into the cells that produced them."""
     for cell in notebook.cells:
-        if cell.cell_type == "code" and cell.id in shown.cells:
+        if cell.cell_type == "code" and cell.id in result.cells:
             cell.outputs = [
                 nbformat.v4.new_output("display_data", data=output.pictures)
                 if output.pictures
                 else nbformat.v4.new_output("stream", text=output.text)
-                for output in shown.cells[cell.id]
+                for output in result.cells[cell.id]
             ]
 
 
-def main(asked: Path, out: Path) -> None:
-    """In the process of its own."""
-    order = msgspec.msgpack.decode(asked.read_bytes(), type=ExecutionRequest)
-    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, resource.RLIM_INFINITY))  # the kernel sets its own
-    register(order.inmate)
-    notebook = nbformat.reads(order.notebook, as_version=4)
-    notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.id not in order.skip]
-    done: dict[str, list[Output]] = {}
+def main(request_file: Path, result_file: Path) -> None:
+    """Run a notebook, in the separate process."""
+    request = msgspec.msgpack.decode(request_file.read_bytes(), type=ExecutionRequest)
+    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, resource.RLIM_INFINITY))  # the kernel sets its own limits
+    register(request.sandbox)
+    notebook = nbformat.reads(request.notebook, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.id not in request.skip]
+    outputs: dict[str, list[Output]] = {}
 
-    def keep(ended: str = "") -> None:
-        data = msgspec.json.encode(ExecutionResult(cells=done, ended=ended))
-        if len(data) <= _OUT_BYTES:
-            storage.write_bytes(data, out)
+    def store(ended: str = "") -> None:
+        data = msgspec.json.encode(ExecutionResult(cells=outputs, ended=ended))
+        if len(data) <= _MAX_RESULT_BYTES:
+            storage.write_bytes(data, result_file)
 
     def after(cell: Any, **_: Any) -> None:
-        done[cell.id] = _outputs(cell)
-        keep()
+        outputs[cell.id] = _outputs(cell)
+        store()
 
     client = NotebookClient(
-        notebook, timeout=order.cell_s, startup_timeout=120, allow_errors=True, kernel_name="python3",
+        notebook, timeout=request.cell_s, startup_timeout=120, allow_errors=True, kernel_name="python3",
         store_widget_state=False, on_cell_executed=after, config=Config({"KernelManager": {"transport": "ipc"}}),
     )  # fmt: skip
     try:
         client.execute()
     except CellTimeoutError:
-        keep(_ENDED.format(f"a cell took more than {order.cell_s:g} s"))
+        store(_STOPPED.format(f"a cell took more than {request.cell_s:g} s"))
     except DeadKernelError:
-        keep(_ENDED.format("the process that ran it ended, or went beyond its limits"))
+        store(_STOPPED.format("its process ended, or exceeded its limits"))
 
 
 def _outputs(cell: Any) -> list[Output]:
-    """Of a cell that was run; nothing but text and pictures of its outputs."""
-    found, room = [], _TEXT
-    for output in cell.outputs[:_OUTPUTS]:
+    """Keep text and pictures of a cell's outputs, and nothing else."""
+    found, room = [], _MAX_CHARACTERS
+    for output in cell.outputs[:_MAX_OUTPUTS]:
         data = output.get("data", {})
         if pictures := sanitize.safe_pictures(data):
             found.append(Output(pictures=pictures))

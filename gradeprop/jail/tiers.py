@@ -1,8 +1,8 @@
-"""Which tiers of jail this machine can make, and what each stops here: by trying it.
+"""Isolation tiers: choose the best that this machine supports, and test what each one stops here.
 
-full        namespaces of its own for every job, sizes and limits, a filter of system calls, Landlock
+full        own namespaces for every job, limits, a system call filter, Landlock
 restricted  no namespaces: Landlock, the filter and limits; student code cannot start processes
-none        nothing: refused, unless the operator takes the risk
+none        no isolation: refused, unless the operator accepts the risk
 """
 
 import ast
@@ -26,31 +26,34 @@ from gradeprop.jail.job import Job
 
 Tier = Literal["full", "restricted", "none"]
 
-TIER = "GRADEPROP_TIER"  # asks for a tier, for tests
-ATTEMPTS = Path(__file__).parent / "escape_attempts.py"
+TIER = "GRADEPROP_TIER"  # requests a tier, for tests
+_ATTEMPTS = Path(__file__).parent / "escape_attempts.py"
 _LIMITS = Limits(probe_s=5, wall_s=60, memory_mib=512, processes=32, disk_mib=16)
 
 
 @contextlib.contextmanager
 def open_jail(*hide: Path, tier: Tier | None = None, unsafe: bool = False) -> Iterator[Jail]:
-    """A jail of the given tier, or of the best that this machine can make.
+    """Open a jail of the given tier, or of the best one that this machine supports.
 
     Args:
-        hide: folders that must not be seen even if they lie where Python does: the course, its data.
-        tier: without it the environment variable GRADEPROP_TIER, if set, says which.
-        unsafe: where no jail can be made, run the code all the same; the answer's tier says so.
+        hide: folders that must stay invisible even if Python is inside them: the course, its data.
+        tier: by default the environment variable GRADEPROP_TIER, if set.
+        unsafe: if no jail can be started, run the code without one; the result's tier says so.
 
     Raises:
-        NoJailError: no jail can be made; the text says what to do.
-        JailError: one could be made, but did not start.
+        NoJailError: no jail can be started on this machine; the message says what to do.
+        JailError: the machine supports the tier, but the jail did not start.
     """
     if not sys.platform.startswith("linux"):
-        raise NoJailError("The jail stands on Linux: run this on a Linux machine, in a virtual one, or under WSL 2.")
-    asked = tier or os.environ.get(TIER)
+        raise NoJailError("The jail needs Linux: use a Linux machine, a virtual machine, or WSL 2.")
+    requested = tier or os.environ.get(TIER)
     reasons = []
-    for name in (asked,) if asked else ("full", "restricted", "none"):
-        if name not in get_args(Tier) or (name == "none" and not unsafe):
-            reasons += [f"The {name} tier is not one to choose."] if asked else []
+    for name in (requested,) if requested else ("full", "restricted", "none"):
+        if name not in get_args(Tier):
+            reasons.append(f"Unknown isolation tier: {name}.")
+            continue
+        if name == "none" and not unsafe:
+            reasons += ["The tier none requires --unsafe."] if requested else []
             continue
         jail = Jail(name, hide)
         try:
@@ -61,12 +64,12 @@ def open_jail(*hide: Path, tier: Tier | None = None, unsafe: bool = False) -> It
         with jail:
             yield jail
         return
-    trust = "" if unsafe else " For code that you trust as your own there is gradeprop grade --unsafe."
-    raise NoJailError(f"No jail can be made here, so nothing was run. {' '.join(reasons)} {remedy()}{trust}")
+    trust = "" if unsafe else " To run code that you trust as your own, use gradeprop grade --unsafe."
+    raise NoJailError(f"No jail can be started here, so nothing was run. {' '.join(reasons)} {remedy()}{trust}")
 
 
 def remedy() -> str:
-    """One sentence on what would let this machine make the full tier."""
+    """Return a sentence on how to enable the full tier on this machine."""
     for name, bad, good in (
         ("kernel.unprivileged_userns_clone", "0", "1"),
         ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
@@ -83,44 +86,44 @@ def remedy() -> str:
 
 @dataclass(frozen=True, slots=True)
 class TierReport:
-    """One tier on this machine."""
+    """The test of one tier on this machine."""
 
     tier: str
-    """its full name, as records have it"""
+    """full name of the tier, as stored in records"""
     problem: str
-    """why it cannot be made here; "" if it can"""
+    """reason why it cannot be started here; "" if it can"""
     stops: dict[str, bool]
-    """what was tried, in words → whether it was stopped"""
+    """escape attempt → True if it was stopped"""
     ready_s: float = 0.0
-    counted: bool = False
-    """whether a control group counts memory and processes"""
+    has_cgroup: bool = False
+    """True if a control group counts memory and processes"""
 
 
 def probe_tiers() -> tuple[TierReport, ...]:
-    """Make each tier and try to break out of it; the first without a problem is the one that is chosen."""
+    """Start each tier and try to break out of it; the first one without a problem is the one that gets used."""
     return _try_tier("full"), _try_tier("restricted")
 
 
 def _try_tier(tier: Tier) -> TierReport:
     try:
         with _bait() as target, open_jail(tier=tier) as jail:
-            names = [node.name for node in ast.parse(ATTEMPTS.read_bytes()).body if isinstance(node, ast.FunctionDef)]
+            names = [node.name for node in ast.parse(_ATTEMPTS.read_bytes()).body if isinstance(node, ast.FunctionDef)]
             probes = "".join(f"def probe_{n}(student, draw): return {{'got': student.{n}()}}\n" for n in names)
-            files = {"student_code.py": ATTEMPTS.read_bytes(), "target.json": json.dumps(target).encode()}
-            answer = jail.run(Job(files, {}, probes.encode(), b"", 0, _LIMITS))
-            # our own attempts wrote these headers, and no grade hangs on them
-            heads = [json.loads(header) for header, _ in answer.frames]
+            files = {"student_code.py": _ATTEMPTS.read_bytes(), "target.json": json.dumps(target).encode()}
+            result = jail.run(Job(files, {}, probes.encode(), b"", 0, _LIMITS))
+            # our own attempts wrote these headers, and no grade depends on them
+            heads = [json.loads(header) for header, _ in result.frames]
             got = {head["probe"]: head["values"].get("got") for head in heads}
             got |= {"leave_a_process_behind": got.get("leave_a_process_behind") and _alive(target)}
             stops = {name.replace("_", " "): got.get(name) is not True for name in names}
-            return TierReport(jail.tier, "", stops, jail.ready_s, jail.counted)
+            return TierReport(jail.tier, "", stops, jail.ready_s, jail.has_cgroup)
     except JailError as error:
         return TierReport(tier, str(error), {})
 
 
 @contextlib.contextmanager
 def _bait() -> Iterator[dict[str, Any]]:
-    """A secret, a folder open to all, a port and a process to reach for."""
+    """Provide a secret, a writable folder, a port and a process as targets of the attempts."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))

@@ -59,7 +59,7 @@ def _observe(
     tensors: dict[str, observations.RawTensor] = {}
     for name, probe in runner.load_probes(paths.probes.read_bytes()).items():
         drawn = draw.Draw(seed, name, home, inputs)
-        status, message, found, blob = runner.observe(probe, solution, drawn, _BUDGET)
+        status, message, found, blob = runner.run_probe(probe, solution, drawn, _BUDGET)
         probes.append(ProbeResult(name=name, status=status, message=message))
         values[name] = {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in found.items()}
         tensors |= {f"{name}/{key}": tensor for key, tensor in (observations.unpack(blob) if blob else {}).items()}

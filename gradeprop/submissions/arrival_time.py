@@ -1,7 +1,7 @@
-"""When a submission came, as known by who received it; never by a file that the student could have written.
+"""Arrival time of a submission, as recorded by the system that received it; never taken from a file of the student's.
 
-nbgrader believes the ``timestamp.txt`` in a submission, and the name of the folder in the exchange, which the student's
-own process makes. The kernel knows better: a file's change time is set by nobody, and can only be made later.
+nbgrader trusts the ``timestamp.txt`` in a submission, and the name of its folder in the exchange, which the student's
+own process makes. The kernel knows better: nobody can set the change time of a file (ctime), and it only grows.
 """
 
 import contextlib
@@ -21,13 +21,13 @@ _EMPTY = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
 INBOUND = re.compile(
     r"(?P<student>.+)\+(?P<assignment>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^+]*)(?:\+[^+]*)?"
 )
-"""the name of a submission in nbgrader's exchange"""
-_COPYING_S = 300.0
-"""so long may handing in take: the name of the folder is from its beginning, the last change from its end"""
+"""name of a submission's folder in nbgrader's exchange"""
+_MAX_COPYING_S = 300.0
+"""maximum time of submitting: the folder's name says when it began, the last change when it ended"""
 
 
 def last_change(folder: Path) -> datetime:
-    """The latest change of anything in a folder, as the kernel has it; UTC without a zone."""
+    """Return the latest change time of anything in a folder, from the kernel; naive UTC."""
     latest = folder.lstat().st_ctime
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
@@ -36,54 +36,61 @@ def last_change(folder: Path) -> datetime:
     return datetime.fromtimestamp(latest, UTC).replace(tzinfo=None)
 
 
-def settled(said: datetime | None, changed: datetime) -> datetime:
-    """The time that counts: the claimed one where the kernel's does not gainsay it, else the kernel's."""
-    believed = said is not None and 0 <= (changed - said).total_seconds() <= _COPYING_S
-    return said if believed and said else changed
+def trusted_time(claim: datetime | None, changed: datetime) -> datetime:
+    """Return the claimed time if it is consistent with the last change; else the last change."""
+    if claim is not None and 0 <= (changed - claim).total_seconds() <= _MAX_COPYING_S:
+        return claim
+    return changed
 
 
-def claimed(time: str) -> datetime | None:
-    """The time in a name or stamp as nbgrader writes it, naive UTC; None where it is none."""
+def parse_time(time: str) -> datetime | None:
+    """Parse the time in a folder name or timestamp as nbgrader writes it, to naive UTC; None if it is not a time."""
     try:
         return datetime.fromisoformat(time.removesuffix(" UTC")).replace(tzinfo=None)
     except ValueError:
         return None
 
 
-def note_arrival(folder: Path, came: datetime | None, says: str = "") -> None:
-    """Keep, beside the folder of a submission, when it came (naive UTC), and what it says of that itself."""
-    write_bytes(f"{came.isoformat(' ') if came else ''}\n{' '.join(says.split())}\n".encode(), _beside(folder))
+def write_arrival_time(folder: Path, time: datetime | None, claim: str = "") -> None:
+    """Store the arrival time of a submission next to its folder.
+
+    Args:
+        folder: the submission.
+        time: naive UTC; None if no trusted time is known.
+        claim: the time that the submission itself claims, as text.
+    """
+    write_bytes(f"{time.isoformat(' ') if time else ''}\n{' '.join(claim.split())}\n".encode(), _note_file(folder))
 
 
-def arrival(folder: Path) -> datetime | None:
-    """When the submission in a folder came; None where no time of it can be trusted."""
-    return _noted(folder)[0]
+def read_arrival_time(folder: Path) -> datetime | None:
+    """Return the arrival time of the submission in a folder; None if no trusted time is known."""
+    return _read_note(folder)[0]
 
 
 def write_trusted_timestamp(folder: Path) -> datetime | None:
-    """Make a submission fit for nbgrader and formgrader to look at, which believe its ``timestamp.txt``.
+    """Correct the ``timestamp.txt`` of a submission, since nbgrader and formgrader trust it; return the arrival time.
 
-    It then says what is known, or is gone; and where the notebook is missing, an empty one of another name has nbgrader
-    see that there is a submission: else it would leave the grade of an older one.
+    Afterwards the file contains the arrival time, or is removed. If the notebook is missing, an empty one with another
+    name makes nbgrader see that there is a submission: otherwise it would keep the grade of an older one.
 
     Raises:
         JailError: the folder cannot be written.
     """
-    came, claimed = _noted(folder)
-    stamp, notebook, instead = folder / STAMP, folder / f"{folder.name}.ipynb", folder / NO_NOTEBOOK
+    time, earlier_claim = _read_note(folder)
+    stamp, notebook, placeholder = folder / STAMP, folder / f"{folder.name}.ipynb", folder / NO_NOTEBOOK
     try:
-        if not _agrees(said := _said(stamp), came):
-            note_arrival(folder, came, claimed or said)
-            _put(stamp_text(came), stamp)
-        if os.path.lexists(notebook) == os.path.lexists(instead):
-            _put("" if os.path.lexists(notebook) else _EMPTY, instead)
+        if not _matches(claim := _read_claim(stamp), time):
+            write_arrival_time(folder, time, earlier_claim or claim)
+            _replace(format_timestamp(time), stamp)
+        if os.path.lexists(notebook) == os.path.lexists(placeholder):
+            _replace("" if os.path.lexists(notebook) else _EMPTY, placeholder)
     except OSError as error:
         raise JailError(f"{error.filename or folder} cannot be written: {error.strerror}") from error
-    return came
+    return time
 
 
-def _put(text: str, file: Path) -> None:
-    """A file with a text, or without one none; whatever a student has put there goes."""
+def _replace(text: str, file: Path) -> None:
+    """Write a file that a student may have made a link or a folder; remove it if ``text`` is empty."""
     if file.is_dir() and not file.is_symlink():
         shutil.rmtree(file)
     file.unlink(missing_ok=True)
@@ -92,47 +99,47 @@ def _put(text: str, file: Path) -> None:
             opened.write(text)
 
 
-def stamp_text(came: datetime | None) -> str:
-    """As nbgrader writes and reads it."""
-    return f"{came} UTC" if came else ""
+def format_timestamp(time: datetime | None) -> str:
+    """Format an arrival time as nbgrader writes and reads it; "" for None."""
+    return f"{time} UTC" if time else ""
 
 
 def timestamp_warnings(folder: Path) -> list[str]:
-    """A sentence, where a submission says when it was handed in and that is not what is known."""
-    came, says = _noted(folder)
-    said = _said(folder / STAMP)
-    says = says or ("" if _agrees(said, came) else said)
-    if not says:
+    """Warn if a submission claims another arrival time than the recorded one; an empty list if it does not."""
+    time, claim = _read_note(folder)
+    stamp = _read_claim(folder / STAMP)
+    claim = claim or ("" if _matches(stamp, time) else stamp)
+    if not claim:
         return []
-    return [f"{STAMP} in it says {filename(says)}; when a submission came is taken from where it was received."]
+    return [f"The file {STAMP} says {filename(claim)}; it is ignored, and the recorded arrival time is used."]
 
 
-def _beside(folder: Path) -> Path:
+def _note_file(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.arrived")
 
 
-def _noted(folder: Path) -> tuple[datetime | None, str]:
+def _read_note(folder: Path) -> tuple[datetime | None, str]:
     try:
-        first, says, *_ = [*_beside(folder).read_text().split("\n"), ""]
-        return (datetime.fromisoformat(first) if first else None), says
+        time, claim, *_ = [*_note_file(folder).read_text().split("\n"), ""]
+        return (datetime.fromisoformat(time) if time else None), claim
     except (OSError, ValueError):
-        sent = INBOUND.fullmatch(folder.name)  # still in the exchange
-        return (settled(claimed(sent["time"]), last_change(folder)) if sent and folder.is_dir() else None), ""
+        sent = INBOUND.fullmatch(folder.name)  # the folder is still in the exchange
+        return (trusted_time(parse_time(sent["time"]), last_change(folder)) if sent and folder.is_dir() else None), ""
 
 
-def _agrees(said: str, came: datetime | None) -> bool:
-    """Whether a stamp says what is known, however it is written."""
+def _matches(claim: str, time: datetime | None) -> bool:
+    """Return True if a claimed time equals the recorded one, however it is written."""
     try:
-        return datetime.fromisoformat(said.removesuffix(" UTC")) == came
+        return datetime.fromisoformat(claim.removesuffix(" UTC")) == time
     except ValueError:
-        return said == stamp_text(came)
+        return claim == format_timestamp(time)
 
 
-def _said(stamp: Path) -> str:
-    """The start of a file that a student may have made; "" if there is none."""
+def _read_claim(stamp: Path) -> str:
+    """Read the start of a timestamp file that a student may have made; "" if there is none."""
     try:
         if not stat.S_ISREG(stamp.lstat().st_mode):
-            return f"nothing that is a {STAMP}"
+            return f"something that is not a {STAMP}"
         with stamp.open("rb") as file:
             return " ".join(file.read(100).decode(errors="replace").split()) or "nothing"
     except OSError:

@@ -1,7 +1,7 @@
-"""A student's folder or zip → a safe copy, or a clear refusal.
+"""Intake: a student's folder or zip → a safe copy, or a clear refusal.
 
-No path leaves the copy, only regular files come in, and sizes are capped as claimed and again as read. A file that
-must be refused is left out, and a sentence says so; only a whole that cannot be read is a ``SubmissionError``.
+No path leaves the copy, only regular files are copied, and sizes are limited both as claimed and as read. A file that
+must be refused is left out, and a sentence says so; only a submission that cannot be read at all is an error.
 """
 
 import hashlib
@@ -18,45 +18,45 @@ from gradeprop.core.models import Assignment, Limits, Submission
 from gradeprop.core.paths import GIVEN, student_key
 from gradeprop.core.sanitize import filename
 from gradeprop.submissions import validation
-from gradeprop.submissions.reader import DEPTH, IGNORED, Entry, Refused, entries
+from gradeprop.submissions.reader import IGNORED, MAX_DEPTH, Entry, Refused, entries
 
-_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # what Windows takes for a device
-_CHUNK = 2**16
-_NAME_BYTES = 255
-_SENTENCES = 20
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names that Windows reserves
+_CHUNK_BYTES = 2**16
+_MAX_NAME_BYTES = 255
+_MAX_SENTENCES = 20
 
 
 def student_name(path: Path) -> str:
-    """The student that a folder or zip is named for."""
+    """Return the name of the student that a folder or zip is named after."""
     name = os.fsencode(path.absolute().name).decode("utf-8", "backslashreplace")
     return unicodedata.normalize("NFC", name[:-4] if name.lower().endswith(".zip") else name)
 
 
 def take(path: Path, student: str | None, assignment: Assignment, into: Path) -> Submission:
-    """Copy what a student handed in to the folder ``into``, which then holds this submission and nothing older.
+    """Make a safe copy of a submission in the folder ``into``, which then contains nothing else.
 
     Raises:
-        SubmissionError: it cannot be read at all; ``into`` is not there then.
+        SubmissionError: the submission cannot be read at all; ``into`` does not exist then.
         JailError: the copy cannot be written.
     """
     name = student or student_name(path)
     part = into.with_name(f".{into.name}.part")
-    said: list[str] = []
+    problems: list[str] = []
     try:
         for old in (part, into):
             shutil.rmtree(old, ignore_errors=True)
         part.mkdir(parents=True)
         with entries(path) as found:
-            digests = _copy(_chosen(found, assignment, said), assignment.limits, part, said)
+            digests = _copy(_select(found, assignment, problems), assignment.limits, part, problems)
         part.replace(into)
     except OSError as error:
         raise JailError(f"a submission could not be copied to {into}: {error.strerror}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    if len(said) > _SENTENCES:
-        said[_SENTENCES:] = [f"{len(said) - _SENTENCES} more were left out."]
+    if len(problems) > _MAX_SENTENCES:
+        problems[_MAX_SENTENCES:] = [f"{len(problems) - _MAX_SENTENCES} more were left out."]
     files = tuple(sorted(digests))
-    said += validation.problems(into, files, assignment.submission)
+    problems += validation.find_problems(into, files, assignment.submission)
     asked = {name: digest for name, digest in digests.items() if name in assignment.asked_files}
     return Submission(
         student=name,
@@ -64,50 +64,56 @@ def take(path: Path, student: str | None, assignment: Assignment, into: Path) ->
         files=files,
         sha256=_sha256(digests),
         receipt=_sha256(asked) if asked else "",
-        problems=tuple(said),
+        problems=tuple(problems),
     )
 
 
-def _chosen(found: Iterable[Entry], assignment: Assignment, said: list[str]) -> list[Entry]:
-    """The entries to take: what the assignment asks for first, so that no other file can crowd it out."""
+def _select(found: Iterable[Entry], assignment: Assignment, problems: list[str]) -> list[Entry]:
+    """Choose the entries to copy, the required files first, so that no other file can crowd them out."""
     safe: list[Entry] = []
     for entry in found:
         if not IGNORED.isdisjoint(entry.name.split("/")):
             continue
         if flaw := entry.flaw or refusal(entry.name):
-            said.append(f"{filename(entry.name)} {flaw}, and was left out.")
+            problems.append(f"{filename(entry.name)} {flaw}, and was left out.")
         else:
             safe.append(entry)
     ranked = sorted(
-        enumerate(_stepped_into(safe)),  # of two with one name the last counts, as for every unzip
+        enumerate(_without_outer_folder(safe)),  # if a name occurs twice, the last one counts, as in every unzip
         key=lambda pair: (pair[1].name not in assignment.asked_files, pair[1].name.count("/"), pair[1].name, -pair[0]),
     )
-    taken: dict[str, Entry] = {}
+    chosen: dict[str, Entry] = {}
     for _, entry in ranked:
-        first = taken.setdefault(unicodedata.normalize("NFC", entry.name).casefold(), entry)
+        first = chosen.setdefault(unicodedata.normalize("NFC", entry.name).casefold(), entry)
         if first is not entry and first.name == entry.name:
-            said.append(f"{filename(entry.name)} is in it more than once; the last one was taken.")
+            problems.append(f"{filename(entry.name)} occurs more than once; the last one is used.")
         elif first is not entry:
-            said.append(f"{filename(entry.name)} is {filename(first.name)} in other letters, and was left out.")
-    return list(taken.values())
+            problems.append(
+                f"{filename(entry.name)} has the same name as {filename(first.name)} except for case, and was left out."
+            )
+    return list(chosen.values())
 
 
 def refusal(name: str) -> str:
-    """Why a relative name is refused, if it is."""
+    """Return the reason why a relative name is refused; "" if it is valid."""
     parts = name.split("/")
     if name.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", name):
-        return "lies outside of the submission"
+        return "is outside the submission"
     if not name.isprintable() or "\\" in name or any(part in ("", ".") or part != part.strip() for part in parts):
         return "has an odd name"
     if any(_DEVICE.fullmatch(part) for part in parts):
         return "has the name of a device"
-    if len(parts) > DEPTH or len(name) > 2 * _NAME_BYTES or any(len(part.encode()) > _NAME_BYTES for part in parts):
-        return "has too long a name"
+    if (
+        len(parts) > MAX_DEPTH
+        or len(name) > 2 * _MAX_NAME_BYTES
+        or any(len(part.encode()) > _MAX_NAME_BYTES for part in parts)
+    ):
+        return "has a name that is too long"
     return ""
 
 
-def _stepped_into(found: Sequence[Entry]) -> Sequence[Entry]:
-    """The same entries without the one folder that all of them lie in."""
+def _without_outer_folder(found: Sequence[Entry]) -> Sequence[Entry]:
+    """Remove the outer folders that all entries share from their names."""
     while len(tops := {entry.name.partition("/")[0] for entry in found}) == 1 and tops != {GIVEN}:
         if not all("/" in entry.name for entry in found):
             break
@@ -115,49 +121,53 @@ def _stepped_into(found: Sequence[Entry]) -> Sequence[Entry]:
     return found
 
 
-def _copy(chosen: Sequence[Entry], limits: Limits, into: Path, said: list[str]) -> dict[str, bytes]:
-    """Copy as much as the limits allow; the SHA-256 of each file by its name."""
+def _copy(chosen: Sequence[Entry], limits: Limits, into: Path, problems: list[str]) -> dict[str, bytes]:
+    """Copy as many entries as the limits allow; return the SHA-256 of each file by name."""
     digests: dict[str, bytes] = {}
-    room = limits.submission_mib * 2**20
+    max_bytes = limits.submission_mib * 2**20
     for position, entry in enumerate(chosen):
         if len(digests) == limits.files:
             rest = len(chosen) - position
-            said.append(f"There are more than {limits.files} files; {rest} were left out, such as {entry.name}.")
+            problems.append(f"There are more than {limits.files} files; {rest} were left out, such as {entry.name}.")
             break
         target = into / entry.name
         try:
-            digests[entry.name], size = copy_one(entry, target, room)
-            room -= size
+            digests[entry.name], size = copy_file(entry, target, max_bytes)
+            max_bytes -= size
         except Refused as refused:
-            said.append(f"{filename(entry.name)} {refused}, and was left out.")
+            problems.append(f"{filename(entry.name)} {refused}, and was left out.")
     return digests
 
 
-def copy_one(entry: Entry, target: Path, room: int) -> tuple[bytes, int]:
-    """Copy one file of at most ``room`` bytes, whatever size it claims; its SHA-256 and size."""
+def copy_file(entry: Entry, target: Path, max_bytes: int) -> tuple[bytes, int]:
+    """Copy one file of at most ``max_bytes`` bytes, whatever size it claims; return its SHA-256 and size.
+
+    Raises:
+        Refused: the file is larger, cannot be read, or conflicts with another.
+    """
     digest, size = hashlib.sha256(), 0
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with entry.opened() as read, target.open("xb") as file:
-            while entry.size <= room and (chunk := read(_CHUNK)):
+            while entry.size <= max_bytes and (chunk := read(_CHUNK_BYTES)):
                 file.write(chunk)
                 digest.update(chunk)
-                if (size := size + len(chunk)) > room:
+                if (size := size + len(chunk)) > max_bytes:
                     break
     except (FileExistsError, NotADirectoryError):
-        raise Refused("lies in a folder that is also there as a file") from None
+        raise Refused("is in a folder that also exists as a file") from None
     except Refused:
         target.unlink(missing_ok=True)
         raise
-    if max(size, entry.size) > room:
+    if max(size, entry.size) > max_bytes:
         target.unlink()
         raise Refused("makes the submission larger than is allowed")
     return digest.digest(), size
 
 
 def _sha256(digests: dict[str, bytes]) -> str:
-    """Of all names and contents, in whatever order they came; source/given/submit.py computes the same."""
-    whole = hashlib.sha256()
+    """Hash all names and contents, independent of their order; source/given/submit.py computes the same."""
+    total = hashlib.sha256()
     for name in sorted(digests):
-        whole.update(f"{len(name.encode())} {name} ".encode() + digests[name])
-    return whole.hexdigest()
+        total.update(f"{len(name.encode())} {name} ".encode() + digests[name])
+    return total.hexdigest()

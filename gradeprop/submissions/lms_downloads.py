@@ -1,12 +1,12 @@
-"""A class as a learning platform hands it over, one zip or folder of long names → a folder or zip per student.
+"""Parser of a platform's bulk download: one zip or folder of long names → one folder or zip for each student.
 
     Canvas      lovelaceada_LATE_12345_67890_student_code-1.py        name, lateness, user, file, name as uploaded
     Moodle      Ada Lovelace_12345_assignsubmission_file_/student_code.py      or ..._file_student_code.py
     Blackboard  Lab 1_ada_attempt_2026-01-31-12-30-00_student_code.py
 
-A student is called by what the platform tells them apart by: the number of the user in Canvas, of the participant in
-Moodle, the login in Blackboard. What a student may choose, their own name and a file's, never decides whose it is: each
-pattern takes the first place where it fits, and the platform has cleaned what stands before it.
+A student is identified as the platform does it: by the user number in Canvas, the participant number in Moodle, the
+login in Blackboard. Text that a student can choose, such as their own name or a file's, never decides who owns a file:
+each pattern matches at the first possible position, and the platform has cleaned the text before it.
 
 Source: instructure/canvas-lms, lib/content_zipper.rb; moodle/moodle, mod/assign/locallib.php;
 nbgrader, plugins/zipcollect.py (Blackboard).
@@ -25,8 +25,8 @@ from gradeprop.core.models import Assignment
 from gradeprop.core.paths import student_key
 from gradeprop.core.sanitize import filename
 from gradeprop.core.scratch import ScratchDir
-from gradeprop.submissions.intake import copy_one, refusal
-from gradeprop.submissions.reader import IGNORED, LOOKED_AT, Entry, Refused, entries
+from gradeprop.submissions.intake import copy_file, refusal
+from gradeprop.submissions.reader import IGNORED, MAX_ENTRIES, Entry, Refused, entries
 
 _SCHEMES = {
     "Canvas": re.compile(
@@ -37,75 +37,81 @@ _SCHEMES = {
         r"(?P<before>[^/]+?)_(?P<student>[^_/]+)_attempt_(?P<attempt>\d{4}(?:-\d\d){5})(?:_(?P<file>[^/]+)|\.txt)"
     ),
 }
-_COPY = re.compile(r"-\d+(?=\.\w+$)")  # Canvas, where a student's files hold that name already
+_COPY_NUMBER = re.compile(r"-\d+(?=\.\w+$)")  # Canvas adds it if the student has uploaded that name before
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """What a platform's name says of one file."""
+class ParsedName:
+    """The parts of one file name in a download."""
 
     platform: str
     student: str
     file: str
-    """as the student called it; empty for what the platform adds itself"""
+    """the student's name of the file; empty for files that the platform adds itself"""
     attempt: str = ""
-    """2026-01-31-12-30-00, where every attempt is in the download"""
+    """2026-01-31-12-30-00; empty if the download contains only one attempt"""
     before: str = ""
-    """what stands before the student, where that is the assignment's"""
+    """the text before the student, if that is the assignment's name"""
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A class that was unpacked."""
+    """A class, unpacked from a download."""
 
     platform: str
     submissions: tuple[tuple[Path, str], ...]
-    """a folder or zip, and whose it is"""
-    said: tuple[str, ...]
-    """sentences for the instructor: what could not be taken, and what became of it"""
+    """(folder or zip, student)"""
+    warnings: tuple[str, ...]
+    """sentences for the instructor: entries that were left out, and why"""
     attempts: dict[str, str]
-    """by student: when, where the names say so"""
+    """student → time of the latest attempt; empty if the names do not contain it"""
 
 
-def parse(name: str, platform: str | None = None) -> Named | None:
-    """What a name says, by the scheme of one platform or of the first that it fits."""
+def parse_name(name: str, platform: str | None = None) -> ParsedName | None:
+    """Parse a file name by the scheme of one platform, or of the first one that fits; None if none does."""
     for known, pattern in _SCHEMES.items():
         if platform in (None, known) and (match := pattern.fullmatch(name)):
             found = match.groupdict(default="")
             file = found["file"] or found.get("text", "")
-            return Named(known, found["student"], file, found.get("attempt", ""), found.get("before", ""))
+            return ParsedName(known, found["student"], file, found.get("attempt", ""), found.get("before", ""))
     return None
 
 
-def platform_of(names: Sequence[str]) -> str | None:
-    """The platform whose scheme most of the names follow, if more than half do."""
+def detect_platform(names: Sequence[str]) -> str | None:
+    """Return the platform whose scheme more than half of the names follow; None if there is none."""
     for platform in _SCHEMES:
-        if 2 * sum(parse(name, platform) is not None for name in names) > len(names):
+        if 2 * sum(parse_name(name, platform) is not None for name in names) > len(names):
             return platform
     return None
 
 
 @contextlib.contextmanager
-def unpacked(path: Path, assignment: Assignment, within: Path, skip: Sequence[str] = ()) -> Iterator[Download | None]:
-    """The class in a platform's download, as long as the context lasts; None where ``path`` is none.
+def open_lms_download(
+    path: Path, assignment: Assignment, within: Path, skip: Sequence[str] = ()
+) -> Iterator[Download | None]:
+    """Unpack a platform's download for the duration of the context; yield None if ``path`` is not a download.
 
     Args:
+        path: a folder or zip.
+        assignment: names the required files and the limits.
         within: the folder to unpack into, on a disk that has room for the class.
-        skip: names at the top that are something else.
+        skip: names at the top level to ignore.
 
     Raises:
-        SubmissionError: it is a zip or folder that cannot be read.
-        CourseError: it holds more files than are looked at.
+        SubmissionError: the zip or folder cannot be read.
+        CourseError: it contains too many files.
     """
     with entries(path) as lazily:
-        listed = list(lazily)
-        found = _stepped_into([e for e in listed if IGNORED.isdisjoint(e.name.split("/")) and e.name not in skip])
-        platform = platform_of([entry.name for entry in found])
+        every_entry = list(lazily)
+        found = _without_outer_folder(
+            [e for e in every_entry if IGNORED.isdisjoint(e.name.split("/")) and e.name not in skip]
+        )
+        platform = detect_platform([entry.name for entry in found])
         if platform is None:
             yield None
             return
-        if len(listed) >= LOOKED_AT:
-            raise CourseError(f"holds {LOOKED_AT:,} files or more; take it in several parts", path)
+        if len(every_entry) >= MAX_ENTRIES:
+            raise CourseError(f"contains {MAX_ENTRIES:,} files or more; split it into several parts", path)
         within.mkdir(parents=True, exist_ok=True)
         scratch = ScratchDir(within)
         try:
@@ -115,28 +121,35 @@ def unpacked(path: Path, assignment: Assignment, within: Path, skip: Sequence[st
 
 
 def _unpack(platform: str, found: Sequence[Entry], assignment: Assignment, into: Path) -> Download:
-    said: list[str] = []
-    by_student: dict[str, list[tuple[Named, Entry]]] = defaultdict(list)
+    warnings: list[str] = []
+    by_student: dict[str, list[tuple[ParsedName, Entry]]] = defaultdict(list)
     for entry in found:
-        if named := parse(entry.name, platform):
+        if named := parse_name(entry.name, platform):
             by_student[unicodedata.normalize("NFC", named.student)].append((named, entry))
         else:
-            said.append(f"{filename(entry.name)} is not named as {platform} names what was handed in; it was left out.")
-    made, attempts = [], {}
+            warnings.append(f"{filename(entry.name)} does not follow the naming scheme of {platform}; it was left out.")
+    submissions, attempts = [], {}
     for student, files in by_student.items():
         attempts[student] = max(named.attempt for named, _ in files)
         try:
             latest = [pair for pair in files if pair[0].attempt == attempts[student]]
-            made.append((_make(_one_student(student, files, latest), assignment, into / student_key(student)), student))
+            submission = _write_submission(
+                _latest_files(student, files, latest), assignment, into / student_key(student)
+            )
+            submissions.append((submission, student))
         except Refused as refused:
-            said.append(f"Nothing of {filename(student)} was taken: {refused}.")
-    return Download(platform, tuple(made), tuple(said), attempts)
+            warnings.append(f"The submission of {filename(student)} was left out: {refused}.")
+    return Download(platform, tuple(submissions), tuple(warnings), attempts)
 
 
-def _one_student(
-    student: str, files: Iterable[tuple[Named, Entry]], latest: Sequence[tuple[Named, Entry]]
-) -> Sequence[tuple[Named, Entry]]:
-    """The files of the latest attempt; logins that hold a _ would make two students one."""
+def _latest_files(
+    student: str, files: Iterable[tuple[ParsedName, Entry]], latest: Sequence[tuple[ParsedName, Entry]]
+) -> Sequence[tuple[ParsedName, Entry]]:
+    """Return the files of a student's latest attempt.
+
+    Raises:
+        Refused: the files may belong to two students whose logins contain a _.
+    """
     before = sorted({named.before for named, _ in files})
     if len(before) > 1:
         names = " and ".join(f"{filename(each)}_{filename(student)}" for each in before[:2])
@@ -144,40 +157,40 @@ def _one_student(
     return [pair for pair in latest if pair[0].file]
 
 
-def _make(files: Sequence[tuple[Named, Entry]], assignment: Assignment, folder: Path) -> Path:
-    """The files of one student in ``folder``; where that is a single zip, the zip."""
-    names = _as_asked([named.file for named, _ in files], assignment)
-    room = assignment.limits.submission_mib * 2**20
+def _write_submission(files: Sequence[tuple[ParsedName, Entry]], assignment: Assignment, folder: Path) -> Path:
+    """Copy the files of one student into ``folder``; return it, or its only file if that is a zip."""
+    names = _original_names([named.file for named, _ in files], assignment)
+    max_bytes = assignment.limits.submission_mib * 2**20
     folder.mkdir()
     for name, (_, entry) in zip(names, files, strict=True):
         if flaw := entry.flaw or refusal(name):
             raise Refused(f"{filename(entry.name)} {flaw}")
         try:
-            _, size = copy_one(entry, folder / name, room)
+            _, size = copy_file(entry, folder / name, max_bytes)
         except Refused as refused:
             raise Refused(f"{filename(entry.name)} {refused}") from refused
-        room -= size
+        max_bytes -= size
     return folder / names[0] if len(names) == 1 and names[0].lower().endswith(".zip") else folder
 
 
-def _as_asked(names: Sequence[str], assignment: Assignment) -> list[str]:
-    """The names with the number taken off that a platform added to a file that was asked for."""
-    taken = set(names)
-    made = []
+def _original_names(names: Sequence[str], assignment: Assignment) -> list[str]:
+    """Remove the number that a platform has added to the name of a required file."""
+    used = set(names)
+    originals = []
     for name in names:
-        plain = _COPY.sub("", name)
-        if plain in assignment.asked_files and name not in assignment.asked_files and plain not in taken:
-            taken.add(plain)
+        plain = _COPY_NUMBER.sub("", name)
+        if plain in assignment.asked_files and name not in assignment.asked_files and plain not in used:
+            used.add(plain)
             name = plain
-        made.append(name)
-    if double := next((name for name in made if made.count(name) > 1), None):
-        raise Refused(f"{filename(double)} is there twice")
-    return made
+        originals.append(name)
+    if double := next((name for name in originals if originals.count(name) > 1), None):
+        raise Refused(f"{filename(double)} occurs twice")
+    return originals
 
 
-def _stepped_into(found: Sequence[Entry]) -> Sequence[Entry]:
-    """The same without the one folder around all, which some programs add; a student's own folder stays."""
+def _without_outer_folder(found: Sequence[Entry]) -> Sequence[Entry]:
+    """Remove a single folder around all entries, which some programs add; a student's own folder stays."""
     tops = {entry.name.partition("/")[0] for entry in found}
-    if len(tops) != 1 or not all("/" in entry.name for entry in found) or parse(found[0].name):
+    if len(tops) != 1 or not all("/" in entry.name for entry in found) or parse_name(found[0].name):
         return found
     return [replace(entry, name=entry.name.partition("/")[2]) for entry in found]

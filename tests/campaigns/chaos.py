@@ -278,7 +278,7 @@ def serve(course: Path) -> None:
         say("ready")
         for line in sys.stdin:
             how, folder, *more = line.rstrip("\n").split("\t")
-            named = discovery.submissions([Path(folder)])
+            named = discovery.find_submissions([Path(folder)])
             if how == "grade":
                 say("begin")
                 batch.grade_class(grader, named, lambda: say("next"))

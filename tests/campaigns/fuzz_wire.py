@@ -3,7 +3,7 @@
     python -m tests.campaigns.fuzz_wire --frames 1000000 --seed 7         all of it; the seed repeats a run
     python -m tests.campaigns.fuzz_wire --seed 7 --first 12345 --frames 1         one stream of it
 
-converse (Frames.feed) → observe (wire.decode) → keep (wire.pack, records.write) → what a check opens → every accessor
+converse (Frames.feed) → observe (wire.decode) → write_run → what a check opens → every accessor
 """
 
 import argparse
@@ -41,8 +41,9 @@ from gradeprop.core.paths import StudentPaths
 from gradeprop.course.config import load_module
 from gradeprop.guest import framing, runner
 from gradeprop.guest.draw import Draw
-from gradeprop.jail import observe, wire
+from gradeprop.jail import wire
 from gradeprop.jail.job import Job, JobResult, converse
+from gradeprop.jail.observe import _decode
 from gradeprop.judge import server
 from gradeprop.judge.accessors import CheckFailed, Seen
 from tests.conftest import REPOSITORY
@@ -83,7 +84,7 @@ def corpus(home: Path) -> list[Frame]:
         if name.startswith(("count", "augment", "regularised", "curves")):
             continue  # slow, and of the kinds of the others
         with redirect_stderr(io.StringIO()):
-            status, message, values, blob = runner.observe(probe, solution, Draw(1, name, home, {}), 1 << 20)
+            status, message, values, blob = runner.run_probe(probe, solution, Draw(1, name, home, {}), 1 << 20)
         frame = runner._header(name, status, message, 0.25, values), blob
         made += [frame] if len(frame[0]) + len(blob) <= LARGEST else []
     os.chdir(here)
@@ -352,7 +353,7 @@ def travel(stream: bytes, names: tuple[str, ...], kept: StudentPaths, draw: rand
     """The whole way; returns how it ended, in a few words."""
     is_cut_the_same_wherever_it_breaks(stream, draw)
     answer = heard(stream, names)
-    probes, values, tensors, ended = observe._decode(answer, frozenset(names))
+    probes, values, tensors, ended = _decode(answer, frozenset(names))
     for _, blob in answer.frames:
         with suppress(WireError):
             stays_in_its_blob(blob)
@@ -361,7 +362,7 @@ def travel(stream: bytes, names: tuple[str, ...], kept: StudentPaths, draw: rand
     assert observations.pack(observations.unpack(packed)) == packed
     about = {"assignment": "fuzz", "student": "ada", "seed": 0, "dataset": "", "tier": answer.tier}
     run = JailRun(**about, probes=probes, values=values, output=answer.output, ended=ended)
-    observations.keep(run, tensors, kept)
+    observations.write_run(run, tensors, kept)
     assert storage.to_json(storage.read(JailRun, kept.run)) == kept.run.read_bytes()
     seen = server._open(kept.run, kept.observations)
     for name in names if probes else names[:1]:
@@ -373,10 +374,12 @@ def travel(stream: bytes, names: tuple[str, ...], kept: StudentPaths, draw: rand
 
 def _how(answer: JobResult, ended: str) -> str:
     """How a stream ended, in our words; those of the driver's last frame may be anything."""
-    if refused := re.match("What came back from your code could not be read: ([^:]*)", ended):
+    if refused := re.match("The data that your code returned could not be read: ([^:]*)", ended):
         return refused[1][:60]
     if answer.ended:
-        return "stopped: more than may be sent" if "it sent back more" in answer.ended else "stopped by the driver"
+        return (
+            "stopped: more than may be sent" if "it returned too much data" in answer.ended else "stopped by the driver"
+        )
     return "the driver died" if answer.tier != "full" else "whole"
 
 

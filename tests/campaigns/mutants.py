@@ -141,9 +141,9 @@ def grade_all(course: CoursePaths, paths: AssignmentPaths, found: list[Mutant]) 
     assignment, survivors, broken = read_assignment(course, paths.name), [], []
     dataset = "sample" if assignment.held_out else ""
     reference = known_answers.reference_weights(paths, dataset)
-    whole = known_answers.read_cases(assignment, paths)[0]
+    whole = known_answers.read_known_answers(assignment, paths)[0]
     with tempfile.TemporaryDirectory() as scratch:
-        folder = known_answers.make(whole, paths, reference, Path(scratch) / "mutant")
+        folder = known_answers.write_answer(whole, paths, reference, Path(scratch) / "mutant")
         with Grader(course, assignment, dataset, into=Path(scratch) / "kept") as grader:
             for mutant in track(found, description="mutants"):
                 (folder / STUDENT_CODE).write_text(mutant.code, encoding="utf-8")

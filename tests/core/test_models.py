@@ -1,44 +1,52 @@
-"""Records survive their JSON, and what is not a record is refused."""
+"""Records are strict, and derive points and file names from their fields."""
 
+import msgspec
 import pytest
 
-from gradeprop.core import storage
-from gradeprop.core.errors import CourseError
-from gradeprop.core.models import CheckResult, Curves, GradeRecord, QuestionScore
+from gradeprop.core.models import Assignment, GradeRecord, Limits, Question
 
 
-def record(**changes: object) -> GradeRecord:
-    result = CheckResult(
-        check="test_a",
-        question="q",
-        line="A.",
-        verdict="failed",
-        points=0,
-        possible=2,
-        exhibits=(Curves(caption="c", x_label="x", y_label="y", series={"a": (1.0, 2.0)}),),
+def assignment(**changes: object) -> Assignment:
+    questions = (
+        Question(name="net", title="Net", points=4),
+        Question(name="loop", title="Loop", points=2.5),
+        Question(name="why", title="Why", points=3, manual=True),
     )
-    fields = {
-        "gradeprop": "0",
-        "assignment": "toy",
-        "student": "ada",
-        "key": "ada",
-        "status": "graded",
-        "points": 0,
-        "possible": 2,
-        "questions": (QuestionScore(name="q", title="Q", points=0, possible=2),),
-        "results": (result,),
-    }
-    return GradeRecord(**(fields | changes))
+    submission = {"student_code.py": "your code", "hw.html or hw.pdf": "a copy"}
+    fields = {"name": "hw", "title": "", "questions": questions, "submission": submission, "given": (), "root": ""}
+    return Assignment(limits=Limits(), **(fields | changes))
 
 
-def test_a_record_survives_its_json(tmp_path) -> None:
-    storage.write(record(), tmp_path / "new" / "record.json")
-    assert storage.read(GradeRecord, tmp_path / "new" / "record.json") == record()
-    assert [file.name for file in (tmp_path / "new").iterdir()] == ["record.json"]
+def test_the_points_of_an_assignment_are_those_of_its_automatic_questions() -> None:
+    assert assignment().points == 6.5
+    assert assignment(questions=()).points == 0
 
 
-@pytest.mark.parametrize("text", [b"", b"{}", b"\xff", b'{"schema": 1, "more": 2}'])
-def test_what_is_not_a_record_is_refused_by_name(tmp_path, text: bytes) -> None:
-    (tmp_path / "record.json").write_bytes(text)
-    with pytest.raises(CourseError, match=r"record\.json: not a GradeRecord"):
-        storage.read(GradeRecord, tmp_path / "record.json")
+def test_both_files_of_an_alternative_are_asked_for() -> None:
+    assert assignment().asked_files == {"student_code.py", "hw.html", "hw.pdf"}
+
+
+@pytest.mark.parametrize(
+    ("tier", "unsafe"), [("full", False), ("restricted", False), ("none (unsafe)", True), ("", False)]
+)
+def test_a_record_from_a_run_without_a_jail_is_unsafe(tier: str, unsafe: bool) -> None:
+    record = GradeRecord(
+        gradeprop="0", assignment="hw", student="ada", key="ada", status="graded", points=0, possible=0,
+        questions=(), results=(), tier=tier,
+    )  # fmt: skip
+    assert record.unsafe is unsafe
+
+
+@pytest.mark.parametrize("table", [{"probe-s": "long"}, {"probe_s": 1.0}, {"colour": 1}])
+def test_limits_reject_wrong_types_and_unknown_names(table: dict[str, object]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(table, Limits)
+
+
+def test_limits_are_written_with_hyphens_in_toml() -> None:
+    assert msgspec.convert({"probe-s": 3.0, "memory-mib": 512}, Limits) == Limits(probe_s=3.0, memory_mib=512)
+
+
+def test_a_record_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        assignment().name = "other"  # type: ignore[misc]

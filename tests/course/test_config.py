@@ -26,7 +26,7 @@ def test_limits_of_the_course_hold_where_the_assignment_has_none(toy: Assignment
     [
         ("points = 6", "points = 0", "has 0 points"),
         ("points = 6", "poinst = 6", "poinst"),
-        ('name = "held"', 'name = "double"', "'double' is there twice"),
+        ('name = "held"', 'name = "double"', "'double' occurs twice"),
         ("double = [50, 100]", "double = [100, 50]", "not 0 ≤ pass ≤ full"),
         ("double = [50, 100]", "double = [50, 100]\n[held-out.sample.bands]\nrun = [60, 50]", "the band of run is not"),
         ("double = [50, 100]", "double = [50", "not TOML"),
@@ -47,7 +47,7 @@ def test_an_unknown_assignment_lists_those_there_are(toy: AssignmentPaths) -> No
 
 def test_an_assignment_without_a_folder_is_told(toy: AssignmentPaths) -> None:
     toy.toml.unlink()
-    with pytest.raises(CourseError, match="source/toy/assignment.toml is not there"):
+    with pytest.raises(CourseError, match="source/toy/assignment.toml does not exist"):
         read_course(toy.course)
 
 

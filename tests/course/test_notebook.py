@@ -1,27 +1,13 @@
-"""Solutions leave no trace, and every slip names its line."""
+"""Notebook parser: cells, their lines in the file, and errors that name them."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gradeprop.core.errors import CourseError
-from gradeprop.course.notebook import normalised, read_cells
-from gradeprop.course.solutions import strip_python
-from tests.conftest import REPOSITORY
-
-SOLVED = '''def double(x):
-    """Twice x."""
-    ### BEGIN SOLUTION Task 1: double it
-    secret = 2
-    return secret * x
-    ### END SOLUTION
-
-
-y = 1
-'''
+from gradeprop.course.notebook import normalise, read_cells
 
 
 def cell(source: str | list[str], kind: str = "code", **nbgrader: Any) -> dict[str, Any]:
@@ -36,52 +22,6 @@ def write_notebook(file: Path, *cells: dict[str, Any], **more: Any) -> Path:
     """A notebook, one line of JSON per line of source."""
     file.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4} | more, indent=1))
     return file
-
-
-def test_a_solution_becomes_one_line_that_names_the_task() -> None:
-    assert strip_python(SOLVED, "x.py") == (
-        'def double(x):\n    """Twice x."""\n    raise NotImplementedError("Task 1: double it")\n\n\ny = 1\n'
-    )
-
-
-def test_a_task_may_hold_quotes_and_other_letters() -> None:
-    stripped = strip_python(SOLVED.replace("double it", 'x → "2·x", it\'s easy'), "x.py")
-    with pytest.raises(NotImplementedError, match='Task 1: x → "2·x", it\'s easy'):
-        exec(stripped + "\ndouble(1)")
-
-
-def test_the_solution_of_the_course_leaves_no_marker_and_no_line_of_itself() -> None:
-    text = REPOSITORY.solution.read_text()
-    stripped = strip_python(text, REPOSITORY.solution)
-    bodies = re.findall(r"### BEGIN SOLUTION[^\n]*\n(.*?)### END SOLUTION", text, re.DOTALL)
-    assert len(bodies) == stripped.count('raise NotImplementedError("Task') > 10
-    secret = {line.strip() for body in bodies for line in body.splitlines() if len(line.strip()) > 8}
-    public = {line.strip() for line in re.sub(r"### BEGIN.*?### END SOLUTION", "", text, flags=re.DOTALL).splitlines()}
-    assert not secret & {line.strip() for line in stripped.splitlines()} - public
-    assert "SOLUTION" not in stripped
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "says"),
-    [
-        ("    ### END SOLUTION\n", "", "x.py:3: BEGIN SOLUTION is never closed"),
-        ("    secret = 2\n", "    ### BEGIN SOLUTION again\n", "x.py:4: BEGIN SOLUTION inside BEGIN SOLUTION"),
-        ("y = 1", "### END SOLUTION", "x.py:9: END SOLUTION without its BEGIN"),
-        ("    ### END SOLUTION", "    ### END MARK SCHEME", "x.py:6: END MARK SCHEME without its BEGIN"),
-        (" Task 1: double it", "", "x.py:3: in a Python file"),
-        ("    ### BEGIN SOLUTION", "    z = 0  ### BEGIN SOLUTION", "x.py:3: in a Python file"),
-        ("BEGIN SOLUTION Task", "BEGIN HIDDEN TESTS Task", "x.py:6: END SOLUTION without its BEGIN"),
-        ("y = 1", "y = (", "x.py: without its solutions this is not Python: '(' was never closed, at 'y = ('"),
-    ],
-)
-def test_a_slip_in_a_python_file_names_its_line(old: str, new: str, says: str) -> None:
-    with pytest.raises(CourseError, match=re.escape(says)):
-        strip_python(SOLVED.replace(old, new), "x.py")
-
-
-def test_a_hidden_region_in_a_python_file_is_refused_not_kept() -> None:
-    with pytest.raises(CourseError, match="x.py:1: in a Python file"):
-        strip_python("# BEGIN HIDDEN TESTS 1\nassert secret\n# END HIDDEN TESTS\n", "x.py")
 
 
 def test_cells_know_their_lines_and_what_nbgrader_says_of_them(tmp_path: Path) -> None:
@@ -123,7 +63,7 @@ def test_a_slip_in_a_cell_names_the_cell_and_its_line_in_the_file(tmp_path: Path
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b'{"cells": [],\n oops}', r":2: not JSON: Expecting property name enclosed in double quotes \(column 2\)"),
+        (b'{"cells": [],\n oops}', r":2: is not JSON: Expecting property name enclosed in double quotes \(column 2\)"),
         (b"[]", "not a notebook of format 4"),
         (b'{"cells": [], "nbformat": 3}', "not a notebook of format 4"),
         (b'{"cells": [{}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "not a notebook: "),
@@ -152,8 +92,8 @@ def test_a_normalised_notebook_depends_on_nothing_but_what_it_says(tmp_path: Pat
     ran[0]["source"] = "x = 1\ny"
     ran[1]["id"] = "other"
     other = write_notebook(tmp_path / "b.ipynb", *ran, nbformat_minor=5, metadata={"widgets": {"x": 1}})
-    assert normalised(plain) == normalised(other)
-    (tmp_path / "c.ipynb").write_bytes(normalised(plain))
-    assert normalised(tmp_path / "c.ipynb") == normalised(plain)
-    assert normalised(plain).endswith(b"}\n")
-    assert "→" in normalised(plain).decode()
+    assert normalise(plain) == normalise(other)
+    (tmp_path / "c.ipynb").write_bytes(normalise(plain))
+    assert normalise(tmp_path / "c.ipynb") == normalise(plain)
+    assert normalise(plain).endswith(b"}\n")
+    assert "→" in normalise(plain).decode()

@@ -17,7 +17,7 @@ import pytest
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.config import read_assignment, read_course
-from gradeprop.course.release import check_release, made, release
+from gradeprop.course.release import build_release, check_release, release
 from tests.conftest import REPOSITORY
 from tests.course.test_notebook import cell, write_notebook
 
@@ -104,13 +104,11 @@ def test_a_release_equal_to_its_source_passes_and_any_change_is_named(course: As
     for name in ("release/toy/toy.ipynb", "release/toy/given/plots.py", "student_code.py", "release/toy/new.txt"):
         with (course.course.root / name).open("ab") as file:
             file.write(b"#")
-        with pytest.raises(
-            CourseError, match=re.escape(f"{name}: is not what the source makes; run: gradeprop release")
-        ):
+        with pytest.raises(CourseError, match=re.escape(f"{name}: differs from its source; run: gradeprop release")):
             check_release(assignment, course.course)
         (course.course.root / name).unlink()
         if name in kept:
-            with pytest.raises(CourseError, match=re.escape(f"{name}: is not what")):
+            with pytest.raises(CourseError, match=re.escape(f"{name}: differs from")):
                 check_release(assignment, course.course)
             (course.course.root / name).write_bytes(kept[name])
 
@@ -133,7 +131,7 @@ def write(name: str, text: str) -> Callable[[AssignmentPaths], None]:
 
 
 SLIPS = {
-    "an unknown file": (write("toy/solutions.py", "x"), r"source/toy/solutions.py: unknown in source/toy"),
+    "an unknown file": (write("toy/solutions.py", "x"), r"source/toy/solutions.py: is unknown; source/toy"),
     "a marker not closed": (edit("### END SOLUTION\\n", "\\n"), r"toy.ipynb:\d+: cell 2 \(try\): BEGIN SOLUTION is ne"),
     "hidden tests not closed": (edit("### END HIDDEN TESTS", ""), r"toy.ipynb:\d+: cell 3 \(double\): BEGIN HIDDEN TE"),
     "a solution nobody would strip": (
@@ -142,20 +140,20 @@ SLIPS = {
     ),
     "a solution in a plain cell": (
         lambda course: write_notebook(course.notebook, CELLS[1] | {"metadata": {}}, *CELLS[2:]) and None,
-        r"toy.ipynb:\d+: cell 1: a solution in a cell that is not marked",
+        r"toy.ipynb:\d+: cell 1: has a solution, but nbgrader does not mark it",
     ),
     "a grade cell without points": (
         edit('"points": 6', '"points": 0'),
-        r"toy.ipynb:\d+: cell 3 \(double\) is graded and",
+        r"toy.ipynb:\d+: cell 3 \(double\) is graded, but",
     ),
     "points that are text": (
         edit('"points": 6', '"points": "6"'),
-        r"toy.ipynb:\d+: cell 3 \(double\) is graded and has",
+        r"toy.ipynb:\d+: cell 3 \(double\) is graded, but has",
     ),
-    "points that differ": (edit('"points": 6', '"points": 7'), r"toy.ipynb:\d+: cell 3 \(double\) has 7 points, and 6"),
+    "points that differ": (edit('"points": 6', '"points": 7'), r"toy.ipynb:\d+: cell 3 \(double\) has 7 points, but 6"),
     "a cell without a question": (
         edit('"held"', '"heldd"'),
-        r"toy.ipynb:\d+: cell 4 \(heldd\) has 4 points, and is no",
+        r"toy.ipynb:\d+: cell 4 \(heldd\) has 4 points, but is not a",
     ),
     "a question without a cell": (
         lambda course: write_notebook(course.notebook, *CELLS[:3], CELLS[4]) and None,
@@ -163,11 +161,11 @@ SLIPS = {
     ),
     "two cells of a question": (
         lambda course: write_notebook(course.notebook, *CELLS, CELLS[3]) and None,
-        r"toy.ipynb:\d+: cell 6 \(held\) has the grade_id of cell 4",
+        r"toy.ipynb:\d+: cell 6 \(held\) has the same grade_id as cell 4",
     ),
     "by hand here and automatic there": (
         edit_toml("manual = true", ""),
-        r"toy.ipynb:\d+: cell 5 \(written\) is graded by hand, and otherwise in assignment.toml",
+        r"toy.ipynb:\d+: cell 5 \(written\) is graded by hand, but not according to assignment.toml",
     ),
     "metadata nbgrader refuses": (
         edit('"schema_version": 3', '"schema_version": 2'),
@@ -175,7 +173,7 @@ SLIPS = {
     ),
     "a notebook cut short": (
         lambda c: c.notebook.write_text(c.notebook.read_text()[:-9]) and None,
-        r"toy.ipynb:\d+: not JSON",
+        r"toy.ipynb:\d+: is not JSON",
     ),
     "no notebook": (lambda course: course.notebook.unlink(), r"toy.ipynb: cannot be read"),
     "a solution not closed": (write("student_code.py", "### BEGIN SOLUTION x\n"), r"student_code.py:1: BEGIN SOLUTION"),
@@ -185,7 +183,7 @@ SLIPS = {
     ),
     "a solution in a helper": (
         write("given/plots.py", "\n### BEGIN SOLUTION x\n### END SOLUTION\n"),
-        r"plots.py:2: students get this file as it is",
+        r"plots.py:2: students receive this file unchanged",
     ),
     "a helper that is not there": (edit_toml('"plots.py"', '"plotz.py"'), r"plotz.py: cannot be read"),
     "no public checks": (lambda course: course.public_checks.unlink(), r"public_checks.py: cannot be read"),
@@ -241,7 +239,7 @@ def generate_assignment(course: AssignmentPaths, fails: bool) -> None:
 @pytest.fixture(scope="module", params=read_course(REPOSITORY).assignments)
 def real(request: pytest.FixtureRequest) -> tuple[AssignmentPaths, dict[str, bytes]]:
     assignment = read_assignment(REPOSITORY, request.param)
-    return REPOSITORY.assignment(request.param), made(assignment, REPOSITORY)
+    return REPOSITORY.assignment(request.param), build_release(assignment, REPOSITORY)
 
 
 def test_the_release_in_the_repository_is_what_its_source_makes() -> None:

@@ -14,7 +14,7 @@ from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.config import read_assignment
 from gradeprop.course.release import release
-from gradeprop.course.scaffold import new
+from gradeprop.course.scaffold import new_assignment
 from gradeprop.grading.grader import Grader
 from gradeprop.grading.verify import verify
 from tests.conftest import REPOSITORY
@@ -76,15 +76,15 @@ def add_the_cell(paths: AssignmentPaths) -> None:
 @pytest.mark.parametrize("name", ["Size", "2d", "a-b", "../a", ""])
 def test_a_name_that_cannot_be_one_makes_nothing(toy: AssignmentPaths, name: str) -> None:
     before = sorted(toy.course.root.rglob("*"))
-    with pytest.raises(CourseError, match="cannot be a name"):
-        new(toy.course, name)
+    with pytest.raises(CourseError, match="is not a valid name"):
+        new_assignment(toy.course, name)
     assert sorted(toy.course.root.rglob("*")) == before
 
 
 def test_what_is_there_stays(toy: AssignmentPaths) -> None:
-    with pytest.raises(CourseError, match="is there already"):
-        new(toy.course, "toy")
+    with pytest.raises(CourseError, match="already exists"):
+        new_assignment(toy.course, "toy")
     toy.course.course_toml.write_text('title = "Lists are made elsewhere"')
     with pytest.raises(CourseError, match="no list of assignments"):
-        new(toy.course, "other")
+        new_assignment(toy.course, "other")
     assert not toy.course.assignment("other").source.exists()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gradeprop.course.config import read_assignment, read_course
-from gradeprop.course.known_answers import read_cases
+from gradeprop.course.known_answers import read_known_answers
 from gradeprop.grading.grader import Grader
 from gradeprop.grading.verify import verify
 from tests.conftest import REPOSITORY
@@ -31,6 +31,6 @@ def test_every_assignment_of_the_course_is_proven(name: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_assignment_brings_enough_known_answers(name: str) -> None:
-    names = [case.name for case in read_cases(read_assignment(REPOSITORY, name), REPOSITORY.assignment(name))]
+    names = [case.name for case in read_known_answers(read_assignment(REPOSITORY, name), REPOSITORY.assignment(name))]
     assert sum(name.startswith("wrong/") for name in names) >= 30
     assert sum(name.startswith("right/") for name in names) >= 8

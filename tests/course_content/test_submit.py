@@ -24,7 +24,7 @@ from safetensors.torch import save
 
 from gradeprop.cli.main import main
 from gradeprop.core.models import Assignment, JailRun, Limits, Question
-from gradeprop.course.release import _asked
+from gradeprop.course.release import _packer_config
 from gradeprop.grading.scoring import grade
 from gradeprop.results import feedback
 from gradeprop.submissions import intake, lms_downloads
@@ -75,7 +75,7 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The folder of an assignment with all that is asked for in it."""
-    write(tmp_path / "hw", GOOD | {"given/submission.json": _asked(HW, STUB), "given/__init__.py": b""})
+    write(tmp_path / "hw", GOOD | {"given/submission.json": _packer_config(HW, STUB), "given/__init__.py": b""})
     shutil.copy(PACKER, tmp_path / "hw" / "given")
     return tmp_path / "hw"
 
@@ -159,7 +159,7 @@ def test_the_receipt_comes_through_a_download_of_the_class(
     printed = receipt(pack(packer, folder, capsys))
     with zipfile.ZipFile(tmp_path / "submissions.zip", "w") as download:
         download.writestr(name, (folder / "hw.zip").read_bytes())
-    with lms_downloads.unpacked(tmp_path / "submissions.zip", HW, tmp_path / "scratch") as found:
+    with lms_downloads.open_lms_download(tmp_path / "submissions.zip", HW, tmp_path / "scratch") as found:
         assert found is not None
         ((path, student),) = found.submissions
         assert (student, taken(path, tmp_path / "into")) == ("31415", printed)

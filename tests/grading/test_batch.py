@@ -18,7 +18,7 @@ from gradeprop.course.config import read_assignment
 from gradeprop.grading import batch
 from gradeprop.grading.batch import grade_class
 from gradeprop.grading.grader import Grader
-from gradeprop.submissions.discovery import submissions
+from gradeprop.submissions.discovery import find_submissions
 from tests.conftest import REPOSITORY
 
 LONG = pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
@@ -34,21 +34,21 @@ def class_folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_of_folders_is_a_class_and_a_folder_of_files_a_submission(class_folder: Path) -> None:
-    assert [name for _, name in submissions([class_folder])] == ["=cmd()", "ada", 'bob, "Jr"']
-    assert submissions([class_folder / "ada"]) == [(class_folder / "ada", "ada")]
-    assert submissions([class_folder / "ada"], "Ada L.") == [(class_folder / "ada", "Ada L.")]
+    assert [name for _, name in find_submissions([class_folder])] == ["=cmd()", "ada", 'bob, "Jr"']
+    assert find_submissions([class_folder / "ada"]) == [(class_folder / "ada", "ada")]
+    assert find_submissions([class_folder / "ada"], "Ada L.") == [(class_folder / "ada", "Ada L.")]
 
 
 def test_two_submissions_of_one_student_are_refused(class_folder: Path) -> None:
-    with pytest.raises(SubmissionError, match="keep one of them"):
-        submissions([class_folder / "ada", class_folder / ".." / class_folder.name / "ada"])
+    with pytest.raises(SubmissionError, match="remove one of them"):
+        find_submissions([class_folder / "ada", class_folder / ".." / class_folder.name / "ada"])
 
 
 def test_a_missing_path_and_a_name_for_many_are_refused(class_folder: Path) -> None:
-    with pytest.raises(SubmissionError, match="is not there"):
-        submissions([class_folder / "eve"])
+    with pytest.raises(SubmissionError, match="does not exist"):
+        find_submissions([class_folder / "eve"])
     with pytest.raises(SubmissionError, match="there are 3 submissions"):
-        submissions([class_folder], "ada")
+        find_submissions([class_folder], "ada")
 
 
 def run(toy: AssignmentPaths, *arguments: str) -> tuple[int, str]:
@@ -60,7 +60,7 @@ def run(toy: AssignmentPaths, *arguments: str) -> tuple[int, str]:
     ("arguments", "says"),
     [
         (("grade", "tow", "."), "no assignment 'tow'"),
-        (("grade", "toy", "/nowhere"), "is not there"),
+        (("grade", "toy", "/nowhere"), "does not exist"),
         (("grade", "toy", ".", "--data", "imagenet"), "no bars for the data set 'imagenet'"),
         (("grade", "toy", "--recheck"), "nothing has been graded yet"),
         (("check", "--folder", "/"), "holds no student_code.py"),
@@ -139,7 +139,7 @@ def by_two_workers_of_whom_one_is_killed(
             killed.append(spawned[0])
             os.kill(spawned[0], signal.SIGKILL)
 
-    named = submissions([class_folder])
+    named = find_submissions([class_folder])
     with Grader(toy.course, read_assignment(toy.course, "toy"), "sample", seed=7, into=into) as grader:
         graded = grade_class(grader, named, kill_one, 2)
     assert killed
@@ -160,7 +160,7 @@ def test_long_ones_on_every_place_do_not_block_the_short(
         (tmp_path / "class" / name / "student_code.py").write_text(code)
     ended: list[str] = []
     with Grader(toy.course, read_assignment(toy.course, "toy"), "sample") as grader:
-        jobs = batch.plan(grader, submissions([tmp_path / "class"]))
+        jobs = batch.plan(grader, find_submissions([tmp_path / "class"]))
         graded = batch.run(grader, jobs, lambda job, record: ended.append(job.student), workers=2)
     assert {record.points for record in graded} == {10}
     assert sorted(ended[:6]) == list("cdefgh"), "six short ones passed two that trained"

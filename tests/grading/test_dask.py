@@ -103,7 +103,7 @@ def grade(
 
     often = dask.config.set({"distributed.client.scheduler-info-interval": "5ms"})  # what one second hides in a crowd
     with often, Grader(toy.course, read_assignment(toy.course, "toy"), "sample", 7) as grader:
-        jobs = batch.plan(grader, discovery.submissions([folder]))
+        jobs = batch.plan(grader, discovery.find_submissions([folder]))
         graded = batch.run(grader, jobs, each, elsewhere=Cluster(scheduler, None, told.append, **more).run)
         assert "jail" not in vars(grader), "no student code ran here"
     return graded, told
@@ -132,7 +132,7 @@ def test_three_workers_of_whom_one_is_killed_and_one_comes_late_give_what_one_pr
     assert any("worker one at tcp" in line and "is lost" in line for line in told)
     assert [record.points for record in graded[:4]] == [10, 2, 0, 0]
     with Grader(alone.course, read_assignment(alone.course, "toy"), "sample", 7) as grader:
-        expected = batch.grade_class(grader, discovery.submissions([folder]), lambda: None)
+        expected = batch.grade_class(grader, discovery.find_submissions([folder]), lambda: None)
     assert [timeless(record) for record in graded] == [timeless(record) for record in expected]
     for record in graded:
         kept, must = toy.student(record.key), alone.student(record.key)
@@ -142,7 +142,7 @@ def test_three_workers_of_whom_one_is_killed_and_one_comes_late_give_what_one_pr
     assert toy.grades_csv.read_bytes() == alone.grades_csv.read_bytes()
     assert not list(toy.autograded.glob(".grading*"))
     with Grader(toy.course, read_assignment(toy.course, "toy"), "sample") as grader:
-        assert {job.need for job in batch.plan(grader, discovery.submissions([folder]))} == {"nothing"}
+        assert {job.need for job in batch.plan(grader, discovery.find_submissions([folder]))} == {"nothing"}
 
 
 @LONG
@@ -230,6 +230,6 @@ def test_a_scheduler_that_goes_away_costs_no_grade(machines: Machines, tmp_path:
     assert 2 <= done < 8
     time.sleep(0.1)
     with Grader(toy.course, read_assignment(toy.course, "toy"), "sample") as grader:
-        needs = [job.need for job in batch.plan(grader, discovery.submissions([folder]))]
+        needs = [job.need for job in batch.plan(grader, discovery.find_submissions([folder]))]
         assert needs.count("nothing") == done
-        assert len(batch.grade_class(grader, discovery.submissions([folder]), lambda: None)) == 8
+        assert len(batch.grade_class(grader, discovery.find_submissions([folder]), lambda: None)) == 8

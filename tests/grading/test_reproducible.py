@@ -164,9 +164,13 @@ def compare_tiers(name: str, part: str) -> None:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         grader = stack.enter_context(Grader(REPOSITORY, assignment, "sample", seed=5, into=root / "kept"))
         jails, reference = open_jails(stack, REPOSITORY.root), known_answers.reference_weights(paths, "sample")
-        chosen = [case for case in known_answers.read_cases(assignment, paths) if part in case.name]
+        chosen = [case for case in known_answers.read_known_answers(assignment, paths) if part in case.name]
         for number, case in enumerate(chosen):
-            folder, found, digests = known_answers.make(case, paths, reference, root / str(number)), set(), set()
+            folder, found, digests = (
+                known_answers.write_answer(case, paths, reference, root / str(number)),
+                set(),
+                set(),
+            )
             for jail in jails.values():
                 vars(grader)["jail"] = jail
                 record = grader.grade_one(folder, case.name)

@@ -38,14 +38,16 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[AssignmentPaths, P
         (folder / name).mkdir(parents=True)
         (folder / name / ("student_code.py" if code else "notes.txt")).write_text(code)
     with Grader(toy.course, read_assignment(toy.course, "toy"), "sample", 7) as grader:
-        batch.grade_class(grader, discovery.submissions([folder]), lambda: None)
+        batch.grade_class(grader, discovery.find_submissions([folder]), lambda: None)
     return toy, folder
 
 
 def plan(graded: tuple[AssignmentPaths, Path], seed: int | None = None, dataset: str = "sample") -> dict[str, str]:
     toy, folder = graded
     with Grader(toy.course, read_assignment(toy.course, "toy"), dataset, seed) as grader:
-        return {job.student: f"{job.need}: {job.why}" for job in batch.plan(grader, discovery.submissions([folder]))}
+        return {
+            job.student: f"{job.need}: {job.why}" for job in batch.plan(grader, discovery.find_submissions([folder]))
+        }
 
 
 def test_what_is_as_it_was_is_kept_under_its_old_seed(graded: tuple[AssignmentPaths, Path]) -> None:

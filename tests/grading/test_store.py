@@ -155,8 +155,8 @@ def test_a_temporary_folder_goes_with_its_process_and_a_left_one_with_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = (
-        "from gradeprop.core.scratch import Scratch; import os; "
-        "print(Scratch().path, flush=True); os.kill(os.getpid(), 9)"
+        "from gradeprop.core.scratch import ScratchDir; import os; "
+        "print(ScratchDir().path, flush=True); os.kill(os.getpid(), 9)"
     )
     killed = subprocess.run([sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, check=False)
     left = Path(killed.stdout.decode().strip())

@@ -170,7 +170,7 @@ def test_a_message_is_the_same_wherever_and_whenever_it_is_made(tmp_path: Path) 
 
 def test_an_exception_that_bites_is_survived(tmp_path: Path) -> None:
     code = "class Bad(Exception):\n    def __str__(self): raise SystemExit\ndef it(): raise Bad"
-    assert explained(tmp_path, code) == ("error", "An exception that cannot be shown.")
+    assert explained(tmp_path, code) == ("error", "The code raised an exception that cannot be shown.")
 
 
 def test_a_message_is_capped(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ _WRONG = "def standardise(x):\n    return x\n"
 
 def make_a_zip_whose_names_lead_out(folder: Path) -> Path:
     """A zip with entries named ../record.json, /etc/cron.d/x and C:\\x, to write where the grader looks."""
-    # reads "lies outside of the submission"
-    # reads "There is nothing in it that could be taken."
+    # reads "is outside the submission"
+    # reads "The submission contains no usable file."
     file = folder / "eve.zip"
     with zipfile.ZipFile(file, "w") as archive:
         for name in ("../record.json", "../../ada/record.json", "/etc/cron.d/x", "C:\\x", "a/../../record.json"):
@@ -68,7 +68,7 @@ def make_a_zip_whose_files_overlap(folder: Path) -> Path:
 
 def make_a_zip_with_twenty_thousand_long_names(folder: Path) -> Path:
     """A zip whose list of contents alone fills megabytes."""
-    # reads "The zip holds far more files than any submission needs."
+    # reads "The zip contains far too many files."
     with zipfile.ZipFile(folder / "eve.zip", "w") as archive:
         for number in range(20_000):
             archive.writestr(f"{number}{'x' * 200}", b"")
@@ -89,8 +89,8 @@ def make_a_zip_with_links(folder: Path) -> Path:
 
 def make_a_zip_with_one_name_many_times(folder: Path) -> Path:
     """A zip with student_code.py three times, and again in other letters: one to be looked at, another to be run."""
-    # reads "is in it more than once; the last one was taken."
-    # reads "STUDENT_CODE.PY is student_code.py in other letters, and was left out."
+    # reads "occurs more than once; the last one is used."
+    # reads "STUDENT_CODE.PY has the same name as student_code.py except for case, and was left out."
     # reads "values of the rows differ from what was expected"
     import warnings
 
@@ -125,14 +125,14 @@ def make_a_folder_of_links(folder: Path) -> Path:
 
 def make_a_link_in_the_place_of_the_folder(folder: Path) -> Path:
     """Hands in a symbolic link to the neighbour's folder."""
-    # reads "is a link or something special; hand in a folder or a zip."
+    # reads "is neither a folder nor a regular file; submit a folder or a zip."
     (folder / "eve").symlink_to(folder.parent / "ada")
     return folder / "eve"
 
 
 def make_pipes_and_sockets(folder: Path) -> Path:
     """A pipe named student_code.py, which nobody will ever write to, and a socket beside it."""
-    # reads "student_code.py is not a file but something special, and was left out."
+    # reads "student_code.py is not a regular file, and was left out."
     import socket
 
     os.mkfifo(folder / "student_code.py")
@@ -185,7 +185,7 @@ def make_names_that_deceive(folder: Path) -> Path:
 
 def make_folders_without_end(folder: Path) -> Path:
     """Folders five hundred deep, with student_code.py in the last."""
-    # reads "lies too deep"
+    # reads "is nested too deeply"
     here = os.open(folder, os.O_RDONLY)
     for _ in range(500):
         os.mkdir("deep", dir_fd=here)
@@ -242,7 +242,7 @@ def make_results_where_the_grader_looks(folder: Path) -> Path:
 
 def make_a_resubmission_of_nothing(folder: Path) -> Path:
     """An empty folder handed in over a full score, in the hope that the old one stays."""
-    # reads "There is nothing in it that could be taken."
+    # reads "The submission contains no usable file."
     return folder
 
 

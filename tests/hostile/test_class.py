@@ -89,7 +89,7 @@ def test_cant_have_the_judge_import_from_the_folder_one_stands_in(
 
 def test_cant_be_somebody_else_by_a_folder_in_a_folder(submit: Submit) -> None:
     ada, inner = submit("ada", RIGHT), submit("eve/ada", WRONG)
-    assert discovery.submissions([ada, inner.parent]) == [(ada, "ada"), (inner.parent, "eve")]
+    assert discovery.find_submissions([ada, inner.parent]) == [(ada, "ada"), (inner.parent, "eve")]
 
 
 def test_cant_keep_the_class_from_being_judged_again(

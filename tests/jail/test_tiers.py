@@ -1,4 +1,4 @@
-"""Where no jail can be made nothing runs, unless it is asked for; and then everything that shows a grade says so."""
+"""Without a jail nothing runs, except with --unsafe; then everything that shows a grade says so."""
 
 import csv
 from pathlib import Path
@@ -8,8 +8,11 @@ from click.testing import CliRunner
 
 from gradeprop.cli.main import main
 from gradeprop.core import storage
+from gradeprop.core.errors import NoJailError
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import AssignmentPaths
+from gradeprop.jail import open_jail
+from tests.jail.conftest import submit
 
 WARNING = "2 of 2 ran without a jail (--unsafe)"
 
@@ -36,7 +39,7 @@ def test_without_a_jail_the_command_refuses_and_runs_nothing(
     monkeypatch.setenv("GRADEPROP_TIER", "none")
     status, said = run(toy, "grade", "toy", submissions)
     assert status == 1
-    assert "No jail can be made here, so nothing was run." in said
+    assert "No jail can be started here, so nothing was run." in said
     assert "--unsafe" in said
     assert "Traceback" not in said
     assert not list(toy.autograded.glob("*/record.json"))
@@ -60,3 +63,20 @@ def test_unsafe_runs_all_the_same_and_says_so_wherever_a_grade_is_shown(
     assert sorted(toy.autograded.glob("*/record.json")) == [toy.student(record.key).record for record in kept], "kept"
     monkeypatch.delenv("GRADEPROP_TIER")
     assert WARNING in run(toy, "grade", "toy", "--recheck")[1], "judged again, they were still run without one"
+
+
+def test_without_a_jail_nothing_is_run() -> None:
+    with pytest.raises(NoJailError, match="nothing was run"), open_jail(tier="none"):
+        pass
+
+
+def test_unsafe_says_so() -> None:
+    with open_jail(tier="none", unsafe=True) as jail:
+        assert submit(jail, "def it(draw): return 1").tier == "none (unsafe)"
+
+
+@pytest.mark.slow
+def test_an_unknown_tier_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADEPROP_TIER", "fulll")
+    with pytest.raises(NoJailError, match="Unknown isolation tier: fulll"), open_jail():
+        pass

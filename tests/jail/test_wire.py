@@ -1,4 +1,4 @@
-"""The wire: what the jail sends is read; whatever else comes is refused by one kind of error, soon and cheaply."""
+"""The wire: frames of the jail are decoded; anything else is refused by one kind of error, soon and cheaply."""
 
 import json
 import time
@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 
 from gradeprop.core.errors import WireError
-from gradeprop.core.observations import RawTensor, pack, unpack
+from gradeprop.core.observations import pack
 from gradeprop.guest.framing import HEAD, HEADER_LIMIT, Frames, Oversize
 from gradeprop.jail.wire import decode
 from tests.campaigns.fuzz_wire import fuzz, heard
@@ -48,16 +48,6 @@ def test_a_frame_comes_back_as_it_was_sent() -> None:
     assert tensors["0"].shape == (2, 3)
     back = safetensors.torch.load(pack(tensors))
     assert all(torch.equal(back[name], tensor) for name, tensor in TENSORS.items())
-
-
-def test_packed_tensors_are_unpacked_the_same() -> None:
-    tensors = {
-        "a/0": RawTensor("F32", (2,), b"\xff" * 8),
-        "b": RawTensor("U8", (), b"\1"),
-        "c": RawTensor("I8", (0,), b""),
-    }
-    assert unpack(pack(tensors)) == tensors
-    assert unpack(pack({})) == {}
 
 
 @pytest.mark.parametrize(
@@ -124,17 +114,18 @@ def test_a_blob_of_another_kind_is_refused(entries: object, data: bytes) -> None
         decode(header(values={}), blob(entries, data), NAMES)
 
 
-def test_a_blob_that_claims_to_be_endless_is_refused() -> None:
-    with pytest.raises(WireError):
-        unpack(b"\xff" * 8 + b"{}")
-
-
 def test_a_flood_of_tensors_is_refused_before_it_is_read() -> None:
     flood = blob(",".join(f'"{n}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}' for n in range(20_000)).encode())
-    began = time.process_time()
-    with pytest.raises(WireError, match="larger than may be"):
-        decode(header(), flood, NAMES)
-    assert time.process_time() - began < 0.1
+    refused_s, parsed_s = list[float](), list[float]()
+    for _ in range(5):
+        began = time.process_time()
+        with pytest.raises(WireError, match="too large"):
+            decode(header(), flood, NAMES)
+        refused_s.append(time.process_time() - began)
+        began = time.process_time()
+        json.loads(b"{" + flood[8:] + b"}")
+        parsed_s.append(time.process_time() - began)
+    assert min(refused_s) < min(parsed_s) / 4
 
 
 def test_what_was_sent_is_not_repeated_at_length() -> None:
@@ -143,15 +134,9 @@ def test_what_was_sent_is_not_repeated_at_length() -> None:
     assert len(str(refused.value)) < 300
 
 
-def test_every_tensor_lies_where_its_type_may() -> None:
-    packed = pack({"a": RawTensor("U8", (3,), b"abc"), "b": RawTensor("F64", (1,), bytes(8))})
-    assert packed.endswith(bytes(8) + b"abc")
-    assert set(safetensors.torch.load(packed)) == {"a", "b"}
-
-
 @pytest.mark.parametrize("end", [b'{"output": "\xff"}', b'{"a":' + b"[" * 60_000, b"[]", b"", b'{"ended": 1}'])
 def test_a_last_frame_of_another_kind_ends_the_run(end: bytes) -> None:
-    assert "sent back more than may be sent" in heard(HEAD.pack(0, len(end)) + end, ("forward",)).ended
+    assert "returned too much data" in heard(HEAD.pack(0, len(end)) + end, ("forward",)).ended
 
 
 def test_real_frames_changed_in_any_way_are_read_or_refused_and_nothing_else() -> None:

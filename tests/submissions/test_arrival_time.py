@@ -15,11 +15,11 @@ from gradeprop.course.config import read_assignment
 from gradeprop.integrations.nbgrader.collect import Collect
 from gradeprop.results import gradebook
 from gradeprop.submissions.arrival_time import (
-    arrival,
     last_change,
-    note_arrival,
-    settled,
+    read_arrival_time,
     timestamp_warnings,
+    trusted_time,
+    write_arrival_time,
     write_trusted_timestamp,
 )
 
@@ -36,7 +36,7 @@ NOW = datetime(2026, 5, 1, 12)
     ],
 )
 def test_a_claim_counts_where_the_file_system_does_not_gainsay_it(claimed: datetime | None, counts: datetime) -> None:
-    assert settled(claimed, NOW) == counts
+    assert trusted_time(claimed, NOW) == counts
 
 
 def test_a_change_can_not_be_dated_back(tmp_path: Path) -> None:
@@ -50,11 +50,11 @@ def test_a_change_can_not_be_dated_back(tmp_path: Path) -> None:
 
 def test_what_was_noted_is_read_and_anything_else_is_no_time(tmp_path: Path) -> None:
     folder = tmp_path / "hw"
-    assert arrival(folder) is None
-    note_arrival(folder, NOW)
-    assert arrival(folder) == NOW
+    assert read_arrival_time(folder) is None
+    write_arrival_time(folder, NOW)
+    assert read_arrival_time(folder) == NOW
     (tmp_path / ".hw.arrived").write_text("soon")
-    assert arrival(folder) is None
+    assert read_arrival_time(folder) is None
 
 
 @pytest.mark.parametrize("said", [b"1970-01-01 00:00:00 UTC", b"\xff\xfe tomorrow", b""])
@@ -63,11 +63,11 @@ def test_what_a_submission_says_of_its_time_is_named_and_replaced(tmp_path: Path
     folder.mkdir()
     (folder / "timestamp.txt").write_bytes(said)
     before = timestamp_warnings(folder)
-    assert "is taken from where it was received" in before[0]
+    assert "it is ignored, and the recorded arrival time is used" in before[0]
     assert write_trusted_timestamp(folder) is None
     assert not (folder / "timestamp.txt").exists()
     assert timestamp_warnings(folder) == before
-    note_arrival(folder, NOW)
+    write_arrival_time(folder, NOW)
     assert write_trusted_timestamp(folder) == NOW
     assert (folder / "timestamp.txt").read_text() == "2026-05-01 12:00:00 UTC"
     assert timestamp_warnings(folder) == []
@@ -135,7 +135,7 @@ def test_collecting_follows_no_link_believes_no_clock_and_ends_at_no_odd_folder(
     assert not (submitted / "ada" / "toy" / "pipe").exists()
     assert not (submitted / "eve" / "toy" / "code").exists(), "more than may be collected"
     for student in ("ada", "bob", "eve"):
-        came = arrival(submitted / student / "toy")
+        came = read_arrival_time(submitted / student / "toy")
         assert came is not None
         assert abs((came - datetime.now(UTC).replace(tzinfo=None)).total_seconds()) < 60
         assert (submitted / student / "toy" / "timestamp.txt").read_text() == f"{came} UTC"

@@ -1,86 +1,20 @@
-"""Whatever is handed in becomes a safe copy and plain sentences, or a clear refusal."""
+"""Intake: every submission becomes a safe copy with plain sentences, or a clear refusal."""
 
 import contextlib
-import io
-import json
 import os
-import socket
-import stat
 import struct
 import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from safetensors.torch import save
 
 from gradeprop.core.errors import JailError, SubmissionError
-from gradeprop.core.models import Assignment, Limits, Submission
 from gradeprop.submissions import intake, reader
-
-ASKED = {
-    "hw.ipynb": "the notebook",
-    "student_code.py": "your code",
-    "net.safetensors": "the weights",
-    "history.json": "the curves",
-}
-NOTEBOOK = json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
-GOOD = {
-    "hw.ipynb": NOTEBOOK,
-    "student_code.py": b"x = 1\n",
-    "net.safetensors": save({"w": torch.ones(3)}),
-    "history.json": b"{}",
-}
-Take = Callable[..., Submission]
-
-
-@pytest.fixture
-def into(tmp_path: Path) -> Path:
-    return tmp_path / "autograded" / "ada" / "submitted"
-
-
-@pytest.fixture
-def take(into: Path) -> Take:
-    """Take a path in, with small limits; asked for nothing unless told."""
-
-    def call(path: Path, asked: Mapping[str, str] = {}, files: int = 20, mib: int = 1) -> Submission:
-        assignment = Assignment(
-            name="hw",
-            title="",
-            questions=(),
-            submission=dict(asked),
-            given=(),
-            limits=Limits(files=files, submission_mib=mib),
-            held_out={},
-            root="",
-        )
-        return intake.take(path, None, assignment, into)
-
-    return call
-
-
-def folder(parent: Path, files: Mapping[str, bytes], name: str = "ada") -> Path:
-    for file, data in files.items():
-        target = parent / name / file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-    (parent / name).mkdir(exist_ok=True)
-    return parent / name
-
-
-def zipped(parent: Path, files: Mapping[str, bytes], name: str = "ada.zip", **options: int) -> Path:
-    with zipfile.ZipFile(parent / name, "w", **options) as archive:
-        for file, data in files.items():
-            archive.writestr(file, data)
-    return parent / name
-
-
-def copied(into: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(into)): file.read_bytes() for file in into.rglob("*") if not file.is_dir()}
+from tests.submissions.conftest import ASKED, GOOD, Take, copied, folder, zipped
 
 
 @pytest.mark.parametrize("make", [folder, zipped])
@@ -172,88 +106,6 @@ def test_a_name_cut_by_a_null_byte_is_refused(take: Take, into: Path, tmp_path: 
     assert set(copied(into)) == {"student_code.py"}
 
 
-def test_links_and_special_files_are_left_out(take: Take, into: Path, tmp_path: Path) -> None:
-    secret = tmp_path / "secret"
-    secret.mkdir()
-    (secret / "labels").write_text("7")
-    path = folder(tmp_path, {"ok.py": b""})
-    (path / "link").symlink_to(secret / "labels")
-    (path / "linked").symlink_to(secret)
-    (path / "hard").hardlink_to(secret / "labels")
-    os.mkfifo(path / "pipe")
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(path / "socket"))
-        start = time.monotonic()
-        got = take(path)
-    assert time.monotonic() - start < 2
-    assert set(copied(into)) == {"ok.py"}
-    assert [problem.split(" ", 1)[0] for problem in got.problems] == ["hard", "link", "linked", "pipe", "socket"]
-
-
-@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
-def test_links_and_special_files_in_a_zip_are_left_out(kind: int, take: Take, into: Path, tmp_path: Path) -> None:
-    path = zipped(tmp_path, {"ok.py": b""})
-    with zipfile.ZipFile(path, "a") as archive:
-        info = zipfile.ZipInfo("labels")
-        info.external_attr = (kind | 0o777) << 16
-        archive.writestr(info, "/etc/passwd")
-    said = "is a link" if kind == stat.S_IFLNK else "something special"
-    assert said in take(path).problems[0]
-    assert set(copied(into)) == {"ok.py"}
-
-
-def test_a_submission_that_is_a_link_itself_is_refused(take: Take, tmp_path: Path) -> None:
-    (tmp_path / "eve").symlink_to(folder(tmp_path, GOOD))
-    with pytest.raises(SubmissionError, match="link"):
-        take(tmp_path / "eve")
-
-
-def test_a_folder_swapped_for_a_link_while_it_is_walked_gains_nothing(into: Path, take: Take, tmp_path: Path) -> None:
-    secret = folder(tmp_path, {"labels": b"7", "data/labels": b"7"}, "secret")
-    path = folder(tmp_path, {"data/labels": b"mine", "notes": b"mine"})
-    with reader.entries(path) as found:
-        listed = {entry.name: entry for entry in found}
-        (path / "data").rename(path / "aside")
-        (path / "data").symlink_to(secret)
-        (path / "notes").unlink()
-        (path / "notes").symlink_to(secret / "labels")
-        for entry in listed.values():
-            with pytest.raises(reader.Refused, match="is a link"), entry.opened() as read:
-                read(1)
-
-
-def test_a_file_swapped_for_something_special_is_neither_read_nor_waited_for(tmp_path: Path) -> None:
-    path = folder(tmp_path, {"pipe": b"", "hard": b""})
-    (tmp_path / "labels").write_text("7")
-    with reader.entries(path) as found:
-        listed = list(found)
-        for name in ("pipe", "hard"):
-            (path / name).unlink()
-        os.mkfifo(path / "pipe")
-        (path / "hard").hardlink_to(tmp_path / "labels")
-        for entry in listed:
-            with pytest.raises(reader.Refused, match="special|hard link"), entry.opened() as read:
-                read(1)
-
-
-def test_a_folder_without_end_is_left_out(take: Take, into: Path, tmp_path: Path) -> None:
-    path = folder(tmp_path, {"student_code.py": b"", "/".join("d" * 40) + "/deep.py": b""})
-    assert "lies too deep" in take(path).problems[0]
-    assert set(copied(into)) == {"student_code.py"}
-
-
-def test_what_may_not_be_read_is_named(take: Take, into: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(root: int, parts: tuple[str, ...]) -> int:
-        if parts:
-            raise PermissionError(13, "Permission denied")
-        return descend(root, parts)
-
-    descend = reader._descend
-    path = folder(tmp_path, {"student_code.py": b"", "data/x": b""})
-    monkeypatch.setattr(reader, "_descend", denied)
-    assert take(path).problems == ("data cannot be read (Permission denied), and was left out.",)
-
-
 def test_a_copy_that_cannot_be_written_is_ours_not_the_students(take: Take, into: Path, tmp_path: Path) -> None:
     into.parent.parent.mkdir()
     into.parent.write_text("a file where a folder should be")
@@ -287,7 +139,7 @@ def test_ten_gigabytes_in_a_folder_are_left_out_without_being_read(take: Take, i
 def test_a_file_that_grows_while_it_is_read_is_left_out(take: Take, into: Path) -> None:
     source = Endless()
     with pytest.raises(reader.Refused, match="larger"):
-        intake.copy_one(reader.Entry("endless", 5, lambda: source), into / "endless", 2**20)
+        intake.copy_file(reader.Entry("endless", 5, lambda: source), into / "endless", 2**20)
     assert copied(into) == {}
     assert source.given < 2 * 2**20
 
@@ -327,173 +179,18 @@ def test_of_two_files_of_one_name_the_last_counts(take: Take, into: Path, tmp_pa
 def test_of_two_names_in_other_letters_the_one_asked_for_counts(take: Take, into: Path, tmp_path: Path) -> None:
     path = folder(tmp_path, {"Student_Code.py": b"A", "student_code.py": b"a"})
     got = take(path, {"student_code.py": "your code"})
-    assert got.problems == ("Student_Code.py is student_code.py in other letters, and was left out.",)
+    assert got.problems == ("Student_Code.py has the same name as student_code.py except for case, and was left out.",)
     assert copied(into) == {"student_code.py": b"a"}
 
 
 def test_a_file_in_the_place_of_a_folder_is_left_out(take: Take, into: Path, tmp_path: Path) -> None:
-    assert "also there as a file" in take(zipped(tmp_path, {"a": b"", "a/b": b""})).problems[0]
+    assert "also exists as a file" in take(zipped(tmp_path, {"a": b"", "a/b": b""})).problems[0]
     assert set(copied(into)) == {"a"}
-
-
-def test_what_programs_leave_behind_is_left_out_without_a_word(take: Take, into: Path, tmp_path: Path) -> None:
-    junk = {"__MACOSX/ada/._x": b"", "ada/.git/config": b"", "ada/__pycache__/x.pyc": b"", "ada/.DS_Store": b""}
-    assert take(zipped(tmp_path, junk | {"ada/student_code.py": b""})).problems == ()
-    assert set(copied(into)) == {"student_code.py"}
-
-
-def test_an_encrypted_or_damaged_file_is_left_out_and_the_others_are_not(
-    take: Take, into: Path, tmp_path: Path
-) -> None:
-    path = zipped(tmp_path, {"bad.py": b"0123456789abcdef", "ok.py": b"", "secret.py": b""})
-    data = bytearray(path.read_bytes().replace(b"0123456789", b"9876543210"))
-    data[data.rindex(b"PK\x01\x02") + 8] |= 1  # the flag of the last entry, secret.py
-    path.write_bytes(data)
-    damaged, encrypted = sorted(take(path).problems)
-    assert damaged == "bad.py is damaged in the zip, and was left out."
-    assert encrypted == "secret.py is encrypted, and was left out."
-    assert set(copied(into)) == {"ok.py"}
-
-
-def test_an_unusual_compression_is_refused(take: Take, tmp_path: Path) -> None:
-    path = zipped(tmp_path, {"a.py": b"a" * 99, "ok.py": b""}, compression=zipfile.ZIP_LZMA)
-    assert "unusual way" in take(path).problems[0]
-
-
-@pytest.mark.parametrize(
-    ("data", "says"),
-    [
-        (b"", "not a zip"),
-        (b"hello", "not a zip"),
-        (b"Rar!\x1a\x07", "RAR archive"),
-        (b"\x1f\x8b\x08\x00", "gzip archive"),
-        (b"7z\xbc\xaf\x27\x1c", "7z archive"),
-    ],
-)
-def test_what_is_no_zip_is_refused_as_a_whole(data: bytes, says: str, take: Take, tmp_path: Path) -> None:
-    (tmp_path / "ada.zip").write_bytes(data)
-    with pytest.raises(SubmissionError, match=says):
-        take(tmp_path / "ada.zip")
-
-
-def test_a_zip_cut_short_is_refused_as_a_whole(take: Take, tmp_path: Path) -> None:
-    path = zipped(tmp_path, GOOD)
-    path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(SubmissionError, match="cut short"):
-        take(path)
-
-
-def test_a_zip_of_a_million_names_is_refused_before_they_are_read(take: Take, tmp_path: Path) -> None:
-    path = zipped(tmp_path, {"x" * 200 + f"{i}": b"" for i in range(20_000)})
-    with pytest.raises(SubmissionError, match="far more files"):
-        take(path)
-
-
-def test_what_is_not_there_is_said(take: Take, tmp_path: Path) -> None:
-    with pytest.raises(SubmissionError, match="No such file"):
-        take(tmp_path / "nobody")
-    os.mkfifo(tmp_path / "pipe.zip")
-    with pytest.raises(SubmissionError, match="something special"):
-        take(tmp_path / "pipe.zip")
-
-
-def test_an_empty_folder_is_said_to_be_empty(take: Take, tmp_path: Path) -> None:
-    got = take(folder(tmp_path, {}), ASKED)
-    assert got.problems == ("There is nothing in it that could be taken.",)
-    assert got.files == ()
-
-
-def test_each_file_that_is_missing_is_named(take: Take, tmp_path: Path) -> None:
-    got = take(folder(tmp_path, {"x.py": b""}), ASKED)
-    assert got.problems == (
-        "hw.ipynb is missing (the notebook).",
-        "student_code.py is missing (your code).",
-        "net.safetensors is missing (the weights).",
-        "history.json is missing (the curves).",
-    )
-
-
-@pytest.mark.parametrize("name", ["hw.html", "hw.pdf"])
-def test_one_of_two_is_enough(take: Take, tmp_path: Path, name: str) -> None:
-    asked = {"hw.html or hw.pdf": "a copy"}
-    assert take(folder(tmp_path, {name: b"x"}), asked).problems == ()
-    assert take(folder(tmp_path / "none", {"x.py": b""}), asked).problems == ("hw.html or hw.pdf is missing (a copy).",)
-    (problem,) = take(folder(tmp_path / "near", {name.upper(): b"x"}), asked).problems
-    assert (
-        problem
-        == f"hw.html or hw.pdf is missing (a copy). There is {name.upper()!r}: if that is it, rename it to {name}."
-    )
 
 
 def test_what_is_asked_for_as_one_of_two_is_not_crowded_out(take: Take, tmp_path: Path) -> None:
     many = {f"a{n}.txt": b"" for n in range(9)} | {"hw.pdf": b"x"}
     assert "hw.pdf" in take(folder(tmp_path, many), {"hw.html or hw.pdf": "a copy"}, files=3).files
-
-
-@pytest.mark.parametrize(
-    "name", ["Student_Code.py", "student_code (1).py", "student-code.py", "studentcode.py", "student_code.py.txt"]
-)
-def test_a_similar_name_is_pointed_out(name: str, take: Take, tmp_path: Path) -> None:
-    (problem,) = take(folder(tmp_path, {name: b"", "x.py": b""}), {"student_code.py": "your code"}).problems
-    assert f"There is {name!r}: if that is it, rename it to student_code.py" in problem
-
-
-def test_a_file_in_the_wrong_folder_is_pointed_out(take: Take, tmp_path: Path) -> None:
-    (problem,) = take(
-        folder(tmp_path, {"src/student_code.py": b"", "x": b""}), {"student_code.py": "your code"}
-    ).problems
-    assert "There is src/student_code.py: move it to the top" in problem
-
-
-@pytest.mark.parametrize(
-    ("data", "says"),
-    [
-        (b'{"cells": [],\n <<<<<<< HEAD', "not a notebook: it is not JSON (line 2, column 2)"),
-        (NOTEBOOK[:-1], "not a notebook: it is not JSON (line 1,"),
-        (b"\xff\xfe", "not JSON (line 1, column 1)"),
-        (b"", "not JSON (line 1, column 1)"),
-        (b"[" * 100_000, "not a notebook"),
-        (b'{"cells": ' + b"[" * 100_000, "not a notebook"),
-        (b'{"a": 1}', "is not a notebook: Object missing required field"),
-        (b'{"cells": {}, "nbformat": 4}', "is not a notebook: it has no list of cells"),
-    ],
-)
-def test_a_notebook_that_is_none_is_said_with_its_place(data: bytes, says: str, take: Take, tmp_path: Path) -> None:
-    (problem,) = take(folder(tmp_path, GOOD | {"hw.ipynb": data}), ASKED).problems
-    assert says in problem
-
-
-def test_a_huge_notebook_is_not_looked_at(take: Take, tmp_path: Path) -> None:
-    (problem,) = take(folder(tmp_path, GOOD | {"hw.ipynb": bytes(17 * 2**20)}), ASKED, mib=50).problems
-    assert "17 MiB large" in problem
-
-
-def pickled() -> bytes:
-    buffer = io.BytesIO()
-    torch.save({"w": torch.ones(3)}, buffer)
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("data", "says"),
-    [
-        (pickled(), "is a pickle, as torch.save writes it"),
-        (b"\x80\x04\x95cposix\nsystem", "is a pickle"),
-        (GOOD["net.safetensors"][:-1], "12 bytes of weights, and 11 are there"),
-        (GOOD["net.safetensors"][:20], "cut short"),
-        (b"", "cut short"),
-        (b"\xff" * 100, "another format"),
-        (struct.pack("<Q", 4) + b"null", "its header cannot be read"),
-        (struct.pack("<Q", 50_000) + b"[" * 50_000, "its header cannot be read"),
-        (struct.pack("<Q", 9) + b'{"a": -1}', "its header cannot be read"),
-    ],
-)
-def test_weights_that_are_no_safetensors_are_said_with_what_to_do(
-    data: bytes, says: str, take: Take, tmp_path: Path
-) -> None:
-    (problem,) = take(folder(tmp_path, GOOD | {"net.safetensors": data}), ASKED).problems
-    assert says in problem
-    assert "save_weights" in problem
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

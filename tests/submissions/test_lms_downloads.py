@@ -18,8 +18,8 @@ from click.testing import CliRunner
 from gradeprop.cli.main import main
 from gradeprop.core.models import Assignment
 from gradeprop.core.paths import AssignmentPaths
-from gradeprop.submissions.arrival_time import arrival
-from gradeprop.submissions.lms_downloads import Download, parse, platform_of, unpacked
+from gradeprop.submissions.arrival_time import read_arrival_time
+from gradeprop.submissions.lms_downloads import Download, detect_platform, open_lms_download, parse_name
 from tests.conftest import REPOSITORY
 
 RIGHT = "def double(x):\n    return x + x\n"
@@ -50,7 +50,7 @@ def zipped(files: Mapping[str, str | bytes]) -> bytes:
     ],
 )
 def test_a_platforms_name_tells_student_and_file(name: str, student: str, file: str) -> None:
-    assert (found := parse(name))
+    assert (found := parse_name(name))
     assert (found.student, found.file) == (student, file)
 
 
@@ -63,14 +63,14 @@ def test_a_platforms_name_tells_student_and_file(name: str, student: str, file: 
     ],
 )
 def test_cant_hand_in_for_another_by_the_name_of_a_file(name: str, student: str) -> None:
-    assert (found := parse(name))
+    assert (found := parse_name(name))
     assert found.student == student
 
 
 @pytest.mark.parametrize("name", ["student_code.py", "lab_3_code.py", "ada.zip", "ada+hw+2026-01-31 12:30:00 UTC"])
 def test_other_names_are_nobodys(name: str) -> None:
-    assert parse(name) is None
-    assert platform_of([name]) is None
+    assert parse_name(name) is None
+    assert detect_platform([name]) is None
 
 
 CANVAS = {
@@ -83,13 +83,13 @@ CANVAS = {
 def unpack(files: Mapping[str, str | bytes], assignment: Assignment, tmp_path: Path) -> dict[str, object]:
     """By student the names of their files, or the one zip; under "" what was said."""
     (tmp_path / "all.zip").write_bytes(zipped(files))
-    with unpacked(tmp_path / "all.zip", assignment, tmp_path / "cache") as download:
+    with open_lms_download(tmp_path / "all.zip", assignment, tmp_path / "cache") as download:
         assert isinstance(download, Download)
         found: dict[str, object] = {
             student: sorted(file.name for file in path.iterdir()) if path.is_dir() else path.name
             for path, student in download.submissions
         }
-        found[""] = " ".join(download.said)
+        found[""] = " ".join(download.warnings)
     assert not list((tmp_path / "cache").iterdir())
     return found
 
@@ -139,16 +139,16 @@ def test_a_link_in_a_zip_leads_nowhere(toy_assignment: Assignment, tmp_path: Pat
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
         archive.writestr(link, "/etc/passwd")
         archive.writestr("ada_12_1_student_code.py", RIGHT)
-    with unpacked(tmp_path / "all.zip", toy_assignment, tmp_path / "cache") as download:
+    with open_lms_download(tmp_path / "all.zip", toy_assignment, tmp_path / "cache") as download:
         assert download
         assert [student for _, student in download.submissions] == ["12"]
-        assert "eve_66_1_student_code.py is a link" in download.said[0]
+        assert "eve_66_1_student_code.py is a link" in download.warnings[0]
 
 
 def test_a_students_own_zip_is_no_class(toy_assignment: Assignment, tmp_path: Path) -> None:
     files = {"student_code.py": RIGHT, "history.json": "{}", "bob_12_34_student_code.py": RIGHT}
     (tmp_path / "ada.zip").write_bytes(zipped(files))
-    with unpacked(tmp_path / "ada.zip", toy_assignment, tmp_path) as download:
+    with open_lms_download(tmp_path / "ada.zip", toy_assignment, tmp_path) as download:
         assert download is None
 
 
@@ -157,7 +157,7 @@ def test_a_download_is_graded_from_the_command_as_zip_and_as_folder(toy: Assignm
     result = CliRunner().invoke(main, ["--course", str(toy.course.root), "grade", "toy", str(tmp_path / "all.zip")])
     assert result.exit_code == 1
     assert "download from Canvas, of 2 students" in result.output
-    assert "readme.txt is not named as Canvas names" in result.output
+    assert "readme.txt does not follow the naming scheme of Canvas" in result.output
     assert points(toy) == {"12345": "10", "23456": "10"}
     if "ALL_TESTS" not in os.environ:
         return
@@ -203,7 +203,7 @@ def test_nbgrader_collects_by_the_same_rules(toy: AssignmentPaths) -> None:
         "grace/toy/timestamp.txt",
         "grace/.toy.arrived",
     }
-    assert arrival(submitted / "grace" / "toy") == datetime(2026, 1, 31, 12, 30)
+    assert read_arrival_time(submitted / "grace" / "toy") == datetime(2026, 1, 31, 12, 30)
     assert (submitted / "grace" / "toy" / "timestamp.txt").read_text().startswith("2026-01-31 12:30:00")
-    for what in ("readme.txt is not named", "../../x_1_2_out.py is not named", "broken.zip is not a zip"):
+    for what in ("readme.txt does not follow", "../../x_1_2_out.py does not follow", "broken.zip is not a zip"):
         assert what in done.stderr

@@ -42,7 +42,7 @@ from gradeprop.jail import run_notebook
 from gradeprop.jail.kernel_provisioner import KernelSandbox
 from gradeprop.results import feedback, gradebook, late_penalty
 from gradeprop.submissions import notebook_answers
-from gradeprop.submissions.arrival_time import STAMP, stamp_text, write_trusted_timestamp
+from gradeprop.submissions.arrival_time import STAMP, format_timestamp, write_trusted_timestamp
 
 _SHOWN_BYTES = 2**20
 """a file that was handed in is shown to who grades by hand up to this size: code and JSON, not weights"""
@@ -96,7 +96,7 @@ class Released(NotebookExporter):  # type: ignore[misc]
         assert isinstance(self.parent, GenerateAssignment)
         course = CoursePaths.find(Path(self.parent.coursedir.root))
         try:
-            files = release.made(read_assignment(course, resources["nbgrader"]["assignment"]), course)
+            files = release.build_release(read_assignment(course, resources["nbgrader"]["assignment"]), course)
         except GradepropError as error:
             self.parent.log.error(str(error))
             raise
@@ -120,7 +120,9 @@ def _grade(converter: Any, staged: Path) -> None:
     assignment = read_assignment(course, converter.coursedir.assignment_id)
     paths = course.assignment(assignment.name)
     runs = assignment.notebook.run != "never"
-    handed_out = release.made(assignment, course) if runs else {paths.notebook.name: release.released_notebook(paths)}
+    handed_out = (
+        release.build_release(assignment, course) if runs else {paths.notebook.name: release.released_notebook(paths)}
+    )
     notebook = nbformat.reads(handed_out[paths.notebook.name].decode(), as_version=4)
     named = _submissions(converter, assignment.name)
     came = {student: write_trusted_timestamp(path) for path, student in named}
@@ -142,7 +144,7 @@ def _grade(converter: Any, staged: Path) -> None:
         folder = staged / student / assignment.name
         _stage(folder, notebook, handed_out, record, assignment, paths.student(record.key))
         if came[student] is not None:
-            (folder / STAMP).write_text(stamp_text(came[student]))
+            (folder / STAMP).write_text(format_timestamp(came[student]))
         _hand_on_the_secret(path, folder)
         converter.assignments[str(folder)] = [str(folder / f"{assignment.name}.ipynb")]
     nothing = staged / ".nothing"  # of source/ no file is copied to where students may see it
@@ -179,7 +181,7 @@ def _is_shown(converter: Any, assignment: Assignment, student: str, came: dateti
     """Whether formgrader has a notebook of it, with the time it came."""
     stamp = (result := _result(converter, assignment.name, student)) / STAMP
     before = stamp.read_text() if stamp.is_file() else ""
-    return (result / f"{assignment.name}.ipynb").is_file() and before == stamp_text(came)
+    return (result / f"{assignment.name}.ipynb").is_file() and before == format_timestamp(came)
 
 
 def _graded(converter: Any, grader: Grader, jobs: Sequence[batch.Job]) -> list[GradeRecord]:
@@ -213,7 +215,7 @@ def _stage(
     notebook = rebuilt(handed_out, record, kept)
     if assignment.notebook.run != "never":
         shown = run_notebook.execute(_order(notebook, beside, record, assignment, kept))
-        run_notebook.put_in(notebook, shown)
+        run_notebook.insert_outputs(notebook, shown)
         if shown.ended:
             notebook.cells.insert(
                 0, nbformat.v4.new_markdown_cell(f"*{sanitize.for_markdown_line(shown.ended)}*", id="ended")
@@ -239,7 +241,7 @@ def _order(
         environment, folders = ({"GRADEPROP_DATA": _DATA}, {_DATA: data}) if data else ({}, folders)
     return run_notebook.ExecutionRequest(
         notebook=nbformat.writes(notebook),
-        inmate=KernelSandbox(
+        sandbox=KernelSandbox(
             files=files,
             environment=environment,
             limits=msgspec.structs.replace(assignment.limits, wall_s=wanted.wall_s),
@@ -261,7 +263,7 @@ def rebuilt(handed_out: Any, record: GradeRecord, kept: StudentPaths) -> Any:
     """The notebook that was handed out, with the student's answers and what the checks say."""
     notebook = copy.deepcopy(handed_out)
     ids = {cell.id: cell.metadata.nbgrader.grade_id for cell in notebook.cells if "nbgrader" in cell.metadata}
-    notebook_answers.put_in(notebook, notebook_answers.read(kept.submitted / f"{record.assignment}.ipynb", ids))
+    notebook_answers.insert_answers(notebook, notebook_answers.read(kept.submitted / f"{record.assignment}.ipynb", ids))
     for cell in notebook.cells:
         meta = cell.metadata.get("nbgrader", {})
         if cell.cell_type == "code" and meta.get("grade") and record.results:

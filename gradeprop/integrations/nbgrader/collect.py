@@ -14,7 +14,7 @@ from typing import Any
 from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.utils import ignore_patterns, parse_utc
 
-from gradeprop.submissions.arrival_time import last_change, note_arrival, settled, write_trusted_timestamp
+from gradeprop.submissions.arrival_time import last_change, trusted_time, write_arrival_time, write_trusted_timestamp
 
 Ignore = Callable[[str, Sequence[str]], set[str]]
 
@@ -25,7 +25,11 @@ class Collect(ExchangeCollect):  # type: ignore[misc]
     def _path_to_record(self, path: str) -> dict[str, Any]:
         name = Path(path).name
         username, _, claimed, *_ = name.rsplit("+", 3)  # <student>+<assignment>+<time>+<random>
-        return {"username": username, "filename": name, "timestamp": settled(_time(claimed), last_change(Path(path)))}
+        return {
+            "username": username,
+            "filename": name,
+            "timestamp": trusted_time(_time(claimed), last_change(Path(path))),
+        }
 
     def do_copy(self, src: str, dest: str, log: Any = None) -> None:
         course = self.coursedir
@@ -36,7 +40,7 @@ class Collect(ExchangeCollect):  # type: ignore[misc]
             self.log.error("%s could not be copied whole: %s", src, error.args[0][0][2])
         record = self._path_to_record(src)
         name, came = record["filename"].rsplit("+", 3)[2], record["timestamp"]
-        note_arrival(Path(dest), came, "" if _time(name) == came else name)
+        write_arrival_time(Path(dest), came, "" if _time(name) == came else name)
         write_trusted_timestamp(Path(dest))
 
 

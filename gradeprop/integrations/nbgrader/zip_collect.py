@@ -19,7 +19,7 @@ from gradeprop.core.models import Assignment
 from gradeprop.core.paths import CoursePaths, student_key
 from gradeprop.course.config import read_assignment
 from gradeprop.submissions import intake, lms_downloads
-from gradeprop.submissions.arrival_time import note_arrival
+from gradeprop.submissions.arrival_time import write_arrival_time
 
 _TIMES = ".timestamps"  # in extracted/; no student's key begins like this
 _ATTEMPT = re.compile(r"(\d{4}-\d\d-\d\d)-(\d\d)-(\d\d)-(\d\d)")
@@ -35,15 +35,15 @@ class Extractor(ExtractorPlugin):  # type: ignore[misc]  # nbgrader publishes no
         assignment = read_assignment(course, coursedir.assignment_id)
         archive, into = Path(archive_path), Path(extracted_path)
         names = sorted(each.name for each in archive.iterdir())
-        whole = [name for name in names if name.lower().endswith(".zip") and lms_downloads.parse(name) is None]
+        whole = [name for name in names if name.lower().endswith(".zip") and lms_downloads.parse_name(name) is None]
         times = dict[str, str]()
         for path, skip in [*((archive / name, []) for name in whole), *([(archive, whole)] if names != whole else [])]:
             try:
-                with lms_downloads.unpacked(path, assignment, course.cache, skip) as download:
+                with lms_downloads.open_lms_download(path, assignment, course.cache, skip) as download:
                     if download is None:
                         self.log.warning("%s is not a download of Canvas, Moodle or Blackboard; left as it is.", path)
                         continue
-                    for sentence in download.said:
+                    for sentence in download.warnings:
                         self.log.warning(sentence)
                     for submission, student in download.submissions:
                         self._take(submission, student, assignment, into)
@@ -81,7 +81,7 @@ class Collector(FileNameCollectorPlugin):  # type: ignore[misc]
         times, course = dict(self._times(extracted)), self.parent.coursedir
         if student in times:  # the platform's, which autograde may believe
             folder = Path(course.format_path(course.submitted_directory, student, course.assignment_id))
-            note_arrival(folder, datetime.fromisoformat(times[student]))
+            write_arrival_time(folder, datetime.fromisoformat(times[student]))
         return {"student_id": student, "file_id": "/".join(rest)} | (
             {"timestamp": times[student]} if student in times else {}
         )

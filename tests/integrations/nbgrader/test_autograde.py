@@ -17,10 +17,10 @@ from gradeprop.core import storage
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import AssignmentPaths, CoursePaths
 from gradeprop.course.config import read_assignment
-from gradeprop.course.known_answers import make, read_cases, reference_weights
+from gradeprop.course.known_answers import read_known_answers, reference_weights, write_answer
 from gradeprop.grading import batch
 from gradeprop.grading.grader import Grader
-from gradeprop.submissions.arrival_time import note_arrival
+from gradeprop.submissions.arrival_time import write_arrival_time
 from tests.autograding.attacks import ATTACKS, RESUBMITTED, hand_in_all, points
 from tests.autograding.course import ANSWER, RIGHT, cell, convert, hand_in, make_course, nbgrader, save
 from tests.browser.servers import course_copy
@@ -39,17 +39,17 @@ pytestmark = [  # nbgrader's own
 ALL = "ALL_TESTS" in os.environ
 CHOSEN = tuple(ATTACKS) if ALL else ("rewrite_the_tests", "double_the_tests", "raise_the_points", "hand_in_no_json")
 SENTENCES = [
-    ("tag_the_tests_to_be_skipped", "carries tags (skip-execution)"),
+    ("tag_the_tests_to_be_skipped", "has tags (skip-execution)"),
     ("rewrite_the_tests", "The cell double of the notebook was changed"),
     ("raise_the_points", "says of itself was changed (points)"),
     ("delete_the_tests", "The cell held of the notebook is missing"),
     ("strip_the_metadata", "has lost its name"),
     ("double_the_tests", "The cell double of the notebook is there 2 times"),
-    ("turn_the_order_round", "stand in another order"),
+    ("turn_the_order_round", "are in a different order"),
     ("make_the_tests_prose", "cell_type"),
     ("link_to_the_solution", "student_code.py"),
-    ("forge_an_early_time", "timestamp.txt in it says 1970-01-01"),
-    ("forge_no_time", "timestamp.txt in it says"),
+    ("forge_an_early_time", "timestamp.txt says 1970-01-01"),
+    ("forge_no_time", "timestamp.txt says"),
     ("hand_in_no_json", "is not a notebook"),
     ("hand_in_no_notebook", "toy.ipynb is missing"),
 ]
@@ -67,9 +67,9 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> AssignmentPaths:
         assert [points(toy, attack.__name__) for attack in RESUBMITTED] == [10, 10]
     hand_in_all(toy, CHOSEN)
     hand_in(toy, "mallory", RIGHT, SCRIPT)
-    for case in read_cases(read_assignment(toy.course, "toy"), toy):
+    for case in read_known_answers(read_assignment(toy.course, "toy"), toy):
         folder = toy.course.root / "submitted" / case.name.replace("/", "-") / "toy"
-        make(case, toy, tmp_path_factory.mktemp("weights"), folder)
+        write_answer(case, toy, tmp_path_factory.mktemp("weights"), folder)
     convert(Autograde, toy)  # without --force: what has changed is seen
     return toy
 
@@ -127,7 +127,7 @@ def test_feedback_shows_the_messages_and_runs_nothing_of_a_student(graded: Assig
     assert not any(active in page for active in ("<script>alert", "<img src=x", 'src="http://spy', "\\href{"))
     page = (graded.course.root / "feedback" / "raise_the_points" / "toy" / "toy.html").read_text()
     assert "A number is doubled." in page
-    assert "what was handed out counts" in page
+    assert "the original metadata is used" in page
 
 
 @pytest.mark.skipif(not ALL, reason="takes long; make check runs it")
@@ -172,9 +172,9 @@ def test_an_assignment_of_the_course_gets_the_same_from_the_command_the_button_a
         reference_weights(REPOSITORY.assignment("mnist_lenet"), "sample"),
     )
     nbgrader(paths, "generate_assignment", paths.name)
-    for case in read_cases(assignment, paths)[::12]:
+    for case in read_known_answers(assignment, paths)[::12]:
         folder = paths.course.root / "submitted" / case.name.replace("/", "-") / paths.name
-        make(case, paths, reference, folder)
+        write_answer(case, paths, reference, folder)
     nbgrader(paths, "autograde", paths.name)
     found = {folder.parent.name: folder for folder in (paths.course.root / "submitted").glob("*/*")}
     with Grader(paths.course, assignment, "sample", into=tmp_path / "ours") as grader:
@@ -211,7 +211,7 @@ def test_a_regrade_keeps_what_a_person_gave_and_takes_off_what_the_policy_says(t
         book.update_or_create_assignment("toy", duedate=due)
     folder, _ = hand_in(toy, "ada")
     (folder / "timestamp.txt").write_text("2026-04-30 12:00:00 UTC")  # her own
-    note_arrival(folder, due + timedelta(hours=30))
+    write_arrival_time(folder, due + timedelta(hours=30))
     convert(Autograde, toy)
     with Gradebook(url) as book:
         assert book.find_submission("toy", "ada").late_submission_penalty == 2
@@ -273,8 +273,8 @@ def test_a_notebook_of_the_course_runs_in_the_jail_from_top_to_bottom(
     paths.toml.write_text(paths.toml.read_text() + '\n[notebook]\nrun = "sample"\n')
     reference = reference_weights(REPOSITORY.assignment("mnist_lenet"), "sample")
     nbgrader(paths, "generate_assignment", paths.name)
-    right, *_ = read_cases(read_assignment(paths.course, paths.name), paths)
-    make(right, paths, reference, paths.course.root / "submitted" / "ada" / paths.name)
+    right, *_ = read_known_answers(read_assignment(paths.course, paths.name), paths)
+    write_answer(right, paths, reference, paths.course.root / "submitted" / "ada" / paths.name)
     nbgrader(paths, "autograde", paths.name)
     where = paths.course.root / "autograded_notebooks" / "ada" / paths.name
     book = nbformat.read(where / f"{paths.name}.ipynb", as_version=4)

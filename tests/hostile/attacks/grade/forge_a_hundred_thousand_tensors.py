@@ -3,7 +3,7 @@
 import os
 import struct
 
-# reads "What came back from your code could not be read"
+# reads "The data that your code returned could not be read"
 
 entry = b"{%s}" % b",".join(
     b'"%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}' % number for number in range(100_000)

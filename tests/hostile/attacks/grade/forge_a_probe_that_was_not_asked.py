@@ -3,7 +3,7 @@
 import os
 import struct
 
-# reads "A frame answers a probe that was not asked."
+# reads "A frame names a probe that is not in the job."
 
 os.write(3, bytes(12))
 for name in ("../record", "record", "__class__", "standardise/0", ""):

@@ -7,7 +7,7 @@ import json
 import os
 import struct
 
-# reads "What came back from your code could not be read"
+# reads "The data that your code returned could not be read"
 
 asked = (("standardise", "rows"), ("windows", "windows"), ("fit", "logits"), ("shuffled", "once"), ("step", "state"))
 shapes = [2**62, 4, 0], [0, 2**63], [2**63, 2**63, 0], [2**64, 0], [10**30, 0]

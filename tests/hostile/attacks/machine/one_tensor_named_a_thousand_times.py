@@ -7,7 +7,7 @@ import json
 import os
 import struct
 
-# reads "What came back from your code could not be read: Two values name one tensor."
+# reads "The data that your code returned could not be read: Two values name one tensor."
 
 size = 4 << 20
 entry = json.dumps({"0": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()

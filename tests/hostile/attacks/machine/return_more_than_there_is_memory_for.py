@@ -2,7 +2,7 @@
 
 import torch
 
-# reads "The code gave back more numbers than can be looked at."
+# reads "The code returned too much data."
 # reads "count should be a whole number, and is a list."
 
 

@@ -1,0 +1,102 @@
+"""Validation: sentences on missing files and on notebooks and weights in a wrong format."""
+
+import io
+import struct
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.submissions.conftest import ASKED, GOOD, NOTEBOOK, Take, folder
+
+
+def test_an_empty_folder_is_said_to_be_empty(take: Take, tmp_path: Path) -> None:
+    got = take(folder(tmp_path, {}), ASKED)
+    assert got.problems == ("The submission contains no usable file.",)
+    assert got.files == ()
+
+
+def test_each_file_that_is_missing_is_named(take: Take, tmp_path: Path) -> None:
+    got = take(folder(tmp_path, {"x.py": b""}), ASKED)
+    assert got.problems == (
+        "hw.ipynb is missing (the notebook).",
+        "student_code.py is missing (your code).",
+        "net.safetensors is missing (the weights).",
+        "history.json is missing (the curves).",
+    )
+
+
+@pytest.mark.parametrize("name", ["hw.html", "hw.pdf"])
+def test_one_of_two_is_enough(take: Take, tmp_path: Path, name: str) -> None:
+    asked = {"hw.html or hw.pdf": "a copy"}
+    assert take(folder(tmp_path, {name: b"x"}), asked).problems == ()
+    assert take(folder(tmp_path / "none", {"x.py": b""}), asked).problems == ("hw.html or hw.pdf is missing (a copy).",)
+    (problem,) = take(folder(tmp_path / "near", {name.upper(): b"x"}), asked).problems
+    suggestion = f"There is {name.upper()!r}: if it is the same file, rename it to {name}."
+    assert problem == f"hw.html or hw.pdf is missing (a copy). {suggestion}"
+
+
+@pytest.mark.parametrize(
+    "name", ["Student_Code.py", "student_code (1).py", "student-code.py", "studentcode.py", "student_code.py.txt"]
+)
+def test_a_similar_name_is_pointed_out(name: str, take: Take, tmp_path: Path) -> None:
+    (problem,) = take(folder(tmp_path, {name: b"", "x.py": b""}), {"student_code.py": "your code"}).problems
+    assert f"There is {name!r}: if it is the same file, rename it to student_code.py" in problem
+
+
+def test_a_file_in_the_wrong_folder_is_pointed_out(take: Take, tmp_path: Path) -> None:
+    (problem,) = take(
+        folder(tmp_path, {"src/student_code.py": b"", "x": b""}), {"student_code.py": "your code"}
+    ).problems
+    assert "There is src/student_code.py: move it to the top" in problem
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b'{"cells": [],\n <<<<<<< HEAD', "not a notebook: it is not JSON (line 2, column 2)"),
+        (NOTEBOOK[:-1], "not a notebook: it is not JSON (line 1,"),
+        (b"\xff\xfe", "not JSON (line 1, column 1)"),
+        (b"", "not JSON (line 1, column 1)"),
+        (b"[" * 100_000, "not a notebook"),
+        (b'{"cells": ' + b"[" * 100_000, "not a notebook"),
+        (b'{"a": 1}', "is not a notebook: Object missing required field"),
+        (b'{"cells": {}, "nbformat": 4}', "is not a notebook: it has no list of cells"),
+    ],
+)
+def test_a_notebook_that_is_none_is_said_with_its_place(data: bytes, says: str, take: Take, tmp_path: Path) -> None:
+    (problem,) = take(folder(tmp_path, GOOD | {"hw.ipynb": data}), ASKED).problems
+    assert says in problem
+
+
+def test_a_huge_notebook_is_not_looked_at(take: Take, tmp_path: Path) -> None:
+    (problem,) = take(folder(tmp_path, GOOD | {"hw.ipynb": bytes(17 * 2**20)}), ASKED, mib=50).problems
+    assert "17 MiB, which is too large" in problem
+
+
+def pickled() -> bytes:
+    buffer = io.BytesIO()
+    torch.save({"w": torch.ones(3)}, buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (pickled(), "is a pickle, as torch.save writes it"),
+        (b"\x80\x04\x95cposix\nsystem", "is a pickle"),
+        (GOOD["net.safetensors"][:-1], "12 bytes of weights, but there are 11"),
+        (GOOD["net.safetensors"][:20], "truncated"),
+        (b"", "truncated"),
+        (b"\xff" * 100, "another format"),
+        (struct.pack("<Q", 4) + b"null", "its header cannot be read"),
+        (struct.pack("<Q", 50_000) + b"[" * 50_000, "its header cannot be read"),
+        (struct.pack("<Q", 9) + b'{"a": -1}', "its header cannot be read"),
+    ],
+)
+def test_weights_that_are_no_safetensors_are_said_with_what_to_do(
+    data: bytes, says: str, take: Take, tmp_path: Path
+) -> None:
+    (problem,) = take(folder(tmp_path, GOOD | {"net.safetensors": data}), ASKED).problems
+    assert says in problem
+    assert "save_weights" in problem
