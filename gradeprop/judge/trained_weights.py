@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from gradeprop.judge.accessors import Points, Seen, Show, fail
+from gradeprop.judge.accessors import Seen
+from gradeprop.judge.assertions import Points, Show, fail
 
 
 def grade_accuracy(

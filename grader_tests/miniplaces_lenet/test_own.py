@@ -16,9 +16,9 @@ RELU4 = (torch.relu,) * 4
 
 
 @pytest.mark.points(2, question="own")
-def test_the_own_network_is_small_enough(observed, held, show):
+def test_the_own_network_is_small_enough(observed, requirements, show):
     """OwnNetwork keeps within the cap on numbers: parameters, and what else is saved with them."""
-    got, most = observed("own_cost").number("numbers"), held.caps["numbers"]
+    got, most = observed("own_cost").number("numbers"), requirements.caps["numbers"]
     if got > most:
         fail(
             f"OwnNetwork saves {got:,.0f} numbers; at most {most:,.0f} are allowed. Fewer channels, or no large matrix?"
@@ -29,9 +29,9 @@ def test_the_own_network_is_small_enough(observed, held, show):
 
 
 @pytest.mark.points(2, question="own")
-def test_the_own_network_is_quick_enough(observed, held, show):
+def test_the_own_network_is_quick_enough(observed, requirements, show):
     """OwnNetwork keeps within the cap on multiply-adds per image, which is what its training time grows with."""
-    got, most = observed("own_cost").number("multiply_adds"), held.caps["multiply-adds"]
+    got, most = observed("own_cost").number("multiply_adds"), requirements.caps["multiply-adds"]
     if got > most:
         fail(
             f"An image costs {got / 1e6:,.1f} million multiply-adds; at most {most / 1e6:,.0f} million are allowed. "
@@ -73,18 +73,18 @@ def seven(observed):
     return [100 * value for value in values] if fractions else values, fractions
 
 
-def best(observed, held):
+def best(observed, requirements):
     """The best validation accuracy of each run in history.json, in percent, in the table's order; {} without one."""
     try:
         runs = {run.text("name"): run for run in observed("history").items("runs")}
-        return {name: 100 * max(runs[name].numbers("test_accuracy")) for name in held.bands}
+        return {name: 100 * max(runs[name].numbers("test_accuracy")) for name in requirements.bands}
     except (CheckFailed, KeyError, ValueError):
         return {}
 
 
-def ordered(values, observed, held):
+def ordered(values, observed, requirements):
     """The results in the order of the table, as far as the histories tell which is which."""
-    bests = list(best(observed, held).values())
+    bests = list(best(observed, requirements).values())
     mixed = bests and values != bests and near(sorted(values), sorted(bests))
     return (bests, True) if mixed and not near(values, bests) else (values, False)
 
@@ -113,16 +113,20 @@ def test_results_txt_is_in_percent(seven):
 
 
 @pytest.mark.points(2, question="seven")
-def test_results_txt_is_what_the_histories_hold(seven, observed, held, points):
+def test_results_txt_is_what_the_histories_hold(seven, observed, requirements, points):
     """Each result is the best validation accuracy of its run in history.json, and they are in order."""
     values, _ = seven
     if len(values) != 7:
         fail("There are not seven results to look at.")
-    bests = best(observed, held)
+    bests = best(observed, requirements)
     if not bests:
         points.part(1, "history.json does not hold the accuracies of all seven runs: save it as the notebook does.")
-    if ordered(values, observed, held)[1]:
-        fail("These are your seven results, but the results are in the wrong order: " + ", ".join(held.bands) + ".")
+    if ordered(values, observed, requirements)[1]:
+        fail(
+            "These are your seven results, but the results are in the wrong order: "
+            + ", ".join(requirements.bands)
+            + "."
+        )
     if not near(values, list(bests.values())):
         i = next(i for i, (a, b) in enumerate(zip(values, bests.values(), strict=True)) if abs(a - b) > 0.06)
         name, right = list(bests.items())[i]
@@ -130,27 +134,29 @@ def test_results_txt_is_what_the_histories_hold(seven, observed, held, points):
 
 
 @pytest.mark.points(4, question="seven")
-def test_results_txt_lies_where_others_came_out(seven, observed, held, points, show):
+def test_results_txt_lies_where_others_came_out(seven, observed, requirements, points, show):
     """Each result lies where these runs come out, but for chance."""
     values, _ = seven
     if len(values) != 7:
         fail("There are not seven results to look at.")
-    values, _ = ordered(values, observed, held)  # a wrong order is told, and paid for, elsewhere
-    rows = [(name, f"{value:.2f}", *band) for (name, band), value in zip(held.bands.items(), values, strict=True)]
+    values, _ = ordered(values, observed, requirements)  # a wrong order is told, and paid for, elsewhere
+    rows = [
+        (name, f"{value:.2f}", *band) for (name, band), value in zip(requirements.bands.items(), values, strict=True)
+    ]
     show.table("Your seven results, in percent", ("run", "yours", "lowest", "highest"), rows)
     out = [row for row, value in zip(rows, values, strict=True) if not row[2] <= value <= row[3]]
     if out:
         name, value, low, high = out[0]
-        swap = " Is the order that of the table?" if len(out) > 1 and fits(values, held) else ""
+        swap = " Is the order that of the table?" if len(out) > 1 and fits(values, requirements) else ""
         message = (
             f"{len(out)} of 7 lie elsewhere, such as {name} at {value} %; from {low:g} to {high:g} % is usual.{swap}"
         )
         points.part(max(0, 4 - len(out)), f"{message} Was each run trained as its row of the table says?")
 
 
-def fits(values, held):
+def fits(values, requirements):
     """Whether the results, sorted, lie within the bands, sorted: then it is their order that is wrong."""
-    bands = sorted(held.bands.values())
+    bands = sorted(requirements.bands.values())
     return all(low <= value <= high for (low, high), value in zip(bands, sorted(values), strict=True))
 
 
@@ -203,7 +209,7 @@ def test_the_default_lenet_is_accurate(observed, answers, bars, points, show, re
 
 
 @pytest.mark.points(4, question="accuracy")
-def test_the_own_network_is_accurate(observed, answers, bars, held, points, show):
+def test_the_own_network_is_accurate(observed, answers, bars, requirements, points, show):
     """OwnNetwork with your weights tells scenes apart that it has never seen, within its caps."""
     logits = observed("weights_own").tensor("logits", shape=(len(answers["labels"]), 100))
     cost = observed("own_cost")
@@ -211,9 +217,9 @@ def test_the_own_network_is_accurate(observed, answers, bars, held, points, show
     right = 100 * (logits.double().argmax(1) == answers["labels"]).float().mean().item()
     header = ("numbers", "million multiply-adds", "accuracy in percent")
     show.table("Leaderboard", header, [(numbers, million, f"{right:.1f}")])
-    spent = minutes(observed)
-    if spent > held.caps["minutes"]:
-        fail(f"history.json says that it trained for {spent:.0f} minutes; {held.caps['minutes']:g} are allowed.")
+    spent, allowed = minutes(observed), requirements.caps["minutes"]
+    if spent > allowed:
+        fail(f"history.json says that it trained for {spent:.0f} minutes; {allowed:g} are allowed.")
     about = f"{numbers} numbers, {million} million multiply-adds: "
     grade_accuracy(logits, answers["labels"], bars["own_network"], points, show, about)
 
