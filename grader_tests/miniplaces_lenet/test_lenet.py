@@ -1,24 +1,28 @@
 """LeNet, the shapes it tells, and the wrapper that leaves its logits."""
 
-import functools
-import math
-
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from gradeprop.check import fail
+from gradeprop.check import (
+    activation_misreadings,
+    assert_gradients,
+    assert_repeatable,
+    drawn_values,
+    ending_misreadings,
+    fail,
+    identity,
+    is_close,
+    logits_differ,
+    sizes_of,
+)
 
 STAGES = ((6, 14, 14), (16, 5, 5), (400,), (256,), (128,), (100,))
 LAYERS = ("the first convolution", "the second convolution", "the first linear layer", "the second linear layer")
 RELU4 = (torch.relu,) * 4
 
 
-def same(x):
-    return x
-
-
-def lenet(weights, x, bends=RELU4, pool=F.max_pool2d, last=same):
+def lenet(weights, x, bends=RELU4, pool=F.max_pool2d, last=identity):
     """LeNet, or a misreading of it: other non-linearities, another pooling, something after the logits."""
     x = pool(bends[0](F.conv2d(x, weights["conv1.weight"], weights["conv1.bias"])), 2)
     x = pool(bends[1](F.conv2d(x, weights["conv2.weight"], weights["conv2.bias"])), 2).flatten(1)
@@ -29,51 +33,23 @@ def lenet(weights, x, bends=RELU4, pool=F.max_pool2d, last=same):
 
 def misreadings():
     """Sentence → how that network differs from LeNet."""
-    for i, layer in enumerate(LAYERS):
-        yield f"There is no ReLU after {layer}.", {"bends": (*RELU4[:i], same, *RELU4[i + 1 :])}
-    yield "There is no ReLU anywhere.", {"bends": (same,) * 4}
-    yield "There is no ReLU after the convolutions.", {"bends": (same, same, torch.relu, torch.relu)}
-    yield "There is no ReLU between the linear layers.", {"bends": (torch.relu, torch.relu, same, same)}
+    for text, bends in activation_misreadings(LAYERS, 2):
+        yield text, {"bends": bends}
     yield "The pooling takes the average, not the maximum.", {"pool": F.avg_pool2d}
-    yield "A softmax follows the last layer; the loss applies it.", {"last": functools.partial(F.softmax, dim=1)}
-    yield "A log-softmax follows the last layer.", {"last": functools.partial(F.log_softmax, dim=1)}
-    yield "A ReLU follows the last layer; logits may be negative.", {"last": torch.relu}
-    for other in (torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.gelu, F.silu):
-        yield f"The non-linearity is {other.__name__}, not ReLU.", {"bends": (other,) * 4}
+    for text, last in ending_misreadings():
+        yield text, {"last": last}
 
 
 def misread(weights, images, logits):
     """The misreading that gives these logits, or an empty text."""
-    return next((text for text, change in misreadings() if close(lenet(weights, images, **change), logits)), "")
-
-
-def close(a, b):
-    """Agreement within what another order of additions may change."""
-    a, b = a.double(), b.double()
-    return a.shape == b.shape and bool(((a - b).abs() <= 1e-3 * b.abs().clamp(min=1)).all())
-
-
-def differ(logits):
-    """Whether not all images get the same logits."""
-    return bool((logits.double().std(0) > 1e-6).any())
-
-
-def drawn(shape, seed):
-    """The values that the probe puts into a parameter of this shape."""
-    size = math.prod(shape)
-    values = torch.randn(size, generator=torch.Generator().manual_seed(seed + size)) * size**-0.25
-    return values.reshape(shape[::-1]).T if len(shape) == 2 and shape[0] > shape[1] else values.reshape(shape)
-
-
-def sizes(parameters):
-    return [math.prod(parameter.numbers("shape")) for parameter in parameters]
+    return next((text for text, change in misreadings() if is_close(lenet(weights, images, **change), logits)), "")
 
 
 @pytest.mark.points(5, question="lenet")
 def test_lenet_has_its_parameters(observed, expected, points, show):
     """LeNet has 151,324 parameters: weights and biases of two convolutions and three linear layers."""
     parameters = observed("lenet_parameters").items("parameters")
-    got, asked = sizes(parameters), sizes(expected("lenet_parameters").items("parameters"))
+    got, asked = sizes_of(parameters), sizes_of(expected("lenet_parameters").items("parameters"))
     shapes = [" × ".join(f"{n:g}" for n in p.numbers("shape")) for p in parameters]
     rows = [(p.text("name"), shape, f"{n:,.0f}") for p, shape, n in zip(parameters, shapes, got, strict=True)]
     show.table("The parameters of your LeNet", ("name", "shape", "number"), rows[:30])
@@ -145,7 +121,7 @@ def test_another_input_shape_works(observed, expected, points):
 @pytest.mark.points(2, question="lenet")
 def test_the_number_of_classes_can_be_chosen(observed):
     """``LeNet(num_classes=7)`` gives seven logits per image."""
-    if not differ(observed("lenet_classes").tensor("logits", shape=(3, 7))):
+    if not logits_differ(observed("lenet_classes").tensor("logits", shape=(3, 7))):
         fail("All images get the same logits.")
 
 
@@ -155,11 +131,14 @@ def test_lenet_computes_what_is_asked(observed, expected, reference):
     seen, truth = observed("lenet_twin"), expected("lenet_twin")
     logits, images = seen.tensor("logits", shape=(7, 100)), truth.tensor("images")
     present, seed = set(seen.numbers("sizes")), truth.integer("seed")
-    weights = {name: drawn(tuple(value.shape), seed) for name, value in reference.LeNet().state_dict().items()}
+    weights = {
+        name: (drawn_values(seed, value.numel()) * value.numel() ** -0.25).reshape(value.shape)
+        for name, value in reference.LeNet().state_dict().items()
+    }
     for name, tensor in weights.items():
         if name.endswith("bias") and tensor.numel() not in present:
             tensor.zero_()  # a missing bias is told, and costs points, elsewhere
-    if not close(logits, lenet(weights, images)):
+    if not is_close(logits, lenet(weights, images)):
         text = misread(weights, images, logits)
         fail(f"Your logits are not those of LeNet. {text or 'Compare the order and the shapes of your layers.'}")
 
@@ -168,27 +147,15 @@ def test_lenet_computes_what_is_asked(observed, expected, reference):
 def test_every_parameter_learns(observed):
     """The gradient reaches every parameter of LeNet."""
     parameters = observed("lenet_gradients").items("parameters")
-    still = [p.text("name") for p in parameters if not p.number("gradient") > 0]
-    if still or not parameters:
-        names = ", ".join(still[:10]) or "any parameter"
-        fail(f"No gradient reaches {names}. Is a layer unused, frozen, in a Python list, or cut off by .detach()?")
+    assert_gradients(parameters, "Is a layer unused, frozen, in a Python list, or cut off by .detach()?")
 
 
 @pytest.mark.points(2, question="lenet")
 def test_an_image_gets_the_same_logits_every_time(observed):
     """An image gets the same logits alone as in a batch and twice in a row, and is not changed."""
-    seen = observed("lenet_repeats")
-    first = seen.tensor("first", shape=(4, 100))
-    if not differ(first):
-        fail("All images get the same logits.")
-    if not close(seen.tensor("again"), first):
-        fail("The same batch got other logits the second time: this LeNet has no dropout, and remembers nothing.")
-    if not close(seen.tensor("alone"), first):
-        fail(
-            "An image got other logits alone than in a batch: do view or flatten mix the images? n must stay in front."
-        )
-    if seen.number("changed") != 0:
-        fail("The images that went in were changed in place.")
+    again = "this LeNet has no dropout, and remembers nothing."
+    alone = "do view or flatten mix the images? n must stay in front."
+    assert_repeatable(observed("lenet_repeats"), (4, 100), again, alone)
 
 
 @pytest.mark.points(2, question="logits")
@@ -197,7 +164,7 @@ def test_the_wrapper_gives_the_logits_alone(observed, expected):
     seen, truth = observed("logits"), expected("logits")
     if not seen.flag("is_tensor"):
         fail("The wrapper returned no tensor: of (logits, shapes), give out the logits alone.")
-    if not close(seen.tensor("logits"), truth.tensor("logits")):
+    if not is_close(seen.tensor("logits"), truth.tensor("logits")):
         fail("The wrapper's output is not the logits of the network in it.")
 
 

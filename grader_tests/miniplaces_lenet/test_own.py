@@ -1,13 +1,21 @@
 """Your own network, the results that were handed in, and the accuracy of the weights."""
 
-import math
 import re
 
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from gradeprop.check import CheckFailed, as_weights, drawn_after, fail
+from gradeprop.check import (
+    CheckFailed,
+    as_weights,
+    assert_gradients,
+    drawn_after,
+    fail,
+    grade_accuracy,
+    is_close,
+    measure_accuracy,
+)
 
 RELU4 = (torch.relu,) * 4
 
@@ -54,9 +62,7 @@ def test_the_own_network_gives_a_hundred_logits(observed):
             fail(f"In evaluation mode an image got other logits {hint}.")
     if ((first.sum(1) - 1).abs() < 1e-4).all() and (first >= 0).all():
         fail("The outputs of an image are positive and sum to 1: leave the softmax to the loss.")
-    still = [p.text("name") for p in observed("own").items("parameters") if not p.number("gradient") > 0]
-    if still:
-        fail(f"No gradient reaches {', '.join(still[:10])}: is it used in forward?")
+    assert_gradients(observed("own").items("parameters"), "Is it used in forward?")
 
 
 # ---------------------------------------------------------------- seven
@@ -163,12 +169,6 @@ def fits(values, requirements):
 # ---------------------------------------------------------------- accuracy
 
 
-def close(a, b):
-    """Agreement within what another order of additions may change."""
-    a, b = a.double(), b.double()
-    return a.shape == b.shape and bool(((a - b).abs() <= 1e-3 * b.abs().clamp(min=1)).all())
-
-
 def lenet(weights, x, pool=F.max_pool2d):
     """LeNet by its weights."""
     x = pool(torch.relu(F.conv2d(x, weights["conv1.weight"], weights["conv1.bias"])), 2)
@@ -176,19 +176,6 @@ def lenet(weights, x, pool=F.max_pool2d):
     x = torch.relu(F.linear(x, weights["fc1.weight"], weights["fc1.bias"]))
     x = torch.relu(F.linear(x, weights["fc2.weight"], weights["fc2.bias"]))
     return F.linear(x, weights["fc3.weight"], weights["fc3.bias"])
-
-
-def grade_accuracy(logits, labels, bar, points, show, about=""):
-    """Full points from the upper bar, half from the lower one."""
-    right = (logits.double().argmax(1) == labels).float().mean().item()
-    error = 100 * math.sqrt(right * (1 - right) / len(labels))
-    message = f"{100 * right:.1f} % of {len(labels):,} held-out images are right (standard error {error:.1f} points)"
-    low, high = bar
-    if 100 * right < low:
-        fail(f"{message}; {low:g} % is asked for, {high:g} % for all points. Were these the weights after training?")
-    if 100 * right < high:
-        points.part(2, f"{message}; {high:g} % gives all points.")
-    show.text(f"{about}{message}.")
 
 
 @pytest.mark.points(4, question="accuracy")
@@ -203,9 +190,9 @@ def test_the_default_lenet_is_accurate(observed, answers, bars, points, show, re
         images = (answers["images"][some] / 255 - mean) / torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
         twins = (lenet(weights, images, pool) for pool in (F.max_pool2d, F.avg_pool2d))
         # a softmax at the end is told, and paid for, elsewhere
-        if not any(close(logits[some], twin) or close(logits[some], twin.softmax(1)) for twin in twins):
+        if not any(is_close(logits[some], twin) or is_close(logits[some], twin.softmax(1)) for twin in twins):
             fail("LeNet with the weights in lenet.safetensors gives other logits than your LeNet does.")
-    grade_accuracy(logits, answers["labels"], bars["lenet"], points, show)
+    grade_accuracy(logits, answers["labels"], bars["lenet"], points, show, full=4, passed=2, decimals=1)
 
 
 @pytest.mark.points(4, question="accuracy")
@@ -214,14 +201,16 @@ def test_the_own_network_is_accurate(observed, answers, bars, requirements, poin
     logits = observed("weights_own").tensor("logits", shape=(len(answers["labels"]), 100))
     cost = observed("own_cost")
     numbers, million = f"{cost.number('numbers'):,.0f}", f"{cost.number('multiply_adds') / 1e6:.1f}"
-    right = 100 * (logits.double().argmax(1) == answers["labels"]).float().mean().item()
+    right, _ = measure_accuracy(logits, answers["labels"])
     header = ("numbers", "million multiply-adds", "accuracy in percent")
     show.table("Leaderboard", header, [(numbers, million, f"{right:.1f}")])
     spent, allowed = minutes(observed), requirements.caps["minutes"]
     if spent > allowed:
         fail(f"history.json says that it trained for {spent:.0f} minutes; {allowed:g} are allowed.")
     about = f"{numbers} numbers, {million} million multiply-adds: "
-    grade_accuracy(logits, answers["labels"], bars["own_network"], points, show, about)
+    grade_accuracy(
+        logits, answers["labels"], bars["own_network"], points, show, full=4, passed=2, decimals=1, about=about
+    )
 
 
 def minutes(observed):

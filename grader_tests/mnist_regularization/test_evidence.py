@@ -225,14 +225,14 @@ def test_the_mlp_is_accurate(observed, answers, bars, points, show, reference):
     seen = observed("weights_mlp")
     logits = seen.tensor("logits", shape=(len(answers["labels"]), 10))
     assert_no_other_network(seen, logits, reference.SmallMLP(), answers["images"], reference)
-    grade_accuracy(logits, answers["labels"], bars["small_mlp"], points, show, most=3, passed=1)
+    grade_accuracy(logits, answers["labels"], bars["small_mlp"], points, show, full=3, passed=1)
 
 
 @pytest.mark.points(4, question="accuracy")
 def test_the_regularised_lenet_is_accurate(observed, answers, bars, points, show):
     """RegularisedLeNet with your weights reads digits it has never seen."""
     logits = observed("weights_regularised").tensor("logits", shape=(len(answers["labels"]), 10))
-    grade_accuracy(logits, answers["labels"], bars["regularised_lenet"], points, show, most=4, passed=2)
+    grade_accuracy(logits, answers["labels"], bars["regularised_lenet"], points, show, full=4, passed=2)
 
 
 @pytest.mark.points(2, question="accuracy")
@@ -241,7 +241,7 @@ def test_the_affine_lenet_is_accurate(observed, answers, bars, points, show, ref
     seen = observed("weights_affine")
     logits = seen.tensor("logits", shape=(len(answers["labels"]), 10))
     assert_no_other_network(seen, logits, reference.SmallLeNet(), answers["images"], reference)
-    grade_accuracy(logits, answers["labels"], bars["affine_lenet"], points, show, most=2, passed=1)
+    grade_accuracy(logits, answers["labels"], bars["affine_lenet"], points, show, full=2, passed=1)
 
 
 @pytest.mark.points(1, question="accuracy")
