@@ -136,7 +136,7 @@ class Draw:
         networks.initialize(model, prepare(images[:2])).load_state_dict(state)
         model.eval()
         with torch.no_grad():
-            return torch.cat([(forward or model)(prepare(batch)) for batch in images.split(size)])
+            return torch.cat([(forward or model)(prepare(batch)) for batch in torch.split(images, size)])
 
     # ---- helpers that draw nothing
 

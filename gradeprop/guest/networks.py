@@ -11,14 +11,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 _MAX_POINTS = 50  # of a line in a figure
 
 
-class Trace(TorchDispatchMode):
+class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Record the first ``limit`` operations of torch in a ``with`` block, however the code spells them.
 
     ``steps`` holds for each its name, ``op``, and the shape of its first result, ``shape``.
     """
 
     def __init__(self, limit: int = 400) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.steps: list[dict[str, Any]] = []
         self._limit = limit
 
@@ -67,7 +67,7 @@ def losses(
         torch.manual_seed(seed)
         loss = criterion(initialize(model, images).train()(images), labels)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         found.append(scalar(loss.detach()))
     return found
@@ -93,7 +93,7 @@ def repeats(model: Callable[[Tensor], Tensor], images: Tensor, size: int = 1) ->
         return {
             "first": model(images),
             "again": model(images),
-            "alone": torch.cat([model(batch) for batch in before.clone().split(size)]),
+            "alone": torch.cat([model(batch) for batch in torch.split(before.clone(), size)]),
             "changed": (images - before).abs().max(),
         }
 

@@ -84,8 +84,9 @@ def activation_misreadings(layers: Sequence[str], convolutions: int) -> Iterator
     for i, layer in enumerate(layers):
         yield f"There is no ReLU after {layer}.", (*relu * i, identity, *relu * (n - i - 1))
     yield "There is no ReLU anywhere.", (identity,) * n
-    yield "There is no ReLU after the convolutions.", (*(identity,) * convolutions, *relu * (n - convolutions))
-    yield "There is no ReLU between the linear layers.", (*relu * convolutions, *(identity,) * (n - convolutions))
+    if 0 < convolutions < n:
+        yield "There is no ReLU after the convolutions.", (*(identity,) * convolutions, *relu * (n - convolutions))
+        yield "There is no ReLU between the linear layers.", (*relu * convolutions, *(identity,) * (n - convolutions))
     for other in (torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.gelu, F.silu):
         yield f"The non-linearity is {other.__name__}, not ReLU.", (other,) * n
 

@@ -1,8 +1,8 @@
-"""What is asked of a submission: calls and inputs, never answers.
+"""The probes: calls and inputs, never answers.
 
-Each probe runs in the jail beside the student's code, and again in the grader on the reference with the same draws; the
-checks hold the one against the other. Weights are drawn too, from the seed and a parameter's size alone, so that
-nothing has to be believed about them and a check can draw them again. A probe of one task needs no other task.
+Each probe runs in the jail on the student's code, and again in the judge on the reference with the same draws; the
+checks compare the two. Weights are drawn too, from the seed and a parameter's size alone, so that
+none has to be trusted and a check can draw them again. A probe of one task needs no other task.
 """
 
 import contextlib
@@ -139,7 +139,7 @@ def probe_predict_alone(student, draw):
 
 
 def xavier(model):
-    """Whether some weight's spread is other than the one PyTorch begins with, 1 / sqrt(3 · inputs)."""
+    """Return True if the spread of some weight is not that of PyTorch's initialisation, 1 / sqrt(3 · inputs)."""
     weights = [p for p in model.parameters() if p.dim() > 1 and p.numel() > 2000]
     return any(abs(p.std().item() * (3 * p[0].numel()) ** 0.5 - 1) > 0.1 for p in weights)
 
@@ -217,7 +217,7 @@ def both(returned):
 
 
 def seen_maps(student, model, draw):
-    """What first_activations returns for a model."""
+    """Call first_activations on a model."""
     images = draw.normal(2, 3, 64, 64)
     first, second = both(student.first_activations(model, images.clone()))
     return {"first": first, "second": second, "images": images, "seed": draw.seed}
@@ -234,7 +234,7 @@ def probe_activations(student, draw):
 
 
 def probe_activations_kept(student, draw):
-    """Whether the maps stay what they are when the network goes on, or is used again."""
+    """Look for maps that change when the network goes on, or is used again."""
     result = {"applies": False}
     with contextlib.suppress(Exception):  # code that calls its own layers by name cannot look into ours
         result |= seen_maps(student, fill(Ours(overwrites=True), draw), draw)
@@ -243,7 +243,7 @@ def probe_activations_kept(student, draw):
 
 
 def probe_activations_leave(student, draw):
-    """Whether gradients, modes or hooks are left behind."""
+    """Look for gradients and hooks that are left behind."""
     images = draw.normal(2, 3, 64, 64)
     try:
         model = fill(student.CaltechLeNet(), draw)
@@ -308,7 +308,7 @@ def probe_block_projected(student, draw):
 
 
 def probe_block_strided(student, draw):
-    """As many channels as before, and half the side: the shapes differ here, too."""
+    """Keep the channels and halve the side: the shapes differ here, too."""
     x = draw.normal(3, 8, 6, 6)
     with torch.no_grad():
         return {"x": x, "y": still_block(student, draw, 8, 8, 2, 0.0)(x)}
@@ -369,7 +369,7 @@ def resnet(student, own_block, **classes):
 
 
 def observed_resnet(student, draw, own_block):
-    """All that one ResNet-18 can tell: making one takes longer than calling it."""
+    """Observe one ResNet-18 in every way: making one takes longer than calling it."""
     images = draw.normal(2, 3, 64, 64)
     model = fill(draw.initialize(resnet(student, own_block), images), draw)
     found = {"seed": draw.seed, "images": images, "parameters": draw.parameters(model)}

@@ -1,4 +1,4 @@
-"""The improvement, by what it does; the accuracy of the weights that were handed in; the history of training."""
+"""The improvement, by what it does; the accuracy of the submitted weights; the history of training."""
 
 import re
 
@@ -26,10 +26,10 @@ def test_the_improved_network_is_of_the_size_allowed(observed):
 
 @pytest.mark.points(2, question="improve")
 def test_the_improved_setup_can_be_trained(observed):
-    """The optimiser holds every parameter, the loss reaches each of them, and the steps do not lead astray."""
+    """The optimiser holds every parameter, the loss reaches each of them, and training does not diverge."""
     left_out = observed("improved").texts("left_out")
     if left_out:
-        fail(f"The optimiser does not hold {', '.join(left_out[:10])}: hand it the parameters of the model you return.")
+        fail(f"The optimiser does not hold {', '.join(left_out[:10])}: pass it the parameters of the model you return.")
     seen = observed("improved_step")
     seen.number("loss")
     assert_gradients(seen.items("parameters"))
@@ -83,7 +83,7 @@ def graded(logits, labels, steps, points, show):
 
 @pytest.mark.points(15, question="improved_accuracy")
 def test_the_improved_network_is_accurate(observed, answers, bars, points, show):
-    """The improved network with your weights names what pictures show."""
+    """The improved network with your weights classifies pictures it has never seen."""
     seen, labels = observed("weights_improved"), answers["labels"]
     if seen.number("parameters") > MOST:
         fail(f"The network has {seen.number('parameters'):,.0f} parameters; at most 2,000,000 are allowed.")
@@ -94,7 +94,7 @@ def test_the_improved_network_is_accurate(observed, answers, bars, points, show)
 
 @pytest.mark.points(5, question="resnet_accuracy")
 def test_resnet_is_accurate(observed, answers, bars, points, show):
-    """ResNet-18 with your weights names what pictures show."""
+    """ResNet-18 with your weights classifies pictures it has never seen."""
     labels = answers["labels"]
     logits = observed("weights_resnet").tensor("logits", shape=(len(labels), 101))
     low, high = bars["resnet18"]

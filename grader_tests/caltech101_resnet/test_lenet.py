@@ -41,23 +41,23 @@ def bias(seed, size):
     return drawn_values(seed, size, PERIOD) * 0.2
 
 
-def lenet(seed, x, padding, bends=RELU4, pool=F.max_pool2d, last=identity, biases=1.0):
+def lenet(seed, x, padding, activations=RELU4, pool=F.max_pool2d, last=identity, biases=1.0):
     """The network of the course, or a misreading of it, with the weights that a seed draws."""
     for i, (maps, channels) in enumerate(((32, 3), (64, 32))):
         x = F.conv2d(x, weight(seed, maps, channels, 5, 5), bias(seed, maps) * biases, padding=padding)
-        x = pool(bends[i](x), 4)
+        x = pool(activations[i](x), 4)
     x = x.flatten(1)
     for i, (outputs, inputs) in enumerate(((1021, x.shape[1]), (84, 1021), (101, 84))):
         x = F.linear(x, weight(seed, outputs, inputs), bias(seed, outputs))
-        x = bends[2 + i](x) if i < 2 else last(x)
+        x = activations[2 + i](x) if i < 2 else last(x)
     return x
 
 
 def misreadings():
     """Sentence → how that network differs."""
     yield "", {}
-    for text, bends in activation_misreadings(LAYERS, 2):
-        yield text, {"bends": bends}
+    for text, activations in activation_misreadings(LAYERS, 2):
+        yield text, {"activations": activations}
     yield "The pooling takes the average, not the maximum.", {"pool": F.avg_pool2d}
     for text, last in ending_misreadings():
         yield text, {"last": last}

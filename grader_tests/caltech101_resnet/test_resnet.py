@@ -73,7 +73,7 @@ def block(x, maps, stride, seed, train=False, free=False, change=""):
 
 
 MISREAD_BLOCKS = {
-    "early ReLU": "The ReLU stands before the addition; it belongs after it.",
+    "early ReLU": "The ReLU comes before the addition; it belongs after it.",
     "two ReLUs": "There is a ReLU before the addition too; only after it there should be one.",
     "no last ReLU": "There is no ReLU after the addition.",
     "no inner ReLU": "There is no ReLU between the two convolutions.",
@@ -138,7 +138,7 @@ def test_what_is_added_may_be_negative(observed, expected):
 
 @pytest.mark.points(2, question="block")
 def test_a_projection_takes_the_stride_and_a_batch_norm(observed, expected):
-    """Where shapes differ, the shortcut is a 1×1 convolution with the block's stride, then BatchNorm."""
+    """If shapes differ, the shortcut is a 1×1 convolution with the block's stride, then BatchNorm."""
     seen, x = observed("block_projected"), expected("block_projected").tensor("x")
     y = seen.tensor("y", shape=(3, 12, 3, 3))
     if not is_close(y, F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, 4)).relu()):
@@ -153,7 +153,7 @@ def test_a_block_computes_what_the_paper_draws(observed, expected, points):
     """With the same weights, your block and the paper's give the same, in training and in evaluation mode."""
     seen, ours = observed("block_twin"), expected("block_twin")
     seed, wrong = ours.integer("seed"), 0
-    told = ""
+    mistake = ""
     for name, (maps, stride) in {"same": (8, 1), "halved": (12, 2), "wider": (12, 1)}.items():
         x = ours.tensor(f"{name}_x")
         found = {train: seen.tensor(f"{name}_{mode}") for train, mode in ((False, "eval"), (True, "train"))}
@@ -163,7 +163,7 @@ def test_a_block_computes_what_the_paper_draws(observed, expected, points):
         ):
             continue
         wrong += 1
-        told = told or next(
+        mistake = mistake or next(
             (
                 text
                 for change, text in MISREAD_BLOCKS.items()
@@ -173,8 +173,8 @@ def test_a_block_computes_what_the_paper_draws(observed, expected, points):
         )
     if wrong:
         points.part(
-            max(0, 3 - wrong) if told else 0,
-            told or "Your block gives something else than the paper's. Compare the order of its layers.",
+            max(0, 3 - wrong) if mistake else 0,
+            mistake or "Your block gives something else than the paper's. Compare the order of its layers.",
         )
 
 
@@ -214,9 +214,7 @@ def test_the_maps_shrink_as_in_the_table(observed, points):
     missing = missing_in_order(SHAPES, found)
     if missing:
         shown = ", ".join(map(str, missing[0]))
-        message = (
-            f"No layer gives (n, {shown}) in its turn. Stride 2 stands in the first convolution, in the max pool, "
-        )
+        message = f"No layer gives (n, {shown}) in its turn. Stride 2 is in the first convolution, in the max pool, "
         message += "and in the first block of conv_3, conv_4 and conv_5."
         points.part(max(0, 3 - len(missing)), message)
 

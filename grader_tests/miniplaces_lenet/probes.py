@@ -1,7 +1,7 @@
-"""What is asked of a submission: calls and inputs, never answers.
+"""The probes: calls and inputs, never answers.
 
-Each probe runs in the jail beside the student's code, and again in the grader on the reference with the same draws; the
-checks hold the one against the other. Weights are drawn too, so that nothing has to be believed about them. A probe of
+Each probe runs in the jail on the student's code, and again in the judge on the reference with the same draws; the
+checks compare the two. Weights are drawn too, so that none has to be trusted. A probe of
 one task needs no other task: where a task uses another, a stand-in of ours takes its place.
 """
 
@@ -52,7 +52,7 @@ def cost(name, args, result):
 
 
 def logits_of(returned):
-    """The logits of what a network returned, whether or not something stands beside them."""
+    """The logits of what a network returned, alone or as the first of several."""
     return returned[0] if isinstance(returned, tuple | list) else returned
 
 
@@ -88,7 +88,7 @@ def open_places(student, root, split, *transform):
 
 
 def shown(photograph):
-    """What was given out, as pixels (rows, columns, channels), and what it was."""
+    """Return an output as pixels (rows, columns, channels), and its type."""
     mode = photograph.mode if isinstance(photograph, Image.Image) else type(photograph).__name__
     pixels = np.asarray(photograph)
     return mode, torch.from_numpy(pixels.copy()) if pixels.dtype == np.uint8 else None
@@ -158,8 +158,8 @@ def shapes_of(draw, returned):
         kind = "a tuple without a dict" if isinstance(returned, tuple | list) else type(returned).__name__
         return {"kind": kind, "keys": [], "shape_list": []}
     found = [(k, [draw.scalar(n) for n in v]) for k, v in shapes.items() if isinstance(v, list | tuple)]
-    told = [{"stage": str(k), "shape": shape} for k, shape in found]
-    return {"kind": "pair", "keys": [type(draw.scalar(k)).__name__ for k in shapes], "shape_list": told}
+    stages = [{"stage": str(k), "shape": shape} for k, shape in found]
+    return {"kind": "pair", "keys": [type(draw.scalar(k)).__name__ for k in shapes], "shape_list": stages}
 
 
 def probe_lenet_shapes(student, draw):
@@ -336,7 +336,7 @@ class Witness:
 
 
 def one_run(student, draw, seed, **settings):
-    """What ``run_configuration`` did with one configuration, and what it returned."""
+    """Call ``run_configuration``; return the configuration, its calls, and what it returned."""
     about = {"name": "probe", "batch_size": 32, "lr": 0.001, "epochs": 3, "momentum": 0.9, "seed": seed} | settings
     witness = Witness(draw, about["epochs"])
     places = {"LeNet": witness.lenet, "LogitsOnly": FirstOnly}
@@ -394,8 +394,8 @@ def probe_results(student, draw):
         student.write_results(copy, file)
     except (TypeError, AttributeError):
         student.write_results(copy, str(file))
-    told = [{"name": name, "accuracy": history["test_accuracy"]} for name, history in histories.items()]
-    return {"text": file.read_text(encoding="utf-8", errors="replace")[:2000], "histories": told}
+    accuracies = [{"name": name, "accuracy": history["test_accuracy"]} for name, history in histories.items()]
+    return {"text": file.read_text(encoding="utf-8", errors="replace")[:2000], "histories": accuracies}
 
 
 # ---------------------------------------------------------------- own

@@ -22,19 +22,19 @@ LAYERS = ("the first convolution", "the second convolution", "the first linear l
 RELU4 = (torch.relu,) * 4
 
 
-def lenet(weights, x, bends=RELU4, pool=F.max_pool2d, last=identity):
+def lenet(weights, x, activations=RELU4, pool=F.max_pool2d, last=identity):
     """LeNet, or a misreading of it: other non-linearities, another pooling, something after the logits."""
-    x = pool(bends[0](F.conv2d(x, weights["conv1.weight"], weights["conv1.bias"])), 2)
-    x = pool(bends[1](F.conv2d(x, weights["conv2.weight"], weights["conv2.bias"])), 2).flatten(1)
-    x = bends[2](F.linear(x, weights["fc1.weight"], weights["fc1.bias"]))
-    x = bends[3](F.linear(x, weights["fc2.weight"], weights["fc2.bias"]))
+    x = pool(activations[0](F.conv2d(x, weights["conv1.weight"], weights["conv1.bias"])), 2)
+    x = pool(activations[1](F.conv2d(x, weights["conv2.weight"], weights["conv2.bias"])), 2).flatten(1)
+    x = activations[2](F.linear(x, weights["fc1.weight"], weights["fc1.bias"]))
+    x = activations[3](F.linear(x, weights["fc2.weight"], weights["fc2.bias"]))
     return last(F.linear(x, weights["fc3.weight"], weights["fc3.bias"]))
 
 
 def misreadings():
     """Sentence → how that network differs from LeNet."""
-    for text, bends in activation_misreadings(LAYERS, 2):
-        yield text, {"bends": bends}
+    for text, activations in activation_misreadings(LAYERS, 2):
+        yield text, {"activations": activations}
     yield "The pooling takes the average, not the maximum.", {"pool": F.avg_pool2d}
     for text, last in ending_misreadings():
         yield text, {"last": last}
@@ -58,11 +58,11 @@ def test_lenet_has_its_parameters(observed, expected, points, show):
     wrong = max(len([n for n in asked if n not in got]), len([n for n in got if n not in asked]), len(got) - len(asked))
     if wrong:
         hint = "Does every layer have its bias?" if set(got) < set(asked) else "Compare the table of your layers."
-        points.part(max(0, 5 - wrong), f"LeNet has {sum(got):,.0f} parameters; 151,324 are asked for. {hint}")
+        points.part(max(0, 5 - wrong), f"LeNet has {sum(got):,.0f} parameters; 151,324 are required. {hint}")
 
 
-def told(seen):
-    """The shapes that forward told, by the name of the key."""
+def returned_shapes(seen):
+    """The shapes that forward returned, by the name of the key."""
     if seen.text("kind") != "pair":
         fail(f"forward returned {seen.text('kind')}; it should return (logits, shapes), and shapes should be a dict.")
     found = seen.items("shape_list")
@@ -73,13 +73,13 @@ def told(seen):
 def test_forward_tells_the_shapes_of_its_stages(observed, points, show):
     """forward returns the shape after each of the six stages, n first, under the numbers 1 to 6."""
     seen = observed("lenet_shapes")
-    shapes, n = told(seen), observed("lenet_shapes").integer("n", 1, 100)
+    shapes, n = returned_shapes(seen), observed("lenet_shapes").integer("n", 1, 100)
     rows = [(k, shapes.get(str(k), "–"), (n, *stage)) for k, stage in enumerate(STAGES, start=1)]
-    show.table("The shapes of your stages", ("stage", "yours", "asked for"), rows)
+    show.table("The shapes of your stages", ("stage", "yours", "expected"), rows)
     wrong = [(k, got, right) for k, got, right in rows if got != right]
     if wrong:
         k, got, right = wrong[0]
-        message = f"Stage {k} is told as {listed(got)}; it should be {list(right)}. {hint(got, right, shapes)}"
+        message = f"Stage {k} is reported as {listed(got)}; it should be {list(right)}. {hint(got, right, shapes)}"
         points.part(max(0, 6 - len(wrong)), message)
     if set(seen.texts("keys")) != {"int"} or len(shapes) != 6:
         points.part(4, "The keys should be the numbers 1 to 6, and nothing else, as ints.")
@@ -90,7 +90,7 @@ def listed(shape):
 
 
 def hint(got, right, shapes):
-    """What such a shape comes from, as far as it can be told."""
+    """Name the likely mistake behind a shape."""
     if not isinstance(got, tuple):
         return f"The keys are {', '.join(shapes) or 'none'}."
     if got[1:] == right[1:]:
@@ -108,12 +108,12 @@ def test_another_input_shape_works(observed, expected, points):
     seen, truth = observed("lenet_input"), expected("lenet_input")
     seen.tensor("logits", shape=(2, 100))
     if seen.text("kind") != "pair":
-        return  # told, and paid for, elsewhere
+        return  # reported, and costs points, elsewhere
     flat = next(item.numbers("shape")[-1] for item in truth.items("shape_list") if item.text("stage") == "3")
-    told = [item.numbers("shape") for item in seen.items("shape_list")]
-    if [6, 14, 14] in [shape[-3:] for shape in told]:
+    sizes = [item.numbers("shape") for item in seen.items("shape_list")]
+    if [6, 14, 14] in [shape[-3:] for shape in sizes]:
         points.part(2, "Another size of the images leaves the shapes as they were: are they written down as numbers?")
-    if told and flat not in [shape[-1] for shape in told if shape]:
+    if sizes and flat not in [shape[-1] for shape in sizes if shape]:
         sides = f"{truth.integer('rows')}×{truth.integer('columns')}"
         points.part(2, f"For images of {sides}, {flat:g} numbers should come out of stage 3; no stage tells that.")
 
@@ -137,7 +137,7 @@ def test_lenet_computes_what_is_asked(observed, expected, reference):
     }
     for name, tensor in weights.items():
         if name.endswith("bias") and tensor.numel() not in present:
-            tensor.zero_()  # a missing bias is told, and costs points, elsewhere
+            tensor.zero_()  # a missing bias is reported, and costs points, elsewhere
     if not is_close(logits, lenet(weights, images)):
         text = misread(weights, images, logits)
         fail(f"Your logits are not those of LeNet. {text or 'Compare the order and the shapes of your layers.'}")

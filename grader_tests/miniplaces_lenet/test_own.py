@@ -1,4 +1,4 @@
-"""Your own network, the results that were handed in, and the accuracy of the weights."""
+"""Your own network, the submitted results, and the accuracy of the weights."""
 
 import re
 
@@ -136,16 +136,16 @@ def test_results_txt_is_what_the_histories_hold(seven, observed, requirements, p
     if not near(values, list(bests.values())):
         i = next(i for i, (a, b) in enumerate(zip(values, bests.values(), strict=True)) if abs(a - b) > 0.06)
         name, right = list(bests.items())[i]
-        fail(f"Line {i + 1}, {name}, is {values[i]:.2f}; the best in history.json is {right:.2f}. Write it anew.")
+        fail(f"Line {i + 1}, {name}, is {values[i]:.2f}; the best in history.json is {right:.2f}. Write it again.")
 
 
 @pytest.mark.points(4, question="seven")
 def test_results_txt_lies_where_others_came_out(seven, observed, requirements, points, show):
-    """Each result lies where these runs come out, but for chance."""
+    """Each result is within the range of such runs, up to chance."""
     values, _ = seven
     if len(values) != 7:
         fail("There are not seven results to look at.")
-    values, _ = ordered(values, observed, requirements)  # a wrong order is told, and paid for, elsewhere
+    values, _ = ordered(values, observed, requirements)  # a wrong order is reported, and costs points, elsewhere
     rows = [
         (name, f"{value:.2f}", *band) for (name, band), value in zip(requirements.bands.items(), values, strict=True)
     ]
@@ -161,7 +161,7 @@ def test_results_txt_lies_where_others_came_out(seven, observed, requirements, p
 
 
 def fits(values, requirements):
-    """Whether the results, sorted, lie within the bands, sorted: then it is their order that is wrong."""
+    """Return True if the sorted results are within the sorted bands: then only their order is wrong."""
     bands = sorted(requirements.bands.values())
     return all(low <= value <= high for (low, high), value in zip(bands, sorted(values), strict=True))
 
@@ -180,7 +180,7 @@ def lenet(weights, x, pool=F.max_pool2d):
 
 @pytest.mark.points(4, question="accuracy")
 def test_the_default_lenet_is_accurate(observed, answers, bars, points, show, reference):
-    """LeNet with your weights of the default run tells scenes apart that it has never seen."""
+    """LeNet with your weights of the default run classifies scenes it has never seen."""
     seen = observed("weights_lenet")
     logits = seen.tensor("logits", shape=(len(answers["labels"]), 100))
     weights = as_weights(seen.tensors("state"), reference.LeNet().state_dict())
@@ -189,7 +189,7 @@ def test_the_default_lenet_is_accurate(observed, answers, bars, points, show, re
         mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
         images = (answers["images"][some] / 255 - mean) / torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
         twins = (lenet(weights, images, pool) for pool in (F.max_pool2d, F.avg_pool2d))
-        # a softmax at the end is told, and paid for, elsewhere
+        # a softmax at the end is reported, and costs points, elsewhere
         if not any(is_close(logits[some], twin) or is_close(logits[some], twin.softmax(1)) for twin in twins):
             fail("LeNet with the weights in lenet.safetensors gives other logits than your LeNet does.")
     grade_accuracy(logits, answers["labels"], bars["lenet"], points, show, full=4, passed=2, decimals=1)
@@ -197,7 +197,7 @@ def test_the_default_lenet_is_accurate(observed, answers, bars, points, show, re
 
 @pytest.mark.points(4, question="accuracy")
 def test_the_own_network_is_accurate(observed, answers, bars, requirements, points, show):
-    """OwnNetwork with your weights tells scenes apart that it has never seen, within its caps."""
+    """OwnNetwork with your weights classifies scenes it has never seen, within its caps."""
     logits = observed("weights_own").tensor("logits", shape=(len(answers["labels"]), 100))
     cost = observed("own_cost")
     numbers, million = f"{cost.number('numbers'):,.0f}", f"{cost.number('multiply_adds') / 1e6:.1f}"
@@ -214,7 +214,7 @@ def test_the_own_network_is_accurate(observed, answers, bars, requirements, poin
 
 
 def minutes(observed):
-    """What the notebook noted of the training of OwnNetwork; 0 where nothing is noted."""
+    """The minutes of OwnNetwork's training in history.json; 0 without a note."""
     try:
         runs = {run.text("name"): run for run in observed("history").items("runs")}
         return sum(runs["own_network"].numbers("seconds")) / 60

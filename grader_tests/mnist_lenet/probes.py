@@ -1,7 +1,7 @@
-"""What is asked of a submission: calls and inputs, never answers.
+"""The probes: calls and inputs, never answers.
 
-Each probe runs in the jail beside the student's code, and again in the grader on the reference with the same draws; the
-checks hold the one against the other. Weights are drawn too, so that nothing has to be believed about them. A probe of
+Each probe runs in the jail on the student's code, and again in the judge on the reference with the same draws; the
+checks compare the two. Weights are drawn too, so that none has to be trusted. A probe of
 one task needs no other task.
 """
 
@@ -185,7 +185,7 @@ def probe_mlp_repeats(student, draw):
 
 
 def counted(student, draw, **models):
-    """What the student counts in each model; all are large, so that rounding does not hide a mistake."""
+    """Count each model with the student's function; all are large, so that rounding does not hide a mistake."""
     return {name: draw.scalar(student.count_model_params(model)) for name, model in models.items()}
 
 
@@ -263,7 +263,7 @@ def some_batches(draw, n=14, size=4):
 
 
 def twice(earlier, later):
-    """What a loop returned when called twice: the second time must not know of the first."""
+    """Name the results of two calls of a loop: the second must not depend on the first."""
     return {**later, **{f"first_{name}": value for name, value in earlier.items()}}
 
 
@@ -394,7 +394,7 @@ def probe_augment(student, draw):
 
 
 def augment_varies(student, draw):
-    """Whether augment_digit changes an image; it may be missing or fail, which is told elsewhere."""
+    """Return True if augment_digit changes an image; that it is missing or fails is reported elsewhere."""
     image = a_digit(draw)
     try:
         return any(not torch.equal(student.augment_digit(image.clone()), image) for _ in range(20))

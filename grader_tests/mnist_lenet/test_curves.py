@@ -49,7 +49,7 @@ def test_axes_are_labelled(observed, expected):
 
 
 def called(line):
-    """What a reader finds beside a curve: its entry in the legend, or the heading of a plot of its own."""
+    """The text beside a curve: its entry in the legend, or the heading of a plot of its own."""
     label = line.text("label")
     return label if label in line.texts("legend") else line.text("heading")
 

@@ -1,4 +1,4 @@
-"""LeNet-5, and the accuracy of the weights that were handed in."""
+"""LeNet-5, and the accuracy of the submitted weights."""
 
 from itertools import groupby, zip_longest
 from operator import itemgetter
@@ -30,21 +30,21 @@ LAYERS = ("the first convolution", "the second convolution", "the third convolut
 RELU4 = (torch.relu,) * 4
 
 
-def lenet(weights, x, bends=RELU4, pool=F.max_pool2d, last=identity):
+def lenet(weights, x, activations=RELU4, pool=F.max_pool2d, last=identity):
     """LeNet-5, or a misreading of it: other non-linearities, another pooling, something after the logits."""
-    x = pool(bends[0](F.conv2d(x, weights["conv1.weight"], weights["conv1.bias"])), 2)
-    x = pool(bends[1](F.conv2d(x, weights["conv2.weight"], weights["conv2.bias"])), 2)
-    x = bends[2](F.conv2d(x, weights["conv3.weight"], weights["conv3.bias"])).flatten(1)
-    x = bends[3](F.linear(x, weights["fc1.weight"], weights["fc1.bias"]))
+    x = pool(activations[0](F.conv2d(x, weights["conv1.weight"], weights["conv1.bias"])), 2)
+    x = pool(activations[1](F.conv2d(x, weights["conv2.weight"], weights["conv2.bias"])), 2)
+    x = activations[2](F.conv2d(x, weights["conv3.weight"], weights["conv3.bias"])).flatten(1)
+    x = activations[3](F.linear(x, weights["fc1.weight"], weights["fc1.bias"]))
     return last(F.linear(x, weights["fc2.weight"], weights["fc2.bias"]))
 
 
 def misreadings():
     """Sentence → how that network differs from LeNet-5."""
-    for text, bends in activation_misreadings(LAYERS, 3):
-        yield text, {"bends": bends}
+    for text, activations in activation_misreadings(LAYERS, 3):
+        yield text, {"activations": activations}
         if text.startswith("The non-linearity"):
-            yield f"{text[:-1]}, and the pooling takes the average.", {"bends": bends, "pool": F.avg_pool2d}
+            yield f"{text[:-1]}, and the pooling takes the average.", {"activations": activations, "pool": F.avg_pool2d}
     yield "The pooling takes the average, not the maximum.", {"pool": F.avg_pool2d}
     for text, last in ending_misreadings():
         yield text, {"last": last}
@@ -99,7 +99,7 @@ def trimmed(shape):
 
 
 def layers(steps):
-    """The layers of a trace as rows of a table: what stands together at one shape, and the shape."""
+    """The layers of a trace as rows of a table: the operations at one shape, and the shape."""
     names = {"convolution": "conv", "addmm": "linear", "mm": "linear", "max_pool2d_with_indices": "max pool"}
     hidden = {"view", "t", "detach", "_unsafe_view", "empty", "clone", "alias", "transpose", "expand", "permute"}
     found = [(step.text("op"), trimmed(tuple(shape_of(step)[1:]))) for step in steps]
@@ -116,7 +116,7 @@ def test_lenet_computes_what_the_paper_draws(observed, expected):
     present = {tensor.numel() for tensor in seen.tensors("state").values()}
     for name, tensor in weights.items():
         if name.endswith("bias") and tensor.numel() not in present:
-            tensor.zero_()  # a missing bias is told, and costs points, elsewhere
+            tensor.zero_()  # a missing bias is reported, and costs points, elsewhere
     if not is_close(logits, lenet(weights, images)):
         text = misread(weights, images, logits)
         fail(f"Your logits are not those of LeNet-5. {text or 'Compare the order and the shapes of your layers.'}")
@@ -139,7 +139,7 @@ def test_an_image_gets_the_same_logits_every_time(observed):
 
 @pytest.mark.points(4, question="accuracy")
 def test_lenet_is_accurate(observed, answers, bars, points, show, reference):
-    """LeNet5 with your weights reads digits it has never seen."""
+    """LeNet5 with your weights classifies digits it has never seen."""
     seen = observed("weights_lenet5")
     logits = seen.tensor("logits", shape=(len(answers["labels"]), 10))
     weights = as_weights(seen.tensors("state"), reference.LeNet5().state_dict())
@@ -153,7 +153,7 @@ def test_lenet_is_accurate(observed, answers, bars, points, show, reference):
 
 @pytest.mark.points(3, question="accuracy")
 def test_the_regularised_network_is_accurate(observed, answers, bars, points, show):
-    """The regularised LeNet-5 with your weights reads digits it has never seen."""
+    """The regularised LeNet-5 with your weights classifies digits it has never seen."""
     logits = observed("weights_regularised").tensor("logits", shape=(len(answers["labels"]), 10))
     grade_accuracy(logits, answers["labels"], bars["lenet5_regularised"], points, show, full=3, passed=1)
 

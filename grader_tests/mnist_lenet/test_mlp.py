@@ -8,7 +8,7 @@ import pytest
 from gradeprop.check import assert_gradients, fail, sizes_of
 
 MATRIX_PRODUCT = re.compile(r"(add)?mm|(ba)?(add)?bmm|matmul|linear")
-# these bend nothing, whatever else stands between two matrix products
+# these are linear, whatever else is between two matrix products
 LINEAR = re.compile(
     r"t|(un)?squeeze|_?(unsafe_)?(view|reshape).*|flatten|transpose|permute|expand|clone|detach|alias|add|sub|mul|div|"
     r"(lift_)?fresh|_to_copy|empty.*|zeros.*|ones.*|randn?|copy|slice|select|.*batch_norm.*|.*dropout.*|bernoulli"
@@ -20,7 +20,7 @@ def test_the_mlp_is_of_lenets_size(observed):
     """CustomMLP has within 5 % of LeNet-5's 61,706 parameters."""
     total = sum(sizes_of(observed("mlp").items("parameters")))
     if not abs(total - 61_706) <= 0.05 * 61_706:
-        fail(f"CustomMLP has {total:,.0f} parameters; from 58,621 to 64,791 are asked for.")
+        fail(f"CustomMLP has {total:,.0f} parameters; from 58,621 to 64,791 are required.")
 
 
 @pytest.mark.points(2, question="mlp")

@@ -25,7 +25,7 @@ def test_an_augmented_digit_is_a_new_image(observed, expected):
 
 
 def likeness(pictures, image):
-    """How well each picture agrees, wherever it lies, with the image and its three mirror images: (n, 4), up to 1."""
+    """The likeness of each picture, at its best shift, to the image and its three mirror images: (n, 4), up to 1."""
     flipped = torch.stack([image.flip(axes) for axes in ((), (-1,), (-2,), (-1, -2))])
     products = F.conv2d(pictures, flipped, padding=8).amax((2, 3))
     return products / pictures.flatten(1).norm(dim=1, keepdim=True) / image.norm()
@@ -54,15 +54,15 @@ def test_the_regularised_network_is_of_lenets_size(observed):
     seen.tensor("first", shape=(6, 10))
     total = sum(sizes_of(seen.items("parameters")))
     if not abs(total - 61_706) <= 0.05 * 61_706:
-        fail(f"The network has {total:,.0f} parameters; from 58,621 to 64,791 are asked for.")
+        fail(f"The network has {total:,.0f} parameters; from 58,621 to 64,791 are required.")
 
 
 @pytest.mark.points(1, question="regularise")
 def test_the_setup_can_be_trained(observed):
-    """The optimiser holds every parameter, the loss reaches each of them, and the steps do not lead astray."""
+    """The optimiser holds every parameter, the loss reaches each of them, and training does not diverge."""
     left_out = observed("regularised").texts("left_out")
     if left_out:
-        fail(f"The optimiser does not hold {', '.join(left_out[:10])}: hand it the parameters of the model you return.")
+        fail(f"The optimiser does not hold {', '.join(left_out[:10])}: pass it the parameters of the model you return.")
     seen = observed("regularised_step")
     seen.number("loss")
     assert_gradients(seen.items("parameters"))

@@ -1,7 +1,7 @@
-"""What is asked of a submission: calls and inputs, never answers.
+"""The probes: calls and inputs, never answers.
 
-Each probe runs in the jail beside the student's code, and again in the grader on the reference with the same draws; the
-checks hold the one against the other. Weights are drawn too, so that nothing has to be believed about them. A probe of
+Each probe runs in the jail on the student's code, and again in the judge on the reference with the same draws; the
+checks compare the two. Weights are drawn too, so that none has to be trusted. A probe of
 one task needs no other task: what it would call of another one is replaced by ours.
 """
 
@@ -26,8 +26,8 @@ def build(student, pooling, images, draw):
     return draw.fill(draw.initialize(student.PoolingLeNet(pooling), images)).eval()
 
 
-def told(call):
-    """What a call raised: its type and those that it is a kind of, and its text; an empty type if it went well."""
+def exception_of(call):
+    """The exception that a call raised: its type and base types, and its text; no type without an exception."""
     try:
         call()
     except Exception as error:
@@ -84,7 +84,7 @@ def probe_repeats(student, draw):
 
 def probe_other_pooling(student, draw):
     student.PoolingLeNet("avg")  # a stub fails here
-    return {name: [told(lambda name=name: student.PoolingLeNet(name))] for name in ("sum", "mean")}
+    return {name: [exception_of(lambda name=name: student.PoolingLeNet(name))] for name in ("sum", "mean")}
 
 
 # ---------------------------------------------------------------- multiply_adds
@@ -213,7 +213,7 @@ def probe_limit_largest(student, draw):
 
 
 def last_layer_first(model):
-    """Whether a parameter belongs to the layer that gives the logits, told by its size: ten rows, or ten values."""
+    """Name → True if a parameter belongs to the layer that gives the logits: ten rows, or ten values."""
     return {name: p.numel() in (840, 10) for name, p in model.named_parameters()}
 
 
@@ -323,7 +323,7 @@ class Epochs:
             labels.copy_(torch.where(lower & (read > 0) | (read == 9), read - 1, read + 1))
             labels[:n] = read[:n]
 
-    def told(self, n):
+    def first_batches(self, n):
         """The first batches, for the check."""
         flat = [(x, y) for xs, ys in zip(self.images, self.labels, strict=True) for x, y in zip(xs, ys, strict=True)]
         images = {str(i): x for i, (x, _) in enumerate(flat[:n])}
@@ -392,7 +392,12 @@ def probe_one_step(student, draw):
     model = network(draw)
     start = copy.deepcopy(model.state_dict())
     ran = run_steps(student, draw, model, constant(0.1, 0.9), 1)
-    return {"start": start, "end": model.state_dict(), **ran["train"].told(1), "made": len(ran["optimizer"].seen)}
+    return {
+        "start": start,
+        "end": model.state_dict(),
+        **ran["train"].first_batches(1),
+        "made": len(ran["optimizer"].seen),
+    }
 
 
 def probe_many_steps(student, draw):
@@ -408,7 +413,7 @@ def probe_many_steps(student, draw):
         "end": model.state_dict(),
         "made": len(ran["optimizer"].seen),
         "begun": ran["train"].begun,
-        **ran["train"].told(24),
+        **ran["train"].first_batches(24),
     }
 
 
@@ -564,7 +569,7 @@ def looked_into(student, pooling, draw):
 
 
 def attempt(model, images):
-    """Logits, or None: that a network cannot give any is told elsewhere."""
+    """Logits, or None: that a network cannot give any is reported elsewhere."""
     try:
         return model(images)
     except Exception:
@@ -589,7 +594,7 @@ def probe_intermediate_max(student, draw):
 
 def probe_intermediate_none(student, draw):
     model = student.PoolingLeNet("none")
-    return {"raised": [told(lambda: model.get_intermediate(draw.normal(2, 1, 28, 28)))]}
+    return {"raised": [exception_of(lambda: model.get_intermediate(draw.normal(2, 1, 28, 28)))]}
 
 
 # ---------------------------------------------------------------- accuracy

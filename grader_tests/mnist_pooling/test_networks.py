@@ -1,4 +1,4 @@
-"""The three networks, what they show of themselves, and the accuracy of the weights that were handed in."""
+"""The three networks, what they show of themselves, and the accuracy of the submitted weights."""
 
 import itertools
 
@@ -36,8 +36,14 @@ POOLS = {"avg": F.avg_pool2d, "max": F.max_pool2d, "none": same}
 class Reading:
     """One way to read the drawing of the network: the right one, or a misreading."""
 
-    def __init__(self, pools, bends=RELU4, last=same, padding=2, pool_first=False):
-        self.pools, self.bends, self.last, self.padding, self.pool_first = pools, bends, last, padding, pool_first
+    def __init__(self, pools, activations=RELU4, last=same, padding=2, pool_first=False):
+        self.pools, self.activations, self.last, self.padding, self.pool_first = (
+            pools,
+            activations,
+            last,
+            padding,
+            pool_first,
+        )
 
     def first(self, weights, x):
         """The output of the first convolution, and of the first pooling."""
@@ -46,14 +52,14 @@ class Reading:
 
     def pooled(self, x, number):
         if self.pool_first:
-            return self.bends[number](self.pools[number](x, 2))
-        return self.pools[number](self.bends[number](x), 2)
+            return self.activations[number](self.pools[number](x, 2))
+        return self.pools[number](self.activations[number](x), 2)
 
     def logits(self, weights, x):
         _, x = self.first(weights, x)
         x = self.pooled(F.conv2d(x, weights["conv2.weight"], weights["conv2.bias"]), 1).flatten(1)
-        x = self.bends[2](F.linear(x, weights["fc1.weight"], weights["fc1.bias"]))
-        x = self.bends[3](F.linear(x, weights["fc2.weight"], weights["fc2.bias"]))
+        x = self.activations[2](F.linear(x, weights["fc1.weight"], weights["fc1.bias"]))
+        x = self.activations[3](F.linear(x, weights["fc2.weight"], weights["fc2.bias"]))
         return self.last(F.linear(x, weights["fc3.weight"], weights["fc3.bias"]))
 
 
@@ -69,8 +75,8 @@ def readings(pooling):
             yield f"The second pooling {text}.", Reading((pools[0], POOLS[other]))
     if pooling == "max":
         yield "The windows of the pooling are 3×3.", Reading((lambda x, _: F.max_pool2d(x, 3, 2, 1),) * 2)
-    for text, bends in activation_misreadings(LAYERS, 2):
-        yield text, Reading(pools, bends)
+    for text, activations in activation_misreadings(LAYERS, 2):
+        yield text, Reading(pools, activations)
     for text, last in ending_misreadings():
         yield text, Reading(pools, last=last)
     yield "ReLU comes after the pooling, not before.", Reading(pools, pool_first=True)
@@ -117,7 +123,7 @@ def check_logits(seen, ours, pooling, reference):
 
 
 def weights_of(seen, ours, pooling, reference):
-    """The weights as the probe drew them; a bias that the student's network lacks, told elsewhere, is zero."""
+    """The weights as the probe drew them; a bias that the student's network lacks, reported elsewhere, is zero."""
     present, seed, weights = seen.numbers("sizes"), ours.integer("seed"), {}
     for name, parameter in reference.PoolingLeNet(pooling).named_parameters():
         size = parameter.numel()
@@ -174,7 +180,7 @@ def test_another_pooling_is_refused(observed):
 
 
 def explained(seen, weights, images, pooling):
-    """The right reading, and that which the student's logits follow: a mistake told elsewhere is not told again."""
+    """The right reading, and the one of the student's logits: a mistake is reported once, elsewhere."""
     found = [Reading((POOLS[pooling],) * 2)]
     if not seen.has("logits"):
         return found
@@ -186,7 +192,7 @@ def explained(seen, weights, images, pooling):
 
 
 def looked_at(observed, expected, reference, pooling):
-    """What was handed out, and for each reading what should be: (convolved, pooled)."""
+    """The returned tensors, and for each reading the right ones: (convolved, pooled)."""
     seen, ours = observed(f"intermediate_{pooling}"), expected(f"intermediate_{pooling}")
     if seen.number("count") != 2:
         fail("get_intermediate should return two tensors.")
@@ -224,10 +230,10 @@ def test_the_second_output_is_that_of_the_pooling(observed, expected, reference)
             if is_close(got, torch.relu(convolved)):
                 fail("The second output is that of ReLU, before pooling.")
             for name, pool in POOLS.items():
-                if name not in (pooling, "none") and is_close(got, pool(reading.bends[0](convolved), 2)):
+                if name not in (pooling, "none") and is_close(got, pool(reading.activations[0](convolved), 2)):
                     fail(f'Built with "{pooling}", the network hands out a pooling by "{name}".')
         if got.shape[1] == 16:
-            fail("The second output has 16 maps: it comes from the second convolution; asked for is the first pooling.")
+            fail("The second output has 16 maps: it comes from the second convolution, not from the first pooling.")
         fail(f"The second output, {list(got.shape)}, is not that of the first pooling for the same weights.")
 
 
@@ -244,7 +250,7 @@ def test_without_pooling_there_is_a_clear_error(observed, points):
     if types[0] == "NotImplementedError":
         fail("NotImplementedError")
     if "ValueError" not in types:
-        points.part(1, f"There was a {types[0]}; a ValueError that names the reason is asked for.")
+        points.part(1, f"There was a {types[0]}; a ValueError that names the reason is required.")
     if "pool" not in text.lower():
         points.part(2, f"The error says {text[:80]!r}; let it name the reason: there is no pooling.")
 
@@ -254,7 +260,7 @@ def test_looking_changes_nothing(observed):
     """After a look the network gives the same logits, and the images are as they were."""
     seen = observed("intermediate_avg")
     seen.number("count")
-    # a network that cannot give logits is told elsewhere
+    # a network that cannot give logits is reported elsewhere
     if seen.has("logits") and not is_close(seen.tensor("after", shape=(3, 10)), seen.tensor("logits", shape=(3, 10))):
         fail("After get_intermediate the network gives other logits than before.")
     if seen.number("changed") != 0:
@@ -279,21 +285,21 @@ def check_weights(seen, pooling, answers, reference):
 
 @pytest.mark.points(3, question="accuracy")
 def test_max_pooling_is_accurate(observed, answers, bars, points, show, reference):
-    """The network with max pooling and your weights reads digits it has never seen."""
+    """The network with max pooling and your weights classifies digits it has never seen."""
     logits = check_weights(observed("weights_max"), "max", answers, reference)
     grade_accuracy(logits, answers["labels"], bars["lenet_max"], points, show, full=3, passed=1.5)
 
 
 @pytest.mark.points(2, question="accuracy")
 def test_average_pooling_is_accurate(observed, answers, bars, points, show, reference):
-    """The network with average pooling and your weights reads digits it has never seen."""
+    """The network with average pooling and your weights classifies digits it has never seen."""
     logits = check_weights(observed("weights_avg"), "avg", answers, reference)
     grade_accuracy(logits, answers["labels"], bars["lenet_avg"], points, show, full=2, passed=1)
 
 
 @pytest.mark.points(2, question="accuracy")
 def test_no_pooling_is_accurate(observed, answers, bars, points, show):
-    """The network without pooling and your weights reads digits it has never seen."""
+    """The network without pooling and your weights classifies digits it has never seen."""
     logits = observed("weights_none").tensor("logits", shape=(len(answers["labels"]), 10))
     grade_accuracy(logits, answers["labels"], bars["lenet_none"], points, show, full=2, passed=1)
 

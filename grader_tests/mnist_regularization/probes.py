@@ -1,7 +1,7 @@
-"""What is asked of a submission: calls and inputs, never answers.
+"""The probes: calls and inputs, never answers.
 
-Each probe runs in the jail beside the student's code, and again in the grader on the reference with the same draws; the
-checks hold the one against the other. Weights are drawn too, so that nothing has to be believed about them. A probe of
+Each probe runs in the jail on the student's code, and again in the judge on the reference with the same draws; the
+checks compare the two. Weights are drawn too, so that none has to be trusted. A probe of
 one task needs no other task: where ``compare`` would call another, a stand-in answers.
 """
 
@@ -38,7 +38,7 @@ class Trace(TorchDispatchMode):
 
 
 def traced(model, images):
-    """The trace of a forward pass in evaluation mode, whether it came to its end: what stops it is told elsewhere."""
+    """Trace a forward pass in evaluation mode; the flag is True if it finished. An exception is reported elsewhere."""
     mode, trace = model.training, Trace()
     try:
         with trace, torch.no_grad():
@@ -138,7 +138,7 @@ def probe_mlp_answers(student, draw):
 
 
 def without_dropout(student, images, draw):
-    """RegularisedLeNet without dropout, whether or not it takes the argument; if not, that is told elsewhere."""
+    """RegularisedLeNet without dropout, whether or not it takes the argument; if not, that is reported elsewhere."""
     try:
         model = student.RegularisedLeNet(dropout=0.0)
     except TypeError:
