@@ -26,7 +26,8 @@ from gradeprop.core.models import ProbeResult
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course.config import load_module, read_assignment
 from gradeprop.guest import draw, runner
-from gradeprop.judge.accessors import CheckFailed, Observed, Points, Seen, Show
+from gradeprop.judge.accessors import Observed, Seen
+from gradeprop.judge.assertions import CheckFailed, Points, Show
 
 _BUDGET = 1 << 30
 

@@ -1,41 +1,96 @@
-"""What a probe draws its inputs from: the same for the same run seed and probe, unknown before the run."""
+"""The second argument of a probe: random inputs, the submission's files, and helpers that many probes need.
+
+The draws are the same for the same run seed and probe, and unknown before the run. A probe runs in the jail and can
+import nothing of ours, so what probes share is here, as methods.
+"""
 
 import hashlib
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from . import networks
+
+
+def values(seed: int, size: int, period: int | None = None) -> Tensor:
+    """Draw values that depend on ``seed`` and ``size`` alone: float32 (size,), mean 0, standard deviation 1.
+
+    Args:
+        period: repeat the values after so many: drawing millions would take longer than everything else.
+    """
+    drawn = torch.randn(min(size, period or size), generator=torch.Generator().manual_seed(seed + size))
+    return drawn if period is None else drawn.repeat(-(-size // period))[:size]
 
 
 class Draw:
-    """Random inputs, held-out inputs and folders for one probe."""
+    """Random inputs, held-out inputs, the submission's files and folders, for one probe.
+
+    Attributes:
+        seed: of this run and probe; a check that receives it can draw the same values again.
+        submission: the folder of the submission.
+    """
 
     def __init__(self, run_seed: int, probe: str, home: Path, inputs: dict[str, Tensor]) -> None:
         self.seed = int.from_bytes(hashlib.sha256(f"{run_seed}:{probe}".encode()).digest()[:4])
         self.generator = torch.Generator().manual_seed(self.seed)
         self.submission = home / "submission"
-        self._folders, self._made, self._inputs = home / "draws" / probe, 0, inputs
+        self._folders, self._count, self._inputs = home / "draws" / probe, 0, inputs
+
+    # ---- random inputs
 
     def normal(self, *shape: int) -> Tensor:
-        """float32, mean 0, standard deviation 1."""
+        """Draw float32 values with mean 0 and standard deviation 1."""
         return torch.randn(shape, generator=self.generator)
 
     def uniform(self, *shape: int) -> Tensor:
-        """float32 in [0, 1)."""
+        """Draw float32 values in [0, 1)."""
         return torch.rand(shape, generator=self.generator)
 
     def integers(self, low: int, high: int, *shape: int) -> Tensor:
-        """int64 from ``low`` to ``high`` - 1."""
+        """Draw int64 values from ``low`` to ``high`` - 1."""
         return torch.randint(low, high, shape, generator=self.generator)
 
     def choice(self, n: int, k: int) -> Tensor:
-        """k different numbers of 0 … n - 1, int64, in random order."""
+        """Draw k different numbers of 0 … n - 1, int64 (k,), in random order."""
         return torch.randperm(n, generator=self.generator)[:k]
 
+    # ---- weights
+
+    def values(self, size: int, offset: int = 0, period: int | None = None) -> Tensor:
+        """Draw float32 (size,) that depends on ``seed + offset`` and ``size`` alone; see ``values``."""
+        return values(self.seed + offset, size, period)
+
+    def fill(self, model: nn.Module) -> nn.Module:
+        """Give each parameter drawn values that depend on its size alone; return the model.
+
+        For networks whose parameters all have different sizes, so that names and order do not matter, and which get
+        narrower, so that a matrix (large, small) is taken for a transposed one. The values, ``values(seed, size) *
+        size**-0.25``, are large enough for a missing non-linearity to show.
+        """
+        for parameter in model.parameters():
+            size, shape = parameter.numel(), parameter.shape
+            drawn = values(self.seed, size) * size**-0.25
+            transposed = parameter.dim() == 2 and shape[0] > shape[1]
+            parameter.data.copy_(drawn.reshape(shape[::-1]).T if transposed else drawn.reshape(shape))
+        return model
+
+    def fill_gradients(self, model: nn.Module) -> None:
+        """Give each parameter a gradient of standard normal values."""
+        for parameter in model.parameters():
+            parameter.grad = self.normal(*parameter.shape)
+
+    # ---- files
+
     def folder(self) -> Path:
-        """A new, empty, writable folder."""
-        self._made += 1
-        folder = self._folders / str(self._made)
+        """Make a new, empty, writable folder."""
+        self._count += 1
+        folder = self._folders / str(self._count)
         folder.mkdir(parents=True)
         return folder
 
@@ -43,3 +98,63 @@ class Draw:
     def inputs(self) -> dict[str, Tensor]:
         """The held-out inputs: a copy, since a model may write into what it is given."""
         return {name: tensor.clone() for name, tensor in self._inputs.items()}
+
+    def weights(self, name: str) -> dict[str, Tensor]:
+        """Load a file of weights from the submission.
+
+        Raises:
+            FileNotFoundError: it is missing.
+            ValueError: it is no safetensors file.
+        """
+        try:
+            return load_file(self.submission / name)
+        except SafetensorError as error:
+            message = f"{name} is not a file of safetensors; save it with given.training.save_weights"
+            raise ValueError(message) from error
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return at most 8 tables with a "train_loss" of the submission's history.json, each with its ``name``."""
+        return _curves(json.loads((self.submission / "history.json").read_text(encoding="utf-8")))[:8]
+
+    def held_out_logits(
+        self,
+        model: nn.Module,
+        name: str,
+        prepare: Callable[[Tensor], Tensor],
+        size: int = 500,
+        forward: Callable[[Tensor], Tensor] | None = None,
+    ) -> Tensor:
+        """Load the submission's weights into the model; return its logits (n, classes) on the held-out images.
+
+        Args:
+            name: the file of weights.
+            prepare: turns a batch of the held-out ``images`` into what the model takes.
+            size: of a batch.
+            forward: called on each batch instead of the model.
+        """
+        state, images = self.weights(name), self._inputs["images"]
+        networks.initialize(model, prepare(images[:2])).load_state_dict(state)
+        model.eval()
+        with torch.no_grad():
+            return torch.cat([(forward or model)(prepare(batch)) for batch in torch.split(images, size)])
+
+    # ---- helpers that draw nothing
+
+    trace = networks.Trace
+    initialize = staticmethod(networks.initialize)
+    parameters = staticmethod(networks.parameters)
+    left_out = staticmethod(networks.left_out)
+    losses = staticmethod(networks.losses)
+    step_without_gradient = staticmethod(networks.step_without_gradient)
+    repeats = staticmethod(networks.repeats)
+    scalar = staticmethod(networks.scalar)
+    floats = staticmethod(networks.floats)
+    line = staticmethod(networks.line)
+
+
+def _curves(table: Any, name: str = "") -> list[dict[str, Any]]:
+    if not isinstance(table, dict):
+        return []
+    if "train_loss" in table:
+        return [{"name": name, **{key: value for key, value in table.items() if isinstance(value, list)}}]
+    return [curves for key, value in table.items() for curves in _curves(value, str(key))]

@@ -1,6 +1,6 @@
-"""Observations → outcomes: asks a warm, trusted process that has the checks loaded (``pytest_plugin``).
+"""Observations → check results, by asking the judge's process (``server``), which has the checks loaded.
 
-This side imports no torch, so that the command answers at once and a worker stays small.
+This side imports no torch, so that the command starts at once and a worker stays small.
 """
 
 import os
@@ -10,7 +10,6 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn
 
 import msgspec
 
@@ -37,15 +36,20 @@ _ENVIRONMENT = {
 
 
 class Judge:
-    """The checks of one assignment, loaded once; use it as a context manager."""
+    """The checks of one assignment, in a process of their own; use it as a context manager.
 
-    _heard: Ready | None
+    Entering starts the process and does not wait, so that the checks load while the caller starts its jail.
+    """
+
+    _process: subprocess.Popen[bytes]
+    _channel: socket.socket
+    _ready: Ready | None
 
     def __init__(self, assignment: Assignment, paths: AssignmentPaths) -> None:
         self.assignment, self._root, self._tests = assignment, paths.course.root, paths.tests
-        self._start()
 
     def __enter__(self) -> "Judge":
+        self._start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -56,38 +60,59 @@ class Judge:
             self._process.kill()
             self._process.wait()
 
+    def wait_until_loaded(self) -> Ready:
+        """Wait until the checks are loaded; return them in the order of their files, with the flaws of the course.
+
+        Raises:
+            CourseError: pytest could not start on the folder of checks.
+            JailError: the process was killed; the same can be asked again.
+        """
+        if self._ready is None:
+            ready = receive(self._channel, Ready)
+            if ready is None:
+                raise self._not_loaded(self._process.wait())
+            sums = _wrong_sums(self.assignment, ready.checks, self._tests)
+            self._ready = Ready(checks=ready.checks, flaws=[*ready.flaws, *sums])
+        return self._ready
+
     def inputs(self, dataset: str, seed: int) -> bytes:
-        """The held-out inputs as safetensors.
+        """Return the held-out inputs as safetensors.
 
         Raises:
             CourseError: held_out.py failed; the text names file and line.
+            JailError: the machine failed; the same can be asked again.
         """
         answer = self._ask(InputsRequest(dataset=dataset, seed=seed))
         if answer[:1] == b"-":
-            raise CourseError(f"the held-out images cannot be made: {answer[1:].decode()}", self._tests)
+            raise CourseError(f"the held-out inputs cannot be computed: {answer[1:].decode()}", self._tests)
         return answer[1:]
 
     def check(
-        self, run: JailRun, kept: StudentPaths, only: tuple[str, ...] | None = None, swaps: tuple[Swap, ...] = ()
+        self, run: JailRun, paths: StudentPaths, only: tuple[str, ...] | None = None, swaps: tuple[Swap, ...] = ()
     ) -> CheckResponse:
-        """The outcomes of every check on the observations kept at ``kept``; flaws of the course are among them.
+        """Run the checks on the observations stored at ``paths``; flaws of the course are among the results.
+
+        Args:
+            only: names of the checks to run; None for all.
+            swaps: run the checks once for each of these, with the one value replaced.
 
         Raises:
             JailError: the machine failed; the same can be asked again.
         """
         request = CheckRequest(
-            run=str(kept.run),
-            observations=str(kept.observations),
+            run=str(paths.run),
+            observations=str(paths.observations),
             dataset=run.dataset,
             seed=run.seed,
-            held=self.assignment.held_out.get(run.dataset, DatasetRequirements(bars={})),
+            requirements=self.assignment.held_out.get(run.dataset, DatasetRequirements(bars={})),
             only=only,
             swaps=swaps,
         )
-        checked = msgspec.json.decode(self._ask(request), type=CheckResponse)
-        if checked.fault:
-            raise JailError(checked.fault)
-        return CheckResponse(results=[*checked.results, *self.flaws], used=checked.used)
+        response = msgspec.json.decode(self._ask(request), type=CheckResponse)
+        if response.machine_error:
+            raise JailError(response.machine_error)
+        results = [*response.results, *self.wait_until_loaded().flaws]
+        return CheckResponse(results=results, used=response.used)
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
@@ -103,70 +128,50 @@ class Judge:
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C reaches the grader alone, which ends this in order
+                start_new_session=True,  # Ctrl-C reaches the grader alone, which then closes the judge in order
             )
-        self._channel, self._heard = ours, None
-
-    @property
-    def _hello(self) -> Ready:
-        """Waits for the checks to be loaded, which goes on beside whatever else is started."""
-        if self._heard is None:
-            self._heard = receive(self._channel, Ready)
-        if self._heard is None:
-            status = self._process.wait()
-            if status < 0:
-                self._begin_again(status)
-            raise CourseError(f"the checks cannot be loaded (exit status {status})", self._tests)
-        return self._heard
-
-    @property
-    def checks(self) -> list[Check]:
-        """The hidden checks, in the order of their files."""
-        return self._hello.checks
-
-    @property
-    def flaws(self) -> list[CheckResult]:
-        """What is wrong with the checks themselves, as broken outcomes of every submission."""
-        return [*self._hello.flaws, *_sums(self.assignment, self.checks, self._tests)]
+        self._channel, self._ready = ours, None
 
     def _ask(self, request: Record) -> bytes:
-        _ = self._hello
+        self.wait_until_loaded()
         try:
             send(self._channel, request)
             answer = receive_bytes(self._channel)
         except OSError:
             answer = None
         if answer is None:
-            self._begin_again(self._process.wait())
+            raise self._restart(self._process.wait())
         return answer
 
-    def _begin_again(self, status: int) -> NoReturn:
-        """Killed, or out of memory: ours; the next request finds a fresh process."""
+    def _not_loaded(self, status: int) -> CourseError | JailError:
+        if status < 0:
+            return self._restart(status)
+        return CourseError(f"the checks cannot be loaded (exit status {status})", self._tests)
+
+    def _restart(self, status: int) -> JailError:
+        """Start a fresh process for the next request: this one was killed, or ran out of memory."""
         self._channel.close()
         self._start()
-        raise JailError(f"the process that runs the checks died (exit status {status})")
+        return JailError(f"the process that runs the checks died (exit status {status})")
 
 
-def _sums(assignment: Assignment, checks: list[Check], tests: Path) -> list[CheckResult]:
-    """Questions whose checks don't add up to their points, as flaws; a file that failed to load explains itself."""
+def _wrong_sums(assignment: Assignment, checks: list[Check], tests: Path) -> list[CheckResult]:
+    """Report questions whose checks don't add up to their points; a file that failed to load explains itself."""
     sums: dict[str, float] = defaultdict(float)
     for check in checks:
         sums[check.question] += check.points
     points = {question.name: question.points for question in assignment.questions if not question.manual}
-    flaws = []
-    for name in sorted({*sums, *points}):
-        if abs(sums[name] - points.get(name, 0)) > 1e-9:
-            says = f"{points[name]:g} in assignment.toml" if name in points else "no such question in assignment.toml"
-            message = f"{tests}: the checks of the question {name!r} sum to {sums[name]:g} points; {says}"
-            flaws.append(
-                CheckResult(
-                    check=tests.name,
-                    question=name,
-                    line="The points add up.",
-                    verdict="broken",
-                    points=0.0,
-                    possible=0.0,
-                    message=message,
-                )
-            )
-    return flaws
+    return [
+        CheckResult(
+            check=tests.name,
+            question=name,
+            line="The points add up.",
+            verdict="broken",
+            points=0.0,
+            possible=0.0,
+            message=f"{tests}: the checks of the question {name!r} sum to {sums[name]:g} points; "
+            + (f"{points[name]:g} in assignment.toml" if name in points else "no such question in assignment.toml"),
+        )
+        for name in sorted({*sums, *points})
+        if abs(sums[name] - points.get(name, 0)) > 1e-9
+    ]

@@ -1,4 +1,4 @@
-"""What ``judge`` and its process of checks say to each other over a socket; both ends are ours."""
+"""The messages between the judge's client and its server, over a socket; both ends are ours."""
 
 import socket
 import struct
@@ -13,14 +13,14 @@ T = TypeVar("T")
 
 
 class InputsRequest(Record, frozen=True, kw_only=True, tag="inputs"):
-    """Asks for the held-out inputs."""
+    """A request for the held-out inputs."""
 
     dataset: str
     seed: int
 
 
 class Swap(Record, frozen=True, kw_only=True):
-    """A value to put in the place of one that came back: how checks take junk is tried so."""
+    """A value that replaces one of a probe's values, to see how the checks react to junk."""
 
     probe: str
     key: str
@@ -28,20 +28,19 @@ class Swap(Record, frozen=True, kw_only=True):
 
 
 class CheckRequest(Record, frozen=True, kw_only=True, tag="check"):
-    """Asks for the outcomes of one submission."""
+    """A request for the check results of one submission."""
 
     run: str
+    """path of the run's JSON file"""
     observations: str
+    """path of the observations file"""
     dataset: str
     seed: int
-    held: DatasetRequirements
+    requirements: DatasetRequirements
     only: tuple[str, ...] | None = None
     """names of the checks to run; None for all"""
     swaps: tuple[Swap, ...] = ()
-    """the checks are run once for each; empty: once, on what came back"""
-
-    def asks_for(self, check: str) -> bool:
-        return self.only is None or check in self.only
+    """the checks run once for each swap; without any, once on the observations as they are"""
 
 
 class Check(Record, frozen=True, kw_only=True):
@@ -51,49 +50,52 @@ class Check(Record, frozen=True, kw_only=True):
     question: str
     points: float
     line: str
+    """the first line of its docstring, which the student reads"""
 
 
 class Ready(Record, frozen=True, kw_only=True):
-    """What the process says once the checks are loaded."""
+    """The server's first message, once the checks are loaded."""
 
     checks: list[Check]
     flaws: list[CheckResult]
+    """errors in the checks themselves, as results of broken checks"""
 
 
 class CheckFinished(Record, frozen=True, kw_only=True):
-    """One check has ended; ``used`` names the probes it asked for."""
+    """The result of one check, and the names of the probes that it used."""
 
     result: CheckResult
     used: list[str]
 
 
 class CheckResponse(Record, frozen=True, kw_only=True):
-    """All checks have ended."""
+    """The results of all checks that were asked for."""
 
     results: list[CheckResult]
     used: dict[str, list[str]]
-    fault: str = ""
-    """a sentence if the machine failed: then there are no outcomes"""
+    """by check: the probes that it used"""
+    machine_error: str = ""
+    """a sentence if the machine failed; then there are no results"""
 
 
 def send_bytes(channel: socket.socket, data: bytes) -> None:
-    """One message, its length first."""
+    """Send one message: its length, then its bytes."""
     channel.sendall(_LENGTH.pack(len(data)) + data)
 
 
 def send(channel: socket.socket, message: Record) -> None:
-    """One record as a message."""
+    """Send one record."""
     send_bytes(channel, msgspec.json.encode(message))
 
 
 def receive_bytes(channel: socket.socket) -> bytes | None:
-    """The next message; None where the other side has ended."""
+    """Return the next message, or None if the other side has ended."""
     head = _exactly(channel, _LENGTH.size)
     return None if head is None else _exactly(channel, _LENGTH.unpack(head)[0])
 
 
 def receive(channel: socket.socket, kind: type[T]) -> T | None:
-    """The next message as a record; both ends are ours, so a wrong one is a bug."""
+    """Return the next message as a record; both ends are ours, so one of another kind is a bug."""
     data = receive_bytes(channel)
     return None if data is None else msgspec.json.decode(data, type=kind)
 

@@ -1,44 +1,100 @@
-"""What the reference gives: the same probes with the same draws on our own solution, in the trusted process."""
+"""The reference side of a comparison: our solution, the held-out data, and what the probes return for the solution.
 
+All of it is computed in the judge's own process, which student code never enters.
+"""
+
+import functools
 import os
 import shutil
 import signal
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import msgspec
+import safetensors
 from torch import Tensor
 
 from gradeprop.core import observations, storage
 from gradeprop.core.errors import JailError
 from gradeprop.core.models import JailRun, ProbeResult
 from gradeprop.core.paths import AssignmentPaths, StudentPaths
+from gradeprop.course.config import load_module
 from gradeprop.guest import draw, runner, syscalls
+from gradeprop.judge.accessors import Observed
 
-_BUDGET = 1 << 30
-_PATIENCE_S = 120
+_MAX_BYTES = 1 << 30
+_WALL_S = 120
+
+
+@dataclass(frozen=True)
+class ReferenceRun:
+    """What checks compare a submission with, for one data set and seed."""
+
+    solution: ModuleType
+    answers: dict[str, Tensor]
+    """the part of the held-out data that never enters the jail: labels"""
+    observed: Observed
+    """the observations of the reference solution, with the same draws"""
+
+
+class Reference:
+    """The reference solution and the held-out data of one assignment, loaded when they are first needed.
+
+    The two latest data sets and seeds stay in memory, so that forks share them.
+    """
+
+    def __init__(self, paths: AssignmentPaths, folder: Path) -> None:
+        """Work in ``folder``, which the caller removes."""
+        self._paths, self._folder = paths, folder
+        self._load = functools.cache(load_module)
+        self.held_out: Callable[[str, int], tuple[dict[str, Tensor], dict[str, Tensor]]]
+        self.held_out = functools.lru_cache(maxsize=2)(self._held_out)
+        self.run: Callable[[str, int], ReferenceRun] = functools.lru_cache(maxsize=2)(self._run)
+
+    def _held_out(self, dataset: str, seed: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return inputs for the jail and answers for the checks; both are empty without a held_out.py."""
+        if not self._paths.held_out.is_file():
+            return {}, {}
+        data: tuple[dict[str, Tensor], dict[str, Tensor]]
+        data = self._load(self._paths.held_out, "held_out").held_out(dataset, seed)
+        return data
+
+    def _run(self, dataset: str, seed: int) -> ReferenceRun:
+        """Observe the reference solution.
+
+        Raises:
+            JailError: the machine failed.
+        """
+        solution = self._load(self._paths.course.solution, "reference_solution")
+        inputs, answers = self.held_out(dataset, seed)
+        files = observe_reference(self._paths, solution, inputs, seed, self._folder / f"{dataset}-{seed}")
+        observed = open_observations(files.run, files.observations)
+        syscalls.prepare_to_fork()
+        return ReferenceRun(solution, answers, observed)
 
 
 def observe_reference(
     paths: AssignmentPaths, solution: ModuleType, inputs: dict[str, Tensor], seed: int, home: Path
 ) -> StudentPaths:
-    """Run every probe on the solution, in a fork, and keep what came back below the new folder ``home``.
+    """Run every probe on the solution, in a fork, and store the observations below the new folder ``home``.
 
-    A probe that needs a submission's files finds none: it is kept as absent.
+    A probe that needs a submission's files finds none, and its status is "absent".
 
     Raises:
         JailError: the fork was killed, or the disk is full.
     """
-    kept = StudentPaths(home / "kept")
+    files = StudentPaths(home / "kept")
     shutil.rmtree(home, ignore_errors=True)  # of a fork that was killed
     if (child := os.fork()) == 0:
         syscalls.die_with_parent()
-        signal.alarm(_PATIENCE_S)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
+        signal.alarm(_WALL_S)
+        null = os.open(os.devnull, os.O_WRONLY)
         for descriptor in (1, 2):  # the solution's progress bars
-            os.dup2(nowhere, descriptor)
+            os.dup2(null, descriptor)
         try:
-            _observe(paths, solution, inputs, seed, home, kept)
+            _observe(paths, solution, inputs, seed, home, files)
         except (JailError, OSError):
             os._exit(os.EX_IOERR)
         finally:
@@ -47,23 +103,22 @@ def observe_reference(
     if status in (-signal.SIGKILL, os.EX_IOERR):
         why = "its files cannot be written" if status > 0 else "it was killed"
         raise JailError(f"the process that runs the reference solution failed: {why}")
-    return kept
+    return files
 
 
 def _observe(
-    paths: AssignmentPaths, solution: ModuleType, inputs: dict[str, Tensor], seed: int, home: Path, kept: StudentPaths
+    paths: AssignmentPaths, solution: ModuleType, inputs: dict[str, Tensor], seed: int, home: Path, files: StudentPaths
 ) -> None:
     (home / "submission").mkdir(parents=True)
     probes: list[ProbeResult] = []
     values: dict[str, dict[str, msgspec.Raw]] = {}
     tensors: dict[str, observations.RawTensor] = {}
     for name, probe in runner.load_probes(paths.probes.read_bytes()).items():
-        drawn = draw.Draw(seed, name, home, inputs)
-        status, message, found, blob = runner.run_probe(probe, solution, drawn, _BUDGET)
+        source = draw.Draw(seed, name, home, inputs)
+        status, message, returned, blob = runner.run_probe(probe, solution, source, _MAX_BYTES)
         probes.append(ProbeResult(name=name, status=status, message=message))
-        values[name] = {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in found.items()}
+        values[name] = {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in returned.items()}
         tensors |= {f"{name}/{key}": tensor for key, tensor in (observations.unpack(blob) if blob else {}).items()}
-    storage.write_bytes(observations.pack(tensors), kept.observations)
     run = JailRun(
         assignment=paths.name,
         student="reference",
@@ -73,4 +128,19 @@ def _observe(
         probes=tuple(probes),
         values=values,
     )
-    storage.write(run, kept.run)
+    observations.keep(run, tensors, files)
+
+
+def open_observations(run_file: Path, observations_file: Path) -> Observed:
+    """Open the observations of one run; the file stays open until the process ends."""
+    run = storage.read(JailRun, run_file)
+    file = safetensors.safe_open(observations_file, framework="pt")
+    names = frozenset(file.keys())  # type: ignore[no-untyped-call]
+
+    def tensor(name: str) -> Tensor:
+        if name not in names:
+            raise KeyError(name)
+        value: Tensor = file.get_tensor(name)  # type: ignore[no-untyped-call]
+        return value
+
+    return Observed(run.probes, run.values, tensor, run.ended)

@@ -1,64 +1,35 @@
-"""What is asked of a submission: calls and inputs, never answers.
+"""The probes: calls and inputs, never answers.
 
-Each probe runs in the jail beside the student's code, and again in the grader on the reference with the same draws; the
-checks hold the one against the other. Weights are drawn too, from the seed and a parameter's size alone, so that
-nothing has to be believed about them and a check can draw them again. A probe of one task needs no other task.
+Each probe runs in the jail on the student's code, and again in the judge on the reference with the same draws; the
+checks compare the two. Weights are drawn too, from the seed and a parameter's size alone, so that
+none has to be trusted and a check can draw them again. A probe of one task needs no other task.
 """
 
 import contextlib
-import json
 import math
 from unittest import mock
 
-import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch import nn
 
 MEAN, STD = torch.tensor((0.546, 0.528, 0.501)).view(3, 1, 1), torch.tensor((0.303, 0.297, 0.310)).view(3, 1, 1)
 
 # ---------------------------------------------------------------- used by several probes
 
 
-class Trace(TorchDispatchMode):
-    """Records each operation of torch and the shape of its (first) result, however the code spells it."""
-
-    def __init__(self):
-        super().__init__()
-        self.steps = []
-
-    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        result = operation(*args, **(kwargs or {}))
-        first = result[0] if isinstance(result, tuple | list) and result else result
-        if isinstance(first, Tensor) and len(self.steps) < 600:
-            self.steps.append({"op": operation.overloadpacket.__name__.rstrip("_"), "shape": list(first.shape)})
-        return result
-
-
-def ready(model, images):
-    """The model; lazy layers, if it has any, have seen the images and know their shapes."""
-    if any(isinstance(parameter, nn.parameter.UninitializedParameter) for parameter in model.parameters()):
-        model(images)
-    return model
-
-
 PERIOD = 9973  # a prime: no two rows of a matrix come out the same
 
 
-def drawn(seed, size):
-    """As many values, of standard deviation 1, repeated after 9,973: drawing millions would cost more than all else."""
-    values = torch.randn(min(size, PERIOD), generator=torch.Generator().manual_seed(seed + size))
-    return values.repeat(-(-size // PERIOD))[:size]
-
-
-def fill(model, seed):
+def fill(model, draw):
     """Give each weight drawn values that depend on its kind and size alone, so that names and order do not matter.
 
     Convolutions and matrices: as large as keeps the signal; their biases: 0.2 of a standard deviation, but none for a
     convolution before a BatchNorm. BatchNorm: scale 0.5 to 1.5 or so, shift, mean and variance of their own.
     """
+
+    def normal(size, offset=0):
+        return draw.values(size, offset, PERIOD)
+
     norms = [module for module in model.modules() if getattr(module, "running_mean", None) is not None]
     for parameter in model.parameters():
         size = parameter.numel()
@@ -67,43 +38,18 @@ def fill(model, seed):
             shape = tuple(parameter.shape)
             transposed = shape in {(1024, 1021), (256, 1021), (1021, 84), (84, 101), (512, 101)}
             outputs = shape[1] if transposed else shape[0]
-            values = drawn(seed, size) * (2 * outputs / size) ** 0.5
+            values = normal(size) * (2 * outputs / size) ** 0.5
             parameter.data.copy_(values.reshape(shape[::-1]).T if transposed else values.reshape(shape))
         else:
-            parameter.data.copy_(drawn(seed, size) * 0.2 * (not norms or size in (84, 101, 1021)))
+            parameter.data.copy_(normal(size) * 0.2 * (not norms or size in (84, 101, 1021)))
     for norm in norms:
         size = norm.running_mean.numel()
-        scale, shift, mean, variance = (drawn(seed + k, size) for k in (1, 2, 3, 4))
+        scale, shift, mean, variance = (normal(size, k) for k in (1, 2, 3, 4))
         norm.weight.data.copy_(1 + 0.3 * scale.clamp(-1.5, 1.5))
         norm.bias.data.copy_(0.3 * shift)
         norm.running_mean.copy_(0.2 * mean)
         norm.running_var.copy_(1 + 0.3 * variance.clamp(-1.5, 1.5))
     return model
-
-
-def described(model):
-    """Name, shape and norm of the gradient of each parameter; the norm is 0 where there is no gradient."""
-    return [
-        {"name": name, "shape": list(p.shape), "gradient": 0.0 if p.grad is None else p.grad.norm().item()}
-        for name, p in model.named_parameters()
-    ]
-
-
-def plain(value):
-    """The number in a tensor or NumPy scalar; anything else as it is."""
-    return value.item() if isinstance(value, Tensor | np.generic | np.ndarray) and value.ndim == 0 else value
-
-
-def repeats(model, images):
-    """A batch, the same batch again, and its images one by one."""
-    before = images.clone()
-    with torch.no_grad():
-        return {
-            "first": model(images),
-            "again": model(images),
-            "alone": torch.cat([model(image.unsqueeze(0)) for image in before.clone()]),
-            "changed": (images - before).abs().max(),
-        }
 
 
 # ---------------------------------------------------------------- one_hot
@@ -124,7 +70,7 @@ def probe_one_hot_classes(student, draw):
 
 
 def probe_lenet_parameters(student, draw):
-    return {"parameters": described(ready(student.CaltechLeNet(), torch.zeros(2, 3, 64, 64)))}
+    return {"parameters": draw.parameters(draw.initialize(student.CaltechLeNet(), torch.zeros(2, 3, 64, 64)))}
 
 
 def probe_lenet_classes(student, draw):
@@ -133,30 +79,30 @@ def probe_lenet_classes(student, draw):
 
 def probe_lenet_layers(student, draw):
     images = draw.normal(3, 3, 64, 64)
-    model = ready(student.CaltechLeNet(), images)
-    with Trace() as trace, torch.no_grad():
+    model = draw.initialize(student.CaltechLeNet(), images)
+    with draw.trace(600) as trace, torch.no_grad():
         model(images)
     return {"trace": trace.steps}
 
 
 def probe_lenet_twin(student, draw):
     images = draw.normal(5, 3, 64, 64)
-    model = fill(ready(student.CaltechLeNet(), images), draw.seed).eval()
+    model = fill(draw.initialize(student.CaltechLeNet(), images), draw).eval()
     with torch.no_grad():
         logits = model(images)
-    return {"images": images, "logits": logits, "seed": draw.seed, "parameters": described(model)}
+    return {"images": images, "logits": logits, "seed": draw.seed, "parameters": draw.parameters(model)}
 
 
 def probe_lenet_gradients(student, draw):
     images = draw.normal(6, 3, 64, 64)
-    model = fill(ready(student.CaltechLeNet(), images), draw.seed)
+    model = fill(draw.initialize(student.CaltechLeNet(), images), draw)
     nn.functional.cross_entropy(model(images), draw.integers(0, 101, 6)).backward()
-    return {"parameters": described(model)}
+    return {"parameters": draw.parameters(model)}
 
 
 def probe_lenet_repeats(student, draw):
     images = draw.normal(4, 3, 64, 64)
-    return repeats(fill(ready(student.CaltechLeNet(), images), draw.seed), images)
+    return draw.repeats(fill(draw.initialize(student.CaltechLeNet(), images), draw), images)
 
 
 # ---------------------------------------------------------------- predict
@@ -193,7 +139,7 @@ def probe_predict_alone(student, draw):
 
 
 def xavier(model):
-    """Whether some weight's spread is other than the one PyTorch begins with, 1 / sqrt(3 · inputs)."""
+    """Return True if the spread of some weight is not that of PyTorch's initialisation, 1 / sqrt(3 · inputs)."""
     weights = [p for p in model.parameters() if p.dim() > 1 and p.numel() > 2000]
     return any(abs(p.std().item() * (3 * p[0].numel()) ** 0.5 - 1) > 0.1 for p in weights)
 
@@ -201,15 +147,12 @@ def xavier(model):
 def probe_improved(student, draw):
     model, optimizer, _ = student.improved_setup()
     images = draw.normal(4, 3, 64, 64)
-    with Trace() as trace, torch.no_grad():
-        first = ready(model, images).train()(images)
+    with draw.trace(600) as trace, torch.no_grad():
+        first = draw.initialize(model, images).train()(images)
         again = model(images)
-    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-    left_out = [name for name, parameter in model.named_parameters() if id(parameter) not in held]
-    return {
-        "parameters": described(model), "left_out": left_out, "trace": trace.steps, "first": first, "again": again,
-        "initialised": xavier(model),
-    }  # fmt: skip
+    logits = {"first": first, "again": again, "initialised": xavier(model)}
+    left_out = draw.left_out(optimizer, model)
+    return {"parameters": draw.parameters(model), "left_out": left_out, "trace": trace.steps, **logits}
 
 
 def probe_improved_step(student, draw):
@@ -218,38 +161,25 @@ def probe_improved_step(student, draw):
     loss = criterion(logits, draw.integers(0, 101, 4))
     loss.backward()
     optimizer.step()
-    return {"loss": plain(loss), "parameters": described(model)}
+    return {"loss": draw.scalar(loss), "parameters": draw.parameters(model)}
 
 
 def probe_improved_steps(student, draw):
     model, optimizer, criterion = student.improved_setup()
     images, labels = draw.normal(8, 3, 64, 64), draw.integers(0, 101, 8)
-    losses = []
-    for _ in range(10):
-        torch.manual_seed(draw.seed)  # the same units are dropped, so that the losses can be compared
-        loss = criterion(ready(model, images).train()(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(plain(loss.detach()))
-    return {"losses": losses}
+    return {"losses": draw.losses(model, optimizer, criterion, images, labels, 10, draw.seed)}
 
 
 def probe_improvements(student, draw):
     model, optimizer, criterion = student.improved_setup()
-    ready(model, torch.zeros(2, 3, 64, 64))
+    draw.initialize(model, torch.zeros(2, 3, 64, 64))
     log_probabilities, labels = torch.log_softmax(draw.normal(6, 101), 1), draw.integers(0, 101, 6)
     loss = criterion(log_probabilities, labels)
-    before = sum(parameter.norm().item() for parameter in model.parameters())
-    for parameter in model.parameters():
-        parameter.grad = torch.zeros_like(parameter)
-    optimizer.step()
     return {
         "log_probabilities": log_probabilities,
         "labels": labels,
-        "loss": plain(loss),
-        "before": before,
-        "after": sum(parameter.norm().item() for parameter in model.parameters()),
+        "loss": draw.scalar(loss),
+        **draw.step_without_gradient(model, optimizer),
     }
 
 
@@ -287,7 +217,7 @@ def both(returned):
 
 
 def seen_maps(student, model, draw):
-    """What first_activations returns for a model."""
+    """Call first_activations on a model."""
     images = draw.normal(2, 3, 64, 64)
     first, second = both(student.first_activations(model, images.clone()))
     return {"first": first, "second": second, "images": images, "seed": draw.seed}
@@ -295,31 +225,31 @@ def seen_maps(student, model, draw):
 
 def probe_activations_own(student, draw):
     """On the student's own network."""
-    return seen_maps(student, fill(ready(student.CaltechLeNet(), torch.zeros(2, 3, 64, 64)), draw.seed), draw)
+    return seen_maps(student, fill(draw.initialize(student.CaltechLeNet(), torch.zeros(2, 3, 64, 64)), draw), draw)
 
 
 def probe_activations(student, draw):
     """On a network of ours, for a student whose CaltechLeNet is not there or not right."""
-    return seen_maps(student, fill(Ours(), draw.seed), draw)
+    return seen_maps(student, fill(Ours(), draw), draw)
 
 
 def probe_activations_kept(student, draw):
-    """Whether the maps stay what they are when the network goes on, or is used again."""
+    """Look for maps that change when the network goes on, or is used again."""
     result = {"applies": False}
     with contextlib.suppress(Exception):  # code that calls its own layers by name cannot look into ours
-        result |= seen_maps(student, fill(Ours(overwrites=True), draw.seed), draw)
+        result |= seen_maps(student, fill(Ours(overwrites=True), draw), draw)
         result["applies"] = True
     return result
 
 
 def probe_activations_leave(student, draw):
-    """Whether gradients, modes or hooks are left behind."""
+    """Look for gradients and hooks that are left behind."""
     images = draw.normal(2, 3, 64, 64)
     try:
-        model = fill(student.CaltechLeNet(), draw.seed)
+        model = fill(student.CaltechLeNet(), draw)
         first, second = both(student.first_activations(model, images))
     except Exception:
-        model = fill(Ours(), draw.seed)
+        model = fill(Ours(), draw)
         first, second = both(student.first_activations(model, images))
     hooks = sum(len(layer._forward_hooks) + len(layer._forward_pre_hooks) for layer in model.modules())
     gradients = any(getattr(maps, "requires_grad", False) for maps in (first, second))
@@ -334,16 +264,16 @@ BLOCKS = ((64, 64, 1), (64, 128, 2), (128, 128, 1))
 def probe_block_parameters(student, draw):
     found = {}
     for block in BLOCKS:
-        model = ready(student.BasicBlock(*block), torch.zeros(2, block[0], 4, 4))
+        model = draw.initialize(student.BasicBlock(*block), torch.zeros(2, block[0], 4, 4))
         found["-".join(map(str, block))] = [
             {"name": name, "shape": list(parameter.shape)} for name, parameter in model.named_parameters()
         ]
     return dict(zip(("same", "halved", "second"), found.values(), strict=True))
 
 
-def still_block(student, channels, out_channels, stride, shift):
+def still_block(student, draw, channels, out_channels, stride, shift):
     """A block in evaluation mode whose 3×3 convolutions are zero and whose BatchNorms only add ``shift``."""
-    block = ready(student.BasicBlock(channels, out_channels, stride), torch.zeros(2, channels, 4, 4)).eval()
+    block = draw.initialize(student.BasicBlock(channels, out_channels, stride), torch.zeros(2, channels, 4, 4)).eval()
     for parameter in block.parameters():
         parameter.data.zero_()
         if parameter.dim() == 4 and parameter.shape[-1] == 1:  # a projection that hands on its first channels
@@ -360,28 +290,28 @@ def still_block(student, channels, out_channels, stride, shift):
 def probe_block_still(student, draw):
     x = draw.normal(3, 8, 6, 6)
     with torch.no_grad():
-        return {"x": x, "y": still_block(student, 8, 8, 1, 0.0)(x.clone())}
+        return {"x": x, "y": still_block(student, draw, 8, 8, 1, 0.0)(x.clone())}
 
 
 def probe_block_shifted(student, draw):
     x = draw.normal(3, 8, 6, 6) + 1
     given = x.clone()
     with torch.no_grad():
-        y = still_block(student, 8, 8, 1, -1.0)(given)
+        y = still_block(student, draw, 8, 8, 1, -1.0)(given)
     return {"x": x, "y": y, "changed": (given - x).abs().max()}
 
 
 def probe_block_projected(student, draw):
     x = draw.normal(3, 8, 6, 6)
     with torch.no_grad():
-        return {"x": x, "y": still_block(student, 8, 12, 2, 0.0)(x)}
+        return {"x": x, "y": still_block(student, draw, 8, 12, 2, 0.0)(x)}
 
 
 def probe_block_strided(student, draw):
-    """As many channels as before, and half the side: the shapes differ here, too."""
+    """Keep the channels and halve the side: the shapes differ here, too."""
     x = draw.normal(3, 8, 6, 6)
     with torch.no_grad():
-        return {"x": x, "y": still_block(student, 8, 8, 2, 0.0)(x)}
+        return {"x": x, "y": still_block(student, draw, 8, 8, 2, 0.0)(x)}
 
 
 def probe_block_twin(student, draw):
@@ -392,7 +322,7 @@ def probe_block_twin(student, draw):
         "wider": (8, 12, 1),
     }.items():
         x = draw.normal(3, channels, 8, 8)
-        block = fill(ready(student.BasicBlock(channels, out_channels, stride), x), draw.seed)
+        block = fill(draw.initialize(student.BasicBlock(channels, out_channels, stride), x), draw)
         with torch.no_grad():
             found |= {
                 f"{name}_x": x,
@@ -403,9 +333,9 @@ def probe_block_twin(student, draw):
 
 
 def probe_block_gradients(student, draw):
-    block = fill(ready(student.BasicBlock(8, 12, 2), torch.zeros(2, 8, 8, 8)), draw.seed)
+    block = fill(draw.initialize(student.BasicBlock(8, 12, 2), torch.zeros(2, 8, 8, 8)), draw)
     (block(draw.normal(4, 8, 8, 8)) * draw.normal(4, 12, 4, 4)).sum().backward()
-    return {"parameters": described(block)}
+    return {"parameters": draw.parameters(block)}
 
 
 # ---------------------------------------------------------------- resnet
@@ -439,12 +369,12 @@ def resnet(student, own_block, **classes):
 
 
 def observed_resnet(student, draw, own_block):
-    """All that one ResNet-18 can tell: making one takes longer than calling it."""
+    """Observe one ResNet-18 in every way: making one takes longer than calling it."""
     images = draw.normal(2, 3, 64, 64)
-    model = fill(ready(resnet(student, own_block), images), draw.seed)
-    found = {"seed": draw.seed, "images": images, "parameters": described(model)}
+    model = fill(draw.initialize(resnet(student, own_block), images), draw)
+    found = {"seed": draw.seed, "images": images, "parameters": draw.parameters(model)}
     model.eval()
-    with torch.no_grad(), Trace() as trace:
+    with torch.no_grad(), draw.trace(600) as trace:
         found["logits"] = model(images)
     with torch.no_grad():
         return found | {"trace": trace.steps, "again": model(images), "alone": model(images[:1])}
@@ -458,10 +388,10 @@ def probe_resnet(student, draw):
 
 def observed_gradients(student, draw, own_block):
     images = draw.normal(2, 3, 64, 64)
-    model = fill(ready(resnet(student, own_block, num_classes=7), images), draw.seed)
+    model = fill(draw.initialize(resnet(student, own_block, num_classes=7), images), draw)
     logits = model(images)
     nn.functional.cross_entropy(logits, draw.integers(0, 7, 2)).backward()
-    return {"logits": logits, "parameters": described(model)}
+    return {"logits": logits, "parameters": draw.parameters(model)}
 
 
 def probe_resnet_gradients(student, draw):
@@ -479,32 +409,27 @@ def probe_class_accuracy(student, draw):
     wrong = draw.choice(24, 24)[: int(draw.integers(6, 12, 1))]
     predictions[wrong] = (predictions[wrong] + 1 + draw.integers(0, 5, len(wrong))) % 12
     returned = student.mean_class_accuracy(predictions.clone(), labels.clone())
-    return {"value": plain(returned), "predictions": predictions, "labels": labels}
+    return {"value": draw.scalar(returned), "predictions": predictions, "labels": labels}
 
 
 def probe_class_accuracy_ends(student, draw):
     labels = draw.integers(20, 30, 15)
     return {
-        "all": plain(student.mean_class_accuracy(labels.clone(), labels)),
-        "none": plain(student.mean_class_accuracy(labels + 11, labels)),
+        "all": draw.scalar(student.mean_class_accuracy(labels.clone(), labels)),
+        "none": draw.scalar(student.mean_class_accuracy(labels + 11, labels)),
     }
 
 
 # ---------------------------------------------------------------- improved_accuracy, resnet_accuracy
 
 
+def normalized(images):
+    return (images / 255 - MEAN) / STD  # (n, 3, 64, 64)
+
+
 def held_out_logits(model, name, draw):
-    """The logits of a network with the weights that were handed in, on all held-out pictures."""
-    try:
-        state = load_file(draw.submission / name)
-    except SafetensorError as error:
-        raise ValueError(f"{name} is not a file of safetensors; save it with given.training.save_weights") from error
-    images = draw.inputs["images"]
-    model = ready(model, torch.zeros(2, 3, 64, 64))
-    model.load_state_dict(state)
-    model.eval()
-    with torch.no_grad():
-        logits = torch.cat([model((batch / 255 - MEAN) / STD) for batch in images.split(50)])
+    """The logits of a network with the submitted weights, on all held-out pictures."""
+    logits = draw.held_out_logits(model, name, normalized, 50)
     return {"logits": logits, "parameters": math.fsum(parameter.numel() for parameter in model.parameters())}
 
 
@@ -516,15 +441,5 @@ def probe_weights_resnet(student, draw):
     return held_out_logits(student.ResNet18(), "resnet18.safetensors", draw)
 
 
-def curves_in(found, name=""):
-    """Every table in the file that holds training curves, with the name it stands under."""
-    if isinstance(found, dict):
-        if "train_loss" in found:
-            return [{"name": name, **{key: value for key, value in found.items() if isinstance(value, list)}}]
-        return [curves for key, value in found.items() for curves in curves_in(value, str(key))]
-    return []
-
-
 def probe_history(student, draw):
-    text = (draw.submission / "history.json").read_text(encoding="utf-8")
-    return {"models": curves_in(json.loads(text))[:8]}
+    return {"models": draw.history()}

@@ -1,34 +1,33 @@
-"""What the first two layers pass on."""
+"""The maps that the first two layers pass on."""
 
 import itertools
-from pathlib import Path
 
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from gradeprop.check import CheckFailed, fail, load_module
+from gradeprop.check import CheckFailed, drawn_values, fail
 
-drawn = load_module(Path(__file__).with_name("probes.py"), "probes_of_caltech").drawn
-BENDS = (torch.relu, lambda x: x, torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.gelu, F.silu)
+PERIOD = 9973  # of the values that the probes fill in
+ACTIVATIONS = (torch.relu, lambda x: x, torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.gelu, F.silu)
 
 
 def convolved(x, seed, maps, padding):
     """A convolution with the weights that the probe filled in."""
     size = maps * x.shape[1] * 25
-    weights = drawn(seed, size).reshape(maps, -1, 5, 5) * (2 * maps / size) ** 0.5
-    return F.conv2d(x, weights, drawn(seed, maps) * 0.2, padding=padding)
+    weights = drawn_values(seed, size, PERIOD).reshape(maps, -1, 5, 5) * (2 * maps / size) ** 0.5
+    return F.conv2d(x, weights, drawn_values(seed, maps, PERIOD) * 0.2, padding=padding)
 
 
 def maps_of(truth, number):
-    """Every pair (first, second)[number] that a CaltechLeNet may have, right or with a mistake told elsewhere."""
+    """Every pair (first, second)[number] that a CaltechLeNet may have, right or with a mistake reported elsewhere."""
     images, seed = truth.tensor("images"), truth.integer("seed")
     for padding in (2, 0):
         first = convolved(images, seed, 32, padding)
         if not number:
             yield first.relu()
             continue
-        for pool, bend in itertools.product((F.max_pool2d, F.avg_pool2d), BENDS):
+        for pool, bend in itertools.product((F.max_pool2d, F.avg_pool2d), ACTIVATIONS):
             yield convolved(pool(bend(first), 4), seed, 64, padding).relu()
 
 
@@ -40,30 +39,30 @@ def agree(found, true):
 def hold(observed, expected, number):
     """Fail unless the maps are those of a convolution after its ReLU, in the student's network or in ours."""
     name, count = (("first", 32), ("second", 64))[number]
-    told = []
+    failures = []
     for probe in ("activations_own", "activations"):
         try:
             found = observed(probe).tensor(name).double()
         except CheckFailed as failure:
-            told.append(failure)
+            failures.append(failure)
             continue
         truth = expected(probe)
         candidates = maps_of(truth, number) if probe == "activations_own" else [truth.tensor(name)]
         if any(agree(found, true.double()) for true in candidates):
             return
-        told.append(CheckFailed(misread(found, truth.tensor(name).double(), name, count)))
-    raise next((failure for failure in told if failure.verdict == "failed"), told[0])
+        failures.append(CheckFailed(misread(found, truth.tensor(name).double(), name, count)))
+    raise next((failure for failure in failures if failure.verdict == "failed"), failures[0])
 
 
 def misread(found, right, name, count):
-    """What the maps are instead."""
+    """Say what the maps are instead."""
     shapes = f"The {name} maps have the shape {list(found.shape)}; expected {list(right.shape)}."
     if found.shape == right.shape[:1] + right.shape[1:2] + torch.Size(side // 4 for side in right.shape[2:]):
         return f"{shapes} They are those after the pooling: take them before it."
     if found.dim() != 4 or found.shape[1] != count:
         return shapes
     if (found < -1e-6).any():
-        return f"The {name} maps have negative values: those after the ReLU are asked for."
+        return f"The {name} maps have negative values: those after the ReLU are required."
     return f"The {name} maps are not what the {name} convolution passes on after its ReLU."
 
 
@@ -93,7 +92,7 @@ def test_the_maps_are_copies(observed):
 
 
 def there(observed, name):
-    """Whether a probe ended well."""
+    """Return True if a probe succeeded."""
     try:
         return observed(name) is not None
     except CheckFailed:

@@ -1,13 +1,12 @@
-"""The improvement, by what it does; the accuracy of the weights that were handed in; the history of training."""
+"""The improvement, by what it does; the accuracy of the submitted weights; the history of training."""
 
-import math
 import re
 
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from gradeprop.check import fail, show_history
+from gradeprop.check import assert_gradients, fail, measure_accuracy, show_history, sizes_of
 
 NORM = re.compile(r".*(batch|layer|group|instance)_norm.*")
 MOST = 2_000_000  # parameters
@@ -20,22 +19,20 @@ def test_the_improved_network_is_of_the_size_allowed(observed):
     logits = seen.tensor("first", shape=(4, 101)).double()
     if ((logits.sum(1) - 1).abs() < 1e-4).all() and (logits >= 0).all():
         fail("The outputs of a picture are positive and sum to 1: leave the softmax to the loss and to predict.")
-    total = sum(math.prod(parameter.numbers("shape")) for parameter in seen.items("parameters"))
+    total = sum(sizes_of(seen.items("parameters")))
     if not total <= MOST:
         fail(f"The network has {total:,.0f} parameters; at most 2,000,000 are allowed.")
 
 
 @pytest.mark.points(2, question="improve")
 def test_the_improved_setup_can_be_trained(observed):
-    """The optimiser holds every parameter, the loss reaches each of them, and the steps do not lead astray."""
+    """The optimiser holds every parameter, the loss reaches each of them, and training does not diverge."""
     left_out = observed("improved").texts("left_out")
     if left_out:
-        fail(f"The optimiser does not hold {', '.join(left_out[:10])}: hand it the parameters of the model you return.")
+        fail(f"The optimiser does not hold {', '.join(left_out[:10])}: pass it the parameters of the model you return.")
     seen = observed("improved_step")
     seen.number("loss")
-    still = [p.text("name") for p in seen.items("parameters") if not p.number("gradient") > 0]
-    if still or not seen.items("parameters"):
-        fail(f"No gradient reaches {', '.join(still[:10]) or 'any parameter'}.")
+    assert_gradients(seen.items("parameters"))
     losses = observed("improved_steps").numbers("losses", 10)
     if max(losses) > 2 * abs(losses[0]):  # a fair recipe may rise a little; 1.0 for AdamW's rate: 4 to 9 times
         rose = f"from {losses[0]:.3g} to {max(losses):.3g}"
@@ -71,11 +68,9 @@ def test_something_is_improved(observed, expected):
 
 def graded(logits, labels, steps, points, show):
     """The points of the highest step that is reached; the last step gives all."""
-    logits = logits.double()
-    right = (logits.argmax(1) == labels).double()
-    reached, error = 100 * right.mean().item(), 100 * math.sqrt(right.mean() * (1 - right.mean()) / len(labels))
+    reached, message = measure_accuracy(logits, labels, "validation pictures", decimals=1)
+    right = (logits.double().argmax(1) == labels).double()
     classes = 100 * torch.stack([right[labels == k].mean() for k in labels.unique()]).mean().item()
-    message = f"{reached:.1f} % of {len(labels):,} validation pictures are right (standard error {error:.1f} points)"
     message += f"; the mean over the classes is {classes:.1f} %"
     got = max((given for bar, given in steps if reached >= bar), default=0)
     more = next((f"{bar:g} % give {given} points" for bar, given in steps if reached < bar), "")
@@ -88,7 +83,7 @@ def graded(logits, labels, steps, points, show):
 
 @pytest.mark.points(15, question="improved_accuracy")
 def test_the_improved_network_is_accurate(observed, answers, bars, points, show):
-    """The improved network with your weights names what pictures show."""
+    """The improved network with your weights classifies pictures it has never seen."""
     seen, labels = observed("weights_improved"), answers["labels"]
     if seen.number("parameters") > MOST:
         fail(f"The network has {seen.number('parameters'):,.0f} parameters; at most 2,000,000 are allowed.")
@@ -99,7 +94,7 @@ def test_the_improved_network_is_accurate(observed, answers, bars, points, show)
 
 @pytest.mark.points(5, question="resnet_accuracy")
 def test_resnet_is_accurate(observed, answers, bars, points, show):
-    """ResNet-18 with your weights names what pictures show."""
+    """ResNet-18 with your weights classifies pictures it has never seen."""
     labels = answers["labels"]
     logits = observed("weights_resnet").tensor("logits", shape=(len(labels), 101))
     low, high = bars["resnet18"]

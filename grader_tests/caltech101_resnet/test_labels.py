@@ -16,7 +16,7 @@ def test_the_one_stands_in_the_column_of_the_label(observed, expected):
     if (rows.sum(1) != 1).any():
         fail("Not every row of one_hot holds exactly one 1.")
     if (rows.argmax(1) != labels).any():
-        fail("The 1 stands in another column than that of the label; labels count from 0.")
+        fail("The 1 is in another column than that of the label; labels count from 0.")
     if seen.flag("changed"):
         fail("The labels that went in were changed in place.")
 
@@ -48,7 +48,7 @@ def test_predict_gives_probabilities(observed, expected):
         hint = "the softmax runs over the pictures, not over the classes" if across else "is there a softmax?"
         fail(f"The rows of predict are no probabilities that sum to 1: {hint}")
     if (found.argmax(1) == ours.argmax(1)).all() and ((found == 0) | (found == 1)).all():
-        fail("predict returned only zeros and ones: the probabilities themselves are asked for.")
+        fail("predict returned only zeros and ones: the probabilities themselves are required.")
     assert_close(found, ours, "Was the model in evaluation mode, and the softmax taken once?", what="predict(…)")
 
 
@@ -72,7 +72,7 @@ def test_predict_only_looks(observed, expected):
 
 @pytest.mark.points(3, question="class_accuracy")
 def test_every_class_counts_the_same(observed, expected):
-    """``mean_class_accuracy`` is the mean, over the classes that occur, of the fraction read rightly."""
+    """``mean_class_accuracy`` is the mean, over the classes that occur, of the fraction classified correctly."""
     found, ours = observed("class_accuracy").number("value"), expected("class_accuracy")
     predictions, labels = ours.tensor("predictions"), ours.tensor("labels")
     right = (predictions == labels).double()
@@ -81,7 +81,7 @@ def test_every_class_counts_the_same(observed, expected):
         return
     guesses = {
         "That is the plain accuracy, in which a class counts by its pictures.": right.mean().item(),
-        "That is in percent; a fraction is asked for.": 100 * sum(true) / len(true),
+        "That is in percent; a fraction is required.": 100 * sum(true) / len(true),
         "Classes without a picture count as zero in it: leave them out.": sum(true) / (int(labels.max()) + 1),
         "Classes without a picture count as zero in it: leave them out. ": sum(true) / 101,
         "It averages over the classes that were predicted, not those of the labels (that is the precision).": sum(

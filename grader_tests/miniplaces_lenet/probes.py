@@ -1,7 +1,7 @@
-"""What is asked of a submission: calls and inputs, never answers.
+"""The probes: calls and inputs, never answers.
 
-Each probe runs in the jail beside the student's code, and again in the grader on the reference with the same draws; the
-checks hold the one against the other. Weights are drawn too, so that nothing has to be believed about them. A probe of
+Each probe runs in the jail on the student's code, and again in the judge on the reference with the same draws; the
+checks compare the two. Weights are drawn too, so that none has to be trusted. A probe of
 one task needs no other task: where a task uses another, a stand-in of ours takes its place.
 """
 
@@ -12,8 +12,6 @@ from unittest import mock
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset, default_collate
@@ -53,43 +51,8 @@ def cost(name, args, result):
     return 0
 
 
-def ready(model, images):
-    """The model; lazy layers, if it has any, have seen the images and know their shapes."""
-    if any(isinstance(parameter, nn.parameter.UninitializedParameter) for parameter in model.parameters()):
-        with torch.no_grad():
-            model(images)
-    return model
-
-
-def fill(model, draw):
-    """Give each parameter drawn values that depend on its size alone: LeNet's ten parameters have ten sizes.
-
-    The values are large enough for a missing non-linearity to show. LeNet narrows, so a matrix (large, small) is taken
-    for a transposed one.
-    """
-    for parameter in model.parameters():
-        size, shape = parameter.numel(), parameter.shape
-        values = torch.randn(size, generator=torch.Generator().manual_seed(draw.seed + size)) * size**-0.25
-        transposed = parameter.dim() == 2 and shape[0] > shape[1]
-        parameter.data.copy_(values.reshape(shape[::-1]).T if transposed else values.reshape(shape))
-    return model
-
-
-def described(model):
-    """Name, shape and norm of the gradient of each parameter; the norm is 0 where there is no gradient."""
-    return [
-        {"name": name, "shape": list(p.shape), "gradient": 0.0 if p.grad is None else p.grad.norm().item()}
-        for name, p in model.named_parameters()
-    ]
-
-
-def plain(value):
-    """The number in a tensor or NumPy scalar; anything else as it is."""
-    return value.item() if isinstance(value, Tensor | np.generic | np.ndarray) and value.ndim == 0 else value
-
-
 def logits_of(returned):
-    """The logits of what a network returned, whether or not something stands beside them."""
+    """The logits of what a network returned, alone or as the first of several."""
     return returned[0] if isinstance(returned, tuple | list) else returned
 
 
@@ -125,7 +88,7 @@ def open_places(student, root, split, *transform):
 
 
 def shown(photograph):
-    """What was given out, as pixels (rows, columns, channels), and what it was."""
+    """Return an output as pixels (rows, columns, channels), and its type."""
     mode = photograph.mode if isinstance(photograph, Image.Image) else type(photograph).__name__
     pixels = np.asarray(photograph)
     return mode, torch.from_numpy(pixels.copy()) if pixels.dtype == np.uint8 else None
@@ -185,30 +148,30 @@ def probe_flip(student, draw):
 
 
 def probe_lenet_parameters(student, draw):
-    return {"parameters": described(ready(student.LeNet(), torch.zeros(2, 3, 32, 32)))}
+    return {"parameters": draw.parameters(draw.initialize(student.LeNet(), torch.zeros(2, 3, 32, 32)))}
 
 
-def shapes_of(returned):
+def shapes_of(draw, returned):
     """The dict of shapes as plain lists, what kind its keys are, and how many things were returned."""
     shapes = returned[1] if isinstance(returned, tuple | list) and len(returned) == 2 else None
     if not isinstance(shapes, dict):
         kind = "a tuple without a dict" if isinstance(returned, tuple | list) else type(returned).__name__
         return {"kind": kind, "keys": [], "shape_list": []}
-    found = [(k, [plain(n) for n in v]) for k, v in shapes.items() if isinstance(v, list | tuple)]
-    told = [{"stage": str(k), "shape": shape} for k, shape in found]
-    return {"kind": "pair", "keys": [type(plain(k)).__name__ for k in shapes], "shape_list": told}
+    found = [(k, [draw.scalar(n) for n in v]) for k, v in shapes.items() if isinstance(v, list | tuple)]
+    stages = [{"stage": str(k), "shape": shape} for k, shape in found]
+    return {"kind": "pair", "keys": [type(draw.scalar(k)).__name__ for k in shapes], "shape_list": stages}
 
 
 def probe_lenet_shapes(student, draw):
     n = int(draw.integers(3, 6, 1))
-    return {"n": n, **shapes_of(student.LeNet()(draw.normal(n, 3, 32, 32)))}
+    return {"n": n, **shapes_of(draw, student.LeNet()(draw.normal(n, 3, 32, 32)))}
 
 
 def probe_lenet_input(student, draw):
     rows, columns = (least + 4 * int(draw.integers(0, 2, 1)) for least in (43, 27))  # odd before each of both poolings
     model = student.LeNet(input_shape=(rows, columns))
     returned = model(draw.normal(2, 3, rows, columns))
-    return {"rows": rows, "columns": columns, "logits": logits_of(returned), **shapes_of(returned)}
+    return {"rows": rows, "columns": columns, "logits": logits_of(returned), **shapes_of(draw, returned)}
 
 
 def probe_lenet_classes(student, draw):
@@ -217,7 +180,7 @@ def probe_lenet_classes(student, draw):
 
 def probe_lenet_twin(student, draw):
     images = draw.normal(7, 3, 32, 32)
-    model = fill(ready(student.LeNet(), images), draw).eval()
+    model = draw.fill(draw.initialize(student.LeNet(), images)).eval()
     sizes = [parameter.numel() for parameter in model.parameters()]
     with torch.no_grad():
         return {"images": images, "logits": logits_of(model(images)), "sizes": sizes, "seed": draw.seed}
@@ -225,26 +188,14 @@ def probe_lenet_twin(student, draw):
 
 def probe_lenet_gradients(student, draw):
     images = draw.normal(7, 3, 32, 32)
-    model = fill(ready(student.LeNet(), images), draw)
+    model = draw.fill(draw.initialize(student.LeNet(), images))
     nn.functional.cross_entropy(logits_of(model(images)), draw.integers(0, 100, 7)).backward()
-    return {"parameters": described(model)}
-
-
-def repeats(model, images):
-    """A batch, the same batch again, and its images one by one."""
-    before = images.clone()
-    with torch.no_grad():
-        return {
-            "first": logits_of(model(images)),
-            "again": logits_of(model(images)),
-            "alone": torch.cat([logits_of(model(image.unsqueeze(0))) for image in before.clone()]),
-            "changed": (images - before).abs().max(),
-        }
+    return {"parameters": draw.parameters(model)}
 
 
 def probe_lenet_repeats(student, draw):
     images = draw.normal(4, 3, 32, 32)
-    return repeats(fill(ready(student.LeNet(), images), draw), images)
+    return draw.repeats(draw.fill(draw.initialize(student.LeNet(), images)), images)
 
 
 # ---------------------------------------------------------------- logits
@@ -293,22 +244,22 @@ def probe_dense_parameters(student, draw):
     shapes = [([3, 32, 32], [6, 28, 28]), ([6, 14, 14], [16, 10, 10]), ([400], [256])]
     sizes = draw.integers(2, 9, 6).tolist()
     shapes.append((sizes[:3], sizes[3:]))
-    counts = [plain(student.dense_parameters(tuple(a), tuple(b))) for a, b in shapes]
+    counts = [draw.scalar(student.dense_parameters(tuple(a), tuple(b))) for a, b in shapes]
     return {"cases": [{"input": a, "output": b, "count": n} for (a, b), n in zip(shapes, counts, strict=True)]}
 
 
 def probe_dense(student, draw):
     images = draw.normal(4, 3, 32, 32)
-    model = ready(student.FullyConnectedNet(), images)
+    model = draw.initialize(student.FullyConnectedNet(), images)
     nn.functional.cross_entropy(logits_of(model(images)), draw.integers(0, 100, 4)).backward()
     with Trace() as trace, torch.no_grad():
         model.eval()(images)
-    return {"parameters": described(model), "trace": trace.ops}
+    return {"parameters": draw.parameters(model), "trace": trace.ops}
 
 
 def probe_dense_repeats(student, draw):
     images = draw.normal(4, 3, 32, 32)
-    return repeats(ready(student.FullyConnectedNet(), images).eval(), images)
+    return draw.repeats(draw.initialize(student.FullyConnectedNet(), images).eval(), images)
 
 
 # ---------------------------------------------------------------- run
@@ -340,6 +291,7 @@ class Witness:
     """Takes the place of the loops, of LeNet and of LogitsOnly while ``run_configuration`` runs; notes all calls."""
 
     def __init__(self, draw, epochs):
+        self.draw = draw
         self.calls, self.models, self.sizes, self.steps = [], [], [], []
         self.said = {name: (draw.uniform(epochs + 2) * 0.8 + 0.1).tolist() for name in ("train", "test")}
         self.losses = {name: (draw.uniform(epochs + 2) * 4 + 1).tolist() for name in ("train", "test")}
@@ -351,7 +303,7 @@ class Witness:
         return self.models[-1]
 
     def loaders_for(self, batch_size):
-        self.sizes.append(plain(batch_size))
+        self.sizes.append(self.draw.scalar(batch_size))
         return self.loaders["train"], self.loaders["val"]
 
     def returned(self, kind):
@@ -364,7 +316,7 @@ class Witness:
         logits = model(torch.ones(2, 3, 2, 2))
         self.calls.append({"kind": kind, "loader": which, "gives": type(logits).__name__})
         sharp = torch.tensor([[3.0, 1.0, 0.0]])
-        self.calls[-1]["loss"] = plain(criterion(sharp, torch.tensor([0])))
+        self.calls[-1]["loss"] = self.draw.scalar(criterion(sharp, torch.tensor([0])))
 
     def train_model(self, model, train_loader, optimizer, criterion, epoch):
         self.note("train", model, train_loader, criterion)
@@ -384,7 +336,7 @@ class Witness:
 
 
 def one_run(student, draw, seed, **settings):
-    """What ``run_configuration`` did with one configuration, and what it returned."""
+    """Call ``run_configuration``; return the configuration, its calls, and what it returned."""
     about = {"name": "probe", "batch_size": 32, "lr": 0.001, "epochs": 3, "momentum": 0.9, "seed": seed} | settings
     witness = Witness(draw, about["epochs"])
     places = {"LeNet": witness.lenet, "LogitsOnly": FirstOnly}
@@ -401,7 +353,9 @@ def probe_run(student, draw):
     about, witness, model, history = one_run(student, draw, 0, **settings)
     kept = history if isinstance(history, dict) else {}
     names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
-    lists = {name: [plain(value) for value in kept[name]] for name in names if isinstance(kept.get(name), list | tuple)}
+    lists = {
+        name: [draw.scalar(value) for value in kept[name]] for name in names if isinstance(kept.get(name), list | tuple)
+    }
     said = {f"{part}_loss": witness.losses[part][: about["epochs"]] for part in ("train", "test")}
     said |= {f"{part}_accuracy": witness.said[part][: about["epochs"]] for part in ("train", "test")}
     trained = [all((a is b) for a, b in zip(model.parameters(), known.parameters(), strict=False))
@@ -440,8 +394,8 @@ def probe_results(student, draw):
         student.write_results(copy, file)
     except (TypeError, AttributeError):
         student.write_results(copy, str(file))
-    told = [{"name": name, "accuracy": history["test_accuracy"]} for name, history in histories.items()]
-    return {"text": file.read_text(encoding="utf-8", errors="replace")[:2000], "histories": told}
+    accuracies = [{"name": name, "accuracy": history["test_accuracy"]} for name, history in histories.items()]
+    return {"text": file.read_text(encoding="utf-8", errors="replace")[:2000], "histories": accuracies}
 
 
 # ---------------------------------------------------------------- own
@@ -449,19 +403,19 @@ def probe_results(student, draw):
 
 def probe_own(student, draw):
     images = draw.normal(4, 3, 32, 32)
-    model = ready(student.OwnNetwork(), images)
+    model = draw.initialize(student.OwnNetwork(), images)
     nn.functional.cross_entropy(model(images), draw.integers(0, 100, 4)).backward()
-    return {"parameters": described(model), "logits": model(images)}
+    return {"parameters": draw.parameters(model), "logits": model(images)}
 
 
 def probe_own_repeats(student, draw):
     images = draw.normal(4, 3, 32, 32)
-    return repeats(ready(student.OwnNetwork(), images).eval(), images)
+    return draw.repeats(draw.initialize(student.OwnNetwork(), images).eval(), images)
 
 
 def probe_own_cost(student, draw):
     images = draw.normal(1, 3, 32, 32)
-    model = ready(student.OwnNetwork(), images).eval()
+    model = draw.initialize(student.OwnNetwork(), images).eval()
     with Trace() as trace, torch.no_grad():
         model(images)
     state = model.state_dict().values()
@@ -496,30 +450,22 @@ def probe_results_file(student, draw):
     return {"text": text[:4000]}
 
 
-def read_state(draw, name):
-    """The weights in a file that was handed in."""
-    try:
-        return load_file(draw.submission / name)
-    except SafetensorError as error:
-        raise ValueError(f"{name} is not a file of safetensors; save it with given.training.save_weights") from error
+MEAN, STD = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+
+
+def normalized(images):
+    return (images / 255 - MEAN) / STD  # (n, 3, 32, 32)
 
 
 def held_out_logits(model, name, draw):
-    """The logits of a network with the weights that were handed in, on all held-out pictures."""
-    state = read_state(draw, name)
-    mean, std = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
-    images = (draw.inputs["images"] / 255 - mean) / std  # (n, 3, 32, 32)
-    model = ready(model, images[:2])
-    model.load_state_dict(state)
-    model.eval()
-    with torch.no_grad():
-        logits = torch.cat([logits_of(model(batch)) for batch in images.split(250)])
-    return {"logits": logits, "state": dict(model.named_parameters()) if name == "lenet.safetensors" else {}}
+    """The logits of a network with the submitted weights, on all held-out pictures."""
+    return draw.held_out_logits(model, name, normalized, 250, forward=lambda images: logits_of(model(images)))
 
 
 def probe_weights_lenet(student, draw):
-    return held_out_logits(student.LeNet(), "lenet.safetensors", draw)
+    model = student.LeNet()
+    return {"logits": held_out_logits(model, "lenet.safetensors", draw), "state": dict(model.named_parameters())}
 
 
 def probe_weights_own(student, draw):
-    return held_out_logits(student.OwnNetwork(), "own_network.safetensors", draw)
+    return {"logits": held_out_logits(student.OwnNetwork(), "own_network.safetensors", draw), "state": {}}

@@ -1,79 +1,55 @@
 """LeNet, the shapes it tells, and the wrapper that leaves its logits."""
 
-import functools
-import math
-
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from gradeprop.check import fail
+from gradeprop.check import (
+    activation_misreadings,
+    assert_gradients,
+    assert_repeatable,
+    drawn_values,
+    ending_misreadings,
+    fail,
+    identity,
+    is_close,
+    logits_differ,
+    sizes_of,
+)
 
 STAGES = ((6, 14, 14), (16, 5, 5), (400,), (256,), (128,), (100,))
 LAYERS = ("the first convolution", "the second convolution", "the first linear layer", "the second linear layer")
 RELU4 = (torch.relu,) * 4
 
 
-def same(x):
-    return x
-
-
-def lenet(weights, x, bends=RELU4, pool=F.max_pool2d, last=same):
+def lenet(weights, x, activations=RELU4, pool=F.max_pool2d, last=identity):
     """LeNet, or a misreading of it: other non-linearities, another pooling, something after the logits."""
-    x = pool(bends[0](F.conv2d(x, weights["conv1.weight"], weights["conv1.bias"])), 2)
-    x = pool(bends[1](F.conv2d(x, weights["conv2.weight"], weights["conv2.bias"])), 2).flatten(1)
-    x = bends[2](F.linear(x, weights["fc1.weight"], weights["fc1.bias"]))
-    x = bends[3](F.linear(x, weights["fc2.weight"], weights["fc2.bias"]))
+    x = pool(activations[0](F.conv2d(x, weights["conv1.weight"], weights["conv1.bias"])), 2)
+    x = pool(activations[1](F.conv2d(x, weights["conv2.weight"], weights["conv2.bias"])), 2).flatten(1)
+    x = activations[2](F.linear(x, weights["fc1.weight"], weights["fc1.bias"]))
+    x = activations[3](F.linear(x, weights["fc2.weight"], weights["fc2.bias"]))
     return last(F.linear(x, weights["fc3.weight"], weights["fc3.bias"]))
 
 
 def misreadings():
     """Sentence → how that network differs from LeNet."""
-    for i, layer in enumerate(LAYERS):
-        yield f"There is no ReLU after {layer}.", {"bends": (*RELU4[:i], same, *RELU4[i + 1 :])}
-    yield "There is no ReLU anywhere.", {"bends": (same,) * 4}
-    yield "There is no ReLU after the convolutions.", {"bends": (same, same, torch.relu, torch.relu)}
-    yield "There is no ReLU between the linear layers.", {"bends": (torch.relu, torch.relu, same, same)}
+    for text, activations in activation_misreadings(LAYERS, 2):
+        yield text, {"activations": activations}
     yield "The pooling takes the average, not the maximum.", {"pool": F.avg_pool2d}
-    yield "A softmax follows the last layer; the loss applies it.", {"last": functools.partial(F.softmax, dim=1)}
-    yield "A log-softmax follows the last layer.", {"last": functools.partial(F.log_softmax, dim=1)}
-    yield "A ReLU follows the last layer; logits may be negative.", {"last": torch.relu}
-    for other in (torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.gelu, F.silu):
-        yield f"The non-linearity is {other.__name__}, not ReLU.", {"bends": (other,) * 4}
+    for text, last in ending_misreadings():
+        yield text, {"last": last}
 
 
 def misread(weights, images, logits):
     """The misreading that gives these logits, or an empty text."""
-    return next((text for text, change in misreadings() if close(lenet(weights, images, **change), logits)), "")
-
-
-def close(a, b):
-    """Agreement within what another order of additions may change."""
-    a, b = a.double(), b.double()
-    return a.shape == b.shape and bool(((a - b).abs() <= 1e-3 * b.abs().clamp(min=1)).all())
-
-
-def differ(logits):
-    """Whether not all images get the same logits."""
-    return bool((logits.double().std(0) > 1e-6).any())
-
-
-def drawn(shape, seed):
-    """The values that the probe puts into a parameter of this shape."""
-    size = math.prod(shape)
-    values = torch.randn(size, generator=torch.Generator().manual_seed(seed + size)) * size**-0.25
-    return values.reshape(shape[::-1]).T if len(shape) == 2 and shape[0] > shape[1] else values.reshape(shape)
-
-
-def sizes(parameters):
-    return [math.prod(parameter.numbers("shape")) for parameter in parameters]
+    return next((text for text, change in misreadings() if is_close(lenet(weights, images, **change), logits)), "")
 
 
 @pytest.mark.points(5, question="lenet")
 def test_lenet_has_its_parameters(observed, expected, points, show):
     """LeNet has 151,324 parameters: weights and biases of two convolutions and three linear layers."""
     parameters = observed("lenet_parameters").items("parameters")
-    got, asked = sizes(parameters), sizes(expected("lenet_parameters").items("parameters"))
+    got, asked = sizes_of(parameters), sizes_of(expected("lenet_parameters").items("parameters"))
     shapes = [" × ".join(f"{n:g}" for n in p.numbers("shape")) for p in parameters]
     rows = [(p.text("name"), shape, f"{n:,.0f}") for p, shape, n in zip(parameters, shapes, got, strict=True)]
     show.table("The parameters of your LeNet", ("name", "shape", "number"), rows[:30])
@@ -82,11 +58,11 @@ def test_lenet_has_its_parameters(observed, expected, points, show):
     wrong = max(len([n for n in asked if n not in got]), len([n for n in got if n not in asked]), len(got) - len(asked))
     if wrong:
         hint = "Does every layer have its bias?" if set(got) < set(asked) else "Compare the table of your layers."
-        points.part(max(0, 5 - wrong), f"LeNet has {sum(got):,.0f} parameters; 151,324 are asked for. {hint}")
+        points.part(max(0, 5 - wrong), f"LeNet has {sum(got):,.0f} parameters; 151,324 are required. {hint}")
 
 
-def told(seen):
-    """The shapes that forward told, by the name of the key."""
+def returned_shapes(seen):
+    """The shapes that forward returned, by the name of the key."""
     if seen.text("kind") != "pair":
         fail(f"forward returned {seen.text('kind')}; it should return (logits, shapes), and shapes should be a dict.")
     found = seen.items("shape_list")
@@ -97,13 +73,13 @@ def told(seen):
 def test_forward_tells_the_shapes_of_its_stages(observed, points, show):
     """forward returns the shape after each of the six stages, n first, under the numbers 1 to 6."""
     seen = observed("lenet_shapes")
-    shapes, n = told(seen), observed("lenet_shapes").integer("n", 1, 100)
+    shapes, n = returned_shapes(seen), observed("lenet_shapes").integer("n", 1, 100)
     rows = [(k, shapes.get(str(k), "–"), (n, *stage)) for k, stage in enumerate(STAGES, start=1)]
-    show.table("The shapes of your stages", ("stage", "yours", "asked for"), rows)
+    show.table("The shapes of your stages", ("stage", "yours", "expected"), rows)
     wrong = [(k, got, right) for k, got, right in rows if got != right]
     if wrong:
         k, got, right = wrong[0]
-        message = f"Stage {k} is told as {listed(got)}; it should be {list(right)}. {hint(got, right, shapes)}"
+        message = f"Stage {k} is reported as {listed(got)}; it should be {list(right)}. {hint(got, right, shapes)}"
         points.part(max(0, 6 - len(wrong)), message)
     if set(seen.texts("keys")) != {"int"} or len(shapes) != 6:
         points.part(4, "The keys should be the numbers 1 to 6, and nothing else, as ints.")
@@ -114,7 +90,7 @@ def listed(shape):
 
 
 def hint(got, right, shapes):
-    """What such a shape comes from, as far as it can be told."""
+    """Name the likely mistake behind a shape."""
     if not isinstance(got, tuple):
         return f"The keys are {', '.join(shapes) or 'none'}."
     if got[1:] == right[1:]:
@@ -132,12 +108,12 @@ def test_another_input_shape_works(observed, expected, points):
     seen, truth = observed("lenet_input"), expected("lenet_input")
     seen.tensor("logits", shape=(2, 100))
     if seen.text("kind") != "pair":
-        return  # told, and paid for, elsewhere
+        return  # reported, and costs points, elsewhere
     flat = next(item.numbers("shape")[-1] for item in truth.items("shape_list") if item.text("stage") == "3")
-    told = [item.numbers("shape") for item in seen.items("shape_list")]
-    if [6, 14, 14] in [shape[-3:] for shape in told]:
+    sizes = [item.numbers("shape") for item in seen.items("shape_list")]
+    if [6, 14, 14] in [shape[-3:] for shape in sizes]:
         points.part(2, "Another size of the images leaves the shapes as they were: are they written down as numbers?")
-    if told and flat not in [shape[-1] for shape in told if shape]:
+    if sizes and flat not in [shape[-1] for shape in sizes if shape]:
         sides = f"{truth.integer('rows')}×{truth.integer('columns')}"
         points.part(2, f"For images of {sides}, {flat:g} numbers should come out of stage 3; no stage tells that.")
 
@@ -145,7 +121,7 @@ def test_another_input_shape_works(observed, expected, points):
 @pytest.mark.points(2, question="lenet")
 def test_the_number_of_classes_can_be_chosen(observed):
     """``LeNet(num_classes=7)`` gives seven logits per image."""
-    if not differ(observed("lenet_classes").tensor("logits", shape=(3, 7))):
+    if not logits_differ(observed("lenet_classes").tensor("logits", shape=(3, 7))):
         fail("All images get the same logits.")
 
 
@@ -155,11 +131,14 @@ def test_lenet_computes_what_is_asked(observed, expected, reference):
     seen, truth = observed("lenet_twin"), expected("lenet_twin")
     logits, images = seen.tensor("logits", shape=(7, 100)), truth.tensor("images")
     present, seed = set(seen.numbers("sizes")), truth.integer("seed")
-    weights = {name: drawn(tuple(value.shape), seed) for name, value in reference.LeNet().state_dict().items()}
+    weights = {
+        name: (drawn_values(seed, value.numel()) * value.numel() ** -0.25).reshape(value.shape)
+        for name, value in reference.LeNet().state_dict().items()
+    }
     for name, tensor in weights.items():
         if name.endswith("bias") and tensor.numel() not in present:
-            tensor.zero_()  # a missing bias is told, and costs points, elsewhere
-    if not close(logits, lenet(weights, images)):
+            tensor.zero_()  # a missing bias is reported, and costs points, elsewhere
+    if not is_close(logits, lenet(weights, images)):
         text = misread(weights, images, logits)
         fail(f"Your logits are not those of LeNet. {text or 'Compare the order and the shapes of your layers.'}")
 
@@ -168,27 +147,15 @@ def test_lenet_computes_what_is_asked(observed, expected, reference):
 def test_every_parameter_learns(observed):
     """The gradient reaches every parameter of LeNet."""
     parameters = observed("lenet_gradients").items("parameters")
-    still = [p.text("name") for p in parameters if not p.number("gradient") > 0]
-    if still or not parameters:
-        names = ", ".join(still[:10]) or "any parameter"
-        fail(f"No gradient reaches {names}. Is a layer unused, frozen, in a Python list, or cut off by .detach()?")
+    assert_gradients(parameters, "Is a layer unused, frozen, in a Python list, or cut off by .detach()?")
 
 
 @pytest.mark.points(2, question="lenet")
 def test_an_image_gets_the_same_logits_every_time(observed):
     """An image gets the same logits alone as in a batch and twice in a row, and is not changed."""
-    seen = observed("lenet_repeats")
-    first = seen.tensor("first", shape=(4, 100))
-    if not differ(first):
-        fail("All images get the same logits.")
-    if not close(seen.tensor("again"), first):
-        fail("The same batch got other logits the second time: this LeNet has no dropout, and remembers nothing.")
-    if not close(seen.tensor("alone"), first):
-        fail(
-            "An image got other logits alone than in a batch: do view or flatten mix the images? n must stay in front."
-        )
-    if seen.number("changed") != 0:
-        fail("The images that went in were changed in place.")
+    again = "this LeNet has no dropout, and remembers nothing."
+    alone = "do view or flatten mix the images? n must stay in front."
+    assert_repeatable(observed("lenet_repeats"), (4, 100), again, alone)
 
 
 @pytest.mark.points(2, question="logits")
@@ -197,7 +164,7 @@ def test_the_wrapper_gives_the_logits_alone(observed, expected):
     seen, truth = observed("logits"), expected("logits")
     if not seen.flag("is_tensor"):
         fail("The wrapper returned no tensor: of (logits, shapes), give out the logits alone.")
-    if not close(seen.tensor("logits"), truth.tensor("logits")):
+    if not is_close(seen.tensor("logits"), truth.tensor("logits")):
         fail("The wrapper's output is not the logits of the network in it.")
 
 

@@ -1,13 +1,21 @@
-"""Your own network, the results that were handed in, and the accuracy of the weights."""
+"""Your own network, the submitted results, and the accuracy of the weights."""
 
-import math
 import re
 
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from gradeprop.check import CheckFailed, as_weights, drawn_after, fail
+from gradeprop.check import (
+    CheckFailed,
+    as_weights,
+    assert_gradients,
+    drawn_after,
+    fail,
+    grade_accuracy,
+    is_close,
+    measure_accuracy,
+)
 
 RELU4 = (torch.relu,) * 4
 
@@ -16,9 +24,9 @@ RELU4 = (torch.relu,) * 4
 
 
 @pytest.mark.points(2, question="own")
-def test_the_own_network_is_small_enough(observed, held, show):
+def test_the_own_network_is_small_enough(observed, requirements, show):
     """OwnNetwork keeps within the cap on numbers: parameters, and what else is saved with them."""
-    got, most = observed("own_cost").number("numbers"), held.caps["numbers"]
+    got, most = observed("own_cost").number("numbers"), requirements.caps["numbers"]
     if got > most:
         fail(
             f"OwnNetwork saves {got:,.0f} numbers; at most {most:,.0f} are allowed. Fewer channels, or no large matrix?"
@@ -29,9 +37,9 @@ def test_the_own_network_is_small_enough(observed, held, show):
 
 
 @pytest.mark.points(2, question="own")
-def test_the_own_network_is_quick_enough(observed, held, show):
+def test_the_own_network_is_quick_enough(observed, requirements, show):
     """OwnNetwork keeps within the cap on multiply-adds per image, which is what its training time grows with."""
-    got, most = observed("own_cost").number("multiply_adds"), held.caps["multiply-adds"]
+    got, most = observed("own_cost").number("multiply_adds"), requirements.caps["multiply-adds"]
     if got > most:
         fail(
             f"An image costs {got / 1e6:,.1f} million multiply-adds; at most {most / 1e6:,.0f} million are allowed. "
@@ -54,9 +62,7 @@ def test_the_own_network_gives_a_hundred_logits(observed):
             fail(f"In evaluation mode an image got other logits {hint}.")
     if ((first.sum(1) - 1).abs() < 1e-4).all() and (first >= 0).all():
         fail("The outputs of an image are positive and sum to 1: leave the softmax to the loss.")
-    still = [p.text("name") for p in observed("own").items("parameters") if not p.number("gradient") > 0]
-    if still:
-        fail(f"No gradient reaches {', '.join(still[:10])}: is it used in forward?")
+    assert_gradients(observed("own").items("parameters"), "Is it used in forward?")
 
 
 # ---------------------------------------------------------------- seven
@@ -73,18 +79,18 @@ def seven(observed):
     return [100 * value for value in values] if fractions else values, fractions
 
 
-def best(observed, held):
+def best(observed, requirements):
     """The best validation accuracy of each run in history.json, in percent, in the table's order; {} without one."""
     try:
         runs = {run.text("name"): run for run in observed("history").items("runs")}
-        return {name: 100 * max(runs[name].numbers("test_accuracy")) for name in held.bands}
+        return {name: 100 * max(runs[name].numbers("test_accuracy")) for name in requirements.bands}
     except (CheckFailed, KeyError, ValueError):
         return {}
 
 
-def ordered(values, observed, held):
+def ordered(values, observed, requirements):
     """The results in the order of the table, as far as the histories tell which is which."""
-    bests = list(best(observed, held).values())
+    bests = list(best(observed, requirements).values())
     mixed = bests and values != bests and near(sorted(values), sorted(bests))
     return (bests, True) if mixed and not near(values, bests) else (values, False)
 
@@ -113,54 +119,54 @@ def test_results_txt_is_in_percent(seven):
 
 
 @pytest.mark.points(2, question="seven")
-def test_results_txt_is_what_the_histories_hold(seven, observed, held, points):
+def test_results_txt_is_what_the_histories_hold(seven, observed, requirements, points):
     """Each result is the best validation accuracy of its run in history.json, and they are in order."""
     values, _ = seven
     if len(values) != 7:
         fail("There are not seven results to look at.")
-    bests = best(observed, held)
+    bests = best(observed, requirements)
     if not bests:
         points.part(1, "history.json does not hold the accuracies of all seven runs: save it as the notebook does.")
-    if ordered(values, observed, held)[1]:
-        fail("These are your seven results, but the results are in the wrong order: " + ", ".join(held.bands) + ".")
+    if ordered(values, observed, requirements)[1]:
+        fail(
+            "These are your seven results, but the results are in the wrong order: "
+            + ", ".join(requirements.bands)
+            + "."
+        )
     if not near(values, list(bests.values())):
         i = next(i for i, (a, b) in enumerate(zip(values, bests.values(), strict=True)) if abs(a - b) > 0.06)
         name, right = list(bests.items())[i]
-        fail(f"Line {i + 1}, {name}, is {values[i]:.2f}; the best in history.json is {right:.2f}. Write it anew.")
+        fail(f"Line {i + 1}, {name}, is {values[i]:.2f}; the best in history.json is {right:.2f}. Write it again.")
 
 
 @pytest.mark.points(4, question="seven")
-def test_results_txt_lies_where_others_came_out(seven, observed, held, points, show):
-    """Each result lies where these runs come out, but for chance."""
+def test_results_txt_lies_where_others_came_out(seven, observed, requirements, points, show):
+    """Each result is within the range of such runs, up to chance."""
     values, _ = seven
     if len(values) != 7:
         fail("There are not seven results to look at.")
-    values, _ = ordered(values, observed, held)  # a wrong order is told, and paid for, elsewhere
-    rows = [(name, f"{value:.2f}", *band) for (name, band), value in zip(held.bands.items(), values, strict=True)]
+    values, _ = ordered(values, observed, requirements)  # a wrong order is reported, and costs points, elsewhere
+    rows = [
+        (name, f"{value:.2f}", *band) for (name, band), value in zip(requirements.bands.items(), values, strict=True)
+    ]
     show.table("Your seven results, in percent", ("run", "yours", "lowest", "highest"), rows)
     out = [row for row, value in zip(rows, values, strict=True) if not row[2] <= value <= row[3]]
     if out:
         name, value, low, high = out[0]
-        swap = " Is the order that of the table?" if len(out) > 1 and fits(values, held) else ""
+        swap = " Is the order that of the table?" if len(out) > 1 and fits(values, requirements) else ""
         message = (
             f"{len(out)} of 7 lie elsewhere, such as {name} at {value} %; from {low:g} to {high:g} % is usual.{swap}"
         )
         points.part(max(0, 4 - len(out)), f"{message} Was each run trained as its row of the table says?")
 
 
-def fits(values, held):
-    """Whether the results, sorted, lie within the bands, sorted: then it is their order that is wrong."""
-    bands = sorted(held.bands.values())
+def fits(values, requirements):
+    """Return True if the sorted results are within the sorted bands: then only their order is wrong."""
+    bands = sorted(requirements.bands.values())
     return all(low <= value <= high for (low, high), value in zip(bands, sorted(values), strict=True))
 
 
 # ---------------------------------------------------------------- accuracy
-
-
-def close(a, b):
-    """Agreement within what another order of additions may change."""
-    a, b = a.double(), b.double()
-    return a.shape == b.shape and bool(((a - b).abs() <= 1e-3 * b.abs().clamp(min=1)).all())
 
 
 def lenet(weights, x, pool=F.max_pool2d):
@@ -172,22 +178,9 @@ def lenet(weights, x, pool=F.max_pool2d):
     return F.linear(x, weights["fc3.weight"], weights["fc3.bias"])
 
 
-def grade_accuracy(logits, labels, bar, points, show, about=""):
-    """Full points from the upper bar, half from the lower one."""
-    right = (logits.double().argmax(1) == labels).float().mean().item()
-    error = 100 * math.sqrt(right * (1 - right) / len(labels))
-    message = f"{100 * right:.1f} % of {len(labels):,} held-out images are right (standard error {error:.1f} points)"
-    low, high = bar
-    if 100 * right < low:
-        fail(f"{message}; {low:g} % is asked for, {high:g} % for all points. Were these the weights after training?")
-    if 100 * right < high:
-        points.part(2, f"{message}; {high:g} % gives all points.")
-    show.text(f"{about}{message}.")
-
-
 @pytest.mark.points(4, question="accuracy")
 def test_the_default_lenet_is_accurate(observed, answers, bars, points, show, reference):
-    """LeNet with your weights of the default run tells scenes apart that it has never seen."""
+    """LeNet with your weights of the default run classifies scenes it has never seen."""
     seen = observed("weights_lenet")
     logits = seen.tensor("logits", shape=(len(answers["labels"]), 100))
     weights = as_weights(seen.tensors("state"), reference.LeNet().state_dict())
@@ -196,30 +189,32 @@ def test_the_default_lenet_is_accurate(observed, answers, bars, points, show, re
         mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
         images = (answers["images"][some] / 255 - mean) / torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
         twins = (lenet(weights, images, pool) for pool in (F.max_pool2d, F.avg_pool2d))
-        # a softmax at the end is told, and paid for, elsewhere
-        if not any(close(logits[some], twin) or close(logits[some], twin.softmax(1)) for twin in twins):
+        # a softmax at the end is reported, and costs points, elsewhere
+        if not any(is_close(logits[some], twin) or is_close(logits[some], twin.softmax(1)) for twin in twins):
             fail("LeNet with the weights in lenet.safetensors gives other logits than your LeNet does.")
-    grade_accuracy(logits, answers["labels"], bars["lenet"], points, show)
+    grade_accuracy(logits, answers["labels"], bars["lenet"], points, show, full=4, passed=2, decimals=1)
 
 
 @pytest.mark.points(4, question="accuracy")
-def test_the_own_network_is_accurate(observed, answers, bars, held, points, show):
-    """OwnNetwork with your weights tells scenes apart that it has never seen, within its caps."""
+def test_the_own_network_is_accurate(observed, answers, bars, requirements, points, show):
+    """OwnNetwork with your weights classifies scenes it has never seen, within its caps."""
     logits = observed("weights_own").tensor("logits", shape=(len(answers["labels"]), 100))
     cost = observed("own_cost")
     numbers, million = f"{cost.number('numbers'):,.0f}", f"{cost.number('multiply_adds') / 1e6:.1f}"
-    right = 100 * (logits.double().argmax(1) == answers["labels"]).float().mean().item()
+    right, _ = measure_accuracy(logits, answers["labels"])
     header = ("numbers", "million multiply-adds", "accuracy in percent")
     show.table("Leaderboard", header, [(numbers, million, f"{right:.1f}")])
-    spent = minutes(observed)
-    if spent > held.caps["minutes"]:
-        fail(f"history.json says that it trained for {spent:.0f} minutes; {held.caps['minutes']:g} are allowed.")
+    spent, allowed = minutes(observed), requirements.caps["minutes"]
+    if spent > allowed:
+        fail(f"history.json says that it trained for {spent:.0f} minutes; {allowed:g} are allowed.")
     about = f"{numbers} numbers, {million} million multiply-adds: "
-    grade_accuracy(logits, answers["labels"], bars["own_network"], points, show, about)
+    grade_accuracy(
+        logits, answers["labels"], bars["own_network"], points, show, full=4, passed=2, decimals=1, about=about
+    )
 
 
 def minutes(observed):
-    """What the notebook noted of the training of OwnNetwork; 0 where nothing is noted."""
+    """The minutes of OwnNetwork's training in history.json; 0 without a note."""
     try:
         runs = {run.text("name"): run for run in observed("history").items("runs")}
         return sum(runs["own_network"].numbers("seconds")) / 60

@@ -12,7 +12,7 @@ LISTS = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
 
 @pytest.fixture
 def run(observed):
-    """What ``run_configuration`` did; that it used the loops at all is asked first."""
+    """The calls of ``run_configuration``; fail if it did not use the loops at all."""
     seen = observed("run")
     if not seen.items("calls"):
         fail("run_configuration called neither train_model nor test_model, your loops of the first assignment.")
@@ -57,7 +57,7 @@ def test_the_optimizer_is_the_configurations(run, asked, points):
     """SGD with the configuration's learning rate and momentum trains all parameters, by cross entropy."""
     for step in run.items("steps"):
         if step.text("kind") != "SGD" or step.number("weight_decay") or step.number("nesterov", 0, 1):
-            fail(f"The optimizer is {step.text('kind')}; plain SGD is asked for, without anything added.")
+            fail(f"The optimizer is {step.text('kind')}; plain SGD is required, without anything added.")
         for name in ("lr", "momentum"):
             got, right = step.number(name), asked.number(name)
             if abs(got - right) > 1e-9:
@@ -125,9 +125,9 @@ def numbers(text):
 
 
 def readings(expected, reference):
-    """What the seven numbers may be, in the order of the table: sentence → values; the first is right."""
-    told = {item.text("name"): item.numbers("accuracy") for item in expected("results").items("histories")}
-    rows = [told[configuration.name] for configuration in reference.CONFIGURATIONS]
+    """Yield what the seven numbers may be, in the order of the table: sentence → values; the first is right."""
+    accuracies = {item.text("name"): item.numbers("accuracy") for item in expected("results").items("histories")}
+    rows = [accuracies[configuration.name] for configuration in reference.CONFIGURATIONS]
     kinds = {
         "": max,
         "They are those of the last epoch": lambda a: a[-1],
@@ -167,11 +167,11 @@ def test_results_are_the_best_in_percent(observed, expected, reference):
     """The numbers are the best validation accuracies, in percent."""
     values, _, good = numbers(observed("results").text("text"))
     for sentence, right in readings(expected, reference):
-        # fractions are small; coarse rounding of what is right is told, and paid for, elsewhere
+        # fractions are small; coarse rounding of what is right is reported, and costs points, elsewhere
         off = 5e-3 if max(right) < 1 else 0.51 if coarse(good) and not sentence else 0.0051
         if same_numbers(sorted(values), sorted(right), off) or subset(values, right, off):
             if sentence:
-                fail(f"These are not the numbers asked for. {sentence}")
+                fail(f"These are not the numbers that are required. {sentence}")
             return
     fail("These are not the best validation accuracies in percent: max(history['test_accuracy']), times 100.")
 
@@ -183,7 +183,7 @@ def subset(values, right, off):
 
 
 def level(value):
-    """Which of the seven runs a fraction belongs to: the probe draws their accuracies from ranges that do not meet."""
+    """The number of the run that a fraction belongs to: the probe draws their accuracies from separate ranges."""
     return int((value + 5e-4) / 0.03) - 1
 
 
@@ -191,12 +191,12 @@ def level(value):
 def test_results_are_in_the_order_of_the_table(observed, expected, reference):
     """The lines are in the order of CONFIGURATIONS."""
     values, _, _ = numbers(observed("results").text("text"))
-    told = {item.text("name"): item.numbers("accuracy") for item in expected("results").items("histories")}
-    right = [level(max(told[configuration.name])) for configuration in reference.CONFIGURATIONS]
+    accuracies = {item.text("name"): item.numbers("accuracy") for item in expected("results").items("histories")}
+    right = [level(max(accuracies[configuration.name])) for configuration in reference.CONFIGURATIONS]
     scale = 1 if max(values, default=0) < 1 else 100
     got = [number for number in (level(value / scale) for value in values) if number in right]
     if got == right:
         return
     if sorted(got) == sorted(right):
         fail("These are the seven runs, and the results in the wrong order: go through CONFIGURATIONS.")
-    fail("The seven runs cannot be told from these lines: write the best accuracy of each, in the order of the table.")
+    fail("These lines are not the seven runs: write the best accuracy of each, in the order of the table.")

@@ -32,7 +32,7 @@ def test_a_photograph_has_three_channels(observed):
             fail('A grey file came as an image with one channel: convert("RGB") gives three to every file.')
         others = [mode for mode in modes if mode != "RGB"]
         if others or len(modes) != n:
-            fail(f"Without a transform the PIL image itself is asked for; a photograph came as {others[:1] or modes}.")
+            fail(f"Without a transform the PIL image itself is required; a photograph came as {others[:1] or modes}.")
 
 
 @pytest.mark.points(3, question="scenes")
@@ -67,7 +67,7 @@ def same_set(seen, truth):
 
 @pytest.mark.points(3, question="scenes")
 def test_each_photograph_has_its_own_label(observed, expected):
-    """A photograph has the label that stands beside it in the list."""
+    """A photograph has the label that the list gives it."""
     for split, n in SPLITS.items():
         got = observed("scenes").numbers(f"{split}_read", n)
         right = expected("scenes").numbers(f"{split}_read")
@@ -136,4 +136,4 @@ def test_each_image_is_mirrored_by_its_own_chance(flipped):
     if (flipped == flipped[0]).all():
         fail("The same images were mirrored each time: where is chance?")
     if not 0.35 < share.mean() < 0.65:  # 288 images: five standard errors are 0.15
-        fail(f"{share.mean():.0%} of 288 images were mirrored; half of them is asked for.")
+        fail(f"{share.mean():.0%} of 288 images were mirrored; expected about half of them.")

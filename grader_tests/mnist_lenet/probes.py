@@ -1,83 +1,29 @@
-"""What is asked of a submission: calls and inputs, never answers.
+"""The probes: calls and inputs, never answers.
 
-Each probe runs in the jail beside the student's code, and again in the grader on the reference with the same draws; the
-checks hold the one against the other. Weights are drawn too, so that nothing has to be believed about them. A probe of
+Each probe runs in the jail on the student's code, and again in the judge on the reference with the same draws; the
+checks compare the two. Weights are drawn too, so that none has to be trusted. A probe of
 one task needs no other task.
 """
 
 import contextlib
 import copy
 import io
-import json
 from unittest import mock
 
-import numpy as np
 import torch
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
 # ---------------------------------------------------------------- used by several probes
 
 
-class Trace(TorchDispatchMode):
-    """Records each operation of torch and the shape of its (first) result, however the code spells it."""
-
-    def __init__(self):
-        super().__init__()
-        self.steps = []
-
-    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        result = operation(*args, **(kwargs or {}))
-        first = result[0] if isinstance(result, tuple | list) and result else result
-        if isinstance(first, Tensor) and len(self.steps) < 400:
-            self.steps.append({"op": operation.overloadpacket.__name__.rstrip("_"), "shape": list(first.shape)})
-        return result
-
-
-def ready(model, images):
-    """The model; lazy layers, if it has any, have seen the images and know their shapes."""
-    if any(isinstance(parameter, nn.parameter.UninitializedParameter) for parameter in model.parameters()):
-        model(images)
-    return model
-
-
-def fill(model, draw):
-    """Give each parameter drawn values that depend on its size alone: LeNet-5's ten parameters have ten sizes.
-
-    The values are large enough for a missing non-linearity to show. LeNet-5 narrows, so a matrix (large, small) is
-    taken for a transposed one.
-    """
-    for parameter in model.parameters():
-        size, shape = parameter.numel(), parameter.shape
-        values = torch.randn(size, generator=torch.Generator().manual_seed(draw.seed + size)) * size**-0.25
-        transposed = parameter.dim() == 2 and shape[0] > shape[1]
-        parameter.data.copy_(values.reshape(shape[::-1]).T if transposed else values.reshape(shape))
-    return model
-
-
-def described(model):
-    """Name, shape and norm of the gradient of each parameter; the norm is 0 where there is no gradient."""
-    return [
-        {"name": name, "shape": list(p.shape), "gradient": 0.0 if p.grad is None else p.grad.norm().item()}
-        for name, p in model.named_parameters()
-    ]
-
-
-def plain(value):
-    """The number in a tensor or NumPy scalar; anything else as it is."""
-    return value.item() if isinstance(value, Tensor | np.generic | np.ndarray) and value.ndim == 0 else value
-
-
-def pair(returned):
+def pair(draw, returned):
     """Loss and accuracy as a loop returned them."""
     loss, accuracy = returned if isinstance(returned, tuple | list) and len(returned) == 2 else (None, None)
-    return {"loss": plain(loss), "accuracy": plain(accuracy)}
+    return {"loss": draw.scalar(loss), "accuracy": draw.scalar(accuracy)}
 
 
 def mirror(image):
@@ -186,8 +132,8 @@ def probe_loaders(student, draw):
 
 
 def probe_lenet_parameters(student, draw):
-    model = ready(student.LeNet5(), torch.zeros(2, 1, 32, 32))
-    return {"parameters": described(model)}
+    model = draw.initialize(student.LeNet5(), torch.zeros(2, 1, 32, 32))
+    return {"parameters": draw.parameters(model)}
 
 
 def probe_lenet_classes(student, draw):
@@ -196,62 +142,51 @@ def probe_lenet_classes(student, draw):
 
 def probe_lenet_layers(student, draw):
     images = draw.normal(3, 1, 32, 32)
-    model = ready(student.LeNet5(), images)
-    with Trace() as trace, torch.no_grad():
+    model = draw.initialize(student.LeNet5(), images)
+    with draw.trace() as trace, torch.no_grad():
         model(images)
     return {"trace": trace.steps}
 
 
 def probe_lenet_twin(student, draw):
     images = draw.normal(9, 1, 32, 32)
-    model = fill(ready(student.LeNet5(), images), draw).eval()
+    model = draw.fill(draw.initialize(student.LeNet5(), images)).eval()
     return {"images": images, "logits": model(images), "state": model.state_dict()}
 
 
 def probe_lenet_gradients(student, draw):
     images = draw.normal(9, 1, 32, 32)
-    model = fill(ready(student.LeNet5(), images), draw)
+    model = draw.fill(draw.initialize(student.LeNet5(), images))
     logits = model(images)
     nn.functional.cross_entropy(logits, draw.integers(0, 10, 9)).backward()
-    return {"parameters": described(model)}
-
-
-def repeats(model, images):
-    """A batch, the same batch again, and its images one by one."""
-    before = images.clone()
-    return {
-        "first": model(images),
-        "again": model(images),
-        "alone": torch.cat([model(image.unsqueeze(0)) for image in before.clone()]),
-        "changed": (images - before).abs().max(),
-    }
+    return {"parameters": draw.parameters(model)}
 
 
 def probe_lenet_repeats(student, draw):
     images = draw.normal(5, 1, 32, 32)
-    return repeats(fill(ready(student.LeNet5(), images), draw), images)
+    return draw.repeats(draw.fill(draw.initialize(student.LeNet5(), images)), images)
 
 
 def probe_mlp(student, draw):
     images = draw.normal(5, 1, 32, 32)
-    model = ready(student.CustomMLP(), images)
+    model = draw.initialize(student.CustomMLP(), images)
     nn.functional.cross_entropy(model(images), draw.integers(0, 10, 5)).backward()
-    with Trace() as trace, torch.no_grad():
+    with draw.trace() as trace, torch.no_grad():
         model.eval()(images)
-    return {"parameters": described(model), "trace": trace.steps}
+    return {"parameters": draw.parameters(model), "trace": trace.steps}
 
 
 def probe_mlp_repeats(student, draw):
     images = draw.normal(5, 1, 32, 32)
-    return repeats(ready(student.CustomMLP(), images).eval(), images)
+    return draw.repeats(draw.initialize(student.CustomMLP(), images).eval(), images)
 
 
 # ---------------------------------------------------------------- count
 
 
-def counted(student, **models):
-    """What the student counts in each model; all are large, so that rounding does not hide a mistake."""
-    return {name: plain(student.count_model_params(model)) for name, model in models.items()}
+def counted(student, draw, **models):
+    """Count each model with the student's function; all are large, so that rounding does not hide a mistake."""
+    return {name: draw.scalar(student.count_model_params(model)) for name, model in models.items()}
 
 
 def linear(inputs, outputs, bias=True):
@@ -265,14 +200,14 @@ def width(draw):
 
 def probe_count(student, draw):
     small = nn.Sequential(nn.Conv2d(1, 7, 5), nn.Flatten(), linear(width(draw), 10))
-    return counted(student, small=small, large=linear(width(draw), width(draw)))
+    return counted(student, draw, small=small, large=linear(width(draw), width(draw)))
 
 
 def probe_count_frozen(student, draw):
     half, other = linear(1000, width(draw)), linear(width(draw), 1000)
     both = nn.Sequential(copy.deepcopy(half), copy.deepcopy(other))
     frozen = nn.Sequential(half, copy.deepcopy(other).requires_grad_(False))
-    return counted(student, both=both, frozen=frozen, half=half)
+    return counted(student, draw, both=both, frozen=frozen, half=half)
 
 
 def probe_count_tied(student, draw):
@@ -280,7 +215,7 @@ def probe_count_tied(student, draw):
     one, other = linear(size, size, bias=False), linear(size, size, bias=False)
     apart = nn.Sequential(one, nn.ReLU(), copy.deepcopy(one))
     other.weight = one.weight
-    return counted(student, one=one, tied=nn.Sequential(one, nn.ReLU(), other), apart=apart)
+    return counted(student, draw, one=one, tied=nn.Sequential(one, nn.ReLU(), other), apart=apart)
 
 
 def probe_count_buffers(student, draw):
@@ -288,14 +223,14 @@ def probe_count_buffers(student, draw):
     larger = nn.Sequential(model, linear(1000, 1000))
     buffered = copy.deepcopy(model)
     buffered.register_buffer("mask", torch.ones(1000, 1000))
-    return counted(student, model=model, buffered=buffered, larger=larger)
+    return counted(student, draw, model=model, buffered=buffered, larger=larger)
 
 
 def probe_count_nested(student, draw):
     layer = linear(1000, width(draw), bias=False)
     own = nn.Module()
     own.inner = nn.ModuleDict({"table": nn.ParameterList([copy.deepcopy(layer.weight).detach()])})
-    return counted(student, layer=layer, own=own, larger=nn.Sequential(layer, linear(1000, 1000)))
+    return counted(student, draw, layer=layer, own=own, larger=nn.Sequential(layer, linear(1000, 1000)))
 
 
 # ---------------------------------------------------------------- train, test
@@ -328,13 +263,8 @@ def some_batches(draw, n=14, size=4):
 
 
 def twice(earlier, later):
-    """What a loop returned when called twice: the second time must not know of the first."""
+    """Name the results of two calls of a loop: the second must not depend on the first."""
     return {**later, **{f"first_{name}": value for name, value in earlier.items()}}
-
-
-def give_gradients(model, draw):
-    for parameter in model.parameters():
-        parameter.grad = draw.normal(*parameter.shape)
 
 
 def momentum(model, lr):
@@ -354,7 +284,7 @@ def probe_train_one_batch(student, draw):
 def probe_train_epoch(student, draw):
     model, (data, loader) = network(draw), some_batches(draw)
     start = copy.deepcopy(model.state_dict())
-    give_gradients(model, draw)
+    draw.fill_gradients(model)
     stale = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
     student.train_model(model, loader, momentum(model, 0.1), CRITERION, 1)
     return {**data, "start": start, "stale": stale, "end": model.state_dict()}
@@ -386,8 +316,8 @@ def probe_train_returns(student, draw):
     model, (data, loader) = network(draw), some_batches(draw)
     easy_end(model, draw, data)
     optimizer = momentum(model, 0.0)  # the weights stay, so that a mistake in the steps does not show here
-    earlier = pair(student.train_model(model, loader, optimizer, CRITERION, 1))
-    later = pair(student.train_model(model, loader, optimizer, CRITERION, 2))
+    earlier = pair(draw, student.train_model(model, loader, optimizer, CRITERION, 1))
+    later = pair(draw, student.train_model(model, loader, optimizer, CRITERION, 2))
     return {**data, **twice(earlier, later), "logits": model(data["images"])}
 
 
@@ -401,8 +331,8 @@ def probe_train_bar(student, draw):
 def probe_test_returns(student, draw):
     model, (data, loader) = network(draw), some_batches(draw)
     easy_end(model, draw, data)
-    earlier = pair(student.test_model(model, loader, CRITERION))
-    later = pair(student.test_model(model, loader, CRITERION))
+    earlier = pair(draw, student.test_model(model, loader, CRITERION))
+    later = pair(draw, student.test_model(model, loader, CRITERION))
     return {**data, **twice(earlier, later), "logits": model(data["images"])}
 
 
@@ -414,32 +344,13 @@ def probe_test_mode(student, draw):
 
 def probe_test_leaves(student, draw):
     model, (_, loader) = network(draw).eval(), some_batches(draw)
-    give_gradients(model, draw)
+    draw.fill_gradients(model)
     student.test_model(model, loader, CRITERION)
     gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
     return {"answers": torch.cat(model[-1].rows), "gradients": gradients, "state": model.state_dict()}
 
 
 # ---------------------------------------------------------------- curves
-
-
-def floats(values):
-    try:
-        return [float(value) for value in values][:50]
-    except (TypeError, ValueError):
-        return []
-
-
-def axis_label(axes, name):
-    """The label of an axis, its own or that of an axis it is shared with, or the figure's."""
-    shared = getattr(axes, f"get_shared_{name}_axes")().get_siblings(axes)
-    labels = [getattr(one, f"get_{name}label")() for one in (axes, *shared)]
-    return next(filter(None, labels), getattr(axes.figure, f"get_sup{name}label")())
-
-
-def legend_texts(owner):
-    legends = owner.legends if isinstance(owner, Figure) else filter(None, [owner.get_legend()])
-    return [text.get_text() for legend in legends for text in legend.get_texts()]
 
 
 def probe_curves(student, draw):
@@ -450,15 +361,7 @@ def probe_curves(student, draw):
     figure = returned if isinstance(returned, Figure) else plt.gcf()
     axes = figure.axes
     lines = [
-        {
-            "x": floats(line.get_xdata()),
-            "y": floats(line.get_ydata()),
-            "label": str(line.get_label()),
-            "heading": f"{one.get_title()} {one.get_ylabel()}",
-            "legend": legend_texts(one) + legend_texts(figure),
-            "x_label": axis_label(one, "x"),
-            "y_label": axis_label(one, "y"),
-        }
+        {**draw.line(line, figure), "heading": f"{one.get_title()} {one.get_ylabel()}"}
         for one in axes
         for line in one.get_lines()
     ]
@@ -491,7 +394,7 @@ def probe_augment(student, draw):
 
 
 def augment_varies(student, draw):
-    """Whether augment_digit changes an image; it may be missing or fail, which is told elsewhere."""
+    """Return True if augment_digit changes an image; that it is missing or fails is reported elsewhere."""
     image = a_digit(draw)
     try:
         return any(not torch.equal(student.augment_digit(image.clone()), image) for _ in range(20))
@@ -502,14 +405,12 @@ def augment_varies(student, draw):
 def probe_regularised(student, draw):
     model, optimizer, _ = student.regularised_setup()
     images = draw.normal(6, 1, 32, 32)
-    with Trace() as trace, torch.no_grad():
-        first = ready(model, images).train()(images)
-    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-    left_out = [name for name, parameter in model.named_parameters() if id(parameter) not in held]
+    with draw.trace() as trace, torch.no_grad():
+        first = draw.initialize(model, images).train()(images)
     again = model(images).detach()
-    return {
-        "parameters": described(model), "left_out": left_out, "trace": trace.steps, "first": first, "again": again,
-    }  # fmt: skip
+    logits = {"first": first, "again": again}
+    left_out = draw.left_out(optimizer, model)
+    return {"parameters": draw.parameters(model), "left_out": left_out, "trace": trace.steps, **logits}
 
 
 def probe_regularised_step(student, draw):
@@ -517,38 +418,25 @@ def probe_regularised_step(student, draw):
     loss = criterion(model.train()(draw.normal(6, 1, 32, 32)), draw.integers(0, 10, 6))
     loss.backward()
     optimizer.step()
-    return {"loss": plain(loss), "parameters": described(model)}
+    return {"loss": draw.scalar(loss), "parameters": draw.parameters(model)}
 
 
 def probe_regularised_steps(student, draw):
     model, optimizer, criterion = student.regularised_setup()
     images, labels = draw.normal(16, 1, 32, 32), draw.integers(0, 10, 16)
-    losses = []
-    for _ in range(20):
-        torch.manual_seed(draw.seed)  # the same units are dropped, so that the losses can be compared
-        loss = criterion(ready(model, images).train()(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(plain(loss.detach()))
-    return {"losses": losses}
+    return {"losses": draw.losses(model, optimizer, criterion, images, labels, 20, draw.seed)}
 
 
 def probe_regularisers(student, draw):
     model, optimizer, criterion = student.regularised_setup()
-    ready(model, torch.zeros(2, 1, 32, 32))
+    draw.initialize(model, torch.zeros(2, 1, 32, 32))
     log_probabilities, labels = torch.log_softmax(draw.normal(6, 10), 1), draw.integers(0, 10, 6)
     loss = criterion(log_probabilities, labels)
-    before = sum(parameter.norm().item() for parameter in model.parameters())
-    for parameter in model.parameters():
-        parameter.grad = torch.zeros_like(parameter)
-    optimizer.step()
     return {
         "log_probabilities": log_probabilities,
         "labels": labels,
-        "loss": plain(loss),
-        "before": before,
-        "after": sum(parameter.norm().item() for parameter in model.parameters()),
+        "loss": draw.scalar(loss),
+        **draw.step_without_gradient(model, optimizer),
         "augments": augment_varies(student, draw),
     }
 
@@ -556,19 +444,13 @@ def probe_regularisers(student, draw):
 # ---------------------------------------------------------------- accuracy
 
 
+def normalized(images):
+    return (images.unsqueeze(1) / 255 - 0.1307) / 0.3081  # (n, 1, 32, 32)
+
+
 def held_out_logits(model, name, draw):
-    """The logits of a network with the weights that were handed in, on all held-out images."""
-    try:
-        state = load_file(draw.submission / name)
-    except SafetensorError as error:
-        raise ValueError(f"{name} is not a file of safetensors; save it with given.training.save_weights") from error
-    images = (draw.inputs["images"].unsqueeze(1) / 255 - 0.1307) / 0.3081  # (n, 1, 32, 32)
-    model = ready(model, images[:2])
-    model.load_state_dict(state)
-    model.eval()
-    with torch.no_grad():
-        logits = torch.cat([model(batch) for batch in images.split(500)])
-    return {"logits": logits, "state": dict(model.named_parameters())}
+    """The logits of a network with the submitted weights, on all held-out images."""
+    return {"logits": draw.held_out_logits(model, name, normalized), "state": dict(model.named_parameters())}
 
 
 def probe_weights_lenet5(student, draw):
@@ -579,15 +461,5 @@ def probe_weights_regularised(student, draw):
     return held_out_logits(student.regularised_setup()[0], "lenet5_regularised.safetensors", draw)
 
 
-def curves_in(found, name=""):
-    """Every table in the file that holds training curves, with the name it stands under."""
-    if isinstance(found, dict):
-        if "train_loss" in found:
-            return [{"name": name, **{key: value for key, value in found.items() if isinstance(value, list)}}]
-        return [curves for key, value in found.items() for curves in curves_in(value, str(key))]
-    return []
-
-
 def probe_history(student, draw):
-    text = (draw.submission / "history.json").read_text(encoding="utf-8")
-    return {"models": curves_in(json.loads(text))[:8]}
+    return {"models": draw.history()}

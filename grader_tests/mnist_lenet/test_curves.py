@@ -2,16 +2,9 @@
 
 import pytest
 
-from gradeprop.check import fail
+from gradeprop.check import fail, same_values
 
 NAMES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
-
-
-def same_values(got, right):
-    """The same values, as they are or in percent."""
-    return len(got) == len(right) and any(
-        all(abs(a - scale * b) < 1e-4 * scale for a, b in zip(got, right, strict=True)) for scale in (1, 100)
-    )
 
 
 def find(observed, expected):
@@ -56,7 +49,7 @@ def test_axes_are_labelled(observed, expected):
 
 
 def called(line):
-    """What a reader finds beside a curve: its entry in the legend, or the heading of a plot of its own."""
+    """The text beside a curve: its entry in the legend, or the heading of a plot of its own."""
     label = line.text("label")
     return label if label in line.texts("legend") else line.text("heading")
 

@@ -9,7 +9,7 @@ MIRRORED = 12  # pictures in a folder; the numbers from here on are their mirror
 
 
 def pictures(images, pixels):
-    """Which picture each image shows, whatever its scale and offset: 0…11, mirrored 12…23, or -1 for none of them."""
+    """The picture that each image shows, whatever its scale and offset: 0…11, mirrored 12…23, -1 for none of them."""
     if images.dim() < 2 or images.numel() != len(images) * 32 * 32 or not len(images):
         fail(f"Each image should hold 32×32 pixels; together they have the shape {list(images.shape)}.")
     likeness = _standardised(images) @ _standardised(torch.cat([pixels, pixels.flip(-1)])).T
@@ -64,7 +64,7 @@ def test_each_image_has_its_own_label(observed, expected):
     right = truth.tensor("written")[order(seen.tensor("images"), truth.tensor("pixels"))]
     wrong = int((torch.tensor(seen.numbers("read", length=12)) != right).sum())
     if wrong:
-        hint = "It stands between the last _ and .png; a number has any length, and the name of a folder may hold a _."
+        hint = "It is between the last _ and .png; a number has any length, and the name of a folder may hold a _."
         fail(f"{wrong} of 12 images have another image's label. {hint}")
 
 
@@ -96,7 +96,7 @@ def test_a_folder_is_a_path_or_a_str(observed, expected):
 
 
 def epochs(observed, expected, name):
-    """Which pictures a loader showed in each epoch."""
+    """The pictures that a loader showed in each epoch."""
     found = observed("loaders").tensors(f"{name}_epochs")
     pixels = expected("loaders").tensor(f"{name}_pixels")
     shown = [pictures(images, pixels) for images in found.values()]
@@ -107,7 +107,7 @@ def epochs(observed, expected, name):
 
 @pytest.mark.points(2, question="loaders")
 def test_nothing_is_dropped(observed, expected):
-    """Every image comes once per epoch, in batches of the size asked for."""
+    """Every image comes once per epoch, in batches of the required size."""
     for name in ("train", "test"):
         for numbers in epochs(observed, expected, name):
             if sorted((numbers % 12).tolist()) != list(range(12)):

@@ -1,7 +1,5 @@
-"""LeNet-5, and the accuracy of the weights that were handed in."""
+"""LeNet-5, and the accuracy of the submitted weights."""
 
-import functools
-import math
 from itertools import groupby, zip_longest
 from operator import itemgetter
 
@@ -9,72 +7,60 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from gradeprop.check import as_weights, drawn_after, fail, grade_accuracy, show_history
+from gradeprop.check import (
+    activation_misreadings,
+    as_weights,
+    assert_gradients,
+    assert_repeatable,
+    drawn_after,
+    ending_misreadings,
+    fail,
+    grade_accuracy,
+    identity,
+    is_close,
+    logits_differ,
+    missing_in_order,
+    shape_of,
+    show_history,
+    sizes_of,
+)
 
 SHAPES = ((6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 5, 5), (120,), (84,), (10,))
 LAYERS = ("the first convolution", "the second convolution", "the third convolution", "the first linear layer")
 RELU4 = (torch.relu,) * 4
 
 
-def same(x):
-    return x
-
-
-def lenet(weights, x, bends=RELU4, pool=F.max_pool2d, last=same):
+def lenet(weights, x, activations=RELU4, pool=F.max_pool2d, last=identity):
     """LeNet-5, or a misreading of it: other non-linearities, another pooling, something after the logits."""
-    x = pool(bends[0](F.conv2d(x, weights["conv1.weight"], weights["conv1.bias"])), 2)
-    x = pool(bends[1](F.conv2d(x, weights["conv2.weight"], weights["conv2.bias"])), 2)
-    x = bends[2](F.conv2d(x, weights["conv3.weight"], weights["conv3.bias"])).flatten(1)
-    x = bends[3](F.linear(x, weights["fc1.weight"], weights["fc1.bias"]))
+    x = pool(activations[0](F.conv2d(x, weights["conv1.weight"], weights["conv1.bias"])), 2)
+    x = pool(activations[1](F.conv2d(x, weights["conv2.weight"], weights["conv2.bias"])), 2)
+    x = activations[2](F.conv2d(x, weights["conv3.weight"], weights["conv3.bias"])).flatten(1)
+    x = activations[3](F.linear(x, weights["fc1.weight"], weights["fc1.bias"]))
     return last(F.linear(x, weights["fc2.weight"], weights["fc2.bias"]))
 
 
 def misreadings():
     """Sentence → how that network differs from LeNet-5."""
-    for i, layer in enumerate(LAYERS):
-        yield f"There is no ReLU after {layer}.", {"bends": (*RELU4[:i], same, *RELU4[i + 1 :])}
-    yield "There is no ReLU anywhere.", {"bends": (same,) * 4}
-    yield "There is no ReLU after the convolutions.", {"bends": (same, same, same, torch.relu)}
+    for text, activations in activation_misreadings(LAYERS, 3):
+        yield text, {"activations": activations}
+        if text.startswith("The non-linearity"):
+            yield f"{text[:-1]}, and the pooling takes the average.", {"activations": activations, "pool": F.avg_pool2d}
     yield "The pooling takes the average, not the maximum.", {"pool": F.avg_pool2d}
-    yield "A softmax follows the last layer; the loss applies it.", {"last": functools.partial(F.softmax, dim=1)}
-    yield "A log-softmax follows the last layer.", {"last": functools.partial(F.log_softmax, dim=1)}
-    yield "A ReLU follows the last layer; logits may be negative.", {"last": torch.relu}
-    for other in (torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.gelu, F.silu):
-        text = f"The non-linearity is {other.__name__}, not ReLU"
-        yield f"{text}.", {"bends": (other,) * 4}
-        yield f"{text}, and the pooling takes the average.", {"bends": (other,) * 4, "pool": F.avg_pool2d}
+    for text, last in ending_misreadings():
+        yield text, {"last": last}
 
 
 def misread(weights, images, logits):
     """The misreading that gives these logits, or an empty text."""
-    return next((text for text, change in misreadings() if close(lenet(weights, images, **change), logits)), "")
-
-
-def close(a, b):
-    """Agreement within what another order of additions may change."""
-    a, b = a.double(), b.double()
-    return a.shape == b.shape and bool(((a - b).abs() <= 1e-3 * b.abs().clamp(min=1)).all())
-
-
-def differ(logits):
-    """Whether not all images get the same logits."""
-    return bool((logits.double().std(0) > 1e-6).any())
-
-
-def whole(item):
-    return [int(size) for size in item.numbers("shape")]
-
-
-def sizes(parameters):
-    return [math.prod(parameter.numbers("shape")) for parameter in parameters]
+    return next((text for text, change in misreadings() if is_close(lenet(weights, images, **change), logits)), "")
 
 
 @pytest.mark.points(4, question="lenet")
 def test_lenet_has_its_parameters(observed, expected, points, show):
     """LeNet-5 has 61,706 parameters: weights and biases of three convolutions and two linear layers."""
     parameters = observed("lenet_parameters").items("parameters")
-    got, asked = sizes(parameters), sizes(expected("lenet_parameters").items("parameters"))
-    rows = [(p.text("name"), whole(p), f"{size:,.0f}") for p, size in zip(parameters, got, strict=True)]
+    got, asked = sizes_of(parameters), sizes_of(expected("lenet_parameters").items("parameters"))
+    rows = [(p.text("name"), shape_of(p), f"{size:,.0f}") for p, size in zip(parameters, got, strict=True)]
     show.table("The parameters of your LeNet5", ("name", "shape", "number"), rows[:30])
     if not got:
         fail("LeNet5 has no parameters: layers in a Python list are not found; use attributes or nn.ModuleList.")
@@ -88,7 +74,7 @@ def test_lenet_has_its_parameters(observed, expected, points, show):
 def test_the_number_of_classes_can_be_chosen(observed):
     """``LeNet5(num_classes=7)`` gives seven logits per image."""
     logits = observed("lenet_classes").tensor("logits", shape=(3, 7))
-    if not differ(logits):
+    if not logits_differ(logits):
         fail("All images get the same logits.")
 
 
@@ -100,13 +86,8 @@ def test_the_layers_have_the_shapes_of_lenet(observed, expected, points, show):
     header = ("your layers", "yours", "LeNet-5", "expected")
     show.table("What one image becomes", header, [(*a, *b) for a, b in rows][:30])
     shapes = [tuple(step.numbers("shape")) for step in steps]
-    rest = [trimmed(shape[1:]) for shape in shapes if shape[:1] == (3,)]  # the trace is of three images
-    missing = []
-    for shape in SHAPES:
-        if shape in rest:
-            rest = rest[rest.index(shape) + 1 :]
-        else:
-            missing.append(shape)
+    found = [trimmed(shape[1:]) for shape in shapes if shape[:1] == (3,)]  # the trace is of three images
+    missing = missing_in_order(SHAPES, found)
     if missing:
         message = f"No layer gives (n, {', '.join(map(str, missing[0]))}) in its turn."
         points.part(max(0, 4 - len(missing)), f"{message} Convolutions are 5×5, without padding; pooling is 2×2.")
@@ -118,10 +99,10 @@ def trimmed(shape):
 
 
 def layers(steps):
-    """The layers of a trace as rows of a table: what stands together at one shape, and the shape."""
+    """The layers of a trace as rows of a table: the operations at one shape, and the shape."""
     names = {"convolution": "conv", "addmm": "linear", "mm": "linear", "max_pool2d_with_indices": "max pool"}
     hidden = {"view", "t", "detach", "_unsafe_view", "empty", "clone", "alias", "transpose", "expand", "permute"}
-    found = [(step.text("op"), trimmed(tuple(whole(step)[1:]))) for step in steps]
+    found = [(step.text("op"), trimmed(tuple(shape_of(step)[1:]))) for step in steps]
     shown = [(names.get(op, op.replace("_", " ")), shape) for op, shape in found if op not in hidden]
     groups = [(shape, [op for op, _ in group]) for shape, group in groupby(shown, key=itemgetter(1))]
     return [(", ".join(ops), " × ".join(map(str, shape))) for shape, ops in groups]
@@ -135,8 +116,8 @@ def test_lenet_computes_what_the_paper_draws(observed, expected):
     present = {tensor.numel() for tensor in seen.tensors("state").values()}
     for name, tensor in weights.items():
         if name.endswith("bias") and tensor.numel() not in present:
-            tensor.zero_()  # a missing bias is told, and costs points, elsewhere
-    if not close(logits, lenet(weights, images)):
+            tensor.zero_()  # a missing bias is reported, and costs points, elsewhere
+    if not is_close(logits, lenet(weights, images)):
         text = misread(weights, images, logits)
         fail(f"Your logits are not those of LeNet-5. {text or 'Compare the order and the shapes of your layers.'}")
 
@@ -145,48 +126,36 @@ def test_lenet_computes_what_the_paper_draws(observed, expected):
 def test_every_parameter_learns(observed):
     """The gradient reaches every parameter of LeNet-5."""
     parameters = observed("lenet_gradients").items("parameters")
-    still = [p.text("name") for p in parameters if not p.number("gradient") > 0]
-    if still or not parameters:
-        names = ", ".join(still[:10]) or "any parameter"
-        fail(f"No gradient reaches {names}. Is a layer unused, frozen, in a Python list, or cut off by .detach()?")
+    assert_gradients(parameters, "Is a layer unused, frozen, in a Python list, or cut off by .detach()?")
 
 
 @pytest.mark.points(2, question="lenet")
 def test_an_image_gets_the_same_logits_every_time(observed):
     """An image gets the same logits alone as in a batch and twice in a row, and is not changed."""
-    seen = observed("lenet_repeats")
-    first = seen.tensor("first", shape=(5, 10))
-    if not differ(first):
-        fail("All images get the same logits.")
-    if not close(seen.tensor("again"), first):
-        fail("The same batch got other logits the second time: LeNet-5 has no dropout, and remembers nothing.")
-    if not close(seen.tensor("alone"), first):
-        fail(
-            "An image got other logits alone than in a batch: do view or flatten mix the images? n must stay in front."
-        )
-    if seen.number("changed") != 0:
-        fail("The images that went in were changed in place.")
+    again = "LeNet-5 has no dropout, and remembers nothing."
+    alone = "do view or flatten mix the images? n must stay in front."
+    assert_repeatable(observed("lenet_repeats"), (5, 10), again, alone)
 
 
 @pytest.mark.points(4, question="accuracy")
 def test_lenet_is_accurate(observed, answers, bars, points, show, reference):
-    """LeNet5 with your weights reads digits it has never seen."""
+    """LeNet5 with your weights classifies digits it has never seen."""
     seen = observed("weights_lenet5")
     logits = seen.tensor("logits", shape=(len(answers["labels"]), 10))
     weights = as_weights(seen.tensors("state"), reference.LeNet5().state_dict())
     if weights:  # then another network cannot stand in for it
         some = drawn_after(logits, 500)
         images = (answers["images"][some].unsqueeze(1) / 255 - reference.MEAN) / reference.STD
-        if not close(logits[some], lenet(weights, images)) and not misread(weights, images, logits[some]):
+        if not is_close(logits[some], lenet(weights, images)) and not misread(weights, images, logits[some]):
             fail("LeNet-5 with the weights in lenet5.safetensors gives other logits than your LeNet5 does.")
-    grade_accuracy(logits, answers["labels"], bars["lenet5"], points, show, most=4, passed=2)
+    grade_accuracy(logits, answers["labels"], bars["lenet5"], points, show, full=4, passed=2)
 
 
 @pytest.mark.points(3, question="accuracy")
 def test_the_regularised_network_is_accurate(observed, answers, bars, points, show):
-    """The regularised LeNet-5 with your weights reads digits it has never seen."""
+    """The regularised LeNet-5 with your weights classifies digits it has never seen."""
     logits = observed("weights_regularised").tensor("logits", shape=(len(answers["labels"]), 10))
-    grade_accuracy(logits, answers["labels"], bars["lenet5_regularised"], points, show, most=3, passed=1)
+    grade_accuracy(logits, answers["labels"], bars["lenet5_regularised"], points, show, full=3, passed=1)
 
 
 @pytest.mark.points(1, question="accuracy")

@@ -50,7 +50,7 @@ def test_a_batch_is_a_step_of_gradient_descent(observed, expected):
     if same_weights(end, truth.tensors("start")):
         fail("The weights did not move. Are there a loss.backward() and then an optimizer.step()?")
     if same_weights(end, descend(truth, last=SOFTMAX)):
-        fail("A softmax comes before the criterion, which applies its own: hand it the logits.")
+        fail("A softmax comes before the criterion, which applies its own: pass it the logits.")
     if not same_weights(end, descend(truth)):
         fail("The weights moved otherwise than by one step on loss = criterion(model(images), labels).")
 
@@ -66,9 +66,9 @@ def test_each_batch_starts_with_clean_gradients(observed, expected, points):
     if same_weights(end, truth.tensors("start")):
         fail("The weights did not move.")
     if same_weights(end, descend(truth, clear="never")):
-        fail("The gradients of all batches add up: optimizer.zero_grad() belongs into the loop.")
+        fail("The gradients of all batches add up: optimizer.zero_grad() belongs inside the loop.")
     if any(same_weights(end, descend(truth, clear=clear, step="end")) for clear in ("before", "after", "never")):
-        fail("There was one step at the end of the epoch: optimizer.step() belongs into the loop.")
+        fail("There was one step at the end of the epoch: optimizer.step() belongs inside the loop.")
     fail("After four batches the weights are not those of four steps. Do zero_grad and step stand in the loop?")
 
 
@@ -93,7 +93,7 @@ def losses(truth, last=nn.Identity()):  # noqa: B008
 
 
 def check_loss(seen, truth):
-    """The mean of the batch losses; a softmax before the criterion is told elsewhere."""
+    """The mean of the batch losses; a softmax before the criterion is reported elsewhere."""
     got, each = seen.number("loss"), losses(truth)
     right = (sum(each) / 4, sum(losses(truth, SOFTMAX)) / 4)
     if any(abs(got - value) < 1e-4 for value in right):
@@ -153,7 +153,7 @@ def test_evaluation_returns_the_mean_loss(observed, expected):
     """Evaluation returns the mean of the batch losses."""
     seen, truth = observed("test_returns"), expected("test_returns")
     if abs(seen.number("loss") - sum(losses(truth, SOFTMAX)) / 4) < 1e-4:
-        fail("A softmax comes before the criterion, which applies its own: hand it the logits.")
+        fail("A softmax comes before the criterion, which applies its own: pass it the logits.")
     check_loss(seen, truth)
 
 
@@ -164,7 +164,7 @@ def test_evaluation_returns_the_accuracy(observed, expected):
 
 
 def same_answers(seen, truth):
-    """Whether all answers of the model are those that the reference loop gets from it."""
+    """Return True if all outputs of the model are those that the reference loop gets from it."""
     answers = seen.tensor("answers", shape=(None, 10)).float()
     distances = torch.cdist(answers, truth.tensor("answers"))
     return len(answers) > 0 and bool((distances.min(1).values < 1e-3).all())

@@ -1,13 +1,11 @@
-"""What is asked of a submission: calls and inputs, never answers.
+"""The probes: calls and inputs, never answers.
 
-Each probe runs in the jail beside the student's code, and again in the grader on the reference with the same draws; the
-checks hold the one against the other. Weights are drawn too, so that nothing has to be believed about them. A probe of
+Each probe runs in the jail on the student's code, and again in the judge on the reference with the same draws; the
+checks compare the two. Weights are drawn too, so that none has to be trusted. A probe of
 one task needs no other task: what it would call of another one is replaced by ours.
 """
 
-import contextlib
 import copy
-import json
 import time
 from unittest import mock
 
@@ -16,8 +14,6 @@ import torch
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -26,46 +22,12 @@ POOLINGS = ("avg", "max", "none")
 # ---------------------------------------------------------------- used by several probes
 
 
-def ready(model, images):
-    """The model; lazy layers, if it has any, have seen the images and know their shapes."""
-    if any(isinstance(parameter, nn.parameter.UninitializedParameter) for parameter in model.parameters()):
-        model(images)
-    return model
-
-
-def fill(model, draw):
-    """Give each parameter drawn values that depend on its size alone: the ten parameters have ten sizes.
-
-    The values are large enough for a missing non-linearity to show. The networks narrow, so a matrix (large, small) is
-    taken for a transposed one.
-    """
-    for parameter in model.parameters():
-        size, shape = parameter.numel(), parameter.shape
-        values = torch.randn(size, generator=torch.Generator().manual_seed(draw.seed + size)) * size**-0.25
-        transposed = parameter.dim() == 2 and shape[0] > shape[1]
-        parameter.data.copy_(values.reshape(shape[::-1]).T if transposed else values.reshape(shape))
-    return model
-
-
 def build(student, pooling, images, draw):
-    return fill(ready(student.PoolingLeNet(pooling), images), draw).eval()
+    return draw.fill(draw.initialize(student.PoolingLeNet(pooling), images)).eval()
 
 
-def described(model):
-    """Name, shape and norm of the gradient of each parameter; the norm is 0 where there is no gradient."""
-    return [
-        {"name": name, "shape": list(p.shape), "gradient": 0.0 if p.grad is None else p.grad.norm().item()}
-        for name, p in model.named_parameters()
-    ]
-
-
-def plain(value):
-    """The number in a tensor or NumPy scalar; anything else as it is."""
-    return value.item() if isinstance(value, Tensor | np.generic | np.ndarray) and value.ndim == 0 else value
-
-
-def told(call):
-    """What a call raised: its type and those that it is a kind of, and its text; an empty type if it went well."""
+def exception_of(call):
+    """The exception that a call raised: its type and base types, and its text; no type without an exception."""
     try:
         call()
     except Exception as error:
@@ -80,9 +42,9 @@ def probe_parameters(student, draw):
     images = draw.normal(4, 1, 28, 28)
     found = {}
     for pooling in POOLINGS:
-        model = ready(student.PoolingLeNet(pooling), images)
+        model = draw.initialize(student.PoolingLeNet(pooling), images)
         cross_entropy(model(images), draw.integers(0, 10, 4)).backward()
-        found[pooling] = described(model)
+        found[pooling] = draw.parameters(model)
     return found
 
 
@@ -111,25 +73,18 @@ def probe_gradients(student, draw):
     images = draw.normal(9, 1, 28, 28)
     model = build(student, "max", images, draw)
     cross_entropy(model(images), draw.integers(0, 10, 9)).backward()
-    return {"parameters": described(model)}
+    return {"parameters": draw.parameters(model)}
 
 
 def probe_repeats(student, draw):
     """A batch, the same batch again, and its images one by one."""
     images = draw.normal(5, 1, 28, 28)
-    model, before = build(student, "max", images, draw).train(), images.clone()
-    with torch.no_grad():
-        return {
-            "first": model(images),
-            "again": model(images),
-            "alone": torch.cat([model(image.unsqueeze(0)) for image in before.clone()]),
-            "changed": (images - before).abs().max(),
-        }
+    return draw.repeats(build(student, "max", images, draw).train(), images)
 
 
 def probe_other_pooling(student, draw):
     student.PoolingLeNet("avg")  # a stub fails here
-    return {name: [told(lambda name=name: student.PoolingLeNet(name))] for name in ("sum", "mean")}
+    return {name: [exception_of(lambda name=name: student.PoolingLeNet(name))] for name in ("sum", "mean")}
 
 
 # ---------------------------------------------------------------- multiply_adds
@@ -149,8 +104,8 @@ def probe_count_conv(student, draw):
     conv = nn.Sequential(nn.Conv2d(c, d, k), nn.ReLU(), nn.MaxPool2d(2))
     strided = nn.Sequential(nn.Conv2d(4, 6, (3, 2), stride=(2, 3), padding=1, groups=2, dilation=2))
     return {
-        "conv": plain(student.count_multiply_adds(conv, (c, side, side))),
-        "strided": plain(student.count_multiply_adds(strided, (4, side + 5, side))),
+        "conv": draw.scalar(student.count_multiply_adds(conv, (c, side, side))),
+        "strided": draw.scalar(student.count_multiply_adds(strided, (4, side + 5, side))),
         "weights": c * d * k * k,
         "positions": (side - k + 1) ** 2,
         "side": side,
@@ -162,7 +117,7 @@ def probe_count_linear(student, draw):
     h, w, out = some(draw, 7, 12), some(draw, 7, 12), some(draw, 30, 50)
     model = nn.Sequential(nn.Flatten(), linear(h * w, out), nn.ReLU(), nn.Linear(out, 10))
     return {
-        "linear": plain(student.count_multiply_adds(model, (1, h, w))),
+        "linear": draw.scalar(student.count_multiply_adds(model, (1, h, w))),
         "weights": h * w * out + 10 * out,
         "biases": out + 10,
     }
@@ -182,12 +137,12 @@ class Twice(nn.Module):
 def probe_count_uses(student, draw):
     side = some(draw, 5, 9)
     model = Twice(side * side)
-    return {"twice": plain(student.count_multiply_adds(model, (1, side, side))), "once": side**4}
+    return {"twice": draw.scalar(student.count_multiply_adds(model, (1, side, side))), "once": side**4}
 
 
 def probe_count_leaves(student, draw):
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 3)).eval()
-    first, again = (plain(student.count_multiply_adds(model, (1, 8, 8))) for _ in range(2))
+    first, again = (draw.scalar(student.count_multiply_adds(model, (1, 8, 8))) for _ in range(2))
     hooks = sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
     return {"first": first, "again": again, "hooks": hooks}
 
@@ -199,13 +154,13 @@ def probe_schedule(student, draw):
     """At the borders, and in between."""
     borders = [border for k in range(1, 4) for border in (10_000 * k - 1, 10_000 * k, 10_000 * k + 1)]
     steps = [0, 1, *borders, *draw.integers(2, 40_000, 12).tolist()]
-    return {"steps": steps, "rates": [plain(student.learning_rate(step)) for step in steps]}
+    return {"steps": steps, "rates": [draw.scalar(student.learning_rate(step)) for step in steps]}
 
 
 def probe_momentum(student, draw):
     borders = [border for k in range(1, 12) for border in (2_000 * k - 1, 2_000 * k, 2_000 * k + 1)]
     steps = [0, 1, *borders, *draw.integers(2, 40_000, 12).tolist()]
-    return {"steps": steps, "momenta": [plain(student.momentum(step)) for step in steps]}
+    return {"steps": steps, "momenta": [draw.scalar(student.momentum(step)) for step in steps]}
 
 
 # ---------------------------------------------------------------- weight_norm
@@ -258,16 +213,13 @@ def probe_limit_largest(student, draw):
 
 
 def last_layer_first(model):
-    """Whether a parameter belongs to the layer that gives the logits, told by its size: ten rows, or ten values."""
+    """Name → True if a parameter belongs to the layer that gives the logits: ten rows, or ten values."""
     return {name: p.numel() in (840, 10) for name, p in model.named_parameters()}
 
 
 def with_optimizer(student, draw):
     """A network of ours with its optimizer, or the student's own if their code asks for its names."""
-    patches = [mock.patch.object(student, name, value, create=True) for name, value in SCHEDULE.items()]
-    with contextlib.ExitStack() as stack:
-        for patch in patches:
-            stack.enter_context(patch)
+    with mock.patch.multiple(student, create=True, **SCHEDULE):
         layers = [nn.Conv2d(1, 6, 5), nn.Flatten(), nn.Linear(96, 120), nn.Linear(120, 84), nn.Linear(84, 10)]
         model = nn.Sequential(*layers)
         try:
@@ -319,9 +271,7 @@ def probe_momentum_step(student, draw):
             gradients.append(p)
         optimizer.step()
         moves.append([float((p - old).mean()) for p, old in zip(model.parameters(), before, strict=True)])
-    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    left_out = [name for name, p in model.named_parameters() if id(p) not in held]
-    return {"first": moves[0], "second": moves[1], "left_out": left_out, "start": start}
+    return {"first": moves[0], "second": moves[1], "left_out": draw.left_out(optimizer, model), "start": start}
 
 
 # ---------------------------------------------------------------- steps
@@ -373,7 +323,7 @@ class Epochs:
             labels.copy_(torch.where(lower & (read > 0) | (read == 9), read - 1, read + 1))
             labels[:n] = read[:n]
 
-    def told(self, n):
+    def first_batches(self, n):
         """The first batches, for the check."""
         flat = [(x, y) for xs, ys in zip(self.images, self.labels, strict=True) for x, y in zip(xs, ys, strict=True)]
         images = {str(i): x for i, (x, _) in enumerate(flat[:n])}
@@ -427,10 +377,7 @@ def run_steps(
         time.sleep(pause_s)
         return measure(model, loader, criterion)
 
-    with (
-        mock.patch.object(student, "test_model", test, create=True),
-        mock.patch.object(student, "limit_weight_norm", limit, create=True),
-    ):
+    with mock.patch.multiple(student, create=True, test_model=test, limit_weight_norm=limit):
         started = time.perf_counter()
         history = student.train_steps(model, (train, held_out), optimizer, schedule, steps, every, limit_every)
     seen = {"limits": limits, "history": history, "wall_s": time.perf_counter() - started}
@@ -441,23 +388,23 @@ def constant(lr, momentum):
     return lambda step: (lr, momentum)
 
 
-def give_gradients(model, draw):
-    for parameter in model.parameters():
-        parameter.grad = draw.normal(*parameter.shape)
-
-
 def probe_one_step(student, draw):
     model = network(draw)
     start = copy.deepcopy(model.state_dict())
     ran = run_steps(student, draw, model, constant(0.1, 0.9), 1)
-    return {"start": start, "end": model.state_dict(), **ran["train"].told(1), "made": len(ran["optimizer"].seen)}
+    return {
+        "start": start,
+        "end": model.state_dict(),
+        **ran["train"].first_batches(1),
+        "made": len(ran["optimizer"].seen),
+    }
 
 
 def probe_many_steps(student, draw):
     """Through two epochs and into the third, from old gradients."""
     model = network(draw)
     start = copy.deepcopy(model.state_dict())
-    give_gradients(model, draw)
+    draw.fill_gradients(model)
     stale = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
     ran = run_steps(student, draw, model, constant(0.1, 0.9), 8)
     return {
@@ -466,7 +413,7 @@ def probe_many_steps(student, draw):
         "end": model.state_dict(),
         "made": len(ran["optimizer"].seen),
         "begun": ran["train"].begun,
-        **ran["train"].told(24),
+        **ran["train"].first_batches(24),
     }
 
 
@@ -511,7 +458,7 @@ def probe_records(student, draw):
     ran = run_steps(student, draw, model, constant(0.0, 0.0), 11, pause_s=0.1, **settings)  # the weights stay
     batches = 4 * list(zip(ran["train"].images[0], ran["train"].labels[0], strict=True))
     history = ran["history"] if isinstance(ran["history"], dict) else {}
-    kept = {str(name): numbers(values) for name, values in list(history.items())[:20]}
+    kept = {str(name): draw.floats(values) for name, values in list(history.items())[:20]}
     with torch.no_grad():
         losses = [cross_entropy(model.eval()(x), y).item() for x, y in batches[:11]]
         hits = [float((model(x).argmax(1) == y).sum()) for x, y in batches[:11]]
@@ -527,26 +474,7 @@ def probe_records(student, draw):
     }
 
 
-def numbers(values):
-    try:
-        return [float(value) for value in values][:50]
-    except (TypeError, ValueError):
-        return []
-
-
 # ---------------------------------------------------------------- curves, maps
-
-
-def axis_label(axes, name):
-    """The label of an axis, its own or that of an axis it is shared with, or the figure's."""
-    shared = getattr(axes, f"get_shared_{name}_axes")().get_siblings(axes)
-    labels = [getattr(one, f"get_{name}label")() for one in (axes, *shared)]
-    return next(filter(None, labels), getattr(axes.figure, f"get_sup{name}label")())
-
-
-def legend_texts(owner):
-    legends = owner.legends if isinstance(owner, Figure) else filter(None, [owner.get_legend()])
-    return [text.get_text() for legend in legends for text in legend.get_texts()]
 
 
 def titles(figure):
@@ -567,21 +495,16 @@ def probe_curves(student, draw):
         plt.close("all")
         returned = student.plot_by_step(copy.deepcopy(histories), quantity)
         figure = returned if isinstance(returned, Figure) else plt.gcf()
-        drawn[quantity] = [line_of(line, one, figure) for one in figure.axes for line in one.get_lines()]
+        drawn[quantity] = [line_of(draw, line, one, figure) for one in figure.axes for line in one.get_lines()]
         drawn[f"{quantity}_returned"] = returned is figure
     return {"histories": [{"model": model, **history} for model, history in histories.items()], **drawn}
 
 
-def line_of(line, axes, figure):
+def line_of(draw, line, axes, figure):
     return {
-        "x": numbers(line.get_xdata()),
-        "y": numbers(line.get_ydata()),
-        "label": str(line.get_label()),
+        **draw.line(line, figure),
         "title": " ".join(axes.get_title(loc) for loc in ("left", "center", "right")),
         "plot": figure.axes.index(axes),
-        "legend": legend_texts(axes) + legend_texts(figure),
-        "x_label": axis_label(axes, "x"),
-        "y_label": axis_label(axes, "y"),
         "heading": f"{axes.get_title()} {axes.get_ylabel()} {figure.get_suptitle()}",
         "low": float(axes.get_ylim()[0]),
         "high": float(axes.get_ylim()[1]),
@@ -646,7 +569,7 @@ def looked_into(student, pooling, draw):
 
 
 def attempt(model, images):
-    """Logits, or None: that a network cannot give any is told elsewhere."""
+    """Logits, or None: that a network cannot give any is reported elsewhere."""
     try:
         return model(images)
     except Exception:
@@ -671,51 +594,36 @@ def probe_intermediate_max(student, draw):
 
 def probe_intermediate_none(student, draw):
     model = student.PoolingLeNet("none")
-    return {"raised": [told(lambda: model.get_intermediate(draw.normal(2, 1, 28, 28)))]}
+    return {"raised": [exception_of(lambda: model.get_intermediate(draw.normal(2, 1, 28, 28)))]}
 
 
 # ---------------------------------------------------------------- accuracy
 
 
+def normalized(images):
+    return (images.unsqueeze(1) / 255 - 0.1307) / 0.3081  # (n, 1, 28, 28)
+
+
 def held_out_logits(student, pooling, draw):
-    """The logits of a network with the weights that were handed in, on all held-out images."""
-    name = f"lenet_{pooling}.safetensors"
-    try:
-        state = load_file(draw.submission / name)
-    except SafetensorError as error:
-        raise ValueError(f"{name} is not a file of safetensors; save it with given.training.save_weights") from error
-    images = (draw.inputs["images"].unsqueeze(1) / 255 - 0.1307) / 0.3081  # (n, 1, 28, 28)
-    model = ready(student.PoolingLeNet(pooling), images[:2])
-    model.load_state_dict(state)
-    model.eval()
-    with torch.no_grad():
-        return {"logits": torch.cat([model(batch) for batch in images.split(500)])}, model
+    """The logits of a network with the submitted weights, on all held-out images, and the network."""
+    model = student.PoolingLeNet(pooling)
+    return {"logits": draw.held_out_logits(model, f"lenet_{pooling}.safetensors", normalized)}, model
 
 
 def probe_weights_avg(student, draw):
-    found, model = held_out_logits(student, "avg", draw)
-    return {**found, "state": dict(model.named_parameters())}
+    seen, model = held_out_logits(student, "avg", draw)
+    return {**seen, "state": dict(model.named_parameters())}
 
 
 def probe_weights_max(student, draw):
-    found, model = held_out_logits(student, "max", draw)
-    return {**found, "state": dict(model.named_parameters())}
+    seen, model = held_out_logits(student, "max", draw)
+    return {**seen, "state": dict(model.named_parameters())}
 
 
 def probe_weights_none(student, draw):
-    found, _ = held_out_logits(student, "none", draw)
-    return found
-
-
-def curves_in(found, name=""):
-    """Every table in the file that holds training curves, with the name it stands under."""
-    if isinstance(found, dict):
-        if "train_loss" in found:
-            return [{"name": name, **{key: value for key, value in found.items() if isinstance(value, list)}}]
-        return [curves for key, value in found.items() for curves in curves_in(value, str(key))]
-    return []
+    seen, _ = held_out_logits(student, "none", draw)
+    return seen
 
 
 def probe_history(student, draw):
-    text = (draw.submission / "history.json").read_text(encoding="utf-8")
-    return {"models": curves_in(json.loads(text))[:8]}
+    return {"models": draw.history()}

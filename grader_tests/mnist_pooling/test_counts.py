@@ -43,7 +43,7 @@ def test_a_linear_layer_uses_each_weight_once(observed, expected):
     if same(got, right):
         return
     of_conv = observed("count_conv").number("conv") / expected("count_conv").number("conv")
-    # biases, and two for one, are told in the check of the convolution
+    # biases, and two for one, are reported in the check of the convolution
     if not ((same(got, 2 * right) and same(of_conv, 2)) or (same(got, right + ours.number("biases")) and of_conv > 1)):
         fail(f"Two linear layers of together {right:,.0f} weights give {got:,.0f}.")
 
@@ -52,7 +52,7 @@ def test_a_linear_layer_uses_each_weight_once(observed, expected):
 def test_what_is_used_counts(observed, expected):
     """A layer used twice counts twice, and one that is never used does not count."""
     got, once = observed("count_uses").number("twice"), expected("count_uses").number("once")
-    units = (1, 2, 1 + 1 / math.sqrt(once))  # biases, and two for one, are told elsewhere
+    units = (1, 2, 1 + 1 / math.sqrt(once))  # biases, and two for one, are reported elsewhere
     if any(same(got, 2 * once * unit) for unit in units):
         return
     for value, hint in {

@@ -3,17 +3,10 @@
 import pytest
 import torch
 
-from gradeprop.check import fail
+from gradeprop.check import fail, same_values
 
 QUANTITIES = ("loss", "accuracy")
 MODELS = ("Network 7a", "Network 7b", "Network 7c")
-
-
-def same_values(got, right):
-    """The same values, as they are or in percent."""
-    return len(got) == len(right) and any(
-        all(abs(a - scale * b) < 1e-4 * scale for a, b in zip(got, right, strict=True)) for scale in (1, 100)
-    )
 
 
 def find(observed, expected):
@@ -24,7 +17,7 @@ def find(observed, expected):
             lines = seen.items(quantity)
             for part in ("train", "test"):
                 right = history.numbers(f"{part}_{quantity}")
-                # a first value put before the curve, for a step 0, is told where the steps are looked at
+                # a first value put before the curve, for a step 0, is reported where the steps are looked at
                 drawn = [line for line in lines if any(same_values(y, right) for y in tails(line.numbers("y")))]
                 if drawn:
                     found[history.text("model"), quantity, part] = (drawn[0], history)
@@ -70,7 +63,7 @@ def test_curves_lie_over_their_steps(observed, expected):
         if x[:1] == [0]:
             fail(f"{part}_{quantity} begins at step 0; its first value is that of step {steps[0]:.0f}.")
         if x == list(range(1, len(x) + 1)):
-            fail(f"{part}_{quantity} is drawn over the number of the record, 1, 2, …; asked for is the step.")
+            fail(f"{part}_{quantity} is drawn over the number of the record, 1, 2, …; expected: over the step.")
         fail(f"{part}_{quantity} is not drawn over the steps of its records.")
 
 
@@ -86,7 +79,7 @@ def test_axes_are_labelled(observed, expected):
 
 
 def called(line):
-    """What a reader finds beside a curve: its entry in the legend."""
+    """The text beside a curve: its entry in the legend."""
     label = line.text("label")
     return label.lower() if label in line.texts("legend") else ""
 

@@ -1,13 +1,25 @@
-"""The three networks, what they show of themselves, and the accuracy of the weights that were handed in."""
+"""The three networks, what they show of themselves, and the accuracy of the submitted weights."""
 
 import itertools
-import math
 
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from gradeprop.check import as_weights, drawn_after, fail, grade_accuracy
+from gradeprop.check import (
+    activation_misreadings,
+    as_weights,
+    assert_gradients,
+    assert_repeatable,
+    drawn_after,
+    drawn_values,
+    ending_misreadings,
+    fail,
+    grade_accuracy,
+    is_close,
+    shape_of,
+    sizes_of,
+)
 
 RELU4 = (torch.relu,) * 4
 LAYERS = ("the first convolution", "the second convolution", "the first linear layer", "the second linear layer")
@@ -24,8 +36,14 @@ POOLS = {"avg": F.avg_pool2d, "max": F.max_pool2d, "none": same}
 class Reading:
     """One way to read the drawing of the network: the right one, or a misreading."""
 
-    def __init__(self, pools, bends=RELU4, last=same, padding=2, pool_first=False):
-        self.pools, self.bends, self.last, self.padding, self.pool_first = pools, bends, last, padding, pool_first
+    def __init__(self, pools, activations=RELU4, last=same, padding=2, pool_first=False):
+        self.pools, self.activations, self.last, self.padding, self.pool_first = (
+            pools,
+            activations,
+            last,
+            padding,
+            pool_first,
+        )
 
     def first(self, weights, x):
         """The output of the first convolution, and of the first pooling."""
@@ -34,14 +52,14 @@ class Reading:
 
     def pooled(self, x, number):
         if self.pool_first:
-            return self.bends[number](self.pools[number](x, 2))
-        return self.pools[number](self.bends[number](x), 2)
+            return self.activations[number](self.pools[number](x, 2))
+        return self.pools[number](self.activations[number](x), 2)
 
     def logits(self, weights, x):
         _, x = self.first(weights, x)
         x = self.pooled(F.conv2d(x, weights["conv2.weight"], weights["conv2.bias"]), 1).flatten(1)
-        x = self.bends[2](F.linear(x, weights["fc1.weight"], weights["fc1.bias"]))
-        x = self.bends[3](F.linear(x, weights["fc2.weight"], weights["fc2.bias"]))
+        x = self.activations[2](F.linear(x, weights["fc1.weight"], weights["fc1.bias"]))
+        x = self.activations[3](F.linear(x, weights["fc2.weight"], weights["fc2.bias"]))
         return self.last(F.linear(x, weights["fc3.weight"], weights["fc3.bias"]))
 
 
@@ -57,36 +75,11 @@ def readings(pooling):
             yield f"The second pooling {text}.", Reading((pools[0], POOLS[other]))
     if pooling == "max":
         yield "The windows of the pooling are 3×3.", Reading((lambda x, _: F.max_pool2d(x, 3, 2, 1),) * 2)
-    for i, layer in enumerate(LAYERS):
-        yield f"There is no ReLU after {layer}.", Reading(pools, (*RELU4[:i], same, *RELU4[i + 1 :]))
-    yield "There is no ReLU anywhere.", Reading(pools, (same,) * 4)
-    yield "There is no ReLU after the convolutions.", Reading(pools, (same, same, *RELU4[2:]))
-    yield "There is no ReLU between the linear layers.", Reading(pools, (*RELU4[:2], same, same))
-    yield "A softmax follows the last layer; the loss applies it.", Reading(pools, last=lambda x: x.softmax(1))
-    yield "A log-softmax follows the last layer; the loss applies it.", Reading(pools, last=lambda x: x.log_softmax(1))
-    yield "A ReLU follows the last layer; logits may be negative.", Reading(pools, last=torch.relu)
+    for text, activations in activation_misreadings(LAYERS, 2):
+        yield text, Reading(pools, activations)
+    for text, last in ending_misreadings():
+        yield text, Reading(pools, last=last)
     yield "ReLU comes after the pooling, not before.", Reading(pools, pool_first=True)
-    for bend in (torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.gelu, F.silu):
-        yield f"The non-linearity is {bend.__name__}, not ReLU.", Reading(pools, (bend,) * 4)
-
-
-def close(a, b):
-    """Agreement within what another order of additions may change."""
-    a, b = a.double(), b.double()
-    return a.shape == b.shape and bool(((a - b).abs() <= 1e-3 * b.abs().clamp(min=1)).all())
-
-
-def differ(logits):
-    """Whether not all images get the same logits."""
-    return bool((logits.double().std(0) > 1e-6).any())
-
-
-def whole(item):
-    return [int(size) for size in item.numbers("shape")]
-
-
-def sizes(parameters):
-    return [math.prod(parameter.numbers("shape")) for parameter in parameters]
 
 
 @pytest.mark.points(3, question="networks")
@@ -96,8 +89,8 @@ def test_the_networks_have_their_parameters(observed, expected, points, show):
     wrong = []
     for pooling, asked in COUNTS.items():
         parameters = seen.items(pooling)
-        got, right = sizes(parameters), sizes(ours.items(pooling))
-        rows = [(p.text("name"), whole(p), f"{size:,.0f}") for p, size in zip(parameters, got, strict=True)]
+        got, right = sizes_of(parameters), sizes_of(ours.items(pooling))
+        rows = [(p.text("name"), shape_of(p), f"{size:,.0f}") for p, size in zip(parameters, got, strict=True)]
         show.table(f'The parameters of your PoolingLeNet("{pooling}")', ("name", "shape", "number"), rows[:30])
         if not got:
             fail("There are no parameters: layers in a Python list are not found; use attributes or nn.ModuleList.")
@@ -117,11 +110,11 @@ def check_logits(seen, ours, pooling, reference):
     logits, right = seen.tensor("logits", shape=(None, 10)), ours.tensor("logits")
     if logits.shape != right.shape:
         fail(f"{len(right)} images got {len(logits)} rows of logits.")
-    if close(logits, right):
+    if is_close(logits, right):
         return
     weights, images = weights_of(seen, ours, pooling, reference), ours.tensor("images")
     for text, reading in readings(pooling):
-        if close(logits, reading.logits(weights, images)):
+        if is_close(logits, reading.logits(weights, images)):
             if not text:
                 return
             fail(f'With the same weights, PoolingLeNet("{pooling}") gives other logits than it should. {text}')
@@ -130,11 +123,11 @@ def check_logits(seen, ours, pooling, reference):
 
 
 def weights_of(seen, ours, pooling, reference):
-    """The weights as the probe drew them; a bias that the student's network lacks, told elsewhere, is zero."""
+    """The weights as the probe drew them; a bias that the student's network lacks, reported elsewhere, is zero."""
     present, seed, weights = seen.numbers("sizes"), ours.integer("seed"), {}
     for name, parameter in reference.PoolingLeNet(pooling).named_parameters():
         size = parameter.numel()
-        values = torch.randn(size, generator=torch.Generator().manual_seed(seed + size)) * size**-0.25
+        values = drawn_values(seed, size) * size**-0.25
         weights[name] = values.reshape(parameter.shape) * (not name.endswith("bias") or size in present)
     return weights
 
@@ -161,25 +154,15 @@ def test_the_network_without_pooling_computes_what_is_drawn(observed, expected, 
 def test_every_parameter_learns(observed):
     """The gradient reaches every parameter."""
     parameters = observed("gradients").items("parameters")
-    still = [p.text("name") for p in parameters if not p.number("gradient") > 0]
-    if still or not parameters:
-        names = ", ".join(still[:10]) or "any parameter"
-        fail(f"No gradient reaches {names}. Is a layer unused, frozen, in a Python list, or cut off by .detach()?")
+    assert_gradients(parameters, "Is a layer unused, frozen, in a Python list, or cut off by .detach()?")
 
 
 @pytest.mark.points(1, question="networks")
 def test_an_image_gets_the_same_logits_every_time(observed):
     """An image gets the same logits alone as in a batch and twice in a row, and is not changed."""
-    seen = observed("repeats")
-    first = seen.tensor("first", shape=(5, 10))
-    if not differ(first):
-        fail("All images get the same logits.")
-    if not close(seen.tensor("again"), first):
-        fail("The same batch got other logits the second time: these networks have no dropout, and remember nothing.")
-    if not close(seen.tensor("alone"), first):
-        fail("An image got other logits alone than in a batch: does flatten mix the images? n must stay in front.")
-    if seen.number("changed") != 0:
-        fail("The images that went in were changed in place.")
+    again = "these networks have no dropout, and remember nothing."
+    alone = "does flatten mix the images? n must stay in front."
+    assert_repeatable(observed("repeats"), (5, 10), again, alone)
 
 
 @pytest.mark.points(1, question="networks")
@@ -197,19 +180,19 @@ def test_another_pooling_is_refused(observed):
 
 
 def explained(seen, weights, images, pooling):
-    """The right reading, and that which the student's logits follow: a mistake told elsewhere is not told again."""
+    """The right reading, and the one of the student's logits: a mistake is reported once, elsewhere."""
     found = [Reading((POOLS[pooling],) * 2)]
     if not seen.has("logits"):
         return found
     logits = seen.tensor("logits", shape=(3, 10))
-    found += [reading for _, reading in readings(pooling) if close(logits, reading.logits(weights, images))][:1]
+    found += [reading for _, reading in readings(pooling) if is_close(logits, reading.logits(weights, images))][:1]
     if seen.has("convolved") and seen.tensor("convolved").shape[-1:] == (24,):
         found.append(Reading((POOLS[pooling],) * 2, padding=0))
     return found
 
 
 def looked_at(observed, expected, reference, pooling):
-    """What was handed out, and for each reading what should be: (convolved, pooled)."""
+    """The returned tensors, and for each reading the right ones: (convolved, pooled)."""
     seen, ours = observed(f"intermediate_{pooling}"), expected(f"intermediate_{pooling}")
     if seen.number("count") != 2:
         fail("get_intermediate should return two tensors.")
@@ -224,11 +207,11 @@ def test_the_first_output_is_that_of_the_convolution(observed, expected, referen
     for pooling in ("avg", "max"):
         seen, _, right = looked_at(observed, expected, reference, pooling)
         found = seen.tensor("convolved", shape=(3, None, None, None))
-        if any(close(found, convolved) for convolved, _ in right):
+        if any(is_close(found, convolved) for convolved, _ in right):
             continue
-        if any(close(found, torch.relu(convolved)) for convolved, _ in right):
+        if any(is_close(found, torch.relu(convolved)) for convolved, _ in right):
             fail("The first output has no negative values: a ReLU was applied, or worked in place on what you kept.")
-        if any(close(found, pooled) for _, pooled in right):
+        if any(is_close(found, pooled) for _, pooled in right):
             fail("The first output is one after pooling; that is the second.")
         fail(f"The first output, {list(found.shape)}, is not that of the first convolution for the same weights.")
 
@@ -239,18 +222,18 @@ def test_the_second_output_is_that_of_the_pooling(observed, expected, reference)
     for pooling in ("avg", "max"):
         seen, found, right = looked_at(observed, expected, reference, pooling)
         got = seen.tensor("pooled", shape=(3, None, None, None))
-        if any(close(got, pooled) for _, pooled in right):
+        if any(is_close(got, pooled) for _, pooled in right):
             continue
         for reading, (convolved, _) in zip(found, right, strict=True):
-            if close(got, reading.pools[0](convolved, 2)):
+            if is_close(got, reading.pools[0](convolved, 2)):
                 fail("The second output is pooled without the ReLU that comes before.")
-            if close(got, torch.relu(convolved)):
+            if is_close(got, torch.relu(convolved)):
                 fail("The second output is that of ReLU, before pooling.")
             for name, pool in POOLS.items():
-                if name not in (pooling, "none") and close(got, pool(reading.bends[0](convolved), 2)):
+                if name not in (pooling, "none") and is_close(got, pool(reading.activations[0](convolved), 2)):
                     fail(f'Built with "{pooling}", the network hands out a pooling by "{name}".')
         if got.shape[1] == 16:
-            fail("The second output has 16 maps: it comes from the second convolution; asked for is the first pooling.")
+            fail("The second output has 16 maps: it comes from the second convolution, not from the first pooling.")
         fail(f"The second output, {list(got.shape)}, is not that of the first pooling for the same weights.")
 
 
@@ -267,7 +250,7 @@ def test_without_pooling_there_is_a_clear_error(observed, points):
     if types[0] == "NotImplementedError":
         fail("NotImplementedError")
     if "ValueError" not in types:
-        points.part(1, f"There was a {types[0]}; a ValueError that names the reason is asked for.")
+        points.part(1, f"There was a {types[0]}; a ValueError that names the reason is required.")
     if "pool" not in text.lower():
         points.part(2, f"The error says {text[:80]!r}; let it name the reason: there is no pooling.")
 
@@ -277,8 +260,8 @@ def test_looking_changes_nothing(observed):
     """After a look the network gives the same logits, and the images are as they were."""
     seen = observed("intermediate_avg")
     seen.number("count")
-    # a network that cannot give logits is told elsewhere
-    if seen.has("logits") and not close(seen.tensor("after", shape=(3, 10)), seen.tensor("logits", shape=(3, 10))):
+    # a network that cannot give logits is reported elsewhere
+    if seen.has("logits") and not is_close(seen.tensor("after", shape=(3, 10)), seen.tensor("logits", shape=(3, 10))):
         fail("After get_intermediate the network gives other logits than before.")
     if seen.number("changed") != 0:
         fail("The images that went in were changed in place.")
@@ -294,7 +277,7 @@ def check_weights(seen, pooling, answers, reference):
     if weights:  # then another network cannot stand in for it
         some = drawn_after(logits, 300)
         images = (answers["images"][some].unsqueeze(1) / 255 - reference.MEAN) / reference.STD
-        if not any(close(logits[some], reading.logits(weights, images)) for _, reading in readings(pooling)):
+        if not any(is_close(logits[some], reading.logits(weights, images)) for _, reading in readings(pooling)):
             name = f"lenet_{pooling}.safetensors"
             fail(f"The network, with the weights in {name}, gives other logits than your PoolingLeNet does.")
     return logits
@@ -302,23 +285,23 @@ def check_weights(seen, pooling, answers, reference):
 
 @pytest.mark.points(3, question="accuracy")
 def test_max_pooling_is_accurate(observed, answers, bars, points, show, reference):
-    """The network with max pooling and your weights reads digits it has never seen."""
+    """The network with max pooling and your weights classifies digits it has never seen."""
     logits = check_weights(observed("weights_max"), "max", answers, reference)
-    grade_accuracy(logits, answers["labels"], bars["lenet_max"], points, show, most=3, passed=1.5)
+    grade_accuracy(logits, answers["labels"], bars["lenet_max"], points, show, full=3, passed=1.5)
 
 
 @pytest.mark.points(2, question="accuracy")
 def test_average_pooling_is_accurate(observed, answers, bars, points, show, reference):
-    """The network with average pooling and your weights reads digits it has never seen."""
+    """The network with average pooling and your weights classifies digits it has never seen."""
     logits = check_weights(observed("weights_avg"), "avg", answers, reference)
-    grade_accuracy(logits, answers["labels"], bars["lenet_avg"], points, show, most=2, passed=1)
+    grade_accuracy(logits, answers["labels"], bars["lenet_avg"], points, show, full=2, passed=1)
 
 
 @pytest.mark.points(2, question="accuracy")
 def test_no_pooling_is_accurate(observed, answers, bars, points, show):
-    """The network without pooling and your weights reads digits it has never seen."""
+    """The network without pooling and your weights classifies digits it has never seen."""
     logits = observed("weights_none").tensor("logits", shape=(len(answers["labels"]), 10))
-    grade_accuracy(logits, answers["labels"], bars["lenet_none"], points, show, most=2, passed=1)
+    grade_accuracy(logits, answers["labels"], bars["lenet_none"], points, show, full=2, passed=1)
 
 
 @pytest.mark.points(1, question="accuracy")

@@ -18,7 +18,7 @@ def off(seen, ours, name, tolerance=1e-9):
 
 
 def borders_alone(wrong, every):
-    """Whether all that is wrong lies right at a border: one step too early or too late."""
+    """Return True if all wrong values are right at a border: one step too early or too late."""
     return all((step + 1) % every in (0, 1, 2) for step, _, _ in wrong)
 
 
@@ -45,7 +45,7 @@ def test_the_momentum_rises_to_its_end(observed, expected, points):
             points.part(1, f"{message} It is one step off: steps 0 to 1,999 are the first 2,000.")
         if all(step > 20_000 for step, _, _ in wrong):
             points.part(1, f"{message} From 20,000 steps on it stays at 0.95.")
-        fail(f"{message} It is set anew every 2,000 steps only, ten times in all.")
+        fail(f"{message} It changes every 2,000 steps only, ten times in all.")
 
 
 # ---------------------------------------------------------------- weight_norm
@@ -132,7 +132,7 @@ def test_the_limit_can_be_chosen_and_biases_stay(observed, expected):
 
 @pytest.mark.points(1, question="optimizer")
 def test_only_the_last_layer_is_penalised(observed):
-    """Where gradients are zero, the weights of the last layer shrink by 0.001 of themselves, and no other moves."""
+    """If gradients are zero, the weights of the last layer shrink by 0.001 of themselves, and no other moves."""
     shares = observed("penalty").items("shares")
     last = [item for item in shares if item.flag("last") and not item.flag("bias")]
     others = [item for item in shares if not item.flag("last")]
@@ -161,14 +161,14 @@ def test_the_optimizer_is_descent_with_momentum(observed, expected):
     one = [value / number for number, value in enumerate(first, start=1)]
     two = [value / number for number, value in enumerate(second, start=1)]
     if all(abs(value + 0.18) < 0.005 for value in one):
-        fail("The first step already looks ahead by the momentum (nesterov=True): plain momentum is asked for.")
+        fail("The first step already looks ahead by the momentum (nesterov=True): plain momentum is required.")
     if any(abs(value + 0.1) > 0.005 for value in one):
         fail("A step with learning rate 0.1 is not 0.1 times the gradient: use torch.optim.SGD.")
     if len(two) != len(one) or any(abs(value + 0.28) > 0.01 for value in two):
-        fail("Two steps with momentum 0.8 do not add up as they should: plain momentum is asked for.")
+        fail("Two steps with momentum 0.8 do not add up as they should: plain momentum is required.")
     start = seen.numbers("start")
     if not start or not all(near_pair(start[i : i + 2], [0.05, 0.5]) for i in range(0, len(start), 2)):
-        fail(f"Learning rate and momentum start as {start[:2]}: learning_rate(0) and momentum(0) are asked for.")
+        fail(f"Learning rate and momentum start as {start[:2]}: learning_rate(0) and momentum(0) are required.")
 
 
 # ---------------------------------------------------------------- steps
@@ -211,7 +211,7 @@ def test_a_step_goes_down_the_gradient(observed, expected):
     if same_weights(end, truth.tensors("start")):
         fail("The weights did not move. Are there a loss.backward() and then an optimizer.step()?")
     if same_weights(end, replay(truth, batches_of(truth), last=nn.Softmax(1))):
-        fail("A softmax comes before the loss, which applies its own: hand it the logits.")
+        fail("A softmax comes before the loss, which applies its own: pass it the logits.")
     if seen.number("made") != 1:
         fail(f"One step was asked for; the optimizer made {seen.number('made'):.0f}.")
     if not same_weights(end, replay(truth, batches_of(truth))):
@@ -225,13 +225,13 @@ def test_steps_go_through_all_batches_again_and_again(observed, expected):
     end, batches = seen.tensors("end"), batches_of(truth)
     if same_weights(end, truth.tensors("start")):
         fail("The weights did not move.")
-    for last in (nn.Identity(), nn.Softmax(1)):  # the softmax is told elsewhere
+    for last in (nn.Identity(), nn.Softmax(1)):  # the softmax is reported elsewhere
         if same_weights(end, replay(truth, batches[:8], last=last)):
             return
     if same_weights(end, replay(truth, batches[:8], clear=False)):
-        fail("The gradients of all batches add up, the old ones too: optimizer.zero_grad() belongs into the loop.")
+        fail("The gradients of all batches add up, the old ones too: optimizer.zero_grad() belongs inside the loop.")
     if same_weights(end, replay(truth, [batches[i % 3] for i in range(8)])):
-        fail("Every epoch took the batches of the first: ask the loader anew, so that it can shuffle.")
+        fail("Every epoch took the batches of the first: make a new iterator each time, so that it can shuffle.")
     if same_weights(end, replay(truth, [batches[3 * i] for i in range(8)])):
         fail("Each step took the first batch of a new epoch: keep one iterator until it ends.")
     full = [batch for batch in batches if len(batch[1]) == 4]
@@ -276,7 +276,7 @@ def whole(gradients):
 
 @pytest.mark.points(1, question="steps")
 def test_gradients_are_clipped_before_the_step(observed, expected):
-    """Where all gradients together are longer than 20, the step is made with them at length 20."""
+    """If all gradients together are longer than 20, the step is made with them at length 20."""
     got, free = whole(observed("clipping").tensors("gradients")), whole(expected("clipping").tensors("unclipped"))
     if got.shape != free.shape or not got.norm() > 0:
         fail("There were no gradients when the optimizer was asked to step.")
@@ -286,7 +286,7 @@ def test_gradients_are_clipped_before_the_step(observed, expected):
     if angle < 0.9999:
         fail("Clipping turned the gradient: scale all of it by one number (clip_grad_norm_), not each value or tensor.")
     if abs(length - 20) > 0.01:
-        fail(f"The clipped gradient has the length {length:.4g}; 20 is asked for.")
+        fail(f"The clipped gradient has the length {length:.4g}; 20 is required.")
 
 
 @pytest.mark.points(1, question="steps")
@@ -295,8 +295,8 @@ def test_weights_are_limited_now_and_then(observed):
     seen = observed("limits")
     calls, made = seen.numbers("limits"), seen.number("made")
     if calls != [4, 8]:
-        told = ", ".join(f"{call:.0f}" for call in calls[:12]) or "never"
-        fail(f"With limit_every=4 and 11 steps, limit_weight_norm was called after steps: {told}; 4 and 8 are right.")
+        after = ", ".join(f"{call:.0f}" for call in calls[:12]) or "never"
+        fail(f"With limit_every=4 and 11 steps, limit_weight_norm was called after steps: {after}; 4 and 8 are right.")
     if made != 11:
         fail(f"11 steps were asked for; {made:.0f} were made.")
 
@@ -337,7 +337,7 @@ def test_records_are_made_when_they_are_due(observed):
         fail("seconds should rise from record to record: the time spent in training since the beginning.")
     took = observed("records").number("training_s")
     if b > took + 0.05:
-        hint = "Seconds since the beginning of the training are asked for, without those of measuring."
+        hint = "Seconds since the beginning of the training are required, without those of measuring."
         fail(f"After 8 of 11 steps seconds says {b:.3g}, but all 11 took {took:.2g} seconds. {hint}")
 
 
@@ -369,14 +369,14 @@ def test_records_hold_what_they_say(observed, expected):
                 fail(f"train_loss is not the mean of the batch losses since the last record. {hint}")
             break
     else:
-        # a softmax before the loss is told elsewhere, and changes the losses
+        # a softmax before the loss is reported elsewhere, and changes the losses
         if not all(1.4 < value < 2.5 for value in lists["train_loss"]):
             fail("train_loss is not the mean of the batch losses since the last record.")
     accuracy = [sum(hits[part]) / sum(sizes[part]) for part in parts]
     of_batches = [sum(h / n for h, n in zip(hits[p], sizes[p], strict=True)) / 4 for p in parts]
     for right, hint in (
         (accuracy, ""),
-        ([100 * value for value in accuracy], "It is in percent: a fraction from 0 to 1 is asked for."),
+        ([100 * value for value in accuracy], "It is in percent: a fraction from 0 to 1 is required."),
         (of_batches, "It is the mean of the batch accuracies: the last batch is smaller, so count right images."),
         ([sum(hits[:4]) / sum(sizes[:4]), sum(hits[:8]) / sum(sizes[:8])], "It counts since the beginning."),
         ([hits[3] / sizes[3], hits[7] / sizes[7]], "It is the accuracy of the last batch alone."),
@@ -386,7 +386,7 @@ def test_records_hold_what_they_say(observed, expected):
                 fail(f"train_accuracy is not the fraction of the images since the last record. {hint}")
             break
     else:
-        fail("train_accuracy is not the fraction of the images since the last record that were read rightly.")
+        fail("train_accuracy is not the fraction of the images since the last record that were classified correctly.")
     test = (truth.numbers("test"), truth.numbers("on_train"))
     got = [lists["test_loss"][0], lists["test_accuracy"][0]]
     if agree(got, test[1]) and not agree(got, test[0]):

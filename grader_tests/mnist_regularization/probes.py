@@ -1,19 +1,14 @@
-"""What is asked of a submission: calls and inputs, never answers.
+"""The probes: calls and inputs, never answers.
 
-Each probe runs in the jail beside the student's code, and again in the grader on the reference with the same draws; the
-checks hold the one against the other. Weights are drawn too, so that nothing has to be believed about them. A probe of
+Each probe runs in the jail on the student's code, and again in the judge on the reference with the same draws; the
+checks compare the two. Weights are drawn too, so that none has to be trusted. A probe of
 one task needs no other task: where ``compare`` would call another, a stand-in answers.
 """
 
-import contextlib
 import copy
-import json
 from unittest import mock
 
-import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -42,15 +37,8 @@ class Trace(TorchDispatchMode):
         return operation(*args, **(kwargs or {}))
 
 
-def ready(model, images):
-    """The model; lazy layers, if it has any, have seen the images and know their shapes."""
-    if any(isinstance(parameter, nn.parameter.UninitializedParameter) for parameter in model.parameters()):
-        model(images)
-    return model
-
-
 def traced(model, images):
-    """The trace of a forward pass in evaluation mode, whether it came to its end: what stops it is told elsewhere."""
+    """Trace a forward pass in evaluation mode; the flag is True if it finished. An exception is reported elsewhere."""
     mode, trace = model.training, Trace()
     try:
         with trace, torch.no_grad():
@@ -87,9 +75,9 @@ def fill(model, draw, images):
     return model
 
 
-def anatomy(model, images):
+def anatomy(model, images, draw):
     """Name, shape and use of each parameter, and the sizes of the BatchNorms that the images pass."""
-    trace, whole = traced(ready(model, images), images)
+    trace, whole = traced(draw.initialize(model, images), images)
     parameters = [
         {"name": name, "shape": list(p.shape), "used": not whole or p.data_ptr() in trace.used}
         for name, p in model.named_parameters()
@@ -106,22 +94,6 @@ def gradients(model, images, labels):
     ]
 
 
-def answers(model, images, chunk=1):
-    """A batch, the same batch again, and its images in smaller batches, in the mode that the model is in."""
-    before = images.clone()
-    return {
-        "first": model(images),
-        "again": model(images),
-        "alone": torch.cat([model(images) for images in before.clone().split(chunk)]),
-        "changed": (images - before).abs().max(),
-    }
-
-
-def plain(value):
-    """The number in a tensor or NumPy scalar; anything else as it is."""
-    return value.item() if isinstance(value, Tensor | np.generic | np.ndarray) and value.ndim == 0 else value
-
-
 def some_images(draw, n):
     return draw.normal(n, 1, 28, 28)
 
@@ -130,7 +102,7 @@ def some_images(draw, n):
 
 
 def probe_lenet_parameters(student, draw):
-    return anatomy(student.SmallLeNet(), some_images(draw, 2))
+    return anatomy(student.SmallLeNet(), some_images(draw, 2), draw)
 
 
 def probe_lenet_classes(student, draw):
@@ -139,13 +111,13 @@ def probe_lenet_classes(student, draw):
 
 def probe_lenet_answers(student, draw):
     images = some_images(draw, 9)
-    model = fill(ready(student.SmallLeNet(), images), draw, images).eval()
-    return {"images": images.clone(), "state": model.state_dict(), **answers(model, images)}
+    model = fill(draw.initialize(student.SmallLeNet(), images), draw, images).eval()
+    return {"images": images.clone(), "state": model.state_dict(), **draw.repeats(model, images)}
 
 
 def probe_lenet_gradients(student, draw):
     images = some_images(draw, 9)
-    model = fill(ready(student.SmallLeNet(), images), draw, images)
+    model = fill(draw.initialize(student.SmallLeNet(), images), draw, images)
     return {"parameters": gradients(model, images, draw.integers(0, 10, 9))}
 
 
@@ -153,20 +125,20 @@ def probe_lenet_gradients(student, draw):
 
 
 def probe_mlp_parameters(student, draw):
-    return anatomy(student.SmallMLP(), some_images(draw, 2))
+    return anatomy(student.SmallMLP(), some_images(draw, 2), draw)
 
 
 def probe_mlp_answers(student, draw):
     images = some_images(draw, 9)
-    model = fill(ready(student.SmallMLP(), images), draw, images).eval()
-    return {"images": images.clone(), "state": model.state_dict(), **answers(model, images)}
+    model = fill(draw.initialize(student.SmallMLP(), images), draw, images).eval()
+    return {"images": images.clone(), "state": model.state_dict(), **draw.repeats(model, images)}
 
 
 # ---------------------------------------------------------------- regularised_lenet
 
 
-def without_dropout(student, images):
-    """RegularisedLeNet without dropout, whether or not it takes the argument; if not, that is told elsewhere."""
+def without_dropout(student, images, draw):
+    """RegularisedLeNet without dropout, whether or not it takes the argument; if not, that is reported elsewhere."""
     try:
         model = student.RegularisedLeNet(dropout=0.0)
     except TypeError:
@@ -174,16 +146,16 @@ def without_dropout(student, images):
     for module in model.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd):
             module.p = 0.0
-    return ready(model, images)
+    return draw.initialize(model, images)
 
 
 def probe_regularised_parameters(student, draw):
-    return anatomy(student.RegularisedLeNet(), some_images(draw, 4))
+    return anatomy(student.RegularisedLeNet(), some_images(draw, 4), draw)
 
 
 def probe_regularised_twin(student, draw):
     images = some_images(draw, 12)
-    model = fill(without_dropout(student, images), draw, images)
+    model = fill(without_dropout(student, images, draw), draw, images)
     state = copy.deepcopy(model.state_dict())
     first = model.eval()(images)
     trained = model.train()(images)
@@ -193,14 +165,14 @@ def probe_regularised_twin(student, draw):
 
 def probe_regularised_answers(student, draw):
     images = some_images(draw, 6)
-    model = fill(ready(student.RegularisedLeNet(), images), draw, images).eval()
-    return answers(model, images, chunk=2)  # alone, a BatchNorm that takes the batch for its averages raises
+    model = fill(draw.initialize(student.RegularisedLeNet(), images), draw, images).eval()
+    return draw.repeats(model, images, size=2)  # alone, a BatchNorm that takes the batch for its averages raises
 
 
 def probe_dropout(student, draw):
     images, found = some_images(draw, 6), {}
     for name, probability in (("none", 0.0), ("half", 0.5), ("all", 1.0)):
-        model = fill(ready(student.RegularisedLeNet(dropout=probability), images), draw, images).train()
+        model = fill(draw.initialize(student.RegularisedLeNet(dropout=probability), images), draw, images).train()
         pair = [model(images).nan_to_num(), model(images).nan_to_num()]  # a hand-made dropout of 1 may give 0 / 0
         found[name] = torch.stack(pair)
     return found
@@ -260,7 +232,7 @@ def probe_affine(student, draw):
 
 def probe_standard_error(student, draw):
     cases = [(0.5, 10), (0.5, 40), (0.1, 10), (0.9, 10), (0.8 + 0.15 * float(draw.uniform(1)), 10_000), (1.0, 100)]
-    found = [plain(student.standard_error(accuracy, n)) for accuracy, n in cases]
+    found = [draw.scalar(student.standard_error(accuracy, n)) for accuracy, n in cases]
     return {"accuracies": [a for a, _ in cases], "numbers": [n for _, n in cases], "errors": found}
 
 
@@ -276,13 +248,13 @@ def a_history(draw, epochs):
     return history
 
 
-def cells(table):
+def cells(table, draw):
     """Rows, columns and values of a DataFrame; {} of anything else."""
     if not (hasattr(table, "to_dict") and hasattr(table, "index") and hasattr(table, "columns")):
         return {}
     names = [str(name) for name in table.index][:20]
     columns = [str(column) for column in table.columns][:20]
-    values = {column: [plain(value) for value in table.iloc[:20, i].tolist()] for i, column in enumerate(columns)}
+    values = {column: [draw.scalar(value) for value in table.iloc[:20, i].tolist()] for i, column in enumerate(columns)}
     return {"names": names, "columns": columns, "cells": [values]}
 
 
@@ -295,30 +267,22 @@ def probe_compare(student, draw):
     n_test = int(draw.integers(200, 900, 1))
     shuffled = {name: copy.deepcopy(histories[name]) for name in sorted(histories, reverse=True)}
     stand_ins = {"count_model_params": lambda model: millions[id(model)], "standard_error": lambda p, n: p / n}
-    with contextlib.ExitStack() as stack:
-        for name, stand_in in stand_ins.items():
-            stack.enter_context(mock.patch.object(student, name, stand_in, create=True))
+    with mock.patch.multiple(student, create=True, **stand_ins):
         table = student.compare(models, shuffled, n_test)
     asked = {"order": list(models), "parameters": list(parameters.values()), "n_test": n_test}
-    return {"kind": type(table).__name__, **asked, "histories": list(histories.values()), **cells(table)}
+    return {"kind": type(table).__name__, **asked, "histories": list(histories.values()), **cells(table, draw)}
 
 
 # ---------------------------------------------------------------- accuracy
 
 
+def normalized(images):
+    return (images.unsqueeze(1) / 255 - 0.1307) / 0.3081  # (n, 1, 28, 28)
+
+
 def held_out_logits(model, name, draw):
-    """The logits of a network with the weights that were handed in, on all held-out images."""
-    try:
-        state = load_file(draw.submission / name)
-    except SafetensorError as error:
-        raise ValueError(f"{name} is not a file of safetensors; save it with given.training.save_weights") from error
-    images = (draw.inputs["images"].unsqueeze(1) / 255 - 0.1307) / 0.3081  # (n, 1, 28, 28)
-    model = ready(model, images[:2])
-    model.load_state_dict(state)
-    model.eval()
-    with torch.no_grad():
-        logits = torch.cat([model(batch) for batch in images.split(500)])
-    return {"logits": logits, "state": dict(model.named_parameters())}
+    """The logits of a network with the submitted weights, on all held-out images."""
+    return {"logits": draw.held_out_logits(model, name, normalized), "state": dict(model.named_parameters())}
 
 
 def probe_weights_mlp(student, draw):
@@ -333,15 +297,5 @@ def probe_weights_affine(student, draw):
     return held_out_logits(student.SmallLeNet(), "affine_lenet.safetensors", draw)
 
 
-def curves_in(found, name=""):
-    """Every table in the file that holds training curves, with the name it stands under."""
-    if isinstance(found, dict):
-        if "train_loss" in found:
-            return [{"name": name, **{key: value for key, value in found.items() if isinstance(value, list)}}]
-        return [curves for key, value in found.items() for curves in curves_in(value, str(key))]
-    return []
-
-
 def probe_history(student, draw):
-    text = (draw.submission / "history.json").read_text(encoding="utf-8")
-    return {"models": curves_in(json.loads(text))[:8]}
+    return {"models": draw.history()}

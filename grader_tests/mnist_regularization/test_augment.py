@@ -29,7 +29,7 @@ def test_a_flip_makes_new_images(observed):
 
 
 def coins(observed, expected):
-    """Whether each image of each batch was mirrored, bool (16, 25)."""
+    """True for each image of each batch that was mirrored, bool (16, 25)."""
     given = expected("flip_coins").tensor("given")
     returned = observed("flip_coins").tensor("returned", shape=(16, 25, 28)).float()
     kept, mirrored = ((returned - row).abs().amax(-1) < 1e-4 for row in (given, given.flip(-1)))
@@ -51,7 +51,7 @@ def test_a_flipped_image_is_its_own_mirror_image(observed, expected):
                 fail(f"An image came back {text}: mirror it left to right, along its columns.")
         others = torch.cat([images, images.flip(-1)]).flatten(1)
         if (torch.cdist(strange.flatten(1), others).min(1).values < 1e-2).any():
-            fail("An image came back at another place: then it no longer stands beside its label.")
+            fail("An image came back at another place: then it no longer matches its label.")
         fail("What came back is neither the image nor its mirror image.")
     if not coins(observed, expected)[1].any():
         fail("Of 400 images none was mirrored.")
@@ -69,7 +69,7 @@ def test_each_image_has_its_own_coin(observed, expected):
     if whole:
         fail("A batch was mirrored as a whole or not at all: draw one random number per image, not one per batch.")
     if (mirrored == mirrored[:1]).all():
-        fail("The same images were mirrored in each of 16 batches: draw anew at each call.")
+        fail("The same images were mirrored in each of 16 batches: draw again at each call.")
     number = int(mirrored.sum())  # of 400; its standard deviation is 10
     if not 145 <= number <= 255:
         fail(f"{number} of 400 images were mirrored; with probability 1/2 it is nearly always from 150 to 250.")
@@ -82,7 +82,7 @@ def test_each_image_has_its_own_coin(observed, expected):
 
 
 def moments(pictures):
-    """What the ink of each picture (n, 1, 28, 28) says: its sum, centre (pixels), length (pixels), direction (degrees).
+    """Measure the ink of each picture (n, 1, 28, 28): its sum, centre (pixels), length (pixels), direction (degrees).
 
     The direction points away from the heavy head, so it tells a mirrored or turned comet from the original.
     """
@@ -103,7 +103,7 @@ def moments(pictures):
 
 
 def motions(observed, expected):
-    """Of 6 calls with 8 pictures, against them: ink, brightness, shift (pixels), scale, turn (degrees)."""
+    """The changes in 6 calls with 8 pictures: ink, brightness, shift (pixels), scale, turn (degrees)."""
     images = expected("affine").tensor("images")  # (6, 8, 1, 28, 28)
     found = observed("affine").tensors("results")
     results = [result.float() for result in found.values() if result.shape == images.shape[1:]]
@@ -130,16 +130,16 @@ def test_an_affine_map_makes_new_images(observed, expected):
 
 @pytest.mark.points(4, question="affine")
 def test_each_image_goes_its_own_way(observed, expected):
-    """Each image is changed on its own, anew at each call, and stays at its place in the batch."""
+    """Each image is changed on its own, again at each call, and stays at its place in the batch."""
     found, images = motions(observed, expected), expected("affine").tensor("images")
     results = found["results"] / images.amax((2, 3, 4), keepdim=True)  # as if all were equally bright
     ways = torch.cat([found["shift"], found["turn"][:, None] / 5, found["scale"][:, None] * 10], 1).reshape(6, 8, 4)
     if all(torch.cdist(way, way).max() < 0.15 for way in ways[:2]):
         fail("All images of a batch went the same way: draw angle, shift and scale for each image, not for the batch.")
     if all((calls - calls[0]).abs().max() < 1e-3 for calls in (results[::2], results[1::2])):  # by picture
-        fail("Six calls changed the images in the same way: draw anew at each call.")
+        fail("Six calls changed the images in the same way: draw again at each call.")
     peaks = results.amax((2, 3, 4))  # an affine map moves the brightest place, and keeps it as bright
-    in_the_frame = found["light"].min() > 0.45 and corners(found).max() < 0.3  # else told below
+    in_the_frame = found["light"].min() > 0.45 and corners(found).max() < 0.3  # else reported below
     peaks = peaks / peaks.median(1, keepdim=True).values.clamp(min=1e-6)
     if in_the_frame and not ((peaks > 0.85) & (peaks < 1.15)).double().mean() > 0.9:
         fail("An image came back brighter or darker, or at another's place: i must stay i, beside its label.")

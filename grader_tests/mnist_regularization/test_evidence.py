@@ -1,4 +1,4 @@
-"""The standard error, the table of models, and the accuracy of the weights that were handed in."""
+"""The standard error, the table of models, and the accuracy of the submitted weights."""
 
 import math
 
@@ -44,14 +44,14 @@ def test_the_error_follows_the_formula(observed, expected):
     cases = errors(observed, expected)
     truth = [(p * (1 - p) / n) ** 0.5 for p, n, _ in cases]
     got = [value for *_, value in cases]
-    unit = got[0] / truth[0]  # a fraction or in percent: told below
+    unit = got[0] / truth[0]  # a fraction or in percent: reported below
     if unit > 0 and all(near(value, unit * true) for value, true in zip(got, truth, strict=True)):
         return
     for text, formula in MISREADINGS.items():
         if any(all(near(value, u * formula(p, n)) for p, n, value in cases) for u in (1, 100)):
             fail(text)
     p, n, value = cases[0]
-    fail(f"An accuracy of {p} on {n:g} images gives {value:.4g}; sqrt({p} · {1 - p} / {n:g}) is asked for.")
+    fail(f"An accuracy of {p} on {n:g} images gives {value:.4g}; sqrt({p} · {1 - p} / {n:g}) is required.")
 
 
 @pytest.mark.points(2, question="standard_error")
@@ -61,7 +61,7 @@ def test_the_error_is_a_fraction(observed, expected):
     if near(value, 15.8, 0.01):
         fail("It comes in percent: give a fraction.")
     if not near(value, 0.158, 0.12):
-        fail(f"An accuracy of 0.5 on 10 images gives {value:.4g}; 0.158 is asked for.")
+        fail(f"An accuracy of 0.5 on 10 images gives {value:.4g}; 0.158 is required.")
 
 
 # ---------------------------------------------------------------- compare
@@ -75,7 +75,7 @@ class Rows:
         if not self.seen.has("names"):
             kind = self.seen.text("kind")
             fail(
-                f"compare returned {'nothing' if kind == 'NoneType' else 'a ' + kind}; a pandas DataFrame is asked for."
+                f"compare returned {'nothing' if kind == 'NoneType' else 'a ' + kind}; a pandas DataFrame is required."
             )
         self.names, self.columns = self.seen.texts("names"), self.seen.texts("columns")
         self.order = self.ours.texts("order")
@@ -174,7 +174,7 @@ def test_the_table_says_how_sure_it_is(observed, expected):
     got, n = rows.column("standard_error"), rows.ours.number("n_test")
 
     def fits(name, n, epochs):
-        """Whether each value is that of an epoch of any model: which model and which epoch is told above."""
+        """Return True if each value is that of an epoch of any model; a wrong model or epoch is reported above."""
         ways = (lambda p: p / n, lambda p: math.sqrt(p * (1 - p) / n))  # of our stand-in, or your own formula
         values = [one[name][i] for one in histories(rows) for i in epochs(len(one[name]))]
         return len(got) == len(rows.order) and any(
@@ -208,7 +208,7 @@ def run(weights, x):
 
 
 def assert_no_other_network(seen, logits, network, images, reference):
-    """Logits of weights that look like the network's must be the network's, or another mistake's, told elsewhere."""
+    """Fail if weights that look like the network's give logits that neither it nor a likely mistake gives."""
     weights = as_weights(seen.tensors("state"), network.state_dict())
     if not weights:
         return
@@ -216,32 +216,32 @@ def assert_no_other_network(seen, logits, network, images, reference):
     x = (images[some].unsqueeze(1) / 255 - reference.MEAN) / reference.STD
     agree = (run(weights, x).argmax(1) == logits[some].argmax(1)).float().mean()
     if agree < 0.5:  # another non-linearity still agrees on most images, other weights do not
-        fail("The weights in the file, put into the network that is asked for, do not give these answers.")
+        fail("The weights in the file, put into the network that is required, do not give these answers.")
 
 
 @pytest.mark.points(3, question="accuracy")
 def test_the_mlp_is_accurate(observed, answers, bars, points, show, reference):
-    """SmallMLP with your weights reads digits it has never seen."""
+    """SmallMLP with your weights classifies digits it has never seen."""
     seen = observed("weights_mlp")
     logits = seen.tensor("logits", shape=(len(answers["labels"]), 10))
     assert_no_other_network(seen, logits, reference.SmallMLP(), answers["images"], reference)
-    grade_accuracy(logits, answers["labels"], bars["small_mlp"], points, show, most=3, passed=1)
+    grade_accuracy(logits, answers["labels"], bars["small_mlp"], points, show, full=3, passed=1)
 
 
 @pytest.mark.points(4, question="accuracy")
 def test_the_regularised_lenet_is_accurate(observed, answers, bars, points, show):
-    """RegularisedLeNet with your weights reads digits it has never seen."""
+    """RegularisedLeNet with your weights classifies digits it has never seen."""
     logits = observed("weights_regularised").tensor("logits", shape=(len(answers["labels"]), 10))
-    grade_accuracy(logits, answers["labels"], bars["regularised_lenet"], points, show, most=4, passed=2)
+    grade_accuracy(logits, answers["labels"], bars["regularised_lenet"], points, show, full=4, passed=2)
 
 
 @pytest.mark.points(2, question="accuracy")
 def test_the_affine_lenet_is_accurate(observed, answers, bars, points, show, reference):
-    """SmallLeNet with the weights trained on affine images reads digits it has never seen."""
+    """SmallLeNet with the weights trained on affine images classifies digits it has never seen."""
     seen = observed("weights_affine")
     logits = seen.tensor("logits", shape=(len(answers["labels"]), 10))
     assert_no_other_network(seen, logits, reference.SmallLeNet(), answers["images"], reference)
-    grade_accuracy(logits, answers["labels"], bars["affine_lenet"], points, show, most=2, passed=1)
+    grade_accuracy(logits, answers["labels"], bars["affine_lenet"], points, show, full=2, passed=1)
 
 
 @pytest.mark.points(1, question="accuracy")

@@ -1,35 +1,41 @@
 """The three networks: their parameters, and what they compute with weights that were drawn."""
 
 import functools
-import math
 
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from gradeprop.check import fail
+from gradeprop.check import (
+    activation_misreadings,
+    assert_gradients,
+    assert_repeatable,
+    fail,
+    identity,
+    is_close,
+    shape_of,
+    sizes_of,
+)
 
 RELU = torch.relu
 LAYERS = ("the first convolution", "the second convolution", "the third convolution", "the first linear layer")
 NORMED = (6, 16, 120, 84)  # outputs of the layers that a BatchNorm may follow
 
 
-def same(x):
-    return x
-
-
 # ---------------------------------------------------------------- the networks, and their misreadings
 
 
 def batch_norm(x, weights, name, training):
-    """As PyTorch computes it; an absent one does nothing."""
+    """Normalise as PyTorch does; without such weights, return x."""
     if f"{name}.weight" not in weights:
         return x
     mean, var = weights[f"{name}.running_mean"].clone(), weights[f"{name}.running_var"].clone()
     return F.batch_norm(x, mean, var, weights[f"{name}.weight"], weights[f"{name}.bias"], training)
 
 
-def lenet(weights, x, bends=(RELU,) * 4, pool=F.max_pool2d, last=same, training=False, norm="before the ReLU"):
+def lenet(
+    weights, x, activations=(RELU,) * 4, pool=F.max_pool2d, last=identity, training=False, norm="before the ReLU"
+):
     """LeNet for 28×28, with a BatchNorm where the weights hold one; or a misreading of it."""
     for i in range(4):
         weight, bias = (weights[f"{('conv1', 'conv2', 'conv3', 'fc1')[i]}.{part}"] for part in ("weight", "bias"))
@@ -37,76 +43,61 @@ def lenet(weights, x, bends=(RELU,) * 4, pool=F.max_pool2d, last=same, training=
         normed = functools.partial(batch_norm, weights=weights, name=f"norm{i + 1}", training=training)
         x = normed(x) if norm == "before the ReLU" else x
         if norm == "after pooling":
-            x = bends[i](normed(pool(x, 2) if i < 2 else x))
+            x = activations[i](normed(pool(x, 2) if i < 2 else x))
         else:
-            x = bends[i](x)
+            x = activations[i](x)
             x = normed(x) if norm == "after the ReLU" else x
             x = pool(x, 2) if i < 2 else x
         x = x.flatten(1) if i == 2 else x
     return last(F.linear(x, weights["fc2.weight"], weights["fc2.bias"]))
 
 
-def mlp(weights, x, bends=(RELU,) * 2, last=same):
+def mlp(weights, x, activations=(RELU,) * 2, last=identity):
     """784-60-30-10, or a misreading of it."""
-    x = bends[0](F.linear(x.flatten(1), weights["hidden1.weight"], weights["hidden1.bias"]))
-    x = bends[1](F.linear(x, weights["hidden2.weight"], weights["hidden2.bias"]))
+    x = activations[0](F.linear(x.flatten(1), weights["hidden1.weight"], weights["hidden1.bias"]))
+    x = activations[1](F.linear(x, weights["hidden2.weight"], weights["hidden2.bias"]))
     return last(F.linear(x, weights["output.weight"], weights["output.bias"]))
 
 
 def endings():
-    """What may wrongly follow the logits."""
+    """Yield what may wrongly follow the logits: sentence → function."""
     yield "A softmax follows the last layer; the loss applies it.", functools.partial(F.softmax, dim=1)
     yield "A log-softmax follows the last layer; the loss applies it.", functools.partial(F.log_softmax, dim=1)
     yield "A ReLU follows the last layer: a logit could never be negative.", RELU
     yield "Swish follows the last layer: no logit could ever fall below -0.2785. Nothing follows the logits.", F.silu
 
 
-def misreadings(layers):
+def misreadings(layers, convolutions=0):
     """Sentence → how that network differs; ``layers`` are the names of its hidden layers."""
     for text, last in endings():
         yield text, {"last": last}
-        yield text, {"last": last, "bends": (F.silu,) * len(layers)}
-    for i, layer in enumerate(layers):
-        yield f"There is no ReLU after {layer}.", {"bends": (*(RELU,) * i, same, *(RELU,) * (len(layers) - i - 1))}
-    yield "There is no non-linearity anywhere.", {"bends": (same,) * len(layers)}
-    for other in (torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.gelu, F.silu):
-        yield f"The non-linearity is {other.__name__}, not ReLU.", {"bends": (other,) * len(layers)}
+        yield text, {"last": last, "activations": (F.silu,) * len(layers)}
+    for text, activations in activation_misreadings(layers, convolutions):
+        yield text, {"activations": activations}
 
 
 def misreadings_of_lenet():
-    yield from misreadings(LAYERS)
+    yield from misreadings(LAYERS, convolutions=3)
     yield "The pooling takes the average, not the maximum.", {"pool": F.avg_pool2d}
-    convs = (same, same, same, RELU)
-    yield "There is no ReLU after the convolutions.", {"bends": convs}
 
 
 def misreadings_of_norms():
     for where in ("after the ReLU", "after pooling"):
-        yield f"BatchNorm comes {where}; it stands between a layer and its ReLU.", {"norm": where}
+        yield f"BatchNorm comes {where}; it belongs between a layer and its ReLU.", {"norm": where}
     yield from misreadings_of_lenet()
-
-
-def close(a, b):
-    """Agreement within what another order of additions may change."""
-    a, b = a.double(), b.double()
-    return a.shape == b.shape and bool(((a - b).abs() <= 1e-3 * b.abs().clamp(min=1)).all())
 
 
 def assert_twin(logits, network, weights, images, readings, name):
     """Fail unless the logits are those of the network, with the likely misreading."""
-    if not close(logits, network(weights, images)):
-        found = (text for text, change in readings if close(logits, network(weights, images, **change)))
+    if not is_close(logits, network(weights, images)):
+        found = (text for text, change in readings if is_close(logits, network(weights, images, **change)))
         hint = next(found, "Compare the order and the shapes of your layers with the docstring.")
         fail(f"With the same weights, {name} gives other logits than it should. {hint}")
 
 
-def size(parameter):
-    return math.prod(int(n) for n in parameter.numbers("shape"))
-
-
 def without_missing_biases(weights, parameters, norms=()):
-    """The weights, zero for a bias that the student's layers do not have: that is told elsewhere, or allowed."""
-    there = [size(p) for p in parameters if len(p.numbers("shape")) <= 1]
+    """The weights, zero for a bias that the student's layers do not have: that is reported elsewhere, or allowed."""
+    there = sizes_of([p for p in parameters if len(p.numbers("shape")) <= 1])
     for name in ("conv1", "conv2", "conv3", "fc1", "hidden1", "hidden2"):
         bias = weights.get(f"{name}.bias")
         if bias is not None and there.count(len(bias)) <= 2 * norms.count(len(bias)):
@@ -116,26 +107,26 @@ def without_missing_biases(weights, parameters, norms=()):
 
 def show_parameters(parameters, show, name):
     rows = [
-        (p.text("name"), [int(n) for n in p.numbers("shape")], f"{size(p):,}", "" if p.flag("used") else "no")
-        for p in parameters[:40]
+        (p.text("name"), shape_of(p), f"{size:,.0f}", "" if p.flag("used") else "no")
+        for p, size in zip(parameters[:40], sizes_of(parameters[:40]), strict=True)
     ]
     show.table(f"The parameters of your {name}", ("name", "shape", "number", "used by forward"), rows)
 
 
 def assert_parameters(seen, asked, show, points, name, worth):
-    """Fail unless there is exactly what is asked for, and forward uses it."""
+    """Fail unless there is exactly what is required, and forward uses it."""
     parameters = seen.items("parameters")
     show_parameters(parameters, show, name)
     if not parameters:
         fail(f"{name} has no parameters: layers in a Python list are not found; use attributes or nn.ModuleList.")
-    got, want = [size(p) for p in parameters], [size(p) for p in asked]
+    got, want = sizes_of(parameters), sizes_of(asked)
     unused = [p for p in parameters if not p.flag("used")]
     if sorted(got) == sorted(want) and not unused:
         return
-    message = f"{name} has {sum(got):,} parameters; {sum(want):,} are asked for."
+    message = f"{name} has {sum(got):,.0f} parameters; {sum(want):,.0f} are required."
     if unused:
-        names, n = ", ".join(p.text("name") for p in unused[:6]), sum(size(p) for p in unused)
-        message += f" {n:,} are in layers that forward never uses ({names}): they count, and never learn."
+        names, n = ", ".join(p.text("name") for p in unused[:6]), sum(sizes_of(unused))
+        message += f" {n:,.0f} are in layers that forward never uses ({names}): they count, and never learn."
     elif missing := set(want) - set(got):
         bias = max(missing) <= 120 and set(got) < set(want)
         hint = "Does every layer have its bias?" if bias else "Layers in a Python list are not found."
@@ -146,15 +137,9 @@ def assert_parameters(seen, asked, show, points, name, worth):
 
 def assert_every_answer_alike(seen, name):
     """An image gets the same logits twice, and alone as in a batch; it is not changed."""
-    first = seen.tensor("first", shape=(None, 10))
-    if not (first.double().std(0) > 1e-6).any():
-        fail("All images get the same logits.")
-    if not close(seen.tensor("again"), first):
-        fail(f"The same batch got other logits the second time, in evaluation mode: {name} must not be random there.")
-    if not close(seen.tensor("alone"), first):
-        fail("An image got other logits alone than in a batch: do view or flatten mix the images? n stays in front.")
-    if seen.number("changed") != 0:
-        fail("The images that went in were changed in place.")
+    again = f"in evaluation mode {name} must not be random."
+    alone = "do view or flatten mix the images? n stays in front."
+    assert_repeatable(seen, (None, 10), again, alone)
 
 
 # ---------------------------------------------------------------- small_lenet
@@ -182,18 +167,16 @@ def test_the_small_lenet_computes_what_the_table_says(observed, expected):
     parameters = observed("lenet_parameters").items("parameters")
     norms = [int(n) for n in observed("lenet_parameters").numbers("norms")]
     weights = without_missing_biases(ours.tensors("state"), parameters, norms)
-    logits = seen.tensor("alone", shape=(9, 10))  # one by one: what mixes the images is told elsewhere
+    logits = seen.tensor("alone", shape=(9, 10))  # one by one: what mixes the images is reported elsewhere
     assert_twin(logits, lenet, weights, ours.tensor("images"), misreadings_of_lenet(), "SmallLeNet")
 
 
 @pytest.mark.points(2, question="small_lenet")
 def test_the_small_lenet_learns_everywhere(observed):
     """The gradient reaches every layer of SmallLeNet."""
-    told = [p.text("name") for p in observed("lenet_parameters").items("parameters") if not p.flag("used")]
-    found = [p for p in observed("lenet_gradients").items("parameters") if p.text("name") not in told]
-    still = [p.text("name") for p in found if not p.number("gradient") > 0]
-    if still or not found:
-        fail(f"No gradient reaches {', '.join(still[:10]) or 'any parameter'}. Is something frozen, or cut off?")
+    unused = [p.text("name") for p in observed("lenet_parameters").items("parameters") if not p.flag("used")]
+    found = [p for p in observed("lenet_gradients").items("parameters") if p.text("name") not in unused]
+    assert_gradients(found, "Is something frozen, or cut off?")
 
 
 @pytest.mark.points(2, question="small_lenet")
@@ -248,22 +231,22 @@ def test_the_regularised_lenet_has_its_parameters(observed, points, show):
     """RegularisedLeNet has 44,878 parameters (44,438 with one BatchNorm), and forward uses them all."""
     parameters = observed("regularised_parameters").items("parameters")
     show_parameters(parameters, show, "RegularisedLeNet")
-    got, norms = sum(size(p) for p in parameters), sorted(norm_sizes(observed))
+    got, norms = sum(sizes_of(parameters)), sorted(norm_sizes(observed))
     unused = [p for p in parameters if not p.flag("used")]
     if unused:
-        names, n = ", ".join(p.text("name") for p in unused[:6]), sum(size(p) for p in unused)
-        fail(f"{got:,} parameters, but {n:,} are in layers that forward never uses ({names}): they never learn.")
+        names, n = ", ".join(p.text("name") for p in unused[:6]), sum(sizes_of(unused))
+        fail(f"{got:,.0f} parameters, but {n:,.0f} are in layers that forward never uses ({names}): they never learn.")
     if norms not in ([6], sorted(NORMED)):
         shown = ", ".join(map(str, norms)) or "none"
         hint = "one after each convolution and fc1 (6, 16, 120, 84), or one after the first convolution (6)"
-        points.part(2, f"forward runs through BatchNorms of these sizes: {shown}. Asked for: {hint}.")
+        points.part(2, f"forward runs through BatchNorms of these sizes: {shown}. Expected: {hint}.")
     without_biases = 44_426 + 2 * sum(norms)
     # each bias before a BatchNorm may be left out
     allowed = {without_biases}
     for n in norms:
         allowed |= {total - n for total in allowed}
     if got not in allowed:
-        points.part(3, f"RegularisedLeNet has {got:,} parameters; {without_biases:,} are asked for.")
+        points.part(3, f"RegularisedLeNet has {got:,.0f} parameters; {without_biases:,} are required.")
 
 
 @pytest.mark.points(6, question="regularised_lenet")
@@ -272,8 +255,8 @@ def test_the_regularised_lenet_computes_what_it_should(observed, expected):
     seen, ours = observed("regularised_twin"), expected("regularised_twin")
     weights, images = twin_weights(observed, expected), ours.tensor("images")
     logits = seen.tensor("first", shape=(12, 10))
-    if close(logits, lenet(weights, images, training=True)):
-        return  # statistics of the batch in evaluation mode are told below
+    if is_close(logits, lenet(weights, images, training=True)):
+        return  # statistics of the batch in evaluation mode are reported below
     assert_twin(logits, lenet, weights, images, misreadings_of_norms(), "RegularisedLeNet")
 
 
@@ -285,11 +268,11 @@ def test_batch_norm_trains_on_the_batch(observed, expected):
         fail("forward runs through no BatchNorm.")
     weights, images = twin_weights(observed, expected), ours.tensor("images")
     first, trained = seen.tensor("first", shape=(12, 10)), seen.tensor("trained", shape=(12, 10))
-    if close(trained, lenet(weights, images, training=False)):
+    if is_close(trained, lenet(weights, images, training=False)):
         fail("In training mode BatchNorm used its running averages, not those of the batch: is it in evaluation mode?")
-    if close(trained, first):
-        return  # statistics of the batch in both modes are told below
-    if close(seen.tensor("later", shape=(12, 10)), first):
+    if is_close(trained, first):
+        return  # statistics of the batch in both modes are reported below
+    if is_close(seen.tensor("later", shape=(12, 10)), first):
         fail("A batch in training mode left the running averages as they were: evaluation would never know the data.")
 
 
@@ -298,16 +281,16 @@ def test_evaluation_is_not_random(observed):
     """In evaluation mode dropout is off and BatchNorm uses its running averages."""
     seen = observed("regularised_answers")
     first = seen.tensor("first", shape=(6, 10))
-    if not close(seen.tensor("again"), first):
+    if not is_close(seen.tensor("again"), first):
         fail("In evaluation mode the same batch got other logits the second time: dropout is for training only.")
-    if not close(seen.tensor("alone"), first):
+    if not is_close(seen.tensor("alone"), first):
         fail("In evaluation mode an image got other logits in another batch: BatchNorm must use running averages.")
     if seen.number("changed") != 0:
         fail("The images that went in were changed in place.")
 
 
 def varies(pair):
-    return not close(pair[0], pair[1])
+    return not is_close(pair[0], pair[1])
 
 
 @pytest.mark.points(3, question="regularised_lenet")

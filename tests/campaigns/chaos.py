@@ -274,7 +274,7 @@ def serve(course: Path) -> None:
     """Grade one class after the other, as standard input says; a line per submission and one at the end."""
     paths = CoursePaths(course)
     with Grader(paths, read_assignment(paths, "toy"), "sample", SEED) as grader:
-        _ = grader.jail, grader.judge.checks
+        _ = grader.jail, grader.judge.wait_until_loaded()
         say("ready")
         for line in sys.stdin:
             how, folder, *more = line.rstrip("\n").split("\t")

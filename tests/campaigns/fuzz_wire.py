@@ -44,8 +44,9 @@ from gradeprop.guest.draw import Draw
 from gradeprop.jail import wire
 from gradeprop.jail.job import Job, JobResult, converse
 from gradeprop.jail.observe import _decode
-from gradeprop.judge import server
-from gradeprop.judge.accessors import CheckFailed, Seen
+from gradeprop.judge import reference
+from gradeprop.judge.accessors import Seen
+from gradeprop.judge.assertions import CheckFailed
 from tests.conftest import REPOSITORY
 
 Frame = tuple[bytes, bytes]
@@ -364,7 +365,7 @@ def travel(stream: bytes, names: tuple[str, ...], kept: StudentPaths, draw: rand
     run = JailRun(**about, probes=probes, values=values, output=answer.output, ended=ended)
     observations.write_run(run, tensors, kept)
     assert storage.to_json(storage.read(JailRun, kept.run)) == kept.run.read_bytes()
-    seen = server._open(kept.run, kept.observations)
+    seen = reference.open_observations(kept.run, kept.observations)
     for name in names if probes else names[:1]:
         looked_at = answered(partial(seen, name))
         if looked_at is not None:

@@ -177,4 +177,4 @@ def test_the_same_seed_gives_the_same_record(
 def test_the_course_of_the_repository_loads_without_a_flaw() -> None:
     assignment = read_assignment(REPOSITORY, "mnist_lenet")
     with Grader(REPOSITORY, assignment, "sample") as grader:
-        assert grader.judge.flaws == []
+        assert grader.judge.wait_until_loaded().flaws == []

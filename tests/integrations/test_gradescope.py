@@ -201,7 +201,10 @@ def test_the_zip_holds_what_grading_needs_no_known_answers_and_is_the_same_each_
 
 def test_accuracies_come_to_the_leaderboard(toy: AssignmentPaths) -> None:
     one = read_assignment(toy.course, "toy")
-    said = ("97.50 % of 1,797 held-out images are right (standard error 0.37 points).", "The class is 99 % of 5")
+    said = (
+        "97.50 % of 1,797 held-out images are right (standard error 0.37 percentage points).",
+        "The class is 99 % of 5",
+    )
     results = tuple(
         CheckResult(
             check="c", question="held", line=f"Line {n}.", verdict="passed", points=1, possible=1, message=message

@@ -62,7 +62,7 @@ def test_a_probe_that_failed_fails_its_checks_with_the_students_own_error(toy_ju
 
 def test_only_the_checks_asked_for_run_and_say_which_probes_they_used(toy_judge: Judge, tmp_path: Path) -> None:
     run, kept = keep_run(tmp_path, twice=RIGHT)
-    name = next(check.name for check in toy_judge.checks if check.name.endswith("test_doubles"))
+    name = next(check.name for check in toy_judge.wait_until_loaded().checks if check.name.endswith("test_doubles"))
     assert toy_judge.check(run, kept, (name,)).used == {name: ["double"]}
 
 
@@ -93,7 +93,7 @@ def test_a_broken_check_names_its_line_and_leaves_the_others_alone(
 def test_a_file_of_checks_that_cannot_be_loaded_is_named(toy: AssignmentPaths, tmp_path: Path) -> None:
     (toy.tests / "test_toy.py").write_text("import pytest\n\ndef broken(:\n    pass\n")
     with Judge(read_assignment(toy.course, "toy"), toy) as judge:
-        messages = [flaw.message for flaw in judge.flaws]
+        messages = [flaw.message for flaw in judge.wait_until_loaded().flaws]
     assert any("test_toy.py:3" in message for message in messages), messages
 
 
@@ -101,7 +101,7 @@ def test_points_that_do_not_add_up_are_told(toy: AssignmentPaths) -> None:
     checks = toy.tests / "test_toy.py"
     checks.write_text(checks.read_text().replace('points(2, question="double")', 'points(3, question="dable")'))
     with Judge(read_assignment(toy.course, "toy"), toy) as judge:
-        told = " ".join(flaw.message for flaw in judge.flaws)
+        told = " ".join(flaw.message for flaw in judge.wait_until_loaded().flaws)
     assert "'double' sum to 4 points; 6 in assignment.toml" in told
     assert "'dable' sum to 3 points; no such question" in told
 
@@ -110,7 +110,7 @@ def test_a_check_without_points_is_told(toy: AssignmentPaths) -> None:
     checks = toy.tests / "test_toy.py"
     checks.write_text(checks.read_text() + "\n\ndef test_more(observed):\n    pass\n")
     with Judge(read_assignment(toy.course, "toy"), toy) as judge:
-        assert any("test_more has no points" in flaw.message for flaw in judge.flaws)
+        assert any("test_more has no points" in flaw.message for flaw in judge.wait_until_loaded().flaws)
 
 
 def test_held_out_inputs_that_cannot_be_made_are_the_instructors(toy: AssignmentPaths) -> None:

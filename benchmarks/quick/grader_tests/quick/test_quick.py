@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as f
 
-from gradeprop.judge.accessors import assert_close
+from gradeprop.check import assert_close
 
 
 @pytest.mark.points(1, question="lenet")

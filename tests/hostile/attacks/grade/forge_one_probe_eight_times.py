@@ -7,7 +7,7 @@ import os
 import struct
 
 # reads "The description is first; expected "
-# reads "Your code ended before it came to this."
+# reads "Your code ended before it reached this check."
 
 os.write(3, bytes(12))
 for word in ("first", *["last"] * 7):

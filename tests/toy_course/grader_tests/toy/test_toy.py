@@ -1,6 +1,6 @@
 import pytest
 
-from gradeprop.judge.accessors import assert_close
+from gradeprop.check import assert_close
 
 
 @pytest.mark.points(4, question="double")

@@ -4,7 +4,7 @@
 import pytest
 import torch
 
-from gradeprop.judge.accessors import assert_close, assert_equal, fail
+from gradeprop.check import assert_close, assert_equal, fail
 
 
 @pytest.mark.points(3, question="compute")

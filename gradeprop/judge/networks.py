@@ -1,0 +1,98 @@
+"""What checks of networks share: counting parameters, gradients, repeated calls, and naming a likely misreading."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from gradeprop.judge.accessors import Seen
+from gradeprop.judge.assertions import fail, is_close
+
+Function = Callable[[Tensor], Tensor]
+T = TypeVar("T")
+
+
+def shape_of(item: Seen) -> list[int]:
+    """Return the ``shape`` of a parameter or of a step of a trace."""
+    return [int(size) for size in item.numbers("shape")]
+
+
+def sizes_of(parameters: Sequence[Seen]) -> list[float]:
+    """Return the number of values of each parameter, by its ``shape``: floats, which no forged shape can overflow."""
+    return [math.prod(parameter.numbers("shape")) for parameter in parameters]
+
+
+def missing_in_order(shapes: Iterable[T], steps: Sequence[T]) -> list[T]:
+    """Return those of ``shapes`` that the steps of a trace do not have, one after the other."""
+    missing, place = [], 0
+    for size in shapes:
+        if size in steps[place:]:
+            place = steps.index(size, place) + 1
+        else:
+            missing.append(size)
+    return missing
+
+
+def assert_gradients(parameters: Sequence[Seen], hint: str = "") -> None:
+    """Fail unless there are parameters, and each has a ``gradient`` above 0; the message names those that have none."""
+    without = [parameter.text("name") for parameter in parameters if not parameter.number("gradient") > 0]
+    if without or not parameters:
+        fail(f"No gradient reaches {', '.join(without[:10]) or 'any parameter'}. {hint}".strip())
+
+
+def logits_differ(logits: Tensor) -> bool:
+    """Return True if not all images get the same logits (n, classes)."""
+    return bool((logits.double().std(0) > 1e-6).any())
+
+
+def assert_repeatable(seen: Seen, size: tuple[int | None, int], again: str, alone: str, noun: str = "image") -> None:
+    """Check what ``draw.repeats`` returned: an image gets the same logits every time, and is not changed.
+
+    Args:
+        size: of the logits.
+        again: why the same batch might get other logits, for the message.
+        alone: why an image might get other logits outside its batch.
+        noun: for one input.
+    """
+    first = seen.tensor("first", shape=size)
+    if not logits_differ(first):
+        fail(f"All {noun}s get the same logits.")
+    if not is_close(seen.tensor("again"), first):
+        fail(f"The same batch got other logits the second time: {again}")
+    if not is_close(seen.tensor("alone"), first):
+        fail(f"{'An' if noun[0] in 'aeiou' else 'A'} {noun} got other logits alone than in a batch: {alone}")
+    if seen.number("changed") != 0:
+        fail(f"The {noun}s that went in were changed in place.")
+
+
+def identity(x: Tensor) -> Tensor:
+    """Return the input: the place of a function that is missing."""
+    return x
+
+
+def activation_misreadings(layers: Sequence[str], convolutions: int) -> Iterator[tuple[str, tuple[Function, ...]]]:
+    """Yield the likely mistakes in a network of ReLUs: a sentence, and the function after each hidden layer.
+
+    Args:
+        layers: names of the hidden layers, such as "the first convolution".
+        convolutions: how many of them, from the start, are convolutions.
+    """
+    n, relu = len(layers), (torch.relu,)
+    for i, layer in enumerate(layers):
+        yield f"There is no ReLU after {layer}.", (*relu * i, identity, *relu * (n - i - 1))
+    yield "There is no ReLU anywhere.", (identity,) * n
+    if 0 < convolutions < n:
+        yield "There is no ReLU after the convolutions.", (*(identity,) * convolutions, *relu * (n - convolutions))
+        yield "There is no ReLU between the linear layers.", (*relu * convolutions, *(identity,) * (n - convolutions))
+    for other in (torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.gelu, F.silu):
+        yield f"The non-linearity is {other.__name__}, not ReLU.", (other,) * n
+
+
+def ending_misreadings() -> Iterator[tuple[str, Function]]:
+    """Yield what may wrongly follow the logits: a sentence, and the function."""
+    yield "A softmax follows the last layer; the loss applies it.", lambda x: x.softmax(1)
+    yield "A log-softmax follows the last layer; the loss applies it.", lambda x: x.log_softmax(1)
+    yield "A ReLU follows the last layer; logits may be negative.", torch.relu

@@ -1,0 +1,57 @@
+"""How a check ended → its CheckResult: passed, failed with a message, or broken by the instructor's error."""
+
+import traceback
+from pathlib import Path
+
+from gradeprop.core.models import CheckResult
+from gradeprop.judge.assertions import CheckFailed, Show
+from gradeprop.judge.protocol import Check
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def passed(check: Check, show: Show) -> CheckResult:
+    """Award all points."""
+    return _result(check, show, "passed", check.points, show.message)
+
+
+def failed(check: Check, error: AssertionError, show: Show) -> CheckResult:
+    """Award the points that the error carries, which are none for a plain ``assert``."""
+    if isinstance(error, CheckFailed):
+        points = max(0.0, min(float(error.points), check.points))
+        return _result(check, show, error.verdict, points, str(error) or show.message)
+    return _result(check, show, "failed", 0.0, str(error).strip() or "This check does not hold.")
+
+
+def _result(check: Check, show: Show, verdict: str, points: float, message: str) -> CheckResult:
+    return CheckResult(
+        check=check.name,
+        question=check.question,
+        line=check.line,
+        verdict=verdict,  # type: ignore[arg-type]
+        points=points,
+        possible=check.points,
+        message=message,
+        exhibits=tuple(show.exhibits),
+    )
+
+
+def broken(check: Check, message: str) -> CheckResult:
+    """Report an error of the check itself; ``message`` names file and line for the instructor."""
+    return _result(check, Show(), "broken", 0.0, message)
+
+
+def flaw(name: str, message: str) -> CheckResult:
+    """Report an error of the course that belongs to no single check, such as a file that cannot be loaded."""
+    return broken(Check(name=name, question="", points=0.0, line=name), message)
+
+
+def describe(error: BaseException, root: Path) -> str:
+    """Name file and line of the course where the error was raised, and the error."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f for f in frames if Path(f.filename).is_relative_to(root) and "site-packages" not in f.filename]
+    ours = [f for f in ours if not Path(f.filename).is_relative_to(_PACKAGE)] or ours
+    place = f"{ours[-1].filename}:{ours[-1].lineno}" if ours else str(root)
+    return f"{place}: {type(error).__name__}: {error}"
