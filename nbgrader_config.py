@@ -13,12 +13,12 @@ c.CourseDirectory.db_url = f"sqlite:///{root / 'gradebook.db'}"
 # autograded/<assignment>/<student> holds our records; nbgrader's <student>/<assignment> goes beside it
 c.CourseDirectory.autograded_directory = "autograded_notebooks"
 
-c.GenerateAssignment.exporter_class = "gradeprop.integrations.nbgrader.autograde.Released"
+c.GenerateAssignment.exporter_class = "gradeprop.integrations.nbgrader.autograde.ReleaseExporter"
 c.ExchangeFactory.collect = "gradeprop.integrations.nbgrader.collect.Collect"
-c.Autograde.exporter_class = "gradeprop.integrations.nbgrader.autograde.Graded"
+c.Autograde.exporter_class = "gradeprop.integrations.nbgrader.autograde.GradingExporter"
 c.Autograde.sanitize_preprocessors = []
 c.Autograde.autograde_preprocessors = ["nbgrader.preprocessors.AssignLatePenalties"]
-c.AssignLatePenalties.plugin_class = "gradeprop.integrations.nbgrader.autograde.LateDays"
+c.AssignLatePenalties.plugin_class = "gradeprop.integrations.nbgrader.autograde.LatePenalties"
 
 # nbgrader copies every file of source/<hw> that no pattern names to students: whatever may hold a solution is named
 c.CourseDirectory.ignore = [

@@ -380,7 +380,7 @@ def export(
     if strange := [text for text in columns if not all(text.partition("="))]:
         raise click.UsageError(f"--column {strange[0]} is not HW=TITLE, such as mnist_lenet='Homework 1'.")
     wish = lms.ExportOptions(PLATFORMS[platform], roster, questions, titles, frozenset(leave_out), to)
-    made = lms.make(CoursePaths.find(ctx.obj), wish, assignments)
+    made = lms.prepare_export(CoursePaths.find(ctx.obj), wish, assignments)
     if dry_run:
         table = Table("student", "column", "last export", "now")
         for change in made.changes:
@@ -391,7 +391,7 @@ def export(
         changed = len(made.changes)
         out.print(f"{made.write()} is written: {len(made.students)} students, {changed} cells are new",
                   highlight=False, soft_wrap=True, markup=False)  # fmt: skip
-    for note in (*made.notes, *lms.held(made)):
+    for note in made.warnings:
         click.secho(for_terminal(note), fg="yellow", err=True)
 
 
@@ -501,13 +501,13 @@ def package_github(ctx: click.Context, assignment: str, organisation: str, to: P
 def report(ctx: click.Context, assignment: str) -> None:
     """Write one page on the class: scores, commonest mistakes, what to review, who handed in the same."""
     from gradeprop.grading import batch
-    from gradeprop.results.class_report import write_report
+    from gradeprop.results.class_report import write_class_report
 
     course, one = _assignment(ctx, assignment)
     paths = course.assignment(one.name)
     batch.kept_submissions(paths)
     with out.status("reading what was graded"):
-        file = write_report(one, paths)
+        file = write_class_report(one, paths)
     out.print(f"report    {file}", highlight=False, soft_wrap=True)
 
 

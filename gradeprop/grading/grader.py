@@ -268,7 +268,7 @@ class Grader:
         shutil.rmtree(aside, ignore_errors=True)
 
     def _write(self, record: GradeRecord, kept: StudentPaths) -> None:
-        feedback.write_page(self.assignment, record, kept.feedback)
+        feedback.write_feedback(self.assignment, record, kept.feedback)
         storage.write(record, kept.record)
 
     def _graded(self, path: Path, name: str, kept: StudentPaths) -> GradeRecord:

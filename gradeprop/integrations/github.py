@@ -1,11 +1,11 @@
-"""GitHub: the workflows of an assignment, and what the grading one tells students.
+"""Workflows for GitHub Actions, and the commit statuses by which students learn their points.
 
-    <to>/students/.github/workflows/checks.yml     public checks on every push; holds no secret
+    <to>/students/.github/workflows/checks.yml     the public checks on every push; uses no secret
     <to>/instructors/.github/workflows/<hw>.yml    grades in the private repository of the course
-    <to>/instructors/.github/students.txt          whose repositories to fetch
+    <to>/instructors/.github/students.txt          the accounts whose repositories are fetched
 
-A student learns points and the SHA-256 of what was graded from a status on their commit; the page with all else is in
-the artifact of the run. A status says ``error`` where a grade is held back, never zero points.
+The status on a student's commit has the points and the SHA-256 of the graded files; the artifact of the run has the
+feedback pages. If a grade is on hold, the status is ``error``, never zero points.
 Source: docs.github.com, REST API, Commit statuses.
 """
 
@@ -26,20 +26,20 @@ from gradeprop.core.paths import CoursePaths, StudentPaths, student_key
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}")
-_STUDENTS = "# one account of GitHub per line; whose repository is called {hw}-<account>\n"
+_STUDENTS = "# One GitHub account per line. Each student's repository is called {hw}-<account>.\n"
 
 
 def workflows(assignment: Assignment, organisation: str) -> dict[str, str]:
-    """The files by name.
+    """Return the files by their names.
 
     Raises:
-        CourseError: the organisation cannot be one.
+        CourseError: GitHub allows no organisation of this name.
     """
     if not _ACCOUNT.fullmatch(organisation):
-        raise CourseError(f"{organisation!r} is no name that GitHub gives: letters, digits and -", "--organisation")
-    filled = {"@HW@": assignment.name, "@ORGANISATION@": organisation}
+        message = f"{organisation!r} is not a valid GitHub name; expected letters, digits and -"
+        raise CourseError(message, "--organisation")
     grade = (_TEMPLATES / "github_grade.yml").read_text(encoding="utf-8")
-    for mark, text in filled.items():
+    for mark, text in {"@HW@": assignment.name, "@ORGANISATION@": organisation}.items():
         grade = grade.replace(mark, text)
     return {
         "students/.github/workflows/checks.yml": (_TEMPLATES / "github_checks.yml").read_text(encoding="utf-8"),
@@ -48,42 +48,52 @@ def workflows(assignment: Assignment, organisation: str) -> dict[str, str]:
     }
 
 
-def tell(course: CoursePaths, name: str, organisation: str, prefix: str) -> list[str]:
-    """Set a status on the commit of each student whose grade is new; sentences on what could not be told.
+def set_statuses(course: CoursePaths, name: str, organisation: str, prefix: str) -> list[str]:
+    """Set a status on the commit of each student whose grade is new; return warnings about those that failed.
 
-    GITHUB_API_URL and TOKEN are the workflow's.
+    The workflow sets the environment variables GITHUB_API_URL and TOKEN.
+
+    Args:
+        course: with the commits that the workflow fetched.
+        name: of the assignment.
+        organisation: the owner of the students' repositories.
+        prefix: a student's repository is called ``<prefix><student>``.
     """
-    said = []
-    for student, commit in _heads(course):
-        kept = StudentPaths(course.assignment(name).autograded / student_key(student))
-        told = course.cache / "told" / name / student
-        if not kept.record.is_file():
-            said.append(f"{student} has no record yet.")
+    warnings = []
+    for student, commit in _fetched_commits(course):
+        paths = StudentPaths(course.assignment(name).autograded / student_key(student))
+        sent = course.cache / "statuses" / name / student
+        if not paths.record.is_file():
+            warnings.append(f"{student} has no grade record yet.")
             continue
-        status = _status(storage.read(GradeRecord, kept.record))
+        status = _status(storage.read(GradeRecord, paths.record))
         line = msgspec.json.encode([commit, status])
-        if told.is_file() and told.read_bytes() == line:
+        if sent.is_file() and sent.read_bytes() == line:
             continue
         url = f"{os.environ['GITHUB_API_URL']}/repos/{organisation}/{prefix}{student}/statuses/{commit}"
         try:
             _post(url, status)
-            storage.write_bytes(line, told)
+            storage.write_bytes(line, sent)
         except (OSError, JailError) as error:
-            said.append(f"{student} could not be told: {error}")
-    return said
+            warnings.append(f"The commit status of {student} could not be set: {error}")
+    return warnings
 
 
-def _heads(course: CoursePaths) -> Iterator[tuple[str, str]]:
-    """The students whose repositories were fetched, and at which commit."""
+def _fetched_commits(course: CoursePaths) -> Iterator[tuple[str, str]]:
+    """Yield each student whose repository was fetched, with the commit."""
     for file in sorted((course.cache / "heads").iterdir()):
         yield file.name, file.read_text().strip()
 
 
 def _status(record: GradeRecord) -> dict[str, str]:
-    held = record.status != "graded"
+    on_hold = record.status != "graded"
     points = f"{record.points:g} of {record.possible:g} points, SHA-256 {record.sha256[:12]}"
-    text = "held for your instructor; this is no zero" if held else points
-    return {"context": f"gradeprop/{record.assignment}", "state": "error" if held else "success", "description": text}
+    text = "on hold for your instructor; this is not a zero" if on_hold else points
+    return {
+        "context": f"gradeprop/{record.assignment}",
+        "state": "error" if on_hold else "success",
+        "description": text,
+    }
 
 
 def _post(url: str, status: dict[str, str]) -> None:
@@ -98,7 +108,7 @@ def _post(url: str, status: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    failed = tell(CoursePaths.find(Path()), *sys.argv[1:])
-    for sentence in failed:
-        print(f"::warning::{sentence}")
+    failed = set_statuses(CoursePaths.find(Path()), *sys.argv[1:])
+    for warning in failed:
+        print(f"::warning::{warning}")
     sys.exit(bool(failed))

@@ -1,14 +1,14 @@
-"""Gradescope: the zip that an instructor uploads, and what runs in it for each submission.
+"""An autograder for Gradescope: the zip that an instructor uploads, and the program in it that grades a submission.
 
-    source/setup.sh, source/run_autograder    ours, from templates/
+    source/setup.sh, source/run_autograder    from templates/
     source/gradescope.json                    Settings
-    source/course/, source/data/              what grades one assignment, hidden checks too
+    source/course/, source/data/              the part of the course that grades one assignment, with hidden checks
     source/package/                           gradeprop itself
-    submission/, submission_metadata.json     Gradescope's
-    results/results.json                      ours: only where there is a grade
+    submission/, submission_metadata.json     written by Gradescope
+    results/results.json                      written by us, if there is a grade
 
-Gradescope has no state between a score and a failed run. A grade that is held back is therefore a failed run: no
-results.json, exit status 1, and the reason in what the instructor sees.
+Gradescope has no state between a score and a failed run. A grade on hold is therefore a failed run: no results.json,
+exit status 1, and the reason in the output, which the instructor sees.
 Source: gradescope-autograders.readthedocs.io, Autograder Specifications, Submission Metadata, Leaderboards.
 """
 
@@ -31,14 +31,15 @@ from gradeprop.course.config import read_assignment
 from gradeprop.grading.grader import Grader
 
 Visibility = Literal["visible", "after_due_date", "after_published"]
-"""when students see what each check says; ``hidden`` would hide what the points are for"""
+"""when students see the check results; Gradescope's ``hidden`` is left out, as it would hide what points are for"""
 
+_NO_GRADE = "No grade was given, and this is not a zero"
 _TEMPLATES = Path(__file__).parent / "templates"
 _ACCURACY = re.compile(r"(\d+(?:\.\d+)?) % of [\d,]+ held-out images are right\b")
 
 
 class Settings(Record, frozen=True, kw_only=True):
-    """What the zip was made for."""
+    """The settings of one zip."""
 
     assignment: str
     dataset: str
@@ -47,10 +48,10 @@ class Settings(Record, frozen=True, kw_only=True):
 
 
 def package(course: CoursePaths, assignment: Assignment, settings: Settings) -> bytes:
-    """The autograder's zip; the same course gives the same bytes.
+    """Return the zip; the same course gives the same bytes.
 
     Raises:
-        CourseError: the course, or the package's own sources, are not whole.
+        CourseError: a file of the course or of the package is missing.
     """
     files = {f"course/{name}": data for name, data in course_files(course, assignment).items()}
     files |= {f"package/{name}": data for name, data in package_files().items()}
@@ -64,7 +65,7 @@ def package(course: CoursePaths, assignment: Assignment, settings: Settings) -> 
 
 
 def run(root: Path) -> int:
-    """Grade the submission in ``root``, which is laid out as Gradescope does; the exit status."""
+    """Grade the submission in ``root``, laid out as Gradescope's /autograder; return the exit status."""
     target = root / "results" / "results.json"
     target.unlink(missing_ok=True)
     try:
@@ -76,17 +77,16 @@ def run(root: Path) -> int:
             Grader(course, assignment, settings.dataset, into=Path(into), unsafe=settings.unsafe) as grader,
         ):
             record = grader.grade_one(root / "submission", _names(about))
-        print(
-            f"{record.student}: {record.status}, in the tier {record.tier or 'none'}, on {record.dataset or 'no data'}"
-        )
+        details = f"tier {record.tier or 'none'}, data set {record.dataset or 'none'}"
+        print(f"{record.student}: {record.status.replace('_', ' ')} ({details})")
         if record.status != "graded":
-            print(f"No grade was given, and this is no zero: {record.reason}\nMend it, then run this submission again.")
+            print(f"{_NO_GRADE}: {record.reason}\nFix this, then rerun the submission.")
             return 1
         storage.write_bytes(json.dumps(results(assignment, record, about, settings.visibility)).encode(), target)
     except GradepropError as error:
-        print(f"No grade was given, and this is no zero: {error}")
+        print(f"{_NO_GRADE}: {error}")
         return 1
-    except Exception:  # whatever it is, a run that fails is seen and run again; a wrong grade is not
+    except Exception:  # a failed run is noticed and repeated; a wrong grade is not
         traceback.print_exc()
         return 1
     return 0
@@ -95,15 +95,15 @@ def run(root: Path) -> int:
 def results(
     assignment: Assignment, record: GradeRecord, about: dict[str, Any], visibility: Visibility
 ) -> dict[str, Any]:
-    """A graded record as results.json: what each check says, without its file or name."""
+    """Return results.json of a graded record: each check result, without the name of the check or its file."""
     questions = {question.name: (number, question) for number, question in enumerate(assignment.questions, 1)}
     tests: list[dict[str, Any]] = []
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for result in record.results:
         number, question = questions[result.question]
-        seen[result.question] = seen.get(result.question, 0) + 1
+        counts[result.question] = counts.get(result.question, 0) + 1
         tests.append({
-            "number": f"{number}.{seen[result.question]}",
+            "number": f"{number}.{counts[result.question]}",
             "name": f"{question.title}: {result.line}",
             "score": result.points,
             "max_score": result.possible,
@@ -115,7 +115,7 @@ def results(
     return {
         "score": record.points,
         "execution_time": round(record.wall_s),
-        "output": "\n".join(_told(assignment, record, late_s)),
+        "output": "\n".join(_summary(assignment, record, late_s)),
         "output_format": "text",
         "visibility": visibility,
         "stdout_visibility": "hidden",
@@ -132,16 +132,16 @@ def results(
     }
 
 
-def _told(assignment: Assignment, record: GradeRecord, late_s: int) -> list[str]:
-    """What concerns the whole submission; shown whenever the visibility of checks is later."""
-    told = [*record.problems, f"What you handed in has the SHA-256 {record.sha256}."]
+def _summary(assignment: Assignment, record: GradeRecord, late_s: int) -> list[str]:
+    """Return sentences about the whole submission, which students see even if the check results come later."""
+    sentences = [*record.problems, f"The SHA-256 of your submission is {record.sha256}."]
     if by_hand := sum(question.points for question in assignment.questions if question.manual):
-        told.append(f"{by_hand:g} more points are for written answers, which a person grades.")
+        sentences.append(f"{by_hand:g} more points are for written answers, which are graded by hand.")
     if late_s:
-        told.append(f"It came {late_s // 3600} h {late_s % 3600 // 60} min after the due date.")
+        sentences.append(f"You submitted {late_s // 3600} h {late_s % 3600 // 60} min after the due date.")
     if record.unsafe:
-        told.append("It was run without a jail.")
-    return told
+        sentences.append("The code was run without a jail.")
+    return sentences
 
 
 def _output(result: CheckResult) -> str:
@@ -157,19 +157,18 @@ def _as_text(table: Table) -> str:
 
 
 def _leaderboard(record: GradeRecord) -> list[dict[str, Any]]:
-    """The accuracies that the checks measured on held-out images, in percent."""
-    found = (
-        (o.line.rstrip("."), _ACCURACY.match(o.message)) for o in record.results if o.verdict in ("passed", "failed")
-    )
-    return [{"name": f"Accuracy in %: {line}", "value": float(match[1])} for line, match in found if match]
+    """Return the accuracies that the checks measured on held-out images, in percent."""
+    judged = [result for result in record.results if result.verdict in ("passed", "failed")]
+    accuracies = ((result.line.rstrip("."), _ACCURACY.match(result.message)) for result in judged)
+    return [{"name": f"Accuracy in %: {line}", "value": float(match[1])} for line, match in accuracies if match]
 
 
 def _metadata(root: Path) -> dict[str, Any]:
-    """submission_metadata.json; without it grading goes on, only nobody's name is known."""
+    """Read submission_metadata.json; without it only the names and the due date are unknown."""
     try:
         about = json.loads((root / "submission_metadata.json").read_bytes())
     except (OSError, ValueError) as error:
-        print(f"submission_metadata.json cannot be read ({error}); the name and the due date are not known.")
+        print(f"submission_metadata.json cannot be read ({error}); grading without the name and the due date.")
         return {}
     return about if isinstance(about, dict) else {}
 
@@ -180,7 +179,7 @@ def _names(about: dict[str, Any]) -> str:
 
 
 def _late_s(about: dict[str, Any]) -> int:
-    """Seconds after the due date, 0 if in time or if there is none; Gradescope's own policy counts it."""
+    """Return the seconds after the due date, 0 if there is none. The penalty is up to Gradescope's own policy."""
     try:
         due, sent = (datetime.fromisoformat(at) for at in (about["assignment"]["due_date"], about["created_at"]))
         return max(0, round((sent - due).total_seconds()))

@@ -128,7 +128,7 @@ def _observe(
         probes=tuple(probes),
         values=values,
     )
-    observations.keep(run, tensors, files)
+    observations.write_run(run, tensors, files)
 
 
 def open_observations(run_file: Path, observations_file: Path) -> Observed:

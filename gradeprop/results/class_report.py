@@ -1,4 +1,4 @@
-"""Records of a class → one page for its instructor: HTML that needs nothing else, a table beside each picture."""
+"""The page about a class that its instructor reads: one HTML file, with a table beside each picture."""
 
 import io
 import statistics
@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -17,99 +17,117 @@ from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths
 from gradeprop.core.storage import write_bytes
 from gradeprop.results import similarity
 
-_MOST_NAMES = 300
-_MOST_ROWS = 60
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MAX_NAMES = 300
+_MAX_ROWS = 60
+_BARS = (
+    ("full points", "#0072b2", lambda share: share >= 100),
+    ("partial points", "#8fc1e3", lambda share: 0 < share < 100),
+    ("no points", "#d9dee6", lambda share: share <= 0),
+)
 
 
 class QuestionRow(NamedTuple):
-    """How the class did in one question."""
+    """The results of the class in one question."""
 
     title: str
     possible: float
     mean: float
     median: float
     full: int
+    """submissions with all points"""
     none: int
+    """submissions without any point"""
 
 
 class Mistake(NamedTuple):
-    """A check that was not passed: how often, with what message most, by whom."""
+    """A check that cost points."""
 
     check: str
     line: str
     title: str
-    number: int
+    """of its question"""
+    failures: int
     lost: float
+    """points that the class lost by it"""
     message: str
-    same: int
+    """the most frequent one"""
+    same_message: int
     students: list[GradeRecord]
 
 
-def write_report(assignment: Assignment, paths: AssignmentPaths) -> Path:
-    """Write the page of all that is graded, beside the records; its file.
+def write_class_report(assignment: Assignment, paths: AssignmentPaths) -> Path:
+    """Write the report about all records of an assignment beside them, and return its path.
 
     Raises:
         CourseError: a record cannot be read.
         JailError: the page cannot be written.
     """
-    everyone = [storage.read(GradeRecord, file) for file in sorted(paths.autograded.glob("*/record.json"))]
-    write_bytes(page(assignment, everyone, paths).encode(), paths.report)
+    records = [storage.read(GradeRecord, file) for file in sorted(paths.autograded.glob("*/record.json"))]
+    write_bytes(page(assignment, records, paths).encode(), paths.report)
     return paths.report
 
 
-def page(assignment: Assignment, everyone: Sequence[GradeRecord], paths: AssignmentPaths) -> str:
-    """The page as HTML; every text of a student in it is escaped."""
-    graded = [record for record in everyone if record.status == "graded"]
-    took = sorted(record.wall_s for record in everyone if record.wall_s)
-    same, near = _alike(everyone, paths)
+def page(assignment: Assignment, records: Sequence[GradeRecord], paths: AssignmentPaths) -> str:
+    """Return the class report as HTML; every text of a student in it is escaped."""
+    graded = [record for record in records if record.status == "graded"]
+    points = [record.points for record in graded]
+    wall_s = sorted(record.wall_s for record in records if record.wall_s)
+    identical, similar = _similar_submissions(records, paths)
     template = _environment().get_template("report.html")
     return template.render(
         assignment=assignment,
-        everyone=everyone,
+        records=records,
         graded=graded,
-        held=[record for record in everyone if record.status != "graded"],
-        unsafe=[record for record in everyone if record.unsafe],
-        totals=_spread([record.points for record in graded]),
-        histogram=_table_of([record.points for record in graded], assignment.points),
-        questions=_questions(graded),
+        on_hold=[record for record in records if record.status != "graded"],
+        unsafe=[record for record in records if record.unsafe],
+        totals=_statistics(points),
+        histogram=_histogram_rows(points, assignment.points),
+        questions=_question_rows(graded),
         mistakes=_mistakes(graded),
-        took=_spread(took),
-        slowest=sorted(everyone, key=lambda record: -record.wall_s)[:10],
-        same=same,
-        near=near,
-        keys={record.student: record.key for record in everyone},
-        most_names=_MOST_NAMES,
-        most_rows=_MOST_ROWS,
-        pictures=_pictures(assignment, graded, took),
+        wall_s=_statistics(wall_s),
+        slowest=sorted(records, key=lambda record: -record.wall_s)[:10],
+        identical=identical,
+        similar=similar,
+        keys={record.student: record.key for record in records},
+        max_names=_MAX_NAMES,
+        max_rows=_MAX_ROWS,
+        pictures=_pictures(assignment, graded, wall_s),
         style=Markup(_environment().get_template("style.css").render()),
     )
 
 
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    """Mean, median, 95th percentile, least and most; empty where there is nothing."""
+def _statistics(values: Sequence[float]) -> dict[str, float]:
+    """Return mean, median, 95th percentile, minimum and maximum; empty without values."""
     if not values:
         return {}
     ordered = sorted(values)
-    last = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
-    middle = statistics.median(ordered)
-    return {"mean": statistics.fmean(ordered), "median": middle, "p95": last, "least": ordered[0], "most": ordered[-1]}
+    return {
+        "mean": statistics.fmean(ordered),
+        "median": statistics.median(ordered),
+        "p95": ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))],
+        "min": ordered[0],
+        "max": ordered[-1],
+    }
 
 
-def _table_of(points: Sequence[float], possible: float) -> list[tuple[str, int]]:
-    """The histogram in ten steps, for who does not see the picture."""
-    counted = Counter(min(9, int(10 * each / possible)) if possible else 0 for each in points)
-    return [(f"{step * possible / 10:g} to {(step + 1) * possible / 10:g}", counted[step]) for step in range(10)]
+def _histogram_rows(points: Sequence[float], possible: float) -> list[tuple[str, int]]:
+    """Return the histogram as a table of ten rows, for screen readers."""
+    counts = Counter(min(9, int(10 * each / possible)) if possible else 0 for each in points)
+    return [(f"{step * possible / 10:g} to {(step + 1) * possible / 10:g}", counts[step]) for step in range(10)]
 
 
-def _questions(graded: Sequence[GradeRecord]) -> list[QuestionRow]:
+def _question_rows(graded: Sequence[GradeRecord]) -> list[QuestionRow]:
     by_name: dict[str, list[QuestionScore]] = defaultdict(list)
     for record in graded:
         for score in record.questions:
             by_name[score.name].append(score)
-    return [_question(scores) for scores in by_name.values()]
+    return [_question_row(scores) for scores in by_name.values()]
 
 
-def _question(scores: Sequence[QuestionScore]) -> QuestionRow:
+def _question_row(scores: Sequence[QuestionScore]) -> QuestionRow:
     points, possible = [score.points for score in scores], scores[-1].possible
     return QuestionRow(
         title=scores[-1].title,
@@ -122,43 +140,52 @@ def _question(scores: Sequence[QuestionScore]) -> QuestionRow:
 
 
 def _mistakes(graded: Sequence[GradeRecord]) -> list[Mistake]:
-    """Checks that cost points, those that the most failed first."""
-    failed: dict[str, list[tuple[GradeRecord, CheckResult]]] = defaultdict(list)
+    """Return the checks that cost points, the most frequent first."""
+    by_check: dict[str, list[tuple[GradeRecord, CheckResult]]] = defaultdict(list)
     titles = {score.name: score.title for record in graded for score in record.questions}
     for record in graded:
         for result in record.results:
             if result.points < result.possible:
-                failed[result.check].append((record, result))
-    found = []
-    for check, each in failed.items():
-        message, same = Counter(result.message for _, result in each).most_common(1)[0]
-        result = each[0][1]
-        lost = sum(one.possible - one.points for _, one in each)
-        title, students = titles.get(result.question, result.question), [record for record, _ in each]
-        found.append(Mistake(check, result.line, title, len(each), lost, message, same, students))
-    return sorted(found, key=lambda mistake: (-mistake.number, mistake.check))
+                by_check[result.check].append((record, result))
+    mistakes = [_mistake(failures, titles) for failures in by_check.values()]
+    return sorted(mistakes, key=lambda mistake: (-mistake.failures, mistake.check))
 
 
-def _alike(
-    everyone: Iterable[GradeRecord], paths: AssignmentPaths
-) -> tuple[list[similarity.Same], list[similarity.Near]]:
+def _mistake(failures: Sequence[tuple[GradeRecord, CheckResult]], titles: dict[str, str]) -> Mistake:
+    first = failures[0][1]
+    message, same_message = Counter(result.message for _, result in failures).most_common(1)[0]
+    return Mistake(
+        check=first.check,
+        line=first.line,
+        title=titles.get(first.question, first.question),
+        failures=len(failures),
+        lost=sum(result.possible - result.points for _, result in failures),
+        message=message,
+        same_message=same_message,
+        students=[record for record, _ in failures],
+    )
+
+
+def _similar_submissions(
+    records: Iterable[GradeRecord], paths: AssignmentPaths
+) -> tuple[list[similarity.IdenticalGroup], list[similarity.SimilarPair]]:
     stub = _text(paths.course.stub) + _text(paths.release / STUDENT_CODE)
     weights: dict[str, list[Path]] = {}
     code: dict[str, list[str]] = {}
-    for record in everyone:
+    for record in records:
         folder = paths.student(record.key).submitted
         names = [name for name in record.files if name.endswith(".safetensors")]
         weights[record.student] = [folder / name for name in names if (folder / name).is_file()]
-        code[record.student] = similarity.tokens(_text(folder / STUDENT_CODE), stub)
-    return [*similarity.same_files(weights), *similarity.same_code(code)], similarity.near_code(code)
+        code[record.student] = similarity.tokenize(_text(folder / STUDENT_CODE), stub)
+    return [*similarity.identical_files(weights), *similarity.identical_code(code)], similarity.similar_code(code)
 
 
 def _text(file: Path) -> str:
     return file.read_text(errors="replace") if file.is_file() else ""
 
 
-def _pictures(assignment: Assignment, graded: Sequence[GradeRecord], took: Sequence[float]) -> dict[str, Markup]:
-    """Each as inline SVG; what it shows is in a table beside it."""
+def _pictures(assignment: Assignment, graded: Sequence[GradeRecord], wall_s: Sequence[float]) -> dict[str, Markup]:
+    """Draw each picture as inline SVG; a table beside it holds the same numbers."""
     if not graded:
         return {}
     shares: dict[str, list[float]] = defaultdict(list)
@@ -167,43 +194,46 @@ def _pictures(assignment: Assignment, graded: Sequence[GradeRecord], took: Seque
             shares[score.title].append(100 * score.points / score.possible)
     pictures = {"totals": _histogram([record.points for record in graded], assignment.points, "points")}
     pictures["questions"] = _bars(shares)
-    if took:
-        pictures["took"] = _histogram(took, max(took), "seconds")
+    if wall_s:
+        pictures["wall_s"] = _histogram(wall_s, max(wall_s), "seconds")
     return pictures
 
 
-def _histogram(values: Sequence[float], most: float, label: str) -> Markup:
-    from matplotlib.figure import Figure  # a second, which no other command need wait for
+def _histogram(values: Sequence[float], maximum: float, label: str) -> Markup:
+    from matplotlib.figure import Figure  # takes a second, which no other command should wait for
 
     figure = Figure(figsize=(7.2, 2.4), layout="constrained")
     axes = figure.subplots()
-    axes.hist(values, bins=20, range=(0, most or 1), color="#0072b2", edgecolor="white")
+    axes.hist(values, bins=20, range=(0, maximum or 1), color="#0072b2", edgecolor="white")
     axes.set_xlabel(label)
     axes.set_ylabel("submissions")
     return _svg(figure)
 
 
 def _bars(shares: dict[str, list[float]]) -> Markup:
-    """By question: how many got all, a part, nothing, in percent of the class."""
+    """Draw a bar for each question: the percentage of the class with full, partial and no points.
+
+    Args:
+        shares: the score of each submission in percent, by title of the question.
+    """
     from matplotlib.figure import Figure  # as above
 
     figure = Figure(figsize=(7.2, 0.9 + 0.34 * len(shares)), layout="constrained")
     axes, left = figure.subplots(), [0.0] * len(shares)
     titles = [title if len(title) <= 40 else f"{title[:39]}…" for title in shares]
-    parts = (("all points", "#0072b2", lambda s: s >= 100), ("a part", "#8fc1e3", lambda s: 0 < s < 100))
-    for label, colour, belongs in (*parts, ("none", "#d9dee6", lambda s: s <= 0)):
+    for label, colour, belongs in _BARS:
         width = [100 * sum(map(belongs, each)) / len(each) for each in shares.values()]
         axes.barh(titles, width, left=left, color=colour, label=label, edgecolor="white")
         left = [a + b for a, b in zip(left, width, strict=True)]
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
-    axes.set_xlabel("percent of the class")
+    axes.set_xlabel("percentage of the class")
     axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
     return _svg(figure)
 
 
-def _svg(figure: "Figure") -> Markup:  # type: ignore[name-defined]  # noqa: F821
-    """Text is drawn as paths, so that no ``$`` and no font matters; nothing in it changes from run to run."""
+def _svg(figure: "Figure") -> Markup:
+    """Return a figure as SVG that is the same in every run; text becomes paths, so neither ``$`` nor fonts matter."""
     import matplotlib
 
     with matplotlib.rc_context({"svg.hashsalt": "gradeprop", "svg.fonttype": "path", "text.parse_math": False}):
@@ -212,7 +242,7 @@ def _svg(figure: "Figure") -> Markup:  # type: ignore[name-defined]  # noqa: F82
             axes.spines[["top", "right"]].set_visible(False)
         figure.savefig(data, format="svg", metadata={"Date": None, "Creator": None})
     text = data.getvalue()
-    return Markup(text[text.index("<svg") :])  # drawn here, of numbers and of the course's own titles
+    return Markup(text[text.index("<svg") :])  # drawn here, from numbers and the course's own titles
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Record → the page a student reads: one HTML file, no script, nothing loaded from elsewhere."""
+"""The page that a student reads: one HTML file without scripts, which loads nothing from elsewhere."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,6 +12,11 @@ from markupsafe import Markup
 from gradeprop.core.models import Assignment, CheckResult, Curves, GradeRecord
 from gradeprop.core.storage import write_bytes
 
+ON_HOLD = {
+    "needs_review": "Your instructor is reviewing this grade: one of the checks is broken. You lose no points by it.",
+    "not_graded": "Not graded yet: the grading machine failed, not your work. It will be graded again.",
+}
+"""the sentence for the student, by status"""
 _MARKS = {"passed": "✓", "broken": "…"}
 _WORDS = {
     "passed": "passed",
@@ -20,42 +25,38 @@ _WORDS = {
     "timeout": "your code took too long",
     "crash": "your code ended the process",
     "missing": "missing",
-    "broken": "held for your instructor",
+    "broken": "on hold for your instructor",
 }
 
 
-def write_page(assignment: Assignment, record: GradeRecord, file: Path) -> None:
-    """Write the feedback page of one record."""
+def write_feedback(assignment: Assignment, record: GradeRecord, file: Path) -> None:
+    """Write the feedback page of one record.
+
+    Raises:
+        JailError: the file cannot be written.
+    """
     write_bytes(page(assignment, record).encode(), file)
 
 
 def page(assignment: Assignment, record: GradeRecord) -> str:
-    """The feedback page as HTML; every text in it is escaped."""
+    """Return the feedback page as HTML; every text in it is escaped."""
     by_question: dict[str, list[CheckResult]] = defaultdict(list)
     for result in record.results:
         by_question[result.question].append(result)
-    return (
-        _environment()
-        .get_template("feedback.html")
-        .render(
-            assignment=assignment,
-            record=record,
-            by_question=by_question,
-            manual=[question for question in assignment.questions if question.manual],
-            **_shown(),
-            style=Markup(_environment().get_template("style.css").render()),
-        )
+    template = _environment().get_template("feedback.html")
+    return template.render(
+        assignment=assignment,
+        record=record,
+        by_question=by_question,
+        manual=[question for question in assignment.questions if question.manual],
+        style=Markup(_environment().get_template("style.css").render()),
     )
 
 
-def fragment(record: GradeRecord, question: str) -> str:
-    """What the checks of one question say, as HTML for a cell of nbgrader's notebook; every text in it is escaped."""
+def cell_html(record: GradeRecord, question: str) -> str:
+    """Return the check results of one question as HTML for a cell of a notebook; every text in it is escaped."""
     results = [result for result in record.results if result.question == question]
-    return _environment().get_template("cell.html").render(results=results, **_shown())
-
-
-def _shown() -> dict[str, object]:
-    return {"marks": defaultdict(lambda: "✗", _MARKS), "words": _WORDS}
+    return _environment().get_template("cell.html").render(results=results)
 
 
 @cache
@@ -63,27 +64,28 @@ def _environment() -> Environment:
     loader = PackageLoader("gradeprop.results")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters |= {"points": points, "differs": _differs, "prose": prose, "chart": chart}
+    environment.globals.update(marks=defaultdict(lambda: "✗", _MARKS), words=_WORDS, on_hold=ON_HOLD)
     return environment
 
 
 def points(value: float) -> str:
-    """Points as people write them: 4, 2.5."""
+    """Format points without trailing zeros: 4, 2.5."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def prose(text: str) -> Markup:
-    """Text in which ``names`` between double backticks are set as code."""
+    """Escape text, and set ``names`` between double backticks as code."""
     parts = text.split("``")
     return Markup("").join(Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))
 
 
 def _differs(row: Sequence[str], header: Sequence[str]) -> bool:
-    """Whether a row is one to look at: its cells ``yours`` and ``expected`` differ."""
+    """Return True if the cells ``yours`` and ``expected`` of a row differ."""
     return {"yours", "expected"} <= {*header} and row[header.index("yours")] != row[header.index("expected")]
 
 
 def chart(curves: Curves) -> Markup:
-    """Curves as SVG, with a text twin for those who do not see them."""
+    """Draw curves as SVG, with a description for screen readers."""
     series = {label: values for label, values in curves.series.items() if values}
     if not series:
         return Markup("")
@@ -91,7 +93,7 @@ def chart(curves: Curves) -> Markup:
     low, high = min(map(min, series.values())), max(map(max, series.values()))
 
     def place(step: int, value: float) -> str:
-        """Plot coordinates: x from 0 to 450, y from 0 (high) to 190 (low)."""
+        """Return plot coordinates: x from 0 to 450, y from 0 (high) to 190 (low)."""
         return f"{450 * step / max(steps - 1, 1):.1f},{190 * (high - value) / ((high - low) or 1):.1f}"
 
     lines = {label: " ".join(starmap(place, enumerate(values))) for label, values in series.items()}

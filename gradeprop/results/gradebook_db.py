@@ -1,4 +1,4 @@
-"""Connect to nbgrader's gradebook database. The only module that imports nbgrader's ``api``."""
+"""The connection to nbgrader's gradebook database. The only module that imports nbgrader's ``api``."""
 
 import contextlib
 import sys
@@ -7,13 +7,13 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-# nbgrader loads jsonschema, which takes two seconds to build a grammar for URIs where it finds this; nothing needs it
+# nbgrader loads jsonschema, which spends two seconds on a grammar for URIs if this module exists; nothing needs it
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 from alembic.script import ScriptDirectory  # noqa: E402
 from nbgrader import api  # noqa: E402
 from nbgrader.dbutil import ALEMBIC_DIR  # noqa: E402
-from sqlalchemy import create_engine, inspect, make_url, text  # noqa: E402
+from sqlalchemy import Connection, create_engine, inspect, make_url, text  # noqa: E402
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError  # noqa: E402
 from traitlets.config.loader import PyFileConfigLoader  # noqa: E402
 
@@ -32,31 +32,30 @@ __all__ = [
     "url",
 ]
 
-_CONFIG = "nbgrader_config.py"
-
-
 PATIENCE_S = 20.0
 """how long another program may hold the database; SQLite itself waits five seconds each time"""
+_CONFIG = "nbgrader_config.py"
+_VERSION_TABLE = "alembic_version"
 
 
 def url(course: CoursePaths) -> str:
-    """Where the gradebook is: what nbgrader_config.py of the course says, or SQLite in the folder of the course.
+    """Return the address of the gradebook: ``db_url`` of the course's nbgrader_config.py, or SQLite in its folder.
 
     Raises:
-        CourseError: the file cannot be read.
+        CourseError: nbgrader_config.py cannot be run.
     """
     if (file := course.root / _CONFIG).is_file():
         try:
             config = PyFileConfigLoader(_CONFIG, path=str(course.root)).load_config()
-        except Exception as error:  # it is a program
+        except Exception as error:  # the file is a program and may raise anything
             raise CourseError(f"{type(error).__name__}: {error}", file) from error
-        if isinstance(found := config.CourseDirectory.get("db_url"), str):
-            return found
+        if isinstance(db_url := config.CourseDirectory.get("db_url"), str):
+            return db_url
     return f"sqlite:///{course.gradebook}"
 
 
 def hide_password(db_url: str) -> str:
-    """Without its password."""
+    """Return the address without its password."""
     try:
         return make_url(db_url).render_as_string(hide_password=True)
     except ArgumentError:
@@ -64,82 +63,89 @@ def hide_password(db_url: str) -> str:
 
 
 def persist(write: Callable[[], None], db_url: str, patience_s: float) -> None:
-    """Begin again while another program holds the database: SQLite has one writer, and every step can be repeated."""
+    """Call ``write``, and repeat it while another program holds the database: SQLite has one writer.
+
+    Raises:
+        CourseError: the database stays locked, cannot be written, or its driver is missing.
+    """
     deadline = time.monotonic() + patience_s
     while True:
         try:
             return write()
         except ModuleNotFoundError as error:
             message = (
-                f"{error.name} is not installed; pip install 'gradeprop[postgres]', "
+                f"{error.name} is not installed; run pip install 'gradeprop[postgres]', "
                 "and begin the address with postgresql+psycopg2://"
             )
             raise CourseError(message, hide_password(db_url)) from error
-        except (SQLAlchemyError, api.InvalidEntry) as error:
-            why = str(error).splitlines()[0]
-            if isinstance(error, IntegrityError) or "already exists" in why:
-                pass  # another grader made the same row or table a moment ago; now it is there
-            elif "locked" not in why:
-                raise CourseError(f"the gradebook cannot be written: {why}", hide_password(db_url)) from error
+        except SQLAlchemyError as error:
+            busy = "locked" in str(error) or isinstance(error, IntegrityError)  # two writers of a new database
+            if not busy:
+                message = f"the gradebook cannot be written: {str(error).splitlines()[0]}"
+                raise CourseError(message, hide_password(db_url)) from error
             if time.monotonic() > deadline:
                 message = (
                     "the gradebook stays locked by another program, such as formgrader; "
-                    "the records are kept, and the next run of gradeprop grade brings them into it"
+                    "the records are safe, and the next run of gradeprop grade writes them to it"
                 )
                 raise CourseError(message, hide_password(db_url)) from error
             time.sleep(0.2)
 
 
 def find_or_add(db: Any, kind: Any, **keys: Any) -> Any:
-    """The row with these values, made where there is none."""
+    """Return the row with these values, and add it if there is none."""
     row = db.query(kind).filter_by(**keys).one_or_none()
     return add_row(db, kind, **keys) if row is None else row
 
 
 def add_row(db: Any, kind: Any, **keys: Any) -> Any:
+    """Add a row with these values, and return it."""
     db.add(row := kind(**keys))
     return row
 
 
 def prepare_database(db_url: str) -> None:
-    """Say of a new database which version of nbgrader's tables it has; refuse one of another version.
+    """Store the version of nbgrader's tables in a new database, and check that of an existing one.
 
-    nbgrader starts a program to learn that, which takes seconds and fails where it is not on the search path.
+    nbgrader itself starts a program to find its version, which takes seconds and must be on the search path.
+
+    Raises:
+        CourseError: the database belongs to another version of nbgrader.
     """
     engine = create_engine(db_url)
-    with contextlib.closing(engine.connect()) as connection, connection.begin():
-        tables = inspect(connection).get_table_names()
-        head = ScriptDirectory(ALEMBIC_DIR).get_current_head()
-        if not tables:
-            connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
-        # SQLite commits each table at once: who was killed in between left it empty
-        if tables in ([], ["alembic_version"]) and not connection.scalar(text("SELECT 1 FROM alembic_version")):
-            connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": head})
-        version = (
-            connection.scalar(text("SELECT version_num FROM alembic_version")) if "alembic_version" in tables else head
-        )
-    engine.dispose()
-    if tables and version != head:
+    try:
+        with contextlib.closing(engine.connect()) as connection, connection.begin():
+            tables = inspect(connection).get_table_names()
+            if not tables:
+                connection.execute(text(f"CREATE TABLE {_VERSION_TABLE} (version_num VARCHAR(32) NOT NULL)"))
+            # SQLite commits each table at once, so a killed process may have left it empty
+            if tables in ([], [_VERSION_TABLE]) and _version(connection) is None:
+                connection.execute(text(f"INSERT INTO {_VERSION_TABLE} VALUES (:version)"), {"version": _our_version()})
+            if not tables or _VERSION_TABLE in tables:
+                require_same_version(connection, db_url)
+    finally:
+        engine.dispose()
+
+
+def require_same_version(connection: Connection, db_url: str) -> None:
+    """Check that the tables are those of the installed nbgrader.
+
+    Raises:
+        CourseError: they belong to another version of nbgrader, or to another program.
+    """
+    version = _version(connection) if inspect(connection).has_table(_VERSION_TABLE) else None
+    if version != _our_version():
         message = (
-            "the gradebook was made by another version of nbgrader and nothing is written to it; "
-            "copy it to a safe place, then run `nbgrader db upgrade` "
-            f"(its tables are {version or 'of no known version'}, and {head} is needed)"
+            f"the gradebook was made by another version of nbgrader (its tables have {version or 'no version'}, "
+            f"expected {_our_version()}) and was not changed; copy it to a safe place, then run `nbgrader db upgrade`"
         )
         raise CourseError(message, hide_password(db_url))
 
 
-def require_same_version(engine: Any, db_url: str) -> None:
-    head = _head()
-    with engine.connect() as connection:
-        there = "alembic_version" in inspect(connection).get_table_names()
-        version = connection.scalar(text("SELECT version_num FROM alembic_version")) if there else "none"
-    if version != head:
-        message = f"this is no gradebook of the installed nbgrader (its version is {version}, not {head})"
-        raise CourseError(
-            f"{message}; nbgrader db upgrade brings an older one up to date, after a copy", hide_password(db_url)
-        )
+def _version(connection: Connection) -> Any:
+    return connection.scalar(text(f"SELECT version_num FROM {_VERSION_TABLE}"))
 
 
 @cache
-def _head() -> str | None:
+def _our_version() -> str | None:
     return ScriptDirectory(ALEMBIC_DIR).get_current_head()

@@ -1,7 +1,7 @@
-"""Which submissions hold the same code or weights, or nearly the same code; a reason to look, and no proof of anything.
+"""Submissions with identical or similar code or weights: a reason to look, not proof of anything.
 
-Code is compared as a string of tokens, one character each: comments, layout and the names that a student chose do not
-count. What the stub holds already, function by function, is left out; so is everything when too little is left.
+Code is compared as a string of tokens, one character each. Comments, layout and the names that a student chose do not
+count. Functions and classes that equal those of the stub are left out; so is a submission with too little code left.
 """
 
 import hashlib
@@ -22,101 +22,111 @@ _TOKEN = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _BLOCK = re.compile(r"^(?=def |class |@)", re.MULTILINE)
-_MOST_BYTES = 2**18
-_LEAST_TOKENS = 120
-"""of two short answers to a small task nothing follows"""
-_ALIKE = 0.92
+_COMMON_NAMES = frozenset((*keyword.kwlist, *"self range len zip enumerate sum max min torch nn".split()))  # noqa: SIM905
+_MAX_BYTES = 2**18
+_MIN_TOKENS = 120
+"""short answers to a small task are often equal by chance"""
+_MIN_SIMILARITY = 0.92
+_MAX_LETTERS = 0xD000
 
 
 @dataclass(frozen=True, slots=True)
-class Same:
-    """Students who handed in the same bytes, or the same code but for names and comments."""
+class IdenticalGroup:
+    """Students who submitted the same bytes, or the same code ignoring names and comments."""
 
-    what: str
+    content: str
+    """a file name, or a description of what is identical"""
     students: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
-    """Two submissions whose code is nearly the same; ``likeness`` from 0 to 1."""
+class SimilarPair:
+    """Two students with similar code; ``similarity`` from 0 to 1."""
 
-    one: str
-    other: str
-    likeness: float
+    first: str
+    second: str
+    similarity: float
 
 
-def same_files(files: Mapping[str, Sequence[Path]]) -> list[Same]:
-    """By file name: who handed in the same bytes.
+def identical_files(files: Mapping[str, Sequence[Path]]) -> list[IdenticalGroup]:
+    """Group the students who submitted the same bytes under the same file name, the largest group first.
 
     Args:
-        files: by student.
+        files: the files of each student.
     """
-    found: dict[tuple[str, bytes], list[str]] = defaultdict(list)
+    groups: dict[tuple[str, bytes], list[str]] = defaultdict(list)
     for student, each in files.items():
         for file in each:
-            found[file.name, hashlib.sha256(file.read_bytes()).digest()].append(student)
-    return _several({(name, digest): who for (name, digest), who in found.items()})
+            groups[file.name, hashlib.sha256(file.read_bytes()).digest()].append(student)
+    return _shared(groups)
 
 
-def same_code(tokens: Mapping[str, Sequence[str]]) -> list[Same]:
-    """Who handed in the same code but for names, layout and comments."""
-    found: dict[tuple[str, bytes], list[str]] = defaultdict(list)
+def identical_code(tokens: Mapping[str, Sequence[str]]) -> list[IdenticalGroup]:
+    """Group the students whose code is the same except for names, layout and comments.
+
+    Args:
+        tokens: the result of ``tokenize`` for each student.
+    """
+    groups: dict[tuple[str, bytes], list[str]] = defaultdict(list)
     for student, each in tokens.items():
-        if len(each) >= _LEAST_TOKENS:
-            found["code, but for names and comments", hashlib.sha256("\0".join(each).encode()).digest()].append(student)
-    return _several(found)
+        if len(each) >= _MIN_TOKENS:
+            digest = hashlib.sha256("\0".join(each).encode()).digest()
+            groups["code, ignoring names and comments", digest].append(student)
+    return _shared(groups)
 
 
-def _several(found: Mapping[tuple[str, bytes], Sequence[str]]) -> list[Same]:
-    groups = [Same(what, tuple(who)) for (what, _), who in found.items() if len(who) > 1]
-    return sorted(groups, key=lambda group: (-len(group.students), group.what, group.students))
+def _shared(students: Mapping[tuple[str, bytes], Sequence[str]]) -> list[IdenticalGroup]:
+    groups = [IdenticalGroup(content, tuple(names)) for (content, _), names in students.items() if len(names) > 1]
+    return sorted(groups, key=lambda group: (-len(group.students), group.content, group.students))
 
 
-def near_code(tokens: Mapping[str, Sequence[str]], alike: float = _ALIKE) -> list[Near]:
-    """Pairs whose code is nearly the same, the most alike first; of those with the same code, the first stands."""
+def similar_code(tokens: Mapping[str, Sequence[str]], min_similarity: float = _MIN_SIMILARITY) -> list[SimilarPair]:
+    """Find pairs with similar code, the most similar first; of students with identical code, only the first counts.
+
+    Args:
+        tokens: the result of ``tokenize`` for each student.
+        min_similarity: from 0 to 1.
+    """
     distinct: dict[tuple[str, ...], str] = {}
     for student, each in tokens.items():
-        if len(each) >= _LEAST_TOKENS:
+        if len(each) >= _MIN_TOKENS:
             distinct.setdefault(tuple(each), student)
     letters = _letters(distinct)
     texts = ["".join(letters[token] for token in each) for each in distinct]
     if len(texts) < 2:
         return []
-    likeness = cdist(texts, texts, scorer=Indel.normalized_similarity, score_cutoff=alike, dtype=np.float32, workers=-1)
-    who = list(distinct.values())
-    pairs = np.argwhere(np.triu(likeness, 1) >= alike)
-    found = [Near(who[row], who[column], float(likeness[row, column])) for row, column in pairs]
-    return sorted(found, key=lambda pair: (-pair.likeness, pair.one, pair.other))
+    scorer = Indel.normalized_similarity
+    similarity = cdist(texts, texts, scorer=scorer, score_cutoff=min_similarity, dtype=np.float32, workers=-1)
+    students = list(distinct.values())
+    places = np.argwhere(np.triu(similarity, 1) >= min_similarity)
+    pairs = [SimilarPair(students[row], students[column], float(similarity[row, column])) for row, column in places]
+    return sorted(pairs, key=lambda pair: (-pair.similarity, pair.first, pair.second))
 
 
 def _letters(distinct: Iterable[Sequence[str]]) -> dict[str, str]:
-    """A character for each token, the most frequent first: comparing is quickest within the first 256."""
-    counted = Counter(token for each in distinct for token in each)
-    return {token: chr(number) for number, (token, _) in enumerate(counted.most_common(0xD000))} | {
-        token: "\ufffd" for token, _ in counted.most_common()[0xD000:]
-    }
+    """Assign a character to each token, the most frequent first: comparing is fastest among the first 256."""
+    common = [token for token, _ in Counter(token for each in distinct for token in each).most_common()]
+    letters = {token: chr(number) for number, token in enumerate(common[:_MAX_LETTERS])}
+    return letters | dict.fromkeys(common[_MAX_LETTERS:], "\ufffd")
 
 
-def tokens(code: str, stub: str = "") -> list[str]:
-    """What is the student's own, as tokens; whatever the text is, in time that grows with its length."""
-    given = {_normal(block, set()) for block in _BLOCK.split(stub)}
+def tokenize(code: str, stub: str = "") -> list[str]:
+    """Return the tokens of the code that is not in the stub, for any text, in time that grows with its length."""
+    given = {_normalized(block, set()) for block in _BLOCK.split(stub)}
     known = set(re.findall(r"\w+", stub))
-    blocks = _BLOCK.split(code[:_MOST_BYTES])
-    return [token for block in blocks if _normal(block, set()) not in given for token in _normal(block, known)]
+    blocks = _BLOCK.split(code[:_MAX_BYTES])
+    return [token for block in blocks if _normalized(block, set()) not in given for token in _normalized(block, known)]
 
 
-def _normal(code: str, known: set[str]) -> tuple[str, ...]:
-    """Tokens; a name that is neither known nor an attribute says only that it is a name."""
-    found: list[str] = []
+def _normalized(code: str, known: set[str]) -> tuple[str, ...]:
+    """Return the tokens; a name that is neither known nor an attribute becomes ``name``, a string ``text``."""
+    tokens: list[str] = []
     for match in _TOKEN.finditer(code):
         if match.lastgroup == "name":
-            attribute = bool(found) and found[-1] == "."
-            found.append(match[0] if attribute or match[0] in known or match[0] in _WORDS else "name")
+            attribute = bool(tokens) and tokens[-1] == "."
+            tokens.append(match[0] if attribute or match[0] in known or match[0] in _COMMON_NAMES else "name")
         elif match.lastgroup == "text":
-            found.append("text")
+            tokens.append("text")
         elif match.lastgroup in ("number", "sign"):
-            found.append(match[0])
-    return tuple(found)
-
-
-_WORDS = frozenset((*keyword.kwlist, *"self range len zip enumerate sum max min torch nn".split()))  # noqa: SIM905
+            tokens.append(match[0])
+    return tuple(tokens)

@@ -145,7 +145,7 @@ class Loop:
         """All that is new, by one button; how long the server took to answer others meanwhile, in seconds."""
         self.formgrader.open(f"manage_submissions/{HW}")
         expect(self.page.locator("#autograding-state")).to_have_text("3 submissions not autograded yet")
-        self.page.get_by_role("button", name="Autograde what is new").click()
+        self.page.get_by_role("button", name="Autograde new submissions").click()
         state, waits = self.page.locator("#autograding-state"), list[float]()
         taken, deadline = False, time.monotonic() + 600
         while not re.match("Autograded|Autograding ended", said := state.inner_text()):

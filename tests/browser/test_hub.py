@@ -188,7 +188,7 @@ def test_two_students_and_an_instructor_go_through_the_loop(hub: Hub, chromium: 
     assert "Success" in (said := prof.press(HW, "collect")), said
     expect(prof.row(HW).locator(".num-submissions")).to_have_text("2")
     prof.open(f"manage_submissions/{HW}")
-    windows["prof"].get_by_role("button", name="Autograde what is new").click()
+    windows["prof"].get_by_role("button", name="Autograde new submissions").click()
     expect(windows["prof"].locator("#autograding-state")).to_have_text(
         re.compile("^Autograded:|^Autograding ended"), timeout=900_000
     )

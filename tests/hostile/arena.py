@@ -140,7 +140,7 @@ class Arena:
 
     def grade(self, path: Path, student: str) -> GradeRecord:
         record = self.grader.grade_one(path, student)
-        feedback.write_page(self.grader.assignment, record, self.grader.kept(record.key).feedback)
+        feedback.write_feedback(self.grader.assignment, record, self.grader.kept(record.key).feedback)
         return record
 
     def grade_honest(self) -> GradeRecord:

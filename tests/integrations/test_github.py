@@ -22,6 +22,7 @@ from tests.conftest import REPOSITORY
 RIGHT = "def double(x):\n    return x + x\n"
 WRONG = "def double(x):\n    return x\n"
 ALL = "ALL_TESTS" in os.environ
+TEMPLATES = REPOSITORY.root / "gradeprop" / "integrations" / "templates"
 
 
 class Told(http.server.BaseHTTPRequestHandler):
@@ -145,7 +146,7 @@ def test_the_instructors_workflow_fetches_grades_and_tells_each_student_once(
     }
     workflow = clone / ".github" / "workflows" / "toy.yml"
     said = run_steps(workflow, "grade", clone, programs, **about)
-    assert "toy-ghost.git cannot be fetched; ghost is not graded this time" in said
+    assert "toy-ghost.git cannot be fetched; ghost is not graded in this run" in said
     assert [(path, status["state"], status["description"].split(",")[0]) for path, status in Told.statuses] == [
         (f"/repos/school/toy-ada/statuses/{commits['ada']}", "success", "10 of 10 points"),
         (f"/repos/school/toy-bob/statuses/{commits['bob']}", "success", "2 of 10 points"),
@@ -165,7 +166,7 @@ def test_the_students_workflow_runs_the_public_checks(tmp_path: Path, programs: 
     release = tmp_path / "release"
     shutil.copytree(REPOSITORY.assignment("mnist_lenet").release, release)
     shutil.copy(REPOSITORY.solution, release / "student_code.py")
-    workflow = REPOSITORY.root / "gradeprop" / "templates" / "github_checks.yml"
+    workflow = TEMPLATES / "github_checks.yml"
     assert "Run the public checks" in [step.get("name") for step in steps(workflow, "checks")]
     # red until what only training gives is handed in, too
     with pytest.raises(AssertionError, match=r"(?s)Run the public checks: .*3 of 30 public checks failed") as said:
@@ -185,12 +186,12 @@ def test_what_students_get_knows_no_secret_and_nothing_that_is_there_is_overwrit
     assert "is there already" in again.output.replace("\n", "")
     wrong = package(toy.course.root, tmp_path / "other", "--organisation", "x; rm -rf /")
     assert wrong.exit_code == 1
-    assert "no name that GitHub gives" in wrong.output.replace("\n", " ")
+    assert "is not a valid GitHub name" in wrong.output.replace("\n", " ")
 
 
 def test_the_grading_workflow_hands_its_token_to_no_step_that_runs_code() -> None:
-    text = (REPOSITORY.root / "gradeprop" / "templates" / "github_grade.yml").read_text()
+    text = (TEMPLATES / "github_grade.yml").read_text()
     with_token = [step["name"] for step in yaml.safe_load(text.replace("@HW@", "toy"))["jobs"]["grade"]["steps"]
                   if "TOKEN" in step.get("env", {})]  # fmt: skip
-    assert with_token == ["Fetch", "Tell the students"]
+    assert with_token == ["Fetch", "Set commit statuses"]
     assert "pull_request_target" not in text

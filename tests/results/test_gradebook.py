@@ -2,68 +2,20 @@
 
 import csv
 import os
-import sqlite3
 import subprocess
 import sys
-import threading
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
-from nbgrader.api import Gradebook, get_alembic_version
+from nbgrader.api import Gradebook
 
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import Assignment, GradeRecord, LatePolicy, Limits, Question, QuestionScore
+from gradeprop.core.models import LatePolicy, Question
 from gradeprop.core.paths import student_key
 from gradeprop.results import gradebook
-
-QUESTIONS = (
-    Question(name="net", title="A net", points=6),
-    Question(name="loop", title="A loop", points=4),
-    Question(name="why", title="Why?", points=5, manual=True),
-)
-HW = Assignment(
-    name="hw", title="", questions=QUESTIONS, submission={}, given=(), limits=Limits(), held_out={}, root=""
-)
-
-PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # nbgrader starts alembic by name
-
-
-def record(student: str = "ada", net: float = 6, loop: float = 1.5, **more: Any) -> GradeRecord:
-    scores = [QuestionScore(name=n, title="", points=p, possible=0) for n, p in (("net", net), ("loop", loop))]
-    fields = {"status": "graded", "points": net + loop, "possible": 10, "results": (), "sha256": "a" * 64} | more
-    return GradeRecord(
-        gradeprop="0", assignment="hw", student=student, key=student_key(student), questions=tuple(scores), **fields
-    )
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'gradebook.db'}"
-
-
-def grades(url: str, student: str = "ada") -> dict[str, tuple[float | None, float | None, bool]]:
-    """Of each cell: automatic score, score by hand, whether it asks for a person."""
-    with Gradebook(url) as book:
-        cells = {name: book.find_grade(name, "hw", "hw", student) for name in ("net", "loop", "why")}
-        return {name: (g.auto_score, g.manual_score, g.needs_manual_grade) for name, g in cells.items()}
-
-
-def give_by_hand(url: str, cell: str, points: float, student: str = "ada") -> None:
-    """As formgrader does it."""
-    with Gradebook(url) as book:
-        grade = book.find_grade(cell, "hw", "hw", student)
-        grade.manual_score, grade.needs_manual_grade = points, False
-        book.db.commit()
-
-
-def rows(url: str) -> list[str]:
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
-        dump = sorted(database.iterdump())
-    database.close()
-    return dump
+from tests.results.gradebooks import HW, PATH, QUESTIONS, give_by_hand, grades, record, rows
 
 
 def test_nbgrader_reads_the_scores_back(url: str) -> None:
@@ -194,61 +146,10 @@ def test_a_plain_name_stays_as_it_is() -> None:
     assert len({gradebook.student_id(student_key(name)) for name in [*NAMES, "a%3Bb", "%3D1+1"]}) == len(NAMES) + 2
 
 
-def test_a_database_that_stays_locked_is_said_so(url: str) -> None:
-    gradebook.write([record()], HW, url)
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(CourseError, match="stays locked by another program"):
-            gradebook.write([record(net=1)], HW, f"{url}?timeout=0.05", patience_s=0.3)
-        with pytest.raises(CourseError, match="stays locked by another program"):
-            gradebook.register_notebook_cells(HW, (), f"{url}?timeout=0.05", patience_s=0.3)
-    other.close()
-    gradebook.write([record(net=1)], HW, url)
-    assert grades(url)["net"] == (1, None, False)
-
-
-def test_a_database_that_is_free_again_in_time_is_written(url: str) -> None:
-    gradebook.write([record()], HW, url)
-    other = sqlite3.connect(url.removeprefix("sqlite:///"), check_same_thread=False)
-    other.execute("BEGIN EXCLUSIVE")
-    threading.Timer(0.5, other.close).start()
-    gradebook.write([record(net=1)], HW, f"{url}?timeout=0.05")
-    assert grades(url)["net"] == (1, None, False)
-
-
-@pytest.mark.parametrize("content", [b"this is no database, whatever its name says" * 30, None])
-def test_what_is_no_database_is_said_to_be_none(url: str, content: bytes | None, tmp_path: Path) -> None:
-    file = Path(url.removeprefix("sqlite:///"))
-    file.write_bytes(content) if content else file.mkdir()
-    with pytest.raises(CourseError, match=r"gradebook\.db: the gradebook cannot be written: "):
-        gradebook.write([record()], HW, url)
-
-
-def test_a_new_database_has_the_version_that_nbgrader_would_give_it(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    gradebook.write([], HW, url)
-    monkeypatch.setenv("PATH", PATH)
-    assert f"VALUES('{get_alembic_version()}')" in "\n".join(rows(url))
-
-
 def test_writing_prints_nothing(url: str, capfd: pytest.CaptureFixture[str]) -> None:
     gradebook.write([record()], HW, url)
     gradebook.write([record("bob")], HW, url)
     assert capfd.readouterr() == ("", "")
-
-
-def test_a_gradebook_of_another_version_is_left_as_it_is(url: str) -> None:
-    gradebook.write([record()], HW, url)
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
-        database.execute("UPDATE alembic_version SET version_num = '167914646830'")
-    database.close()
-    before = rows(url)
-    for write in (
-        lambda: gradebook.write([record(net=1)], HW, url),
-        lambda: gradebook.register_submissions({"ada": None}, HW, [], url),
-    ):
-        with pytest.raises(CourseError, match="another version of nbgrader.*nbgrader db upgrade"):
-            write()
-    assert rows(url) == before
 
 
 def test_late_work_costs_what_the_policy_says_and_no_more_when_in_time(url: str) -> None:

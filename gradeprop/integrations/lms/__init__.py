@@ -1,1 +1,6 @@
-""""""
+"""Grades from the gradebook as files that learning platforms import.
+
+platforms    the gradebook file format of each platform
+roster       the file that a platform exported: its students and columns
+export       the file that it imports
+"""

@@ -1,17 +1,17 @@
-"""Scores → the file that Canvas, Moodle or Blackboard imports; as a command, and as plugins of ``nbgrader export``.
+"""Scores from the gradebook as a file that Canvas, Moodle or Blackboard imports.
 
-    rows     whoever has a submission here; all others keep what they have in the platform
-    cells    a score; nothing where it waits for a person, never a zero; where somebody has no submission in one of
-             several assignments, what the roster says
+    rows     the students with a submission; the platform keeps what it has for everyone else
+    cells    a score; empty while a question is ungraded, never a zero; the roster's own cell if a student has no
+             submission in one of several assignments
 
-What each platform takes was read in its own importer (Canvas: lib/gradebook_importer.rb; Moodle: grade/import/csv) or,
-for Blackboard, in its manual. docs/lms.md says it in full.
+Sources: for Canvas and Moodle their importers (lib/gradebook_importer.rb; grade/import/csv), for Blackboard its manual.
+docs/lms.md has the details.
 """
 
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -26,22 +26,22 @@ from gradeprop.course.config import read_assignment
 from gradeprop.integrations.lms.platforms import BLACKBOARD, CANVAS, MOODLE, Platform
 from gradeprop.integrations.lms.roster import Roster, read_roster
 from gradeprop.results import gradebook_db, gradebook_scores
-from gradeprop.results.gradebook_scores import AssignmentScores, Score
+from gradeprop.results.gradebook_scores import AssignmentScores, StudentScore
 from gradeprop.results.grades_csv import short
 
-_MOODLE_MOST = 100
+_MOODLE_MAX_POINTS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """What is to be exported, and how."""
+    """The choices for one export."""
 
     platform: Platform
     roster: Path | None = None
     questions: bool = False
-    """a column for each question, too"""
+    """add a column for each question"""
     titles: Mapping[str, str] = field(default_factory=dict)
-    """what the platform calls an assignment, where it has a name of its own there"""
+    """the platform's title of an assignment, if it differs from ours"""
     left_out: frozenset[str] = frozenset()
     """students that are not exported"""
     to: Path | None = None
@@ -52,16 +52,16 @@ class Column:
     """One column of grades."""
 
     header: str
-    most: float
-    at: int | None
-    """which column of the roster it is"""
+    max_points: float
+    index: int | None
+    """of the column in the roster; None if it is new"""
     cells: dict[str, str]
-    """by student; empty where a score waits"""
+    """by student; empty while a question is ungraded"""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A cell that is not as in the last export; ``None`` where it was not, or is not, in it."""
+    """A cell that differs from the last export; None if the student was not, or is not, in it."""
 
     student: str
     column: str
@@ -69,146 +69,162 @@ class Change:
     now: str | None
 
 
-class Exported(Record, frozen=True, kw_only=True):
-    """What an export said, for the next one to be held against."""
+class PastExport(Record, frozen=True, kw_only=True):
+    """The cells of earlier exports to a platform, by column and student."""
 
     schema: int = models.SCHEMA
-    columns: dict[str, dict[str, str]]
+    columns: dict[str, dict[str, str]] = {}  # noqa: RUF012  (msgspec copies defaults)
 
 
+@dataclass(frozen=True, slots=True)
 class Export:
-    """A file for a platform, made and not yet written."""
+    """A file for a platform that is built and not yet written."""
 
-    def __init__(self, course: CoursePaths, wish: ExportOptions, sheets: Sequence[AssignmentScores]) -> None:
-        """Make it.
-
-        Raises:
-            CourseError: the roster does not fit, there is nothing to export, or an earlier export cannot be read.
-        """
-        self.wish, self._kept = wish, course.exported(wish.platform.name)
-        courses = {sheet.name: read_assignment(course, sheet.name) for sheet in sheets}
-        sheets = [_ordered(sheet, courses[sheet.name]) for sheet in sheets]
-        self.file = wish.to or Path(f"{wish.platform.name}{wish.platform.ending}")
-        if wish.roster and wish.roster.resolve() == self.file.resolve():
-            raise CourseError("is the roster itself; --to names another file for the grades", self.file)
-        roster = read_roster(wish.roster, wish.platform) if wish.roster else None
-        scored = {sheet.name: [one for one in sheet.scores if one.student not in wish.left_out] for sheet in sheets}
-        everyone = {one.student: one for group in scored.values() for one in group}
-        if strange := wish.left_out - {one.student for sheet in sheets for one in sheet.scores}:
-            raise CourseError(
-                f"--leave-out names {', '.join(sorted(strange))}, who handed in nothing", course.gradebook
-            )
-        if unused := wish.titles.keys() - scored.keys():
-            raise CourseError(f"--column names {', '.join(sorted(unused))}, which is not exported", course.gradebook)
-        if not everyone:
-            raise CourseError("there is no submission to export", course.gradebook)
-        rows = roster.rows_of((one.student, one.names) for one in everyone.values()) if roster else {}
-        self.held = {
-            (one.student, name): one.waiting for name, group in scored.items() for one in group if one.total is None
-        }
-        self.columns = [
-            column
-            for sheet in sheets
-            for column in _columns(sheet, scored[sheet.name], (courses[sheet.name].title, sheet.name), wish, roster)
-        ]
-        self.students = sorted(everyone, key=lambda name: (rows.get(name, 0), name.casefold(), name))
-        self.notes = list(_notes(self.columns, wish.platform, roster))
-        self.table = _table(self.students, self.columns, wish.platform, roster, rows)
-        self._encoding = roster.encoding if roster and wish.platform is BLACKBOARD else wish.platform.encoding
-        self._delimiter = roster.delimiter if roster and wish.platform is BLACKBOARD else wish.platform.delimiter
-        self._last = storage.read(Exported, self._kept).columns if self._kept.is_file() else {}
-
-    @property
-    def changes(self) -> list[Change]:
-        """What is not as in the last export of these columns."""
-        found = []
-        for column in self.columns:
-            before = self._last.get(column.header, {})
-            for student in [*column.cells, *(gone for gone in before if gone not in column.cells)]:
-                change = Change(student, column.header, before.get(student), column.cells.get(student))
-                found += [change] if (change.before or "") != (change.now or "") else []
-        return found
-
-    def data(self) -> bytes:
-        """The file as bytes."""
-        text = io.StringIO(newline="")
-        quoted = self.wish.platform is BLACKBOARD
-        quoting: Literal[0, 1] = csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
-        csv.writer(text, delimiter=self._delimiter, quoting=quoting).writerows(self.table)
-        if self._encoding == "utf-16":
-            return b"\xff\xfe" + text.getvalue().encode("utf-16-le")
-        return text.getvalue().encode(self._encoding)
+    file: Path
+    data: bytes
+    students: tuple[str, ...]
+    changes: tuple[Change, ...]
+    warnings: tuple[str, ...]
+    """sentences about points that differ from the platform's, and students without a grade"""
+    past: PastExport
+    """as it will be after this export"""
+    past_file: Path
 
     def write(self) -> Path:
-        """Write the file, and then what it says for the next time; each is there whole or not at all."""
-        write_bytes(self.data(), self.file)
-        columns = self._last | {column.header: column.cells for column in self.columns}
-        storage.write(Exported(columns=columns), self._kept)
+        """Write the file, then remember its cells for the next export; each is written whole or not at all.
+
+        Raises:
+            JailError: a file cannot be written.
+        """
+        write_bytes(self.data, self.file)
+        storage.write(self.past, self.past_file)
         return self.file
 
 
-def make(course: CoursePaths, wish: ExportOptions, names: Sequence[str] = ()) -> Export:
-    """The export of these assignments, or of all that were graded.
+def prepare_export(course: CoursePaths, options: ExportOptions, names: Sequence[str] = ()) -> Export:
+    """Build the export of these assignments, or of all that were graded, from the course's gradebook.
 
     Raises:
-        CourseError: the gradebook or the roster cannot be used; nothing is written.
+        CourseError: the gradebook cannot be read, or as ``build_export``.
     """
-    return Export(course, wish, gradebook_scores.read(gradebook_db.url(course), names))
+    return build_export(course, options, gradebook_scores.read(gradebook_db.url(course), names))
 
 
-def _ordered(sheet: AssignmentScores, assignment: Assignment) -> AssignmentScores:
-    """The questions as the assignment has them; the database keeps no order."""
+def build_export(course: CoursePaths, options: ExportOptions, scores: Sequence[AssignmentScores]) -> Export:
+    """Build the file for a platform; nothing is written.
+
+    Raises:
+        CourseError: the roster does not fit, an option names what does not exist, there is no submission, or the
+            record of past exports cannot be read.
+    """
+    platform = options.platform
+    file = options.to or Path(f"{platform.name}{platform.suffix}")
+    if options.roster and options.roster.resolve() == file.resolve():
+        raise CourseError("is the roster itself; choose another file for the grades with --to", file)
+    assignments = {one.name: read_assignment(course, one.name) for one in scores}
+    roster = read_roster(options.roster, platform) if options.roster else None
+    exported = [_selected(one, assignments[one.name], options.left_out) for one in scores]
+    _check_names(options, scores, course.gradebook)
+    students = {score.student: score for one in exported for score in one.scores}
+    if not students:
+        raise CourseError("there is no submission to export", course.gradebook)
+    rows = roster.find_rows((name, score.other_ids) for name, score in students.items()) if roster else {}
+    columns = [column for one in exported for column in _columns(one, assignments[one.name], options, roster)]
+    order = sorted(students, key=lambda name: (rows.get(name, 0), name.casefold(), name))
+    past_file = course.exported(platform.name)
+    past = storage.read(PastExport, past_file) if past_file.is_file() else PastExport()
+    return Export(
+        file=file,
+        data=_encoded(_table(order, columns, platform, roster, rows), platform, roster),
+        students=tuple(order),
+        changes=tuple(_changes(columns, past)),
+        warnings=(*_point_warnings(columns, platform, roster), *_ungraded_warnings(exported)),
+        past=PastExport(columns=past.columns | {column.header: column.cells for column in columns}),
+        past_file=past_file,
+    )
+
+
+def _check_names(options: ExportOptions, scores: Sequence[AssignmentScores], gradebook: Path) -> None:
+    """Check that the options name only students and assignments that exist."""
+    if unknown := options.left_out - {score.student for one in scores for score in one.scores}:
+        raise CourseError(f"--leave-out names {', '.join(sorted(unknown))}, who submitted nothing", gradebook)
+    if unused := options.titles.keys() - {one.name for one in scores}:
+        raise CourseError(f"--column names {', '.join(sorted(unused))}, which is not exported", gradebook)
+
+
+def _selected(scores: AssignmentScores, assignment: Assignment, left_out: frozenset[str]) -> AssignmentScores:
+    """Leave students out, and sort the questions as in the assignment: the database keeps no order."""
     places = {question.name: place for place, question in enumerate(assignment.questions)}
 
     def ordered(names: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(names, key=lambda name: (places.get(name, len(places)), name)))
 
-    most = {name: sheet.most[name] for name in ordered(sheet.most)}
-    return AssignmentScores(sheet.name, most, tuple(replace(one, waiting=ordered(one.waiting)) for one in sheet.scores))
+    return AssignmentScores(
+        scores.name,
+        {name: scores.max_points[name] for name in ordered(scores.max_points)},
+        tuple(
+            replace(score, ungraded=ordered(score.ungraded)) for score in scores.scores if score.student not in left_out
+        ),
+    )
 
 
 def _columns(
-    sheet: AssignmentScores, scored: Sequence[Score], titles: Sequence[str], wish: ExportOptions, roster: Roster | None
-) -> Iterable[Column]:
-    """That of the whole assignment, and where it is wished those of its questions."""
-    titles = [wish.titles[sheet.name]] if sheet.name in wish.titles else titles
-    totals = {one.student: one.total for one in scored}
-    yield _column(titles, sum(sheet.most.values()), totals, roster, strict=sheet.name in wish.titles)
-    for question, most in sheet.most.items() if wish.questions else ():
-        points = {one.student: one.points.get(question) for one in scored}
-        yield _column([f"{title}: {question}" for title in titles], most, points, roster)
+    scores: AssignmentScores, assignment: Assignment, options: ExportOptions, roster: Roster | None
+) -> Iterator[Column]:
+    """Yield the column of an assignment, and those of its questions if the options ask for them."""
+    chosen = options.titles.get(scores.name)
+    titles = [chosen] if chosen else [assignment.title, scores.name]
+    totals = {score.student: score.total for score in scores.scores}
+    yield _column(titles, sum(scores.max_points.values()), totals, roster, must_exist=bool(chosen))
+    for question, max_points in scores.max_points.items() if options.questions else ():
+        points = {score.student: score.points.get(question) for score in scores.scores}
+        yield _column([f"{title}: {question}" for title in titles], max_points, points, roster)
 
 
 def _column(
-    titles: Sequence[str], most: float, points: dict[str, float | None], roster: Roster | None, strict: bool = False
+    titles: Sequence[str],
+    max_points: float,
+    points: dict[str, float | None],
+    roster: Roster | None,
+    must_exist: bool = False,
 ) -> Column:
-    at = roster.column(titles) if roster else None
-    if roster and at is None and strict:
-        raise CourseError(f"it has no column {titles[0]!r}; it has: {', '.join(roster.header)}", roster.file)
-    header = roster.header[at] if roster and at is not None else titles[0]
-    return Column(header, most, at, {name: _cell(value) for name, value in points.items()})
+    index = roster.find_column(titles) if roster else None
+    if roster and index is None and must_exist:
+        raise CourseError(f"found no column {titles[0]!r}; its columns are: {', '.join(roster.header)}", roster.file)
+    header = roster.header[index] if roster and index is not None else titles[0]
+    cells = {name: "" if value is None else str(short(round(value, 4))) for name, value in points.items()}
+    return Column(header, max_points, index, cells)
 
 
-def _cell(points: float | None) -> str:
-    return "" if points is None else str(short(round(points, 4)))
-
-
-def _notes(columns: Sequence[Column], platform: Platform, roster: Roster | None) -> Iterable[str]:
-    """What a platform would do with the points that nobody expects."""
+def _changes(columns: Sequence[Column], past: PastExport) -> Iterator[Change]:
+    """Yield the cells that differ from the last export of these columns."""
     for column in columns:
-        match = platform.column.fullmatch(column.header)
+        before = past.columns.get(column.header, {})
+        for student in dict.fromkeys((*column.cells, *before)):
+            change = Change(student, column.header, before.get(student), column.cells.get(student))
+            if (change.before or "") != (change.now or ""):
+                yield change
+
+
+def _point_warnings(columns: Sequence[Column], platform: Platform, roster: Roster | None) -> Iterator[str]:
+    """Warn of maximum points that differ from the platform's, or that it rejects."""
+    for column in columns:
+        match = platform.grade_column.fullmatch(column.header)
         theirs = match.groupdict().get("points") if match else None
-        if platform is CANVAS and roster and roster.points and column.at is not None:
-            theirs = roster.points[column.at]
-        if theirs and _differ(theirs, column.most):
-            does = (
-                "the import changes that" if platform is CANVAS else "change it there, since points go in as they are"
+        if platform is CANVAS and roster and roster.points and column.index is not None:
+            theirs = roster.points[column.index]
+        ours = short(column.max_points)
+        if theirs and _differ(theirs, column.max_points):
+            advice = (
+                f"the import changes it to {ours}"
+                if platform is CANVAS
+                else f"change it in {platform.title}, since points are exported unscaled"
             )
-            yield f"{column.header}: {short(column.most)} points here, {theirs} in {platform.title}; {does}."
-        if platform is MOODLE and column.most > _MOODLE_MOST:
+            yield f"{column.header}: {ours} points in the gradebook, {theirs} in {platform.title}; {advice}."
+        if platform is MOODLE and column.max_points > _MOODLE_MAX_POINTS:
             yield (
-                f"{column.header}: {short(column.most)} points, and Moodle refuses a whole file with a grade above 100 "
-                "unless unlimitedgrades and gradepointmax allow it."
+                f"{column.header}: {ours} points, but Moodle rejects a file with a grade above {_MOODLE_MAX_POINTS} "
+                "unless its settings unlimitedgrades and gradepointmax allow it."
             )
 
 
@@ -219,6 +235,18 @@ def _differ(theirs: str, ours: float) -> bool:
         return False
 
 
+def _ungraded_warnings(exported: Sequence[AssignmentScores]) -> Iterator[str]:
+    """Name the students without a total, and the questions that still have to be graded."""
+    for one in exported:
+        groups = defaultdict[tuple[str, ...], list[StudentScore]](list)
+        for score in one.scores:
+            if score.total is None:
+                groups[score.ungraded].append(score)
+        for questions, scores in groups.items():
+            students = ", ".join(score.student for score in scores)
+            yield f"No grade for {one.name} yet; still to be graded: {', '.join(questions)} ({students})."
+
+
 def _table(
     students: Sequence[str],
     columns: Sequence[Column],
@@ -226,38 +254,38 @@ def _table(
     roster: Roster | None,
     rows: Mapping[str, int],
 ) -> list[list[str]]:
-    """The whole file, header first."""
-    whose = [name for name in (roster.header if roster else platform.bare) if name in _identifying(platform)]
-    table = [[*whose, *(for_csv_cell(column.header) for column in columns)]]
+    """Return all rows of the file, the header first."""
+    header = roster.header if roster else platform.default_columns
+    kept = [name for name in header if name in platform.student_columns]
+    table = [[*kept, *(for_csv_cell(column.header) for column in columns)]]
     if platform is CANVAS:
-        points = [str(short(column.most)) for column in columns]
-        table.append(["    Points Possible", *[""] * (len(whose) - 1), *points])
+        points = [str(short(column.max_points)) for column in columns]
+        table.append(["    Points Possible", *[""] * (len(kept) - 1), *points])
     for student in students:
         row = roster.rows[rows[student]] if roster else ()
-        known = dict(zip(roster.header, row, strict=True)) if roster else _bare(student, platform)
-        table.append([
-            *(for_csv_cell(known[name]) if name in platform.names else known[name] for name in whose),
-            *((column.cells.get(student, row[column.at] if column.at is not None else "") or platform.empty)
-              for column in columns),
-        ])  # fmt: skip
+        known = dict(zip(roster.header, row, strict=True)) if roster else _default_row(student, platform)
+        names = (for_csv_cell(known[name]) if name in platform.name_columns else known[name] for name in kept)
+        table.append([*names, *(_cell(column, student, row) or platform.no_grade for column in columns)])
     return table
 
 
-def _identifying(platform: Platform) -> set[str]:
-    return {*platform.names, *platform.keys, *platform.others}
+def _cell(column: Column, student: str, row: Sequence[str]) -> str:
+    """Return the grade of a student; without a submission, the roster's own cell."""
+    return column.cells.get(student, row[column.index] if column.index is not None else "")
 
 
-def _bare(student: str, platform: Platform) -> dict[str, str]:
-    """The row of a student without a roster: what we call them is taken for their login."""
-    return dict.fromkeys(platform.bare, "") | {platform.names[0]: student, platform.keys[0]: student}
+def _default_row(student: str, platform: Platform) -> dict[str, str]:
+    """Return the row of a student without a roster: the id in the gradebook stands for the name and the login."""
+    name, login = platform.name_columns[0], platform.id_columns[0]
+    return dict.fromkeys(platform.default_columns, "") | {name: student, login: student}
 
 
-def held(export: Export) -> list[str]:
-    """Who is left without a grade, and for which questions, as sentences."""
-    groups = defaultdict[tuple[str, tuple[str, ...]], list[str]](list)
-    for (student, name), waiting in export.held.items():
-        groups[name, waiting].append(student)
-    return [
-        f"No grade for {name} yet, since a person is to look at {', '.join(waiting)}: {', '.join(students)}."
-        for (name, waiting), students in groups.items()
-    ]
+def _encoded(table: list[list[str]], platform: Platform, roster: Roster | None) -> bytes:
+    """Return the file as bytes; Blackboard gets the roster's own delimiter and encoding."""
+    own = roster if roster and platform is BLACKBOARD else platform
+    text = io.StringIO(newline="")
+    quoting: Literal[0, 1] = csv.QUOTE_ALL if platform is BLACKBOARD else csv.QUOTE_MINIMAL
+    csv.writer(text, delimiter=own.delimiter, quoting=quoting).writerows(table)
+    if own.encoding == "utf-16":
+        return b"\xff\xfe" + text.getvalue().encode("utf-16-le")
+    return text.getvalue().encode(own.encoding)

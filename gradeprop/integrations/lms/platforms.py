@@ -6,64 +6,69 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """How one platform writes and reads its gradebook."""
+    """The format in which one platform exports and imports its gradebook."""
 
     name: str
     title: str
-    names: tuple[str, ...]
-    """columns with the names of people: shown, and no key to anything"""
-    keys: tuple[str, ...]
-    """columns by which a student is known, the one that is filled in without a roster first"""
-    others: tuple[str, ...]
-    """more columns that say whose row it is"""
-    needed: tuple[str, ...]
-    """it refuses a file without these"""
-    bare: tuple[str, ...]
-    """the columns to write where there is no roster"""
-    column: re.Pattern[str]
-    """a column of grades: the group ``title``, and ``points`` where it tells them"""
-    ending: str = ".csv"
+    name_columns: tuple[str, ...]
+    """the columns with people's names, which identify nobody"""
+    id_columns: tuple[str, ...]
+    """the columns that identify a student; without a roster, the first one is filled in"""
+    other_columns: tuple[str, ...]
+    """more columns that belong to the student and not to a grade"""
+    required_columns: tuple[str, ...]
+    """the platform rejects a file without these"""
+    default_columns: tuple[str, ...]
+    """the columns to write without a roster"""
+    grade_column: re.Pattern[str]
+    """a column of grades: the group ``title``, and ``points`` if the header has them"""
+    suffix: str = ".csv"
     delimiter: str = ","
     encoding: str = "utf-8"
-    empty: str = ""
-    """what it takes for no grade"""
+    no_grade: str = ""
+    """the content of a cell without a grade"""
+
+    @property
+    def student_columns(self) -> frozenset[str]:
+        """All columns that describe the student."""
+        return frozenset((*self.name_columns, *self.id_columns, *self.other_columns))
 
 
 CANVAS = Platform(
     name="canvas",
     title="Canvas",
-    names=("Student", "LastName", "FirstName"),
-    keys=("SIS Login ID", "SIS User ID", "ID", "Integration ID"),
-    others=("Root Account", "Section"),
-    needed=("ID", "Section"),
-    bare=("Student", "ID", "SIS Login ID", "Section"),
-    column=re.compile(r"(?P<title>.*) \(\d+\)"),
+    name_columns=("Student", "LastName", "FirstName"),
+    id_columns=("SIS Login ID", "SIS User ID", "ID", "Integration ID"),
+    other_columns=("Root Account", "Section"),
+    required_columns=("ID", "Section"),
+    default_columns=("Student", "ID", "SIS Login ID", "Section"),
+    grade_column=re.compile(r"(?P<title>.*) \(\d+\)"),
 )
 
 
 MOODLE = Platform(
     name="moodle",
     title="Moodle",
-    names=("First name", "Last name", "Full name"),
-    keys=("Username", "Email address", "ID number", "Identifier"),  # the last one: an assignment's grading worksheet
-    others=(),
-    needed=(),
-    bare=("First name", "Last name", "Username"),
-    column=re.compile(r"(?:[^:]+: )?(?P<title>.*) \(Real\)"),
-    empty="-",  # a new column takes nothing at all for a zero
+    name_columns=("First name", "Last name", "Full name"),
+    id_columns=("Username", "Email address", "ID number", "Identifier"),  # the last is in grading worksheets alone
+    other_columns=(),
+    required_columns=(),
+    default_columns=("First name", "Last name", "Username"),
+    grade_column=re.compile(r"(?:[^:]+: )?(?P<title>.*) \(Real\)"),
+    no_grade="-",  # in a new column, Moodle imports an empty cell as zero
 )
 
 
 BLACKBOARD = Platform(
     name="blackboard",
     title="Blackboard",
-    names=("Last Name", "First Name"),
-    keys=("Username", "Student ID"),
-    others=(),
-    needed=("Username",),
-    bare=("Last Name", "First Name", "Username"),
-    column=re.compile(r"(?P<title>.*) \[Total Pts: (?:up to )?(?P<points>[\d.]+)\b[^]]*\] ?\|\d+"),
-    ending=".xls",  # so it calls text with tabs
+    name_columns=("Last Name", "First Name"),
+    id_columns=("Username", "Student ID"),
+    other_columns=(),
+    required_columns=("Username",),
+    default_columns=("Last Name", "First Name", "Username"),
+    grade_column=re.compile(r"(?P<title>.*) \[Total Pts: (?:up to )?(?P<points>[\d.]+)\b[^]]*\] ?\|\d+"),
+    suffix=".xls",  # its name for text with tabs
     delimiter="\t",
     encoding="utf-16",
 )

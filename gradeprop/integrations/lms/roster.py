@@ -1,6 +1,6 @@
-"""What a learning platform exports, as the list of who is in the course: its columns, and the row of each student.
+"""The roster: a platform's export of its gradebook, with its columns and a row for each student.
 
-A row goes back as it came, in the columns that say whose it is: the platform alone knows its ids.
+The columns that describe a student are exported again unchanged: only the platform knows its ids.
 """
 
 import csv
@@ -16,131 +16,134 @@ from urllib.parse import unquote
 from gradeprop.core.errors import CourseError
 from gradeprop.integrations.lms.platforms import BLACKBOARD, CANVAS, PLATFORMS, Platform
 
-_SHOWN = 10
+_MAX_NAMES = 10
+_DELIMITERS = ",\t;"
+_NO_STUDENT = re.compile(r"\s*(muted|manual posting.*)?\s*", re.IGNORECASE)  # Canvas' row of posting policies
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """A file that a platform exported."""
+    """The content of a file that a platform exported."""
 
     file: Path
     platform: Platform
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    """of students; those that tell points and policies are left out"""
+    """one for each student, without rows of points and policies"""
     points: tuple[str, ...]
-    """Canvas' row of points possible, or nothing"""
+    """Canvas' row of points possible; empty for other platforms"""
     delimiter: str
     encoding: str
 
-    def rows_of(self, students: Iterable[tuple[str, Sequence[str]]]) -> dict[str, int]:
-        """The row of each student.
+    def find_rows(self, students: Iterable[tuple[str, Sequence[str]]]) -> dict[str, int]:
+        """Return the index of each student's row.
 
         Args:
-            students: the name in the gradebook, and what else the student may be known by.
+            students: the id in the gradebook, and other ids that the platform may use.
 
         Raises:
-            CourseError: a student has no row, or several, or shares one.
+            CourseError: a student matches no row or several, or two students match one row.
         """
-        found = {name: self._rows_of((name, *more)) for name, more in students}
-        if unknown := [name for name, rows in found.items() if not rows]:
-            columns = ", ".join(key for key in self.platform.keys if key in self.header)
+        matches = {name: self._matching_rows((name, *others)) for name, others in students}
+        if unknown := [name for name, rows in matches.items() if not rows]:
+            columns = ", ".join(column for column in self.platform.id_columns if column in self.header)
             message = (
-                f"no row for {_listed(unknown)}, looked for in {columns}. Export it again if they joined since; "
-                "--leave-out NAME exports the others"
+                f"found no row for {_list(unknown)} in the columns {columns}; if they joined the course later, export "
+                "the roster again, or use --leave-out NAME to export the others"
             )
             raise CourseError(message, self.file)
-        owners = defaultdict[int, list[str]](list)
-        for name, rows in found.items():
-            for row in rows:
-                owners[row].append(name)
-        if doubled := [name for name, rows in found.items() if len(rows) > 1]:
-            raise CourseError(f"more than one row for {_listed(doubled)}; which is theirs?", self.file)
-        if shared := next((names for names in owners.values() if len(names) > 1), None):
-            raise CourseError(f"{_listed(shared)} of the gradebook all have one row; who are they?", self.file)
-        return {name: rows[0] for name, rows in found.items()}
+        if several := [name for name, rows in matches.items() if len(rows) > 1]:
+            raise CourseError(f"found more than one row for {_list(several)}, expected one each", self.file)
+        students_of = defaultdict[int, list[str]](list)
+        for name, (row,) in matches.items():
+            students_of[row].append(name)
+        if shared := next((names for names in students_of.values() if len(names) > 1), None):
+            message = f"the students {_list(shared)} of the gradebook match the same row, expected one row each"
+            raise CourseError(message, self.file)
+        return {name: row for name, (row,) in matches.items()}
 
-    def _rows_of(self, names: Sequence[str]) -> list[int]:
+    def _matching_rows(self, names: Sequence[str]) -> list[int]:
+        """Find rows by an id; if there are none, by the part of an e-mail address before the @."""
         wanted = {_folded(name) for name in names}
-        keys = [(number, _folded(row[at])) for number, row in enumerate(self.rows) for at in self._key_columns()]
-        exact = {number for number, key in keys if key in wanted}
-        return sorted(exact or {number for number, key in keys if "@" in key and key.partition("@")[0] in wanted})
+        columns = [self.header.index(name) for name in self.platform.id_columns if name in self.header]
+        ids = [(number, _folded(row[column])) for number, row in enumerate(self.rows) for column in columns]
+        exact = {number for number, text in ids if text in wanted}
+        return sorted(exact or {number for number, text in ids if "@" in text and text.partition("@")[0] in wanted})
 
-    def _key_columns(self) -> list[int]:
-        return [self.header.index(key) for key in self.platform.keys if key in self.header]
-
-    def column(self, titles: Iterable[str]) -> int | None:
-        """The column of grades with one of these titles, if there is one.
+    def find_column(self, titles: Iterable[str]) -> int | None:
+        """Return the index of the grade column with one of these titles; None if there is none.
 
         Raises:
-            CourseError: there are several.
+            CourseError: several columns match.
         """
         wanted = {_folded(title) for title in titles}
-        fitting = []
-        for at, text in enumerate(self.header):
-            match = self.platform.column.fullmatch(text)
+        matching = []
+        for index, text in enumerate(self.header):
+            match = self.platform.grade_column.fullmatch(text)
             if wanted & {_folded(text), _folded(match["title"]) if match else ""}:
-                fitting.append(at)
-        if len(fitting) > 1:
-            both = " and ".join(repr(self.header[at]) for at in fitting)
-            raise CourseError(f"{both} could both be meant; --column HW=TITLE says which", self.file)
-        return fitting[0] if fitting else None
+                matching.append(index)
+        if len(matching) > 1:
+            columns = " and ".join(repr(self.header[index]) for index in matching)
+            raise CourseError(f"the columns {columns} both match; choose one with --column HW=TITLE", self.file)
+        return matching[0] if matching else None
 
 
 def _folded(text: str) -> str:
-    """As two systems may write one name.
+    """Normalize an id, so that two systems' spellings of it are equal.
 
-    The gradebook percent-encodes what a folder cannot be called; Moodle's worksheet has ``Participant 31415`` for
-    what is ``31415`` in its downloads.
+    The gradebook percent-encodes what a folder name cannot contain; Moodle's worksheet writes ``Participant 31415``
+    for the student whom its downloads call ``31415``.
     """
     return unicodedata.normalize("NFC", unquote(text).strip()).casefold().removeprefix("participant ")
 
 
-def _listed(names: Sequence[str]) -> str:
-    rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + rest
+def _list(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return ", ".join(names[:_MAX_NAMES]) + rest
 
 
 def read_roster(file: Path, platform: Platform) -> Roster:
-    """Read a platform's export.
+    """Read the file that a platform exported.
 
     Raises:
-        CourseError: it is not one of this platform, or was changed on its way.
+        CourseError: the file is not an export of this platform, or another program has changed it.
     """
-    text, encoding = _text(file)
-    tables = [_table(text, delimiter) for delimiter in ",\t;"]
-    fitting = [(table, delimiter) for table, delimiter in zip(tables, ",\t;", strict=True) if _fits(table, platform)]
-    if not fitting:
-        raise CourseError(_unlike(max(tables, key=lambda table: len(table[0]) if table else 0), platform), file)
-    (header, *rows), delimiter = fitting[0]
+    text, encoding = _decoded(file)
+    tables = {delimiter: _table(text, delimiter) for delimiter in _DELIMITERS}
+    delimiter = next((delimiter for delimiter, table in tables.items() if _fits(table, platform)), "")
+    if not delimiter:
+        widest = max(tables.values(), key=lambda table: len(table[0]) if table else 0)
+        raise CourseError(_describe_mismatch(widest, platform), file)
+    header, *rows = tables[delimiter]
     points: tuple[str, ...] = ()
     students = []
     for number, row in enumerate(rows, 2):
         if len(row) != len(header) and any(row):
-            message = f"row {number} has {len(row)} cells, and the header {len(header)}; export it again"
+            message = f"row {number} has {len(row)} cells, expected {len(header)} as in the header; export it again"
             raise CourseError(message, file)
-        if platform is CANVAS and "Points Possible" in row[0]:
+        if platform is CANVAS and any("Points Possible" in cell for cell in row[:1]):
             points = tuple(row)
-        elif any(row) and not all(re.fullmatch(r"\s*(muted|manual posting.*)?\s*", cell, re.I) for cell in row):
+        elif any(row) and not all(_NO_STUDENT.fullmatch(cell) for cell in row):
             students.append(tuple(row))
-    if twice := sorted({name for name in header if name and header.count(name) > 1}):
-        raise CourseError(f"the column {twice[0]!r} is there twice", file)
+    if repeated := sorted({name for name in header if name and header.count(name) > 1}):
+        raise CourseError(f"the column {repeated[0]!r} occurs more than once; export it again", file)
     return Roster(file, platform, tuple(header), tuple(students), points, delimiter, encoding)
 
 
-def _text(file: Path) -> tuple[str, str]:
+def _decoded(file: Path) -> tuple[str, str]:
+    """Return the text of a file, and its encoding."""
     try:
         data = file.read_bytes()
     except OSError as error:
         raise CourseError(f"cannot be read: {error.strerror}", file) from error
     if data.startswith(b"PK"):
-        raise CourseError("is a workbook or a zip; give the file as the platform exported it, a CSV", file)
+        raise CourseError("is a workbook or a zip, expected a CSV; use the file as the platform exported it", file)
     encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
         return data.decode(encoding), encoding
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        message = f"line {line} is neither UTF-8 nor UTF-16; give the file as exported, not as a spreadsheet saved it"
+        message = f"line {line} is neither UTF-8 nor UTF-16; use the file as exported, not as a spreadsheet saved it"
         raise CourseError(message, file) from error
 
 
@@ -153,18 +156,18 @@ def _table(text: str, delimiter: str) -> list[list[str]]:
 
 
 def _fits(table: list[list[str]], platform: Platform) -> bool:
+    """Return True if a table has the columns of a platform."""
     header = set(table[0]) if table else set()
-    named = header.intersection(platform.names) or platform is BLACKBOARD
-    return bool(header.issuperset(platform.needed) and named and header.intersection(platform.keys))
+    has_names = header.intersection(platform.name_columns) or platform is BLACKBOARD
+    has_ids = header.intersection(platform.id_columns)
+    return bool(header.issuperset(platform.required_columns) and has_names and has_ids)
 
 
-def _unlike(table: list[list[str]], platform: Platform) -> str:
-    seen = ", ".join(filter(None, table[0][:8])) if table else "no table at all"
+def _describe_mismatch(table: list[list[str]], platform: Platform) -> str:
+    columns = ", ".join(filter(None, table[0][:8])) if table else "no table"
+    required = " and ".join(dict.fromkeys((*platform.required_columns, *platform.name_columns[:1])))
     other = next((one.title for one in PLATFORMS.values() if _fits(table, one)), "")
-    looks = f"; it looks like {other}'s" if other else ""
-    wanted = (
-        f"{' and '.join(dict.fromkeys((*platform.needed, *platform.names[:1])))} and one of {', '.join(platform.keys)}"
-    )
     return (
-        f"is no gradebook exported by {platform.title} in English: it needs the columns {wanted}, and has {seen}{looks}"
+        f"is not a gradebook that {platform.title} exported in English: expected the columns {required} and one of "
+        f"{', '.join(platform.id_columns)}, found {columns}{f'; it looks like an export of {other}' if other else ''}"
     )

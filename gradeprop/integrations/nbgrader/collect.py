@@ -1,7 +1,7 @@
-"""``nbgrader collect``, and formgrader's button: no link is followed, no clock of a student believed.
+"""``nbgrader collect`` and formgrader's button, without following links or trusting a student's clock.
 
-nbgrader's own copies what a link in the exchange points to, with the rights of the instructor; takes the time from the
-name of a folder, which a student's process chose; and ends at the first folder that it cannot copy or understand.
+nbgrader's own class copies what a link in the exchange points to, with the rights of the instructor. It takes the time
+from the name of a folder, which a student's process chose, and stops at the first folder that it cannot copy or parse.
 """
 
 import shutil
@@ -20,7 +20,7 @@ Ignore = Callable[[str, Sequence[str]], set[str]]
 
 
 class Collect(ExchangeCollect):  # type: ignore[misc]
-    """Copies links as links, which intake then names and leaves out, and notes when each submission came."""
+    """Copies links as links, which intake then reports and leaves out, and notes the arrival times."""
 
     def _path_to_record(self, path: str) -> dict[str, Any]:
         name = Path(path).name
@@ -32,40 +32,45 @@ class Collect(ExchangeCollect):  # type: ignore[misc]
         }
 
     def do_copy(self, src: str, dest: str, log: Any = None) -> None:
+        """Copy a submission as far as possible, and note its arrival time.
+
+        Raises:
+            JailError: the copy cannot be written.
+        """
         course = self.coursedir
         unwanted = ignore_patterns(course.ignore, course.include, course.max_file_size, self.log)
         try:
-            shutil.copytree(src, dest, symlinks=True, ignore=_ignoring(unwanted, 1000 * course.max_dir_size))
-        except shutil.Error as error:  # what can be copied is there
-            self.log.error("%s could not be copied whole: %s", src, error.args[0][0][2])
+            shutil.copytree(src, dest, symlinks=True, ignore=_limited(unwanted, 1000 * course.max_dir_size))
+        except shutil.Error as error:  # raised after everything else was copied
+            self.log.error("%s could not be copied completely: %s", src, error.args[0][0][2])
         record = self._path_to_record(src)
-        name, came = record["filename"].rsplit("+", 3)[2], record["timestamp"]
-        write_arrival_time(Path(dest), came, "" if _time(name) == came else name)
+        claimed, arrival = record["filename"].rsplit("+", 3)[2], record["timestamp"]
+        write_arrival_time(Path(dest), arrival, "" if _time(claimed) == arrival else claimed)
         write_trusted_timestamp(Path(dest))
 
 
 def _time(claimed: str) -> datetime | None:
     try:
-        found: datetime = parse_utc(claimed)
+        time: datetime = parse_utc(claimed)
     except (ValueError, OverflowError):
         return None
-    return found
+    return time
 
 
-def _ignoring(unwanted: Ignore, room: int) -> Ignore:
-    """Leave out what is unwanted, what is neither file nor folder nor link, and what goes beyond so many bytes."""
-    taken = 0
+def _limited(unwanted: Ignore, max_bytes: int) -> Ignore:
+    """Also ignore what is not a file, folder or link, and the files beyond a total size."""
+    copied = 0
 
     def ignore(folder: str, names: Sequence[str]) -> set[str]:
-        nonlocal taken
-        left = set(unwanted(folder, names))
+        nonlocal copied
+        ignored = set(unwanted(folder, names))
         for name in names:
             about = Path(folder, name).lstat()
-            if stat.S_ISREG(about.st_mode) and name not in left:
-                left |= {name} if taken + about.st_size > room else set()
-                taken += 0 if name in left else about.st_size
+            if stat.S_ISREG(about.st_mode) and name not in ignored:
+                ignored |= {name} if copied + about.st_size > max_bytes else set()
+                copied += 0 if name in ignored else about.st_size
             elif not (stat.S_ISDIR(about.st_mode) or stat.S_ISLNK(about.st_mode)):
-                left.add(name)
-        return left
+                ignored.add(name)
+        return ignored
 
     return ignore

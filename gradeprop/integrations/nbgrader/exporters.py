@@ -1,4 +1,4 @@
-"""Exporters for ``nbgrader export``: the same files as ``gradeprop export``."""
+"""Plugins for ``nbgrader export`` that write the same files as ``gradeprop export``."""
 
 from pathlib import Path
 from typing import Any
@@ -8,57 +8,64 @@ from traitlets import Bool, Dict, Unicode
 
 from gradeprop.core.errors import GradepropError
 from gradeprop.core.paths import CoursePaths
-from gradeprop.integrations.lms.export import Export, ExportOptions, held
+from gradeprop.integrations.lms.export import ExportOptions, build_export
 from gradeprop.integrations.lms.platforms import BLACKBOARD, CANVAS, MOODLE, Platform
 from gradeprop.results import gradebook_db, gradebook_scores
+from gradeprop.results.gradebook_scores import AssignmentScores
 
 
-class _Plugin(ExportPlugin):  # type: ignore[misc]
-    """Base of the exporters of ``nbgrader export``; they write the same files as ``gradeprop export``."""
+class _PlatformExporter(ExportPlugin):  # type: ignore[misc]
+    """The common part of the plugins; nbgrader requires classes."""
 
     platform: Platform
     roster = Unicode("", help="the file that the platform exported").tag(config=True)
-    questions = Bool(False, help="a column for each question, too").tag(config=True)
-    titles = Dict(help="what the platform calls an assignment, by its name here").tag(config=True)
+    questions = Bool(False, help="add a column for each question").tag(config=True)
+    titles = Dict(help="the platform's titles of assignments, by their names here").tag(config=True)
 
     def export(self, book: Any) -> None:
-        """Write the file that ``--to`` names."""
+        """Write the file that ``--to`` names.
+
+        Raises:
+            SystemExit: the file could not be built or written; the text says why.
+        """
         try:
             course = CoursePaths.find(Path(self.parent.coursedir.root))
-            found = gradebook_scores.sheets(
-                book.db, [str(name) for name in self.assignment], gradebook_db.hide_password(str(book.engine.url))
-            )
-            chosen = {str(name) for name in self.student}
-            everyone = {one.student for sheet in found for one in sheet.scores}
-            wish = ExportOptions(
-                self.platform,
-                Path(self.roster) if self.roster else None,
-                self.questions,
-                dict(self.titles),
-                left_out=frozenset(everyone - chosen) if chosen else frozenset(),
-                to=Path(self.to) if self.to else None,
-            )
-            export = Export(course, wish, found)
-            for note in (*export.notes, *held(export)):
-                self.log.warning(note)
+            names = [str(name) for name in self.assignment]
+            where = gradebook_db.hide_password(str(book.engine.url))
+            scores = gradebook_scores.read_session(book.db, names, where)
+            export = build_export(course, self._options(scores), scores)
+            for warning in export.warnings:
+                self.log.warning(warning)
             self.log.info("Exported grades to %s", export.write())
         except GradepropError as error:
             raise SystemExit(f"Error: {error}") from error
 
+    def _options(self, scores: list[AssignmentScores]) -> ExportOptions:
+        chosen = {str(name) for name in self.student}
+        everyone = {score.student for one in scores for score in one.scores}
+        return ExportOptions(
+            self.platform,
+            Path(self.roster) if self.roster else None,
+            self.questions,
+            dict(self.titles),
+            left_out=frozenset(everyone - chosen) if chosen else frozenset(),
+            to=Path(self.to) if self.to else None,
+        )
 
-class Canvas(_Plugin):
-    """For Canvas."""
+
+class Canvas(_PlatformExporter):
+    """The plugin for Canvas."""
 
     platform = CANVAS
 
 
-class Moodle(_Plugin):
-    """For Moodle."""
+class Moodle(_PlatformExporter):
+    """The plugin for Moodle."""
 
     platform = MOODLE
 
 
-class Blackboard(_Plugin):
-    """For Blackboard."""
+class Blackboard(_PlatformExporter):
+    """The plugin for Blackboard."""
 
     platform = BLACKBOARD

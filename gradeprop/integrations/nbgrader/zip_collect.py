@@ -1,10 +1,10 @@
-"""For ``nbgrader zip_collect``: downloads of Canvas, Moodle and Blackboard, by the rules of ``gradeprop grade``.
+"""Plugins for ``nbgrader zip_collect``: downloads of Canvas, Moodle and Blackboard, read as by ``gradeprop grade``.
 
-    downloaded/<hw>/archive/      what the platform gave: zips, or the files they hold
+    downloaded/<hw>/archive/                the download: zips, or the files from them
     downloaded/<hw>/extracted/<student>/    a safe copy of each submission; a student's own zip is opened
-    submitted/<student>/<hw>/     nbgrader's copy of that, with timestamp.txt where the names tell the time
+    submitted/<student>/<hw>/               nbgrader's copy, with timestamp.txt if the download has times
 
-nbgrader's own extractor follows whatever a zip says, of any size, and reads one name at a time.
+nbgrader's own extractor unpacks whatever a zip contains, of any size, and knows one scheme of names.
 """
 
 import re
@@ -21,27 +21,32 @@ from gradeprop.course.config import read_assignment
 from gradeprop.submissions import intake, lms_downloads
 from gradeprop.submissions.arrival_time import write_arrival_time
 
-_TIMES = ".timestamps"  # in extracted/; no student's key begins like this
+_TIMES = ".timestamps"  # in extracted/; no student's key begins with a dot
 _ATTEMPT = re.compile(r"(\d{4}-\d\d-\d\d)-(\d\d)-(\d\d)-(\d\d)")
 
 
 class Extractor(ExtractorPlugin):  # type: ignore[misc]  # nbgrader publishes no types
-    """A folder per student, each file of it checked and of bounded size."""
+    """Creates a folder for each student, with checked files of limited size."""
 
     def extract(self, archive_path: str, extracted_path: str) -> None:
-        """Take every download in the archive folder, or the archive folder itself as one."""
+        """Read every downloaded zip in the archive folder, and the other files in it as one download.
+
+        Raises:
+            CourseError: the assignment cannot be read.
+        """
         coursedir = self.parent.coursedir
         course = CoursePaths.find(Path(coursedir.root))
         assignment = read_assignment(course, coursedir.assignment_id)
         archive, into = Path(archive_path), Path(extracted_path)
         names = sorted(each.name for each in archive.iterdir())
-        whole = [name for name in names if name.lower().endswith(".zip") and lms_downloads.parse_name(name) is None]
+        zips = [name for name in names if name.lower().endswith(".zip") and lms_downloads.parse_name(name) is None]
+        downloads = [*((archive / name, []) for name in zips), *([(archive, zips)] if names != zips else [])]
         times = dict[str, str]()
-        for path, skip in [*((archive / name, []) for name in whole), *([(archive, whole)] if names != whole else [])]:
+        for path, skip in downloads:
             try:
                 with lms_downloads.open_lms_download(path, assignment, course.cache, skip) as download:
                     if download is None:
-                        self.log.warning("%s is not a download of Canvas, Moodle or Blackboard; left as it is.", path)
+                        self.log.warning("%s is not a download from Canvas, Moodle or Blackboard; skipped.", path)
                         continue
                     for sentence in download.warnings:
                         self.log.warning(sentence)
@@ -56,30 +61,30 @@ class Extractor(ExtractorPlugin):  # type: ignore[misc]  # nbgrader publishes no
     def _take(self, submission: Path, student: str, assignment: Assignment, into: Path) -> None:
         folder = into / student_key(student)
         if folder.exists():
-            self.log.warning("%s is in more than one download; the first was taken.", student)
+            self.log.warning("%s is in more than one download; only the first is used.", student)
             return
         try:
-            taken = intake.take(submission, student, assignment, folder)
+            copied = intake.take(submission, student, assignment, folder)
         except SubmissionError as error:
             folder.mkdir()
-            (folder / submission.name).write_bytes(submission.read_bytes())  # as it came, for whoever looks at it
+            (folder / submission.name).write_bytes(submission.read_bytes())  # unchanged, for a person to look at
             self.log.warning("%s: %s", student, error)
             return
-        for sentence in taken.problems:
+        for sentence in copied.problems:
             self.log.warning("%s: %s", student, sentence)
 
 
 class Collector(FileNameCollectorPlugin):  # type: ignore[misc]
-    """Reads student and file from where the extractor put it."""
+    """Takes the student and the file name from the path that the extractor chose."""
 
     def collect(self, submitted_file: str) -> dict[str, str] | None:
-        """Whose file it is; None leaves it out."""
+        """Return the student, the file name and the time, if known; None to skip the file."""
         extracted = Path(self.parent._format_collect_path(self.parent.extracted_directory))
         student, *rest = Path(submitted_file).relative_to(extracted).parts
         if not rest or Path(submitted_file).suffix not in self.valid_ext:
             return None
         times, course = dict(self._times(extracted)), self.parent.coursedir
-        if student in times:  # the platform's, which autograde may believe
+        if student in times:  # the platform's time, which autograde trusts
             folder = Path(course.format_path(course.submitted_directory, student, course.assignment_id))
             write_arrival_time(folder, datetime.fromisoformat(times[student]))
         return {"student_id": student, "file_id": "/".join(rest)} | (

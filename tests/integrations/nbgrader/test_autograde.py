@@ -98,7 +98,7 @@ def test_the_honest_one_among_them_gets_all(graded: AssignmentPaths) -> None:
 @pytest.mark.parametrize(("name", "sentence"), [each for each in SENTENCES if each[0] in CHOSEN])
 def test_what_was_changed_is_named(graded: AssignmentPaths, name: str, sentence: str) -> None:
     assert any(sentence in problem for problem in record(graded, name).problems), record(graded, name).problems
-    assert "About what you handed in" in autograded(graded, name)
+    assert "About your submission" in autograded(graded, name)
 
 
 def test_the_autograded_notebook_is_the_one_handed_out_with_the_answers(graded: AssignmentPaths) -> None:
@@ -235,7 +235,7 @@ def test_a_regrade_keeps_what_a_person_gave_and_takes_off_what_the_policy_says(t
     checks.write_text(good.replace("    seen = ", "    1 / 0\n    seen = ", 1))
     convert(Autograde, toy, force=True)
     assert seen() == (None, 5, 5, "Well said.")
-    assert "Your instructor is looking at this grade" in autograded(toy, "ada")
+    assert "Your instructor is reviewing this grade" in autograded(toy, "ada")
     checks.write_text(good)
     with Grader(toy.course, read_assignment(toy.course, "toy"), "sample") as grader:
         batch.run(grader, batch.plan_again(grader, batch.kept_submissions(toy)), lambda job, record: None)

@@ -29,12 +29,12 @@ def test_progress_is_read_from_what_nbgrader_says() -> None:
     assert (one.state()["state"], one.state()["done"]) == ("waiting", 0)
     one.started = time.monotonic()
     for line in (said("ada"), "[INFO] Copying /course/submitted/ada/toy/x -> y", said("bob"), said("mallory"), "bob"):
-        one.hear(line, SUBMITTED)
+        one.read_line(line, SUBMITTED)
     assert one.state() | {"seconds": 0} == {
-        **{"students": 3, "done": 1, "at": "bob", "state": "at work"},
+        **{"students": 3, "done": 1, "current": "bob", "state": "running"},
         **{"seconds": 0, "success": None},
     }
-    one.hear("[AutogradeApp | INFO] Graded 2 of 3", SUBMITTED)
+    one.read_line("[AutogradeApp | INFO] Graded 2 of 3", SUBMITTED)
     assert one.state()["done"] == 2
     one.end(1)
     assert (one.state()["state"], one.state()["done"], one.state()["success"]) == ("ended", 2, False)
@@ -43,7 +43,7 @@ def test_progress_is_read_from_what_nbgrader_says() -> None:
 def test_a_log_without_end_is_kept_in_part() -> None:
     one = Command("autograde", "toy", ("ada",))
     for _ in range(5_000):
-        one.hear("x" * 10_000, SUBMITTED)
+        one.read_line("x" * 10_000, SUBMITTED)
     assert len(one.log) < 5_000_000
 
 
@@ -53,10 +53,10 @@ def test_a_command_that_fails_tells_why_and_lets_the_next_begin(tmp_path: Path) 
         gone, fine = Command("autograde", "toy", ("ada",)), Command("autograde", "toy", ("bob", "cleo"), ("-h",))
         first = queue.start(gone, Course(tmp_path / "gone", course.db_url, course.submitted))
         second = queue.start(fine, course)
-        assert queue.waits(Command("autograde", "toy", ("bob",), ("-h",)))
-        assert not queue.waits(Command("autograde", "toy", ("mallory",), ("-h",)))
+        assert queue.is_covered(Command("autograde", "toy", ("bob",), ("-h",)))
+        assert not queue.is_covered(Command("autograde", "toy", ("mallory",), ("-h",)))
         await asyncio.gather(first, second)
-        assert queue.of("toy") == [fine]
+        assert queue.commands("toy") == [fine]
         return [gone, fine]
 
     gone, fine = asyncio.run(two())
@@ -81,7 +81,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
 def test_the_server_answers_while_it_generates_and_collects(server: Server) -> None:
-    """Before anything is graded: nbgrader then takes no more cells. What is amiss it says in its words."""
+    """Before anything is graded: nbgrader then accepts no more cells. Errors are in its own words."""
     server.ask("/formgrader/api/assignments")  # makes the gradebook, as opening the page does
     answer, seen = pressed(server, "assignment/mnist_lenet/assign", "/formgrader/api/assignments")
     assert answer["success"], answer["log"]
@@ -103,9 +103,9 @@ def test_the_server_answers_while_it_autogrades(server: Server) -> None:
     answer, seen = pressed(server, "submission/mnist_lenet/ada/autograde", progress)
     assert answer["success"], answer["log"]
     assert "Graded 1 of 1" in answer["log"]
-    assert "at work" in [run["state"] for state in seen for run in json.loads(state)["runs"]]
+    assert "running" in [run["state"] for state in seen for run in json.loads(state)["runs"]]
     assert server.ask("/formgrader/api/submission/mnist_lenet/nobody/autograde", "POST")[0] == 404
-    assert "Autograde what is new" in server.ask("/formgrader/manage_submissions/mnist_lenet")[1]
+    assert "Autograde new submissions" in server.ask("/formgrader/manage_submissions/mnist_lenet")[1]
 
     if "ALL_TESTS" not in os.environ:
         return
@@ -122,7 +122,7 @@ def test_a_gradebook_that_another_program_holds_is_a_sentence(server: Server) ->
         other.execute("BEGIN EXCLUSIVE")
         status, said = server.ask("/formgrader/api/assignment/mnist_lenet/autograde")
     assert status == 500
-    assert said.startswith("The gradebook cannot be read: another program holds it locked")
+    assert said.startswith("The gradebook cannot be read: it is locked by another program")
     assert server.ask("/formgrader/api/assignment/mnist_lenet/autograde")[0] == 200
 
 

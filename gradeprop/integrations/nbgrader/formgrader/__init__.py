@@ -1,14 +1,14 @@
-"""Formgrader's work, taken out of its server's own process: a Jupyter server extension.
+"""A Jupyter server extension that runs formgrader's commands outside of the server's process.
 
-nbgrader's buttons work inside the server, which answers nobody meanwhile. Here ``nbgrader autograde`` runs as the
-command that it is, one at a time; the page shows how far it is, and has a button for all that is new. Generating,
-collecting and making feedback are commands as well, and wait for no grading.
+nbgrader's buttons work inside the server, which answers nobody until they end. Here ``nbgrader autograde`` runs as a
+command, one at a time; the page shows its progress, and has a button for all new submissions. Generating, collecting
+and making feedback are commands as well, and do not wait for grading.
 
-    commands      the queue, and how far the command at work has come
-    handlers      addresses: nbgrader's own buttons, all that is new, progress, and the list of assignments
-    templates/, static/   what is added to formgrader's page "Manage Submissions"
+    commands              the queue of commands, and the progress of the running one
+    handlers              the addresses: nbgrader's own buttons, new submissions, progress, the list of assignments
+    templates/, static/   additions to formgrader's page "Manage Submissions"
 
-It comes before nbgrader's own handlers because extensions are loaded in the order of their names.
+Extensions load in the order of their names, so these handlers come before nbgrader's.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""What formgrader's pages ask for, answered while a command is at work."""
+"""The addresses that formgrader's pages ask, which answer while a command runs."""
 
 import json
 import re
@@ -16,44 +16,43 @@ from tornado import web
 from gradeprop.core.paths import GIVEN
 from gradeprop.integrations.nbgrader.formgrader.commands import Command, Course, Queue
 
+F = TypeVar("F", bound=Callable[..., object])
+
 _HERE = Path(__file__).parent
 _AUTOGRADING, _OTHERS = "gradeprop_autograding", "gradeprop_others"
-"""the two queues: who makes feedback does not wait for a class that is graded"""
-_PAGES = Environment(  # as formgrader's own, whose page this one extends
+"""the two queues: making feedback does not wait for the grading of a class"""
+_PAGES = Environment(  # the same as formgrader's own, whose page ours extends
     loader=ChoiceLoader([FileSystemLoader(_HERE / "templates"), FileSystemLoader(formgrader.template_path)]),
     autoescape=True,
 )
 
 
-F = TypeVar("F", bound=Callable[..., object])
-
-
 def guarded(method: F) -> F:
-    """For who is logged in and comes from a page of this server, as formgrader guards its own handlers."""
+    """Require a login and a page of this server as the origin, as formgrader's own handlers do."""
     return cast(F, web.authenticated(check_xsrf(check_notebook_dir(method))))
 
 
 class _Handler(BaseApiHandler):  # type: ignore[misc]
-    """Knows the queue, and the course that formgrader has open."""
+    """Gives access to the queues, and to the course that is open in formgrader."""
 
     async def prepare(self) -> None:
         if "nbgrader_formgrader" not in self.settings:
-            raise web.HTTPError(404, "formgrader is not switched on in this server")
+            raise web.HTTPError(404, "formgrader is not enabled in this server")
         await super().prepare()
 
     def write_error(self, status_code: int, **about: Any) -> None:
-        """A gradebook that cannot be read is a sentence, which the page shows."""
+        """Answer with a sentence if the gradebook cannot be read; the page shows it."""
         error = about.get("exc_info", (None, None))[1]
         if not isinstance(error, SQLAlchemyError):
             super().write_error(status_code, **about)
             return
-        why = str(error).splitlines()[0]
-        held = "another program holds it locked; it is read again once that program has ended its transaction"
+        reason = str(error).splitlines()[0]
+        locked = "it is locked by another program; reading it is retried until that program releases it"
         self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(f"The gradebook cannot be read: {held if 'locked' in why else why}")
+        self.finish(f"The gradebook cannot be read: {locked if 'locked' in reason else reason}")
 
-    def queue(self, which: str = _AUTOGRADING) -> Queue:
-        queue: Queue = self.settings[which]
+    def queue(self, name: str = _AUTOGRADING) -> Queue:
+        queue: Queue = self.settings[name]
         return queue
 
     @property
@@ -62,74 +61,81 @@ class _Handler(BaseApiHandler):  # type: ignore[misc]
         submitted = folder.format_path(folder.submitted_directory, "(?P<student>[^/]+)", assignment, escape=True)
         return Course(Path(folder.root), folder.db_url, submitted)
 
-    def forget(self) -> None:
-        """Formgrader keeps what it has read of the gradebook; another process has written since."""
+    def refresh(self) -> None:
+        """Discard what formgrader has read of the gradebook, since another process has written to it."""
         if (book := self.settings["nbgrader_gradebook"]) is not None:
             book.db.rollback()
             book.db.expire_all()
 
 
 class SubmissionsHandler(_Handler):
-    """The page "Manage Submissions", with the button for all that is new and the bar."""
+    """The page "Manage Submissions", with the progress bar and the button for new submissions."""
 
     @guarded
     def get(self, assignment: str) -> None:
+        """Answer with the page."""
         page = _PAGES.get_template("autograde_submissions.tpl")
         self.write(page.render(course_dir=self.coursedir.root, assignment_id=assignment, base_url=self.base_url))
 
 
 class AssignmentsHandler(_Handler):
-    """The list of assignments: for nbgrader every folder of source/ is one, the shared helpers too."""
+    """The list of assignments, without the folder of given files, which nbgrader takes for one."""
 
     @guarded
     def get(self) -> None:
+        """Answer with the list."""
         self.write(json.dumps([one for one in self.api.get_assignments() if one["name"] != GIVEN]))
 
 
 class ButtonHandler(_Handler):
-    """One of formgrader's own buttons: answers when its command has ended, as nbgrader does."""
+    """One of formgrader's own buttons; it answers when its command has ended, as nbgrader's does."""
 
-    def initialize(self, name: str, options: tuple[str, ...], which: str = _OTHERS) -> None:
-        self.name, self.options, self.which = name, options, which
+    def initialize(self, name: str, options: tuple[str, ...], queue: str = _OTHERS) -> None:
+        """Set the command, as tornado asks for."""
+        self.name, self.options, self.queue_name = name, options, queue
 
     @guarded
     async def post(self, assignment: str, student: str = "") -> None:
+        """Run the command for an assignment, or for one student's submission."""
         if self.name == "autograde" and student not in self.api.get_submitted_students(assignment):
-            raise web.HTTPError(404, f"{student} has handed in nothing for {assignment}")
-        whose = (f"--student={student}",) if student else ()
-        one = Command(self.name, assignment, (student,), (*whose, *self.options))
-        await self.queue(self.which).start(one, self.course)
-        self.forget()
-        self.write(json.dumps({"success": one.status == 0, "log": one.log}))
+            raise web.HTTPError(404, f"{student} has no submission for {assignment}")
+        who = (f"--student={student}",) if student else ()
+        command = Command(self.name, assignment, (student,), (*who, *self.options))
+        await self.queue(self.queue_name).start(command, self.course)
+        self.refresh()
+        self.write(json.dumps({"success": command.status == 0, "log": command.log}))
 
 
-class AllHandler(_Handler):
+class NewSubmissionsHandler(_Handler):
     """All submissions of an assignment that are new since they were last graded."""
 
     @guarded
     def get(self, assignment: str) -> None:
+        """Answer with their number and the state of the commands."""
         self.write(json.dumps({"new": len(self._new(assignment)), "runs": self._states(assignment)}))
 
     @guarded
     def post(self, assignment: str) -> None:
-        one = Command("autograde", assignment, self._new(assignment), ("--create",))
-        if one.students and not self.queue().waits(one):
-            self.queue().start(one, self.course).add_done_callback(lambda _: self.forget())
+        """Put a command that grades them into the queue, and answer as ``get``."""
+        command = Command("autograde", assignment, self._new(assignment), ("--create",))
+        if command.students and not self.queue().is_covered(command):
+            self.queue().start(command, self.course).add_done_callback(lambda _: self.refresh())
         self.set_status(202)
-        self.write(json.dumps({"new": len(one.students), "runs": self._states(assignment)}))
+        self.write(json.dumps({"new": len(command.students), "runs": self._states(assignment)}))
 
     def _new(self, assignment: str) -> list[str]:
         api = self.api
         return sorted(api.get_submitted_students(assignment) - api.get_autograded_students(assignment))
 
     def _states(self, assignment: str) -> list[dict[str, Any]]:
-        return [one.state() | ({"log": one.log} if one.status else {}) for one in self.queue().of(assignment)]
+        commands = self.queue().commands(assignment)
+        return [one.state() | ({"log": one.log} if one.status else {}) for one in commands]
 
 
 def add_handlers(web_app: web.Application) -> None:
-    """Answer in place of nbgrader's handlers, where these come later."""
+    """Register the addresses; must be called before nbgrader registers its own."""
     web_app.settings.update({_AUTOGRADING: Queue(), _OTHERS: Queue()})
-    autograde = {"name": "autograde", "options": ("--force", "--create"), "which": _AUTOGRADING}
+    autograde = {"name": "autograde", "options": ("--force", "--create"), "queue": _AUTOGRADING}
     generate = {"name": "generate_assignment", "options": ("--force",)}
     feedback = {"name": "generate_feedback", "options": ("--force",)}
     addresses: list[tuple[str, type[web.RequestHandler], dict[str, Any]]] = [
@@ -140,7 +146,7 @@ def add_handlers(web_app: web.Application) -> None:
         (r"/formgrader/api/submission/([^/]+)/([^/]+)/autograde", ButtonHandler, autograde),
         (r"/formgrader/api/assignment/([^/]+)/generate_feedback", ButtonHandler, feedback),
         (r"/formgrader/api/assignment/([^/]+)/([^/]+)/generate_feedback", ButtonHandler, feedback),
-        (r"/formgrader/api/assignment/([^/]+)/autograde", AllHandler, {}),
+        (r"/formgrader/api/assignment/([^/]+)/autograde", NewSubmissionsHandler, {}),
         (r"/formgrader/gradeprop/(.*)", web.StaticFileHandler, {"path": str(_HERE / "static")}),
     ]
     base = web_app.settings["base_url"]

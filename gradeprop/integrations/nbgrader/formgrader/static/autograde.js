@@ -1,55 +1,56 @@
-// How far autograding is, asked for once a second while something is graded; and the button for all that is new.
+// The progress of autograding, asked for once a second while something is graded, and the button for new submissions.
 (function () {
     var address = base_url + "/formgrader/api/assignment/" + encodeURIComponent(assignment_id) + "/autograde";
     var timer = null;
-    var wasAtWork = false;
+    var wasBusy = false;
 
-    function count(n, what) {
-        return n + " " + what + (n === 1 ? "" : "s");
+    function count(n, noun) {
+        return n + " " + noun + (n === 1 ? "" : "s");
     }
 
-    function show(found) {
-        var waiting = found.runs.filter(function (run) { return run.state === "waiting"; });
-        var atWork = found.runs.filter(function (run) { return run.state === "at work"; })[0];
-        var ended = found.runs.filter(function (run) { return run.state === "ended"; })[0];
-        var busy = Boolean(atWork || waiting.length);
+    function show(answer) {
+        var waiting = answer.runs.filter(function (run) { return run.state === "waiting"; });
+        var running = answer.runs.filter(function (run) { return run.state === "running"; })[0];
+        var ended = answer.runs.filter(function (run) { return run.state === "ended"; })[0];
+        var busy = Boolean(running || waiting.length);
         var queued = waiting.reduce(function (sum, run) { return sum + run.students; }, 0);
-        var said = [];
-        if (atWork) {
-            said.push("Autograding: " + atWork.done + " of " + count(atWork.students, "submission") + " done, " +
-                (atWork.at ? "now " + atWork.at : atWork.done ? "grading" : "starting") + ", " + Math.round(atWork.seconds) + " s");
+        var parts = [];
+        if (running) {
+            parts.push("Autograding: " + running.done + " of " + count(running.students, "submission") + " done, " +
+                (running.current ? "now " + running.current : running.done ? "grading" : "starting") + ", " +
+                Math.round(running.seconds) + " s");
         }
         if (waiting.length) {
-            said.push(count(queued, "submission") + " waiting" + (atWork ? "" : " for another assignment"));
+            parts.push(count(queued, "submission") + " waiting" + (running ? "" : " for another assignment to finish"));
         }
         if (!busy && ended) {
-            said.push(ended.success
+            parts.push(ended.success
                 ? "Autograded: " + count(ended.students, "submission") + " in " + Math.round(ended.seconds) + " s"
-                : "Autograding ended with an error after " + Math.round(ended.seconds) + " s; below is what nbgrader said");
+                : "Autograding ended with an error after " + Math.round(ended.seconds) + " s; nbgrader's log is below");
         } else if (!busy) {
-            said.push(found.new ? count(found.new, "submission") + " not autograded yet" : "All is autograded");
+            parts.push(answer.new ? count(answer.new, "submission") + " not autograded yet" : "Everything is autograded");
         }
-        $("#autograding-state").text(said.join("; "));
-        $("#autograde-new").prop("disabled", busy || !found.new);
+        $("#autograding-state").text(parts.join("; "));
+        $("#autograde-new").prop("disabled", busy || !answer.new);
         $("#autograding-bar").toggle(busy);
-        if (atWork) {
-            var percent = Math.round(100 * atWork.done / Math.max(1, atWork.students));
-            $("#autograding-bar .progress-bar").css("width", percent + "%").text(atWork.done + " / " + atWork.students);
+        if (running) {
+            var percent = Math.round(100 * running.done / Math.max(1, running.students));
+            $("#autograding-bar .progress-bar").css("width", percent + "%").text(running.done + " / " + running.students);
         }
         $("#autograding-log").toggle(Boolean(!busy && ended && !ended.success)).text(ended && ended.log || "");
-        if (wasAtWork && !busy && models && models.loaded) {
+        if (wasBusy && !busy && models && models.loaded) {
             models.each(function (model) { model.fetch(); });
         }
-        wasAtWork = busy;
+        wasBusy = busy;
         clearTimeout(timer);
         if (busy) timer = setTimeout(ask, 1000);
     }
 
     function ask() {
-        var token = {"X-CSRFToken": getCookie("_xsrf")};  // JupyterHub wants it even of those who only ask
+        var token = {"X-CSRFToken": getCookie("_xsrf")};  // JupyterHub requires it for GET, too
         $.ajax({url: address, dataType: "json", headers: token}).done(show).fail(function (answer) {
             var plain = /^text\/plain/.test(answer.getResponseHeader("Content-Type"));
-            $("#autograding-state").text(plain ? answer.responseText : "The server does not answer; asking again");
+            $("#autograding-state").text(plain ? answer.responseText : "The server is not responding; retrying");
             timer = setTimeout(ask, 5000);
         });
     }
@@ -57,7 +58,7 @@
     $(window).on("load", function () {
         $("#autograde-new").click(function () {
             $(this).prop("disabled", true);
-            $.post(address).done(function (found) { show(typeof found === "string" ? JSON.parse(found) : found); }).fail(ask);
+            $.post(address).done(function (data) { show(typeof data === "string" ? JSON.parse(data) : data); }).fail(ask);
         });
         $("#main-table").on("click", ".autograde a", function () { setTimeout(ask, 200); });
         ask();

@@ -1,4 +1,4 @@
-{#- formgrader's own page, and above its table how far autograding is -#}
+{#- formgrader's own page, with the progress of autograding above its table -#}
 {%- extends 'manage_submissions.tpl' -%}
 
 {%- block head -%}
@@ -9,7 +9,7 @@
 {%- block messages -%}
 <div class="panel panel-default" id="autograding">
   <div class="panel-body">
-    <button class="btn btn-primary" id="autograde-new" disabled>Autograde what is new</button>
+    <button class="btn btn-primary" id="autograde-new" disabled>Autograde new submissions</button>
     <span id="autograding-state" role="status" aria-live="polite" style="margin-left: 1em"></span>
     <div class="progress" id="autograding-bar" style="display: none; margin: 1em 0 0">
       <div class="progress-bar progress-bar-striped active" role="progressbar" style="min-width: 3em"></div>
