@@ -62,7 +62,8 @@ def stage(
 def fill_in(notebook: Any, record: GradeRecord, paths: StudentPaths) -> None:
     """Put the student's answers, the check results and the problems into the released notebook."""
     ids = {cell.id: cell.metadata.nbgrader.grade_id for cell in notebook.cells if "nbgrader" in cell.metadata}
-    notebook_answers.insert_answers(notebook, notebook_answers.read(paths.submitted / f"{record.assignment}.ipynb", ids))
+    submitted = notebook_answers.read(paths.submitted / f"{record.assignment}.ipynb", ids)
+    notebook_answers.insert_answers(notebook, submitted)
     for cell in notebook.cells:
         meta = cell.metadata.get("nbgrader", {})
         if cell.cell_type == "code" and meta.get("grade") and record.results:
