@@ -95,7 +95,7 @@ def register_submissions(
     """Add rows for submissions, under the names that nbgrader uses for their students, with their arrival times.
 
     Args:
-        arrivals: by student; naive UTC, as nbgrader stores it; None if no trusted time is known, which keeps the old one.
+        arrivals: by student; naive UTC, as nbgrader stores it; None keeps the stored time.
         assignment: its questions become graded cells.
         solutions: names of the cells that students write in, so that people can comment on them.
         db_url: the address of the gradebook.
