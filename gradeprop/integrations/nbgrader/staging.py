@@ -40,6 +40,8 @@ def stage(
     Args:
         folder: created here.
         released: the files of the release; the notebook alone is enough if it is not run.
+        record: the grade of the submission.
+        assignment: with its settings for running notebooks.
         paths: the stored submission.
     """
     folder.mkdir(parents=True)
@@ -62,8 +64,8 @@ def stage(
 def fill_in(notebook: Any, record: GradeRecord, paths: StudentPaths) -> None:
     """Put the student's answers, the check results and the problems into the released notebook."""
     ids = {cell.id: cell.metadata.nbgrader.grade_id for cell in notebook.cells if "nbgrader" in cell.metadata}
-    submitted = notebook_answers.read(paths.submitted / f"{record.assignment}.ipynb", ids)
-    notebook_answers.insert_answers(notebook, submitted)
+    answers = notebook_answers.read(paths.submitted / f"{record.assignment}.ipynb", ids)
+    notebook_answers.insert_answers(notebook, answers)
     for cell in notebook.cells:
         meta = cell.metadata.get("nbgrader", {})
         if cell.cell_type == "code" and meta.get("grade") and record.results:

@@ -1,0 +1,65 @@
+"""``nbgrader zip_collect`` reads downloads by the same rules as ``gradeprop grade``."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from datetime import datetime
+
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.submissions.arrival_time import read_arrival_time
+from tests.conftest import REPOSITORY
+
+RIGHT = "def double(x):\n    return x + x\n"
+
+
+def zipped(files: Mapping[str, str | bytes]) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return data.getvalue()
+
+
+CANVAS = {
+    "lovelaceada_12345_1_student_code-2.py": RIGHT,
+    "lovelaceada_12345_2_history.json": "{}",
+    "babbagecharles_LATE_23456_3_hw.zip": zipped({"student_code.py": RIGHT}),
+    "readme.txt": "x",
+    "../../x_1_2_out.py": "x",
+}
+
+
+def test_nbgrader_collects_by_the_same_rules(toy: AssignmentPaths) -> None:
+    shutil.copy(REPOSITORY.root / "nbgrader_config.py", toy.course.root)
+    archive = toy.course.root / "downloaded" / "toy" / "archive"
+    archive.mkdir(parents=True)
+    (archive / "canvas.zip").write_bytes(zipped(CANVAS))
+    (archive / "Lab_grace_attempt_2026-01-31-12-30-00_student_code.py").write_text(RIGHT)
+    (archive / "broken.zip").write_bytes(b"PK\x03\x04")
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", "zip_collect", "toy"],
+        cwd=toy.course.root,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY.root), "JUPYTER_CONFIG_DIR": str(toy.course.root / "none")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    submitted = toy.course.root / "submitted"
+    found = {str(file.relative_to(submitted)) for file in submitted.rglob("*") if file.is_file()}
+    assert found == {
+        "12345/toy/student_code.py",
+        "12345/toy/history.json",
+        "23456/toy/student_code.py",
+        "grace/toy/student_code.py",
+        "grace/toy/timestamp.txt",
+        "grace/.toy.arrived",
+    }
+    assert read_arrival_time(submitted / "grace" / "toy") == datetime(2026, 1, 31, 12, 30)
+    assert (submitted / "grace" / "toy" / "timestamp.txt").read_text().startswith("2026-01-31 12:30:00")
+    for what in ("readme.txt does not follow", "../../x_1_2_out.py does not follow", "broken.zip is not a zip"):
+        assert what in done.stderr
