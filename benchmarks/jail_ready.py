@@ -33,7 +33,9 @@ from gradeprop.core import models, storage
 from gradeprop.core.models import Limits
 from gradeprop.core.paths import CoursePaths, StudentPaths
 from gradeprop.course.config import load_module, read_assignment
-from gradeprop.grading.grader import Grader
+from gradeprop.grading.grader import Grader, open_grader
+from gradeprop.grading.settings import RunSettings
+from gradeprop.grading.store import StudentFolders
 from gradeprop.guest import runner
 from gradeprop.guest.draw import Draw
 from gradeprop.jail import Job, open_jail
@@ -141,10 +143,11 @@ def main(n: int) -> None:
         base = show("pure compute: eight probes and eight checks", once, 0)
         checks = show("  the checks alone", [check() for _ in range(n)], base)
 
-        grader = stack.enter_context(Grader(course, assignment, "sample", seed=1))
+        folders = StudentFolders(RunSettings(course, assignment, "sample", 1))
+        grader = stack.enter_context(open_grader(folders))
         record = grader.grade_one(handed_in)
         assert record.points == assignment.points, record
-        kept = grader.kept(record.key)
+        kept = folders.student(record.key)
         run = storage.read(models.JailRun, kept.run)
         code = {"student_code.py": course.solution.read_bytes()}
         probes = course.assignment("quick").probes.read_bytes()

@@ -25,8 +25,9 @@ from gradeprop.course.config import dataset as _dataset
 from gradeprop.course.config import read_assignment, read_course
 
 if TYPE_CHECKING:
-    from gradeprop.grading.batch import How, Job
-    from gradeprop.grading.grader import Grader
+    from gradeprop.grading.jobs import Backend, How, Job
+    from gradeprop.grading.settings import RunSettings
+    from gradeprop.grading.store import Store
     from gradeprop.integrations.gradescope import Visibility
 
 out = Console()
@@ -204,7 +205,8 @@ def grade(
     of the run; all else keeps its record. --recheck and --force do more.
     One zip or folder as Canvas, Moodle or Blackboard hand over a class is one, too.
     """
-    from gradeprop.grading import batch
+    from gradeprop.grading import jobs as planning
+    from gradeprop.grading.store import Store
     from gradeprop.submissions import discovery
 
     course, one = _assignment(ctx, assignment)
@@ -214,13 +216,13 @@ def grade(
     if submissions:
         found = _downloaded(ctx, course, one, submissions, student)
         named, left_out = found or (discovery.find_submissions(submissions, student), 0)
-    with _grader(course, one, dataset, seed, unsafe=unsafe) as grader:
+    with Store(_settings(course, one, dataset, seed, unsafe=unsafe)) as store:
         if submissions:
             with progress("looking for what has changed", len(named)) as tick:
-                jobs = batch.plan(grader, named, _HOW[how], tick)
+                jobs = planning.plan(store, named, _HOW[how], tick)
         else:
-            jobs = batch.plan_again(grader, batch.kept_submissions(grader.paths))
-        _run(grader, jobs, workers, scheduler, _amounts(resources))
+            jobs = planning.plan_recheck(store)
+        _run(store, jobs, workers, scheduler, _amounts(resources))
     if left_out:
         raise click.ClickException(f"{left_out} of what is in {submissions[0]} could not be taken; see above.")
 
@@ -240,7 +242,7 @@ def _amounts(resources: Sequence[str]) -> dict[str, float]:
 
 
 def _run(
-    grader: "Grader",
+    store: "Store",
     jobs: Sequence["Job"],
     workers: int | None,
     scheduler: str | None = None,
@@ -249,18 +251,20 @@ def _run(
     """Do it before the eyes of whoever waits; then what was done, and why; exit status 130 where they stopped it."""
     from gradeprop.cli.progress import Board, summary
     from gradeprop.grading import batch
+    from gradeprop.grading.interrupt import Stop
 
-    board, elsewhere = Board(jobs, Console(stderr=True)), None
-    if scheduler:
-        from gradeprop.grading.dask_client import Cluster
+    board = Board(jobs, Console(stderr=True))
+    with board.shown(), Stop(board.say) as stop:
+        backend: Backend = batch.Local(store, stop, workers)
+        if scheduler:
+            from gradeprop.grading.dask_client import Cluster
 
-        elsewhere = Cluster(scheduler, resources, board.say).run
-    with board.shown(), batch.Stop(board.say) as stop:
-        graded = batch.run(grader, jobs, board.watch, stop, workers, elsewhere)
+            backend = Cluster(store, scheduler, backend, stop, board.say, resources)
+        graded = batch.run(store, jobs, backend, board.watch)
     for line in summary(jobs, graded):
         out.print(line, highlight=False, soft_wrap=True, markup=False)
     if len(graded) == len(jobs):
-        _show(grader.paths.course, grader.assignment, graded)
+        _show(store.settings.course, store.settings.assignment, graded)
     else:
         sys.exit(128 + signal.SIGINT)
 
@@ -273,13 +277,16 @@ def _run(
 @click.pass_context
 def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: int | None) -> None:
     """Prove the checks: every known answer gets exactly what it must, and junk breaks none."""
+    from gradeprop.grading.grader import open_grader
+    from gradeprop.grading.store import StudentFolders
     from gradeprop.grading.verify import verify as prove
 
     course, one = _assignment(ctx, assignment)
     verdicts = []
     with contextlib.ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        grader = stack.enter_context(_grader(course, one, dataset, seed, scratch))
+        folders = StudentFolders(_settings(course, one, dataset, seed, scratch))
+        grader = stack.enter_context(open_grader(folders))
         tick = stack.enter_context(progress("proving", None))
         for verdict in prove(grader, only):
             verdicts.append(verdict)
@@ -323,7 +330,8 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     """Release an assignment and grade a small class of right, wrong, broken and hostile submissions."""
     from gradeprop.course.demo import demo_class
     from gradeprop.course.release import release as make_release
-    from gradeprop.grading import batch
+    from gradeprop.grading import batch, jobs
+    from gradeprop.grading.store import Store
     from gradeprop.submissions import discovery
 
     course, one = _assignment(ctx, assignment)
@@ -333,8 +341,8 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     with out.status(f"training the reference on {dataset}, once"):
         folder = demo_class(one, course.assignment(one.name), dataset)
     named = discovery.find_submissions([folder])
-    with _grader(course, one, dataset, None) as grader, progress("grading", len(named)) as tick:
-        graded = batch.grade_class(grader, named, tick)
+    with Store(_settings(course, one, dataset, None)) as store, progress("grading", len(named)) as tick:
+        graded = batch.run(store, jobs.plan(store, named), report=lambda job, record: tick())
     _show(course, one, graded)
 
 
@@ -407,8 +415,8 @@ def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset
 
     Each once, in order of arrival, and of each student the latest; Ctrl-C ends it after the submission at work.
     """
-    from gradeprop.grading import batch
-    from gradeprop.grading.watch import Watch
+    from gradeprop.grading.interrupt import Stop
+    from gradeprop.grading.watch import watch_folder
 
     course, one = _assignment(ctx, assignment)
     aside = Console(stderr=True)
@@ -427,12 +435,8 @@ def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset
         out.print(line, highlight=False, markup=False, soft_wrap=True)
         status.update(f"watching {folder}: {len(graded)} graded")
 
-    with (
-        _grader(course, one, dataset, seed) as grader,
-        aside.status(f"watching {folder}") as status,
-        batch.Stop(say) as stop,
-    ):
-        Watch(grader, folder, say, show).run(stop, once)
+    with aside.status(f"watching {folder}") as status, Stop(say) as stop:
+        watch_folder(_settings(course, one, dataset, seed), folder, say, show, stop, once)
     held = sum(record.status != "graded" for record in graded)
     out.print(f"{len(graded)} graded{f', {held} of them held back' if held else ''}", highlight=False)
 
@@ -500,12 +504,12 @@ def package_github(ctx: click.Context, assignment: str, organisation: str, to: P
 @click.pass_context
 def report(ctx: click.Context, assignment: str) -> None:
     """Write one page on the class: scores, commonest mistakes, what to review, who handed in the same."""
-    from gradeprop.grading import batch
+    from gradeprop.grading.jobs import graded_students
     from gradeprop.results.class_report import write_class_report
 
     course, one = _assignment(ctx, assignment)
     paths = course.assignment(one.name)
-    batch.kept_submissions(paths)
+    graded_students(paths.autograded)
     with out.status("reading what was graded"):
         file = write_class_report(one, paths)
     out.print(f"report    {file}", highlight=False, soft_wrap=True)
@@ -536,12 +540,12 @@ def _downloaded(
     return list(download.submissions), len(download.warnings)
 
 
-def _grader(
+def _settings(
     course: CoursePaths, one: Assignment, dataset: str, seed: int | None, into: Path | None = None, unsafe: bool = False
-) -> "Grader":
-    from gradeprop.grading.grader import Grader  # loads the jail, which most commands need not
+) -> "RunSettings":
+    from gradeprop.grading.settings import RunSettings
 
-    return Grader(course, one, _dataset(one, dataset), seed, into, unsafe)
+    return RunSettings(course, one, _dataset(one, dataset), seed, into, unsafe)
 
 
 def _show(course: CoursePaths, one: Assignment, graded: Sequence[GradeRecord]) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gradeprop.core.models import GradeRecord
-from gradeprop.grading.batch import Job
+from gradeprop.grading.jobs import Job
 
 _EVERY_S = 10.0
 

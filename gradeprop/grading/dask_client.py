@@ -1,9 +1,8 @@
-"""Grade on a Dask cluster that is there already: hand out, take back, and write with this one process.
+"""Grade on an existing Dask cluster: this process makes the safe copies, and writes every result.
 
-A submission is copied in here, as ever; a worker gets the path of the copy and its hash, or the bytes where it does
-not see the path, and sends back what is to be kept. Each worker is asked first what it would grade with, and one that
-has anything else than this process is refused by name. A worker that is lost costs nothing but time: what it had is
-handed out again. One that joins late gets its share.
+A worker reads the safe copy, or receives its bytes if the file system is not shared, and returns the result's files.
+Before it gets a submission, it is compared with this process; one that would grade otherwise is refused by name. Dask
+gives the submissions of a lost worker to another one, and tries again if the machine fails.
 """
 
 import asyncio
@@ -12,259 +11,226 @@ import io
 import time
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from gradeprop.core import storage
 from gradeprop.core.errors import JailError
 from gradeprop.core.models import GradeRecord, Submission
-from gradeprop.core.paths import StudentPaths
 from gradeprop.course.bundle import course_files, zip_files
-from gradeprop.grading import dask_worker, fingerprints
-from gradeprop.grading.batch import Job, Stop, Watch
-from gradeprop.grading.dask_worker import Task, TaskResult
-from gradeprop.grading.grader import Grader
+from gradeprop.grading import fingerprints, scoring
+from gradeprop.grading.interrupt import Stop
+from gradeprop.grading.jobs import Backend, Job, Results, take
+from gradeprop.grading.settings import Sources
+from gradeprop.grading.store import Store, write_result
+
+try:
+    import dask
+    from distributed import Client, as_completed
+except ImportError as error:
+    raise JailError("A cluster needs an extra: pip install 'gradeprop[cluster]'.") from error
+
+from gradeprop.grading import dask_worker  # itself needs Dask
 
 _CONNECT_S = 10.0
 _PATIENCE_S = 60.0
-"""how long to wait for a worker that can grade"""
-_ANSWER_S = 300.0
-"""how long for one that is there and has not said yet what it would grade with"""
-_POLL_S = 1.0
-_HANDED_OUT = 2
-"""submissions per thread of a worker: one at work, one to go on with"""
-_TRIES = 3
-Tell = Callable[[str], None]
+"""wait for a worker that can grade"""
+_LOOK_S = 1.0
+"""time between two looks at which workers there are"""
+_POLL_S = 0.1
+_PER_THREAD = 2
+"""submissions per thread of a worker: one in progress, one waiting there"""
+_RETRIES = 2
 
 
-class Handed:
-    """A submission that is out: where it is kept meanwhile, and what is to come back."""
-
-    def __init__(self, number: int, job: Job, submission: Submission, kept: StudentPaths, slot: contextlib.ExitStack):
-        self.number, self.job, self.submission, self.kept, self.slot = number, job, submission, kept, slot
-        self.tries, self.workers, self.wants_course = 0, frozenset[str](), False
-
-    def drop(self) -> None:
-        """Nothing comes back: what was made aside takes no place."""
-        with contextlib.suppress(_Dropped):
-            self.slot.__exit__(_Dropped, _Dropped(), None)
-
-
-class _Dropped(Exception):
-    pass
-
-
+@dataclass(frozen=True, slots=True)
 class Cluster:
-    """The workers of one scheduler, for one run of one grader."""
+    """The backend that runs student code on the workers of a Dask scheduler."""
 
-    def __init__(
-        self, address: str, resources: Mapping[str, float] | None, tell: Tell, patience_s: float = _PATIENCE_S
-    ) -> None:
-        self._address, self._resources, self._tell, self._patience_s = address, dict(resources or {}), tell, patience_s
-        self._workers: dict[str, int] = {}
-        self._names: dict[str, str] = {}
-        self._refused: dict[str, str] = {}
-        self._greeted: dict[str, Any] = {}
-        self._out: dict[Any, Handed] = {}
-        self._undone: list[Handed] = []
-        self._waiting_since = time.monotonic()
-        self._shared = True
+    store: Store
+    address: str
+    local: Backend
+    """executes the jobs that run no student code"""
+    stop: Stop
+    tell: Callable[[str], None]
+    """receives sentences on workers that are refused or lost"""
+    resources: Mapping[str, float] | None = None
+    """what each submission takes of a worker's Dask resources"""
+    patience_s: float = _PATIENCE_S
 
-    def run(self, grader: Grader, left: dict[int, Job], done: dict[int, GradeRecord], watch: Watch, stop: Stop) -> None:
-        """Move from ``left`` to ``done``.
+    def run(self, jobs: Sequence[Job]) -> Results:
+        """Execute jobs as ``Backend.run`` does.
 
         Raises:
-            JailError: no scheduler answers, none of its workers can grade, or it went away; what was graded is kept.
+            JailError: no scheduler answers, none of its workers can grade, or it ended; finished results are kept.
         """
-        self._grader = grader
-        grader.turn.begin()
-        with self._connected():
-            try:
-                while self._at_work() or (left and not stop.asked):
-                    self._greet()
-                    self._feed(left, stop)
-                    for handed, record in self._returned():
-                        done[handed.number] = record
-                        watch(left.pop(handed.number), record)
-            finally:
-                for handed in (*self._out.values(), *self._undone):  # only where something went wrong
-                    handed.drop()
-                with contextlib.suppress(OSError):
-                    self._client.cancel(list(self._out))
-                grader.recover()
+        if remote := [job for job in jobs if job.need == "all"]:
+            with self._connected() as client:
+                yield from _Session(self, client, remote).run()
+        yield from self.local.run([job for job in jobs if job.need != "all"])
 
     @contextlib.contextmanager
-    def _connected(self) -> Any:
-        try:
-            import dask
-            from distributed import Client  # an extra, which a single machine does without
-        except ImportError as error:
-            raise JailError("a cluster needs the extra: pip install 'gradeprop[cluster]'.") from error
-        large, patient = "distributed.admin.large-graph-warning-threshold", "distributed.comm.timeouts.connect"
-        dask.config.set({large: "1GB", patient: f"{_CONNECT_S} s"})  # submissions are meant to travel
-        try:
-            client = Client(self._address, timeout=_CONNECT_S)
-        except (OSError, ValueError) as error:
-            why = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise JailError(f"No Dask scheduler answers at {self._address} ({why}). Nothing was graded.") from error
-        self._client = client
-        try:
-            yield
-        except (OSError, CancelledError, asyncio.CancelledError) as error:  # files of ours are JailErrors already
-            gone = f"The scheduler at {self._address} has gone; what was graded is kept, the same command goes on."
-            raise JailError(gone) from error
-        finally:
-            with contextlib.suppress(Exception):  # whatever it is, the scheduler has gone before us
-                client.close(timeout=2)
+    def _connected(self) -> Iterator[Client]:
+        settings = {
+            "distributed.admin.large-graph-warning-threshold": "1GB",  # submissions are meant to travel
+            "distributed.comm.timeouts.connect": f"{_CONNECT_S} s",
+        }
+        with dask.config.set(settings):
+            try:
+                client = Client(self.address, timeout=_CONNECT_S)
+            except (OSError, ValueError) as error:
+                why = str(error).splitlines()[0] if str(error) else type(error).__name__
+                raise JailError(f"No Dask scheduler answers at {self.address} ({why}). Nothing was graded.") from error
+            try:
+                yield client
+            except (OSError, CancelledError, asyncio.CancelledError) as error:  # those of our files are JailErrors
+                message = f"The scheduler at {self.address} has ended; results are kept, the same command continues."
+                raise JailError(message) from error
+            finally:
+                with contextlib.suppress(Exception):  # the scheduler may have ended before us
+                    client.close(timeout=2)
 
-    def _greet(self) -> None:
-        """Ask who is new what it would grade with; forget who has gone."""
-        # asked directly: what scheduler_info() returns, the client overwrites every two seconds with a list of nobody
-        there = self._client.sync(self._client.scheduler.identity, n_workers=-1)["workers"]
+
+@dataclass(slots=True)
+class _Sent:
+    """A submission that a worker has."""
+
+    job: Job
+    submission: Submission
+    workers: frozenset[str]
+    """those that may run it"""
+
+
+class _Session:
+    """One run on a cluster: the workers that were admitted, and the submissions that they have."""
+
+    def __init__(self, cluster: Cluster, client: Client, jobs: Sequence[Job]) -> None:
+        self._cluster, self._client, self._store = cluster, client, cluster.store
+        self._waiting, self._sent = list(jobs)[::-1], dict[Any, _Sent]()
+        self._threads: dict[str, int] = {}
+        """by address of each admitted worker"""
+        self._names: dict[str, str] = {}
+        self._refused: dict[str, str] = {}
+        self._completed = as_completed()
+        self._shares_files = True
+        self._look_at, self._give_up_at = 0.0, time.monotonic() + cluster.patience_s
+        self._sources = Sources.read(self._store.settings)
+        self._run, settings = f"gradeprop-{uuid.uuid4().hex}", self._store.settings
+        self._admission = (
+            self._run, settings, zip_files(course_files(settings.course, settings.assignment)),
+            self._sources.ran_with | self._sources.judged_with, fingerprints.of_machine(settings.dataset),
+        )  # fmt: skip
+
+    def run(self) -> Results:
+        try:
+            while self._sent or (self._waiting and not self._cluster.stop.requested):
+                self._meet_workers()
+                self._send_more()
+                time.sleep(_POLL_S)
+                for future in self._completed.next_batch(block=False):
+                    if (sent := self._sent.pop(future, None)) and (record := self._result(future, sent)):
+                        yield sent.job, record
+        finally:
+            with contextlib.suppress(OSError, RuntimeError):
+                self._client.cancel(list(self._sent))
+                self._client.run(dask_worker.dismiss, self._run, workers=list(self._threads), on_error="ignore")
+
+    def _meet_workers(self) -> None:
+        """Admit or refuse new workers, forget lost ones, and give up if for long there is none that can grade."""
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + _LOOK_S
+        # asked directly, since the client overwrites the answer of scheduler_info() every two seconds
+        workers = self._client.sync(self._client.scheduler.identity, n_workers=-1)["workers"]
         if self._client.status != "running":
             raise ConnectionError(self._client.status)
-        for address in self._workers.keys() - there.keys():
-            self._tell(f"worker {self._names[address]} is lost; what it had is graded elsewhere")
-            del self._workers[address]
-            self._greeted.pop(address)
-        for address in self._greeted.keys() - there.keys() - self._refused.keys():
-            # what Dask does to a worker that cannot load what it is sent
-            self._refuse(address, "it ended when asked for its version; is this gradeprop installed there?")
-        for address, about in there.items():
-            self._names[address] = f"{about.get('name', '')} at {address}"
-            if address not in self._greeted:
-                self._greeted[address] = self._client.submit(
-                    dask_worker.hello, self._grader.dataset, key=_key("hello"), workers=[address], priority=100
-                )
-            elif address not in self._workers and address not in self._refused and self._greeted[address].done():
-                self._hear(address, about["nthreads"])
-
-    def _hear(self, address: str, threads: int) -> None:
-        future = self._greeted[address]
-        if future.status != "finished":
-            self._refuse(address, f"it cannot load this gradeprop: {_why(future)}")
-        elif differs := fingerprints.others(
-            msgspec.json.decode(future.result(), type=fingerprints.Parts), dask_worker.parts(self._grader.dataset)
-        ):
-            self._refuse(address, differs)
-        else:
-            self._workers[address] = threads
-
-    def _refuse(self, address: str, why: str) -> None:
-        self._refused[address] = why
-        self._workers.pop(address, None)
-        self._tell(f"worker {self._names[address]} is refused: {why}")
-
-    def _asked(self) -> bool:
-        """Whether a worker still owes an answer to what it would grade with: its first import may take long."""
-        return any(not self._greeted[each].done() for each in self._greeted.keys() - self._refused.keys())
-
-    def _at_work(self) -> set[int]:
-        return {handed.number for handed in (*self._out.values(), *self._undone)}
-
-    def _feed(self, left: Mapping[int, Job], stop: Stop) -> None:
-        """Hand out as much as the workers can hold, and again what came back undone or only lost ones held."""
-        live = frozenset(self._workers)
-        if live:
-            self._waiting_since = time.monotonic()
-        elif time.monotonic() - self._waiting_since > (_ANSWER_S if self._asked() else self._patience_s):
+        for address in self._threads.keys() - workers.keys():
+            self._cluster.tell(f"The worker {self._names[address]} is lost; others grade what it had.")
+            del self._threads[address]
+        new = [address for address in workers if address not in self._threads.keys() | self._refused.keys()]
+        self._names |= {address: f"{workers[address].get('name', '')} at {address}" for address in new}
+        if new:
+            answers = self._client.run(dask_worker.admit, *self._admission, workers=new, on_error="return")
+            for address, refusal in answers.items():
+                if refusal == "":
+                    self._threads[address] = workers[address]["nthreads"]
+                else:
+                    self._refuse(address, refusal)
+        if self._threads:
+            self._give_up_at = time.monotonic() + self._cluster.patience_s
+        elif time.monotonic() > self._give_up_at:
             refused = "; ".join(f"{self._names[address]}: {why}" for address, why in self._refused.items())
-            raise JailError(f"No worker at {self._address} can grade ({refused or 'none is there'}).")
-        for future, handed in list(self._out.items()):
-            if live and not handed.workers & live and not future.done():
-                self._client.cancel([future])
-                self._undone.append(self._out.pop(future))
-        while live and self._undone:
-            self._hand_out(self._undone.pop())
-        room = _HANDED_OUT * sum(self._workers.values()) - len(self._out)
-        for number in [number for number in left if number not in self._at_work()][: max(0, room)]:
-            if not stop.asked:
-                self._begin(number, left[number])
+            raise JailError(f"No worker at {self._cluster.address} can grade ({refused or 'none is there'}).")
 
-    def _begin(self, number: int, job: Job) -> None:
-        slot = contextlib.ExitStack()
-        submission, kept = slot.enter_context(self._grader.handing_out(Path(job.path), job.student, f"-{number}"))
-        self._hand_out(Handed(number, job, submission, kept, slot))
+    def _refuse(self, address: str, refusal: object) -> None:
+        why = refusal if isinstance(refusal, str) else f"it cannot load this gradeprop: {refusal}"
+        self._refused[address] = why
+        self._cluster.tell(f"The worker {self._names[address]} is refused: {why}.")
 
-    def _hand_out(self, handed: Handed) -> None:
-        live = frozenset(self._workers)
-        handed.workers = handed.workers & live or live  # who asked for more, if it is still there
-        grader = self._grader
-        task = Task(
-            root=str(grader.paths.course.root),
-            assignment=grader.assignment.name,
-            dataset=grader.dataset,
-            seed=grader.seed,
-            unsafe=grader.unsafe,
-            parts=grader.ran_with | grader.judged_with,
-            submission=handed.submission,
-            place=str(handed.kept.submitted.absolute()),
-        )
+    def _send_more(self) -> None:
+        """Send as much as the workers can hold; send again what only lost workers may run, since Dask would wait."""
+        live = frozenset(self._threads)
+        if not live:
+            return
+        for future, sent in list(self._sent.items()):
+            if not sent.workers & live and not future.done():
+                del self._sent[future]
+                future.cancel()
+                self._send(sent.job, sent.submission)
+        room = _PER_THREAD * sum(self._threads.values()) - len(self._sent)
+        while self._waiting and room > 0 and not self._cluster.stop.requested:
+            job, room = self._waiting.pop(), room - 1
+            self._send(job, job.submission or self._take(job))
+
+    def _take(self, job: Job) -> Submission:
+        copy = self._store.copy_folder(job.key)
+        return take(self._store.settings, self._sources, Path(job.path), job.student, copy)
+
+    def _send(self, job: Job, submission: Submission) -> None:
+        copy, workers = self._store.copy_folder(job.key), frozenset(self._threads)
         future = self._client.submit(
             dask_worker.grade,
-            msgspec.json.encode(task),
-            b"" if self._shared else dask_worker.pack(handed.kept.submitted),
-            self._course() if handed.wants_course else b"",
-            key=_key("grade"),
-            workers=sorted(handed.workers),
-            allow_other_workers=False,
-            resources=self._resources or None,
+            self._run,
+            submission,
+            str(copy.absolute()),
+            b"" if self._shares_files else dask_worker.zip_folder(copy),
+            key=f"{self._run}-{uuid.uuid4().hex}",
+            workers=sorted(workers),
+            resources=dict(self._cluster.resources or {}) or None,
+            retries=_RETRIES,
             pure=False,
         )
-        self._out[future] = handed
+        self._sent[future] = _Sent(job, submission, workers)
+        self._completed.add(future)
 
-    def _course(self) -> bytes:
-        return zip_files(course_files(self._grader.paths.course, self._grader.assignment))
+    def _result(self, future: Any, sent: _Sent) -> GradeRecord | None:
+        """Return the record of a submission that came back; None if it must be sent again, with its files."""
+        data = future.result() if future.status == "finished" else b""
+        if data is None:
+            self._shares_files = False
+            self._send(sent.job, sent.submission)
+            return None
+        return self._write(sent, data, "" if data else f"A worker failed: {_failure(future)}")
 
-    def _returned(self) -> Iterator[tuple[Handed, GradeRecord]]:
-        """What has come back since, kept and in its place; what was not done is to be handed out again."""
-        from distributed import wait  # as in _connected
-
-        if not self._out:
-            time.sleep(_POLL_S / 10)
-            return
-        with contextlib.suppress(TimeoutError):
-            wait(list(self._out), timeout=_POLL_S, return_when="FIRST_COMPLETED")
-        for future in [future for future in self._out if future.done()]:
-            handed = self._out.pop(future)
-            if future.status == "finished":
-                answer, data = future.result()
-                said = msgspec.json.decode(answer, type=TaskResult)
-            else:
-                said, data = TaskResult(failed=f"A worker failed: {_why(future)}"), b""
-            if said.refused and said.worker not in self._refused:
-                self._refuse(said.worker, said.refused)
-            handed.tries += bool(said.failed)
-            if said.wants or said.refused or (said.failed and handed.tries < _TRIES):
-                handed.workers = frozenset({said.worker}) if said.wants else frozenset()
-                handed.wants_course |= said.wants == "course"
-                self._shared &= said.wants != "submission"
-                self._undone.append(handed)
-            else:
-                yield handed, self._keep(handed, said, data)
-
-    def _keep(self, handed: Handed, said: TaskResult, data: bytes) -> GradeRecord:
-        """Put what came back beside the safe copy; it takes its place with the end of the slot."""
-        if said.failed:
-            record = self._grader.give_up(handed.submission, said.failed, handed.kept)
-        else:
+    def _write(self, sent: _Sent, data: bytes, failure: str) -> GradeRecord:
+        """Write the result of a worker beside the safe copy, as the student's folder."""
+        settings, copy = self._store.settings, self._store.copy_folder(sent.job.key)
+        with self._store.folders.replace(sent.job.key) as files:
+            if copy.exists():
+                copy.rename(files.submitted)
+            if failure:
+                record = scoring.not_graded(settings.assignment, sent.submission, failure)
+                write_result(settings.assignment, record, files)
+                return record
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                kept = handed.kept
-                for file in (kept.observations, kept.run, kept.feedback, kept.record):
+                for file in (files.observations, files.run, files.feedback, files.record):
                     if file.name in archive.namelist():
                         storage.write_bytes(archive.read(file.name), file)
-            record = storage.read(GradeRecord, kept.record)
-        handed.slot.close()
-        return record
+            return storage.read(GradeRecord, files.record)
 
 
-def _why(future: Any) -> str:
+def _failure(future: Any) -> str:
     return "it was cancelled" if future.status == "cancelled" else str(future.exception())[:300]
-
-
-def _key(what: str) -> str:
-    return f"gradeprop-{what}-{uuid.uuid4().hex}"

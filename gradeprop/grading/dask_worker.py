@@ -1,234 +1,155 @@
-"""A worker of a cluster: it is handed a submission, and hands back what a grader would have kept of it.
+"""The Dask end of a grader: what the client calls in a worker.
 
-    grade        called by Dask in a worker: gives the task to a grader in a process of its own, which stays warm
-    main         that process: a jail, a judge, one task after the other over a socket
-
-Plain data travels: JSON, paths, and where the file system is not shared, the submission or the course as a zip. The
-grader is no child of Dask's threads and forks: what it needs from the system (signals, a death with its parent) it has.
+admit    compare this worker with the client; if they agree, add a GraderPlugin to it
+grade    the task: run and judge one submission
+dismiss  remove the plugin; its graders end
 """
 
+import asyncio
 import contextlib
-import hashlib
+import dataclasses
 import io
-import os
-import shutil
-import socket
-import subprocess
-import sys
+import tempfile
 import threading
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
+from distributed import Worker, WorkerPlugin, get_worker
 
-from gradeprop.core.errors import GradepropError, JailError
-from gradeprop.core.models import Record, Submission
+from gradeprop.core.errors import JailError
+from gradeprop.core.models import Submission
 from gradeprop.core.paths import CoursePaths, StudentPaths
 from gradeprop.core.scratch import ScratchDir
 from gradeprop.course.bundle import zip_files
-from gradeprop.course.config import read_assignment
 from gradeprop.grading import fingerprints
-from gradeprop.grading.fingerprints import Parts
-from gradeprop.grading.grader import Grader
-from gradeprop.judge import protocol
+from gradeprop.grading.fingerprints import Fingerprints
+from gradeprop.grading.grader import Grader, open_grader
+from gradeprop.grading.settings import RunSettings, Sources
+from gradeprop.grading.store import StudentFolders
 from gradeprop.submissions import intake
 
 _IDLE_S = 120.0
-"""a grader that nobody has asked for so long gives its memory back"""
-_lock = threading.Lock()
-_idle: list["_Child"] = []
-_courses: dict[str, Path] = {}
+"""graders without a task for so long end and free their memory, even if the client was killed"""
 
 
-class Task(Record, frozen=True, kw_only=True):
-    """One submission to run and judge."""
+async def admit(
+    run: str, settings: RunSettings, course: bytes, expected: Fingerprints, machine: Fingerprints, dask_worker: Worker
+) -> str:
+    """Add the graders of a run to this worker; return why it is refused, as a clause, or an empty string.
 
-    root: str
-    """where the course lies, for who shares the file system"""
-    assignment: str
-    dataset: str
-    seed: int
-    unsafe: bool
-    parts: Parts
-    """all that the grade depends on but the submission; a worker that has anything else refuses"""
-    submission: Submission
-    place: str
-    """where its safe copy lies, likewise"""
-
-
-class TaskResult(Record, frozen=True, kw_only=True):
-    """What became of a task; with it travels what is to be kept, as a zip."""
-
-    wants: str = ""
-    """``submission`` or ``course``, where this worker does not see the file system of who asks"""
-    refused: str = ""
-    """why this worker grades nothing, as the end of a sentence"""
-    failed: str = ""
-    """a fault of the machine or of the course, as a sentence"""
-    worker: str = ""
+    Args:
+        course: the files of the course as a zip, for workers that do not see its folder.
+        expected: the fingerprints of everything that the grade depends on besides the submission.
+        machine: the client's fingerprints of the package, the libraries and the data set.
+    """
+    if refusal := fingerprints.mismatches(fingerprints.of_machine(settings.dataset), machine):
+        return refusal
+    plugin = await asyncio.to_thread(GraderPlugin, settings, course, expected)
+    if not (refusal := plugin.compare(Sources.read(plugin.settings))):
+        await dask_worker.plugin_add(plugin, name=run)
+    return refusal
 
 
-def hello(dataset: str) -> bytes:
-    """What this worker would grade with, wherever the course comes from."""
-    return msgspec.json.encode(parts(dataset))
+async def dismiss(run: str, dask_worker: Worker) -> None:
+    """Remove the graders of a run from this worker."""
+    await dask_worker.plugin_remove(name=run)
 
 
-def parts(dataset: str) -> Parts:
-    return fingerprints.of_machine() | {"data set": fingerprints.listing(dataset)}
+def grade(run: str, submission: Submission, copy: str, sent: bytes = b"") -> bytes | None:
+    """Run and judge one submission; return the files of its result as a zip.
+
+    Args:
+        copy: the folder of its safe copy.
+        sent: that copy as a zip; without it, returns None if this worker does not see the folder.
+
+    Raises:
+        JailError: the machine failed; Dask tries again.
+    """
+    plugin: GraderPlugin = get_worker().plugins[run]
+    return plugin.grade(submission, Path(copy), sent)
 
 
-def grade(task: bytes, handed_in: bytes = b"", course: bytes = b"") -> tuple[bytes, bytes]:
-    """In a worker of Dask: an ``TaskResult`` as JSON, and what is to be kept as a zip."""
-    asked = msgspec.json.decode(task, type=Task)
-    root = _root(asked, course)
-    if root is None:
-        return msgspec.json.encode(TaskResult(wants="course", worker=_address())), b""
-    task = msgspec.json.encode(msgspec.structs.replace(asked, root=str(root)))
-    for _ in range(2):  # an idle one may have ended a moment ago
-        with _lock:
-            child = _idle.pop() if _idle else None
-        child = child or _Child()
-        if (answer := child.ask(task, handed_in)) is not None:
-            with _lock:
-                _idle.append(child)
-            said = msgspec.json.decode(answer[0], type=TaskResult)
-            return msgspec.json.encode(msgspec.structs.replace(said, worker=_address())), answer[1]
-        child.end()
-    return msgspec.json.encode(TaskResult(failed="The process that grades on a worker died.", worker=_address())), b""
+class GraderPlugin(WorkerPlugin):  # type: ignore[misc]
+    """The graders of one run on one worker: one for each thread, warm until the run ends."""
 
+    def __init__(self, settings: RunSettings, course: bytes, expected: Fingerprints) -> None:
+        self._scratch, self._lock, self._expected = ScratchDir(), threading.Lock(), expected
+        self._idle: list[tuple[Grader, contextlib.ExitStack]] = []
+        self._timer, self._closed = threading.Timer(_IDLE_S, self._close_idle), False
+        if not settings.course.course_toml.is_file():  # the file system is not shared
+            root = self._scratch.path / "course"
+            zipfile.ZipFile(io.BytesIO(course)).extractall(root)
+            settings = dataclasses.replace(settings, course=CoursePaths(root))
+        self.settings = dataclasses.replace(settings, results_folder=self._scratch.path / "results")
 
-def _address() -> str:
-    from distributed import get_worker  # no part of a grader that needs no cluster
+    def compare(self, sources: Sources) -> str:
+        """Say in what the course differs from the client's, as a clause; empty if in nothing."""
+        return fingerprints.mismatches(sources.ran_with | sources.judged_with, self._expected)
 
-    return str(get_worker().address)
+    def grade(self, submission: Submission, copy: Path, sent: bytes) -> bytes | None:
+        with tempfile.TemporaryDirectory(dir=self._scratch.path) as folder, self._grader() as grader:
+            files = StudentPaths(Path(folder) / "student")
+            files.folder.mkdir()
+            if submission.sha256 and not self._take(submission, copy, sent, files.submitted):
+                return None
+            grader.run_and_judge(submission, files)
+            return zip_folder(files.folder, without=files.submitted)
 
-
-def _root(task: Task, course: bytes) -> Path | None:
-    """The course here: the same folder where it is there, else as it was sent; None: it must be sent."""
-    if (Path(task.root) / "source" / "course.toml").is_file():
-        return Path(task.root)
-    name = hashlib.sha256(msgspec.json.encode([task.parts, task.assignment])).hexdigest()[:16]
-    with _lock:
-        if name not in _courses and course:
-            into = ScratchDir().path / "course"
-            zipfile.ZipFile(io.BytesIO(course)).extractall(into)
-            _courses[name] = into
-        return _courses.get(name)
-
-
-class _Child:
-    """A grader in a process of its own, seen from the worker."""
-
-    def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        package = str(Path(__file__).parents[2])
-        path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "gradeprop.grading.dask_worker", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                env=os.environ | {"PYTHONPATH": path},
-                stdin=subprocess.DEVNULL,
-            )
-        self._channel = ours
-
-    def ask(self, task: bytes, handed_in: bytes) -> tuple[bytes, bytes] | None:
-        """None where it has died."""
-        try:
-            for part in (task, handed_in):
-                protocol.send_bytes(self._channel, part)
-        except OSError:
-            return None
-        answer, kept = protocol.receive_bytes(self._channel), protocol.receive_bytes(self._channel)
-        return None if answer is None or kept is None else (answer, kept)
-
-    def end(self) -> None:
-        self._channel.close()
-        self._process.kill()
-        self._process.wait()
-
-
-class _Desk:
-    """The grader of a child: kept warm from one task to the next of the same course."""
-
-    def __init__(self) -> None:
-        self.scratch, self._stack = ScratchDir(), contextlib.ExitStack()
-        self._about: tuple[str, ...] = ()
-        self._grader: Grader
-
-    def answer(self, task: Task, handed_in: bytes) -> tuple[TaskResult, bytes]:
-        try:
-            grader = self._for(task)
-            if differs := fingerprints.others(grader.ran_with | grader.judged_with, task.parts):
-                return TaskResult(refused=differs), b""
-            kept = StudentPaths(self.scratch.path / "at-work")
-            shutil.rmtree(kept.folder, ignore_errors=True)
-            kept.folder.mkdir()
-            if not self._take(task, handed_in, kept):
-                return TaskResult(wants="submission"), b""
-            grader.grade_taken(task.submission, kept)
-            return TaskResult(), pack(kept.folder, but=kept.submitted)
-        except (GradepropError, OSError) as error:
-            return TaskResult(failed=str(error)), b""
-
-    def _for(self, task: Task) -> Grader:
-        about = (task.root, task.assignment, task.dataset, str(task.unsafe), *task.parts.values())
-        if about != self._about:
-            self._stack.close()
-            course = CoursePaths(Path(task.root))
-            into = self.scratch.path / "graded"
-            one = read_assignment(course, task.assignment)
-            grader = Grader(course, one, task.dataset, task.seed, into, task.unsafe, member=True)
-            self._grader, self._about = self._stack.enter_context(grader), about
-        self._grader.seed = task.seed
-        return self._grader
-
-    def _take(self, task: Task, handed_in: bytes, kept: StudentPaths) -> bool:
-        """The very bytes that were meant, from the folder or as they were sent.
+    def _take(self, submission: Submission, copy: Path, sent: bytes, into: Path) -> bool:
+        """Copy the submission from its folder, or from what was sent; return False if it must be sent.
 
         Raises:
-            JailError: what was sent is not what was meant.
+            JailError: the bytes that were sent are others.
         """
-        if not task.submission.sha256:  # nothing of it could be read
-            return True
-        where = Path(task.place)
-        if handed_in:
-            where = self.scratch.path / "handed in.zip"
-            where.write_bytes(handed_in)
-        if not where.exists():
+        if sent:
+            copy = into.parent.with_name("sent.zip")
+            copy.write_bytes(sent)
+        if not copy.exists():
             return False
-        taken = intake.take(where, task.submission.student, self._grader.assignment, kept.submitted)
-        if (same := taken.sha256 == task.submission.sha256) or not handed_in:
-            return same
-        raise JailError("a submission changed on its way to a worker")
+        same = intake.take(copy, submission.student, self.settings.assignment, into).sha256 == submission.sha256
+        if sent and not same:
+            raise JailError("A submission changed on its way to a worker.")
+        return same
 
-    def close(self) -> None:
-        self._stack.close()
-        self.scratch.remove()
+    @contextlib.contextmanager
+    def _grader(self) -> Iterator[Grader]:
+        """Yield an idle grader, or open another one.
+
+        Raises:
+            JailError: the course has changed since this worker was admitted.
+        """
+        self._timer.cancel()
+        with self._lock:
+            grader, stack = self._idle.pop() if self._idle else (None, contextlib.ExitStack())
+        grader = grader or stack.enter_context(open_grader(StudentFolders(self.settings)))
+        try:
+            if differs := self.compare(grader.sources):
+                raise JailError(f"A worker cannot grade any more: {differs}.")
+            yield grader
+        finally:
+            with self._lock:
+                self._idle.append((grader, stack))
+                self._timer = threading.Timer(0 if self._closed else _IDLE_S, self._close_idle)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _close_idle(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for _, stack in idle:
+            stack.close()
+
+    async def teardown(self, worker: Worker) -> None:
+        """End the graders; one that is in use ends after its submission."""
+        self._closed = True
+        self._timer.cancel()
+        await asyncio.to_thread(self._close_idle)
+        self._scratch.remove()
 
 
-def pack(folder: Path, but: Path | None = None) -> bytes:
-    """The files of a folder as a zip."""
-    wanted = (f for f in folder.rglob("*") if f.is_file() and (but is None or not f.is_relative_to(but)))
+def zip_folder(folder: Path, without: Path | None = None) -> bytes:
+    """Pack the files of a folder, but for those in ``without``, into a zip."""
+    files = (file for file in folder.rglob("*") if file.is_file())
+    wanted = (file for file in files if without is None or not file.is_relative_to(without))
     return zip_files({file.relative_to(folder).as_posix(): file.read_bytes() for file in wanted})
-
-
-def main(fd: int) -> None:
-    """Answer until the worker has gone, or has not asked for long."""
-    channel, desk = socket.socket(fileno=fd), _Desk()
-    channel.settimeout(_IDLE_S)
-    try:
-        with contextlib.suppress(TimeoutError):
-            while (task := protocol.receive_bytes(channel)) is not None:
-                handed_in = protocol.receive_bytes(channel) or b""
-                answer, kept = desk.answer(msgspec.json.decode(task, type=Task), handed_in)
-                protocol.send(channel, answer)
-                protocol.send_bytes(channel, kept)
-    except OSError:  # the worker has gone
-        pass
-    finally:
-        desk.close()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -1,9 +1,9 @@
-"""What a record stands on besides the submission, each part under a name that a person knows; and what has changed.
+"""Fingerprints of everything a grade depends on besides the submission.
 
-    ran with      what the student's code met in the jail; where a part differs, the code must run again
-    judged with   what judged the answers; where only that differs, the kept observations are judged again
+    ran_with      the student's code met it in the jail: if one differs, the code runs again
+    judged_with   the judge used it: if only one of these differs, the stored observations are evaluated again
 
-A part is a version, or the start of a SHA-256 of bytes. Both are kept in the record.
+A fingerprint is a version, or the first 16 digits of a SHA-256. The grade record keeps both dictionaries.
 """
 
 import hashlib
@@ -12,92 +12,101 @@ import platform
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from gradeprop.core.models import Assignment
 from gradeprop.core.paths import AssignmentPaths, tree
 
-Need = Literal["nothing", "checks", "all"]
-"""What is to be done for one submission: keep its record, judge what was kept, or run it."""
+Fingerprints = dict[str, str]
+"""by a name that a person knows"""
 
-Parts = dict[str, str]
+PACKAGE = Path(__file__).parents[1]
+IN_JAIL = ("guest", "jail", "submissions", "core/observations.py")
+IN_JUDGE = ("judge", "core", "course", "grading/scoring.py", "check.py")
+_NO_CHECKS = ("wrong", "right", "probes.py", "held_out.py")
+_LIBRARIES = ("torch", "torchvision", "numpy")
+_VERSIONS = ("python", *_LIBRARIES, "pytest")
+_LISTED = 3  # differences in one sentence
 
-_PACKAGE = Path(__file__).parents[1]
-_NO_JUDGES = ("wrong", "right", "probes.py", "held_out.py")
-_IN_JAIL = ("guest", "jail", "submissions")
 
-
-def ran_with(assignment: Assignment, paths: AssignmentPaths, dataset: str) -> Parts:
-    """What meets the code in the jail: probes, held-out inputs, helpers, limits, the jail itself, torch."""
+def ran_with(assignment: Assignment, paths: AssignmentPaths, dataset: str) -> Fingerprints:
+    """Fingerprint the probes, the held-out inputs, the given files, the limits, the jail and the libraries."""
     return {
-        "probes.py": _files([paths.probes]),
-        "held_out.py": _files([paths.held_out]),
-        "given": _files(paths.course.given / name for name in assignment.given),
-        "limits": _digest(msgspec.json.encode(assignment.limits)),
-        "data set": listing(dataset),
-        "jail": _files(_PACKAGE / name for name in _IN_JAIL),
-        **versions(),
+        "probes.py": _hash_files([paths.probes]),
+        "held_out.py": _hash_files([paths.held_out]),
+        "given": _hash_files(paths.course.given / name for name in assignment.given),
+        "limits": _hash(msgspec.json.encode(assignment.limits)),
+        "data set": data_listing(dataset),
+        "jail": _hash_files(PACKAGE / name for name in IN_JAIL),
+        **library_versions(),
     }
 
 
-def judged_with(assignment: Assignment, paths: AssignmentPaths) -> Parts:
-    """What judges: every file of hidden checks, what they may import, the questions, the whole package."""
-    checks = (file for file in tree(paths.tests) if file.relative_to(paths.tests).parts[0] not in _NO_JUDGES)
+def judged_with(assignment: Assignment, paths: AssignmentPaths) -> Fingerprints:
+    """Fingerprint the hidden checks, the solution, the questions, and the part of this package that judges."""
+    checks = (file for file in tree(paths.tests) if file.relative_to(paths.tests).parts[0] not in _NO_CHECKS)
     questions = msgspec.structs.replace(assignment, root="", limits=type(assignment.limits)())
     return {
-        **{str(file.relative_to(paths.tests)): _files([file]) for file in checks},
-        "solution": _files([paths.course.solution]),
-        "assignment.toml": _digest(msgspec.json.encode(questions)),
-        "gradeprop": _package(),
+        **{str(file.relative_to(paths.tests)): _hash_files([file]) for file in checks},
+        "solution": _hash_files([paths.course.solution]),
+        "assignment.toml": _hash(msgspec.json.encode(questions)),
+        "gradeprop": f"{_version('gradeprop')}+{_hash_files(PACKAGE / name for name in IN_JUDGE)}",
         "pytest": _version("pytest"),
     }
 
 
-def of_machine() -> Parts:
-    """What a machine brings to any course: this package, and what computes."""
-    return {"gradeprop": _package(), **versions()}
+def of_machine(dataset: str) -> Fingerprints:
+    """Fingerprint what a machine brings to any course: the whole package, the libraries, the data set."""
+    package = f"{_version('gradeprop')}+{_hash_files([PACKAGE])}"
+    return {"gradeprop": package, **library_versions(), "data set": data_listing(dataset)}
 
 
-def _package() -> str:
-    return f"{_version('gradeprop')}+{_files([_PACKAGE])}"
+def library_versions() -> Fingerprints:
+    """Return the versions of Python, torch, torchvision and NumPy."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in _LIBRARIES}}
 
 
-def versions() -> Parts:
-    """Of what computes."""
-    found = {name: _version(name) for name in ("torch", "torchvision", "numpy")}
-    return {"python": platform.python_version(), **found}
+def data_listing(dataset: str) -> str:
+    """Hash the names and sizes in the folder of a data set; its bytes may be gigabytes."""
+    folder = Path(os.environ.get("GRADEPROP_DATA") or "data") / dataset
+    entries = sorted(folder.iterdir()) if dataset and folder.is_dir() else []
+    sizes = [f"{each.name} {each.stat().st_size if each.is_file() else 'folder'}" for each in entries]
+    return _hash("\n".join([dataset, *sizes]).encode())
 
 
-def differing(old: Mapping[str, str], new: Mapping[str, str]) -> str:
-    """Which parts are not as they were, as the start of a sentence; nothing if none."""
+def changes(old: Mapping[str, str], new: Mapping[str, str]) -> str:
+    """Say which fingerprints differ from the old ones, as a clause; empty if none."""
     if not old:
-        return "no note was kept of what it was graded with"
-    said = []
-    for name in dict.fromkeys((*old, *new)):
-        was, now = old.get(name), new.get(name)
-        if was == now:
-            continue
-        if was and now and _is_version(name):
-            said.append(f"{name} was {was} and is {now}")
-        else:
-            said.append(f"{name} {'is gone' if not now else 'is new' if not was else 'has changed'}")
-    return ", ".join([*said[:3], *([f"{len(said) - 3} more"] if len(said) > 3 else [])])
+        return "its fingerprints were not recorded"
+    return _listing(_change(name, old.get(name), new.get(name)) for name in _differing(old, new))
 
 
-def others(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
-    """What somebody else has otherwise than we, as the end of a sentence; nothing if nothing."""
-    said = []
-    for name in (name for name in dict.fromkeys((*ours, *theirs)) if theirs.get(name) != ours.get(name)):
-        known = _is_version(name) or name == "gradeprop"
-        versions = f"is {theirs.get(name, 'not there')}, here {ours.get(name, 'not there')}"
-        said.append(f"its {name} {versions if known else 'is another than here'}")
-    return ", ".join([*said[:3], *([f"{len(said) - 3} more"] if len(said) > 3 else [])])
+def _change(name: str, old: str | None, new: str | None) -> str:
+    if old and new and name in _VERSIONS:
+        return f"{name} was {old} and is {new}"
+    return f"{name} {'is gone' if not new else 'is new' if not old else 'has changed'}"
 
 
-def _is_version(name: str) -> bool:
-    return name in ("python", "torch", "torchvision", "numpy", "pytest")
+def mismatches(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
+    """Say in what another machine differs from this one, as a clause; empty if in nothing."""
+    return _listing(_mismatch(name, theirs.get(name), ours.get(name)) for name in _differing(ours, theirs))
+
+
+def _mismatch(name: str, theirs: str | None, ours: str | None) -> str:
+    if name in (*_VERSIONS, "gradeprop"):
+        return f"its {name} is {theirs or 'missing'}, here {ours or 'missing'}"
+    return f"its {name} differs from the one here"
+
+
+def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    return [name for name in dict.fromkeys((*one, *other)) if one.get(name) != other.get(name)]
+
+
+def _listing(clauses: Iterable[str]) -> str:
+    every = list(clauses)
+    more = [f"{len(every) - _LISTED} more"] if len(every) > _LISTED else []
+    return ", ".join([*every[:_LISTED], *more])
 
 
 def _version(name: str) -> str:
@@ -107,25 +116,16 @@ def _version(name: str) -> str:
         return "none"
 
 
-def _files(places: Iterable[Path]) -> str:
-    """Of names and bytes of files, and of all files of folders; the same wherever they lie."""
+def _hash_files(paths: Iterable[Path]) -> str:
+    """Hash the names and bytes of files and of all files in folders; the same wherever the folders are."""
     whole = hashlib.sha256()
-    for place in places:
-        found = sorted(place.rglob("*")) if place.is_dir() else [place]
-        for file in found:
+    for path in paths:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file() and "__pycache__" not in file.parts:
-                name = str(file.relative_to(place.parent)).encode()
+                name = str(file.relative_to(path.parent)).encode()
                 whole.update(b"%d %s %s" % (len(name), name, hashlib.sha256(file.read_bytes()).digest()))
     return whole.hexdigest()[:16]
 
 
-def listing(dataset: str) -> str:
-    """Of names and sizes in the folder of a data set: its bytes may be gigabytes."""
-    folder = Path(os.environ.get("GRADEPROP_DATA") or "data") / dataset
-    entries = sorted(folder.iterdir()) if dataset and folder.is_dir() else []
-    sizes = [f"{each.name} {each.stat().st_size if each.is_file() else 'folder'}" for each in entries]
-    return _digest("\n".join([dataset, *sizes]).encode())
-
-
-def _digest(data: bytes) -> str:
+def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]

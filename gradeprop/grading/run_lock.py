@@ -1,24 +1,25 @@
-"""What a process holds until it ends, however it ends: its turn in a folder, and a folder of its own.
+"""The lock of one grading run on a folder of results.
 
-Both are locks of the kernel, which lets go of them when a process is killed: nothing has to be tidied to go on.
+The kernel holds the lock and releases it however the process ends, so nothing has to be tidied after a kill.
 """
 
 import fcntl
 import os
 import socket
 from pathlib import Path
+from types import TracebackType
 
 from gradeprop.core.errors import JailError
 
 
 class RunLock:
-    """One grader at a time in ``folder``. Its file says who is at work, and is emptied by who came to the end."""
+    """Admits one grading run at a time to a folder. Its file names the run, and is empty after a complete one."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the turn.
+        """Take the lock.
 
         Raises:
-            JailError: another process has it, and is named; or the folder cannot be written.
+            JailError: another process holds it, and is named; or the folder cannot be written.
         """
         file = folder / ".lock"
         try:
@@ -27,31 +28,33 @@ class RunLock:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self.interrupted = os.fstat(self._file).st_size > 0
-                """whether the one before did not come to its end"""
+                """True if the previous run did not complete"""
                 self.begin()
             except BlockingIOError:
-                who = os.pread(self._file, 200, 0).decode(errors="replace") or "another grader"
+                holder = os.pread(self._file, 200, 0).decode(errors="replace") or "another grading run"
                 os.close(self._file)
-                raise JailError(f"{folder} is in use by {who}; wait until it has ended.") from None
+                raise JailError(f"{folder} is in use by {holder}; wait until it has ended.") from None
             except OSError:
                 os.close(self._file)
                 raise
         except OSError as error:
             raise JailError(f"{file} cannot be written: {error.strerror}") from error
 
-    def begin(self) -> None:
-        """Say who is at work, from now until ``end``."""
-        self._say(f"process {os.getpid()} on {socket.gethostname()}")
+    def __enter__(self) -> "RunLock":
+        return self
 
-    def end(self) -> None:
-        """Say that all is done, and that nothing is to be mended."""
-        self._say("")
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        os.close(self._file)
+
+    def begin(self) -> None:
+        """Name this process in the file until ``complete``."""
+        self._write(f"process {os.getpid()} on {socket.gethostname()}")
+
+    def complete(self) -> None:
+        """Note that the run is complete, so that the next one has nothing to recover."""
+        self._write("")
         self.interrupted = False
 
-    def _say(self, text: str) -> None:
-        os.pwrite(self._file, text.encode(), 0)  # first: what stood there stays, if a full disk takes no more
+    def _write(self, text: str) -> None:
+        os.pwrite(self._file, text.encode(), 0)  # first: the old text stays if a full disk takes no more
         os.ftruncate(self._file, len(text.encode()))
-
-    def close(self) -> None:
-        """Let the next one in."""
-        os.close(self._file)

@@ -1,26 +1,34 @@
-"""Outcomes → grade record; pure: the same outcomes give the same record."""
+"""Compute a grade record from check results; pure: the same results give the same record."""
 
 from collections.abc import Sequence
 
 from gradeprop import __version__
 from gradeprop.core.models import Assignment, CheckResult, GradeRecord, JailRun, QuestionScore, Status, Submission
+from gradeprop.core.paths import student_key
+
+_RUN_FIELDS = ("seed", "dataset", "tier", "wall_s", "cpu_s")
 
 
 def grade(assignment: Assignment, submission: Submission, run: JailRun, results: Sequence[CheckResult]) -> GradeRecord:
-    """The grade of one submission; held back for review if any check is broken."""
+    """Score one submission; if any check is broken, the record *needs review*."""
     broken = [result for result in results if result.verdict == "broken"]
     status: Status = "needs_review" if broken else "graded"
     return _record(assignment, submission, status, broken[0].message if broken else "", results, run)
 
 
 def not_graded(assignment: Assignment, submission: Submission, reason: str) -> GradeRecord:
-    """The record of a submission that the machine failed: no points are claimed, and none are lost."""
+    """Make the record of a submission on which the machine failed; it neither gives nor takes points."""
     return _record(assignment, submission, "not_graded", reason, (), None)
 
 
 def needs_review(assignment: Assignment, submission: Submission, reason: str) -> GradeRecord:
-    """The record of a submission that the course itself could not grade."""
+    """Make the record of a submission that cannot be graded because of an error in the course."""
     return _record(assignment, submission, "needs_review", reason, (), None)
+
+
+def unread(student: str, *problems: str) -> Submission:
+    """Make a submission without files: it could not be read."""
+    return Submission(student=student, key=student_key(student), files=(), sha256="", problems=problems)
 
 
 def _record(
@@ -32,7 +40,7 @@ def _record(
     run: JailRun | None,
 ) -> GradeRecord:
     questions = _questions(assignment, results)
-    about = {} if run is None else {name: getattr(run, name) for name in ("seed", "dataset", "tier", "wall_s", "cpu_s")}
+    run_fields = {} if run is None else {name: getattr(run, name) for name in _RUN_FIELDS}
     problems = submission.problems
     if run is not None and run.ended and run.ended not in problems:
         problems = (*problems, run.ended)
@@ -51,7 +59,7 @@ def _record(
         files=submission.files,
         sha256=submission.sha256,
         receipt=submission.receipt,
-        **about,
+        **run_fields,
     )
 
 

@@ -1,7 +1,7 @@
-"""Proof that the checks are right: every known answer gets exactly what it must, and junk breaks nothing.
+"""Prove the checks of an assignment: each known answer gets exactly its known score, and junk breaks no check.
 
-The reference gets all points, the stub none, each of wrong/ its points and its message, each of right/ all points; then
-every value of the reference's observations is replaced by junk of every type, and no check may break on it.
+The reference must get all points, the stub none, each of wrong/ its points and its message, each of right/ all points.
+Then every value of the reference's observations is replaced by junk of every type, and no check may break on it.
 """
 
 import tempfile
@@ -37,35 +37,39 @@ _JUNK_TENSORS = {
 
 
 class CaseResult(Record, frozen=True, kw_only=True):
-    """What verify says of one case: no ``wrong`` sentence means that it holds."""
+    """The result for one known answer, or for one kind of junk; an empty ``wrong`` means that it passed."""
 
     name: str
     points: float
     expected: float
     wrong: str = ""
+    """what differs from what is expected"""
 
 
 def verify(grader: Grader, only: str = "", every: int = 1) -> Iterator[CaseResult]:
-    """Prove every case, then junk, or the cases whose name contains ``only``; a verdict each, as they come.
+    """Grade every known answer, then junk; yield the results as they come.
 
-    With ``every`` above 1, a sample: the reference, the stub, and one in so many of the others and of the junk.
+    Args:
+        only: grade only known answers whose name contains this, and no junk.
+        every: above 1, a sample: the reference, the stub, and one in ``every`` of the other answers and of the junk.
     """
-    all_cases = known_answers.read_known_answers(grader.assignment, grader.paths)
-    left_out = {case.name for number, case in enumerate(all_cases[2:]) if number % every}
-    reference = known_answers.reference_weights(grader.paths, grader.dataset)
+    paths, dataset = grader.settings.paths, grader.settings.dataset
+    cases = known_answers.read_known_answers(grader.settings.assignment, paths)
+    left_out = {case.name for number, case in enumerate(cases[2:]) if number % every}
+    weights = known_answers.reference_weights(paths, dataset)
     with tempfile.TemporaryDirectory() as scratch:
-        for number, case in enumerate(all_cases):
+        for number, case in enumerate(cases):
             if only in case.name and case.name not in left_out:
-                folder = known_answers.write_answer(case, grader.paths, reference, Path(scratch) / str(number))
-                yield judge_case(case, grader.grade_one(folder, f"verify {case.name}"))
+                folder = known_answers.write_answer(case, paths, weights, Path(scratch) / str(number))
+                yield compare(case, grader.grade_one(folder, f"verify {case.name}"))
         if not only:
             yield from _junk(
-                grader, known_answers.write_answer(all_cases[0], grader.paths, reference, Path(scratch) / "junk"), every
+                grader, known_answers.write_answer(cases[0], paths, weights, Path(scratch) / "junk"), every
             )
 
 
-def judge_case(case: KnownAnswer, record: GradeRecord) -> CaseResult:
-    """Hold a record against what its case must get."""
+def compare(case: KnownAnswer, record: GradeRecord) -> CaseResult:
+    """Compare a record with what its known answer must get."""
     lost = {question.name: question.possible - question.points for question in record.questions}
     messages = "\n".join([*record.problems, *(result.message for result in record.results)])
     wrong = ""
@@ -74,29 +78,29 @@ def judge_case(case: KnownAnswer, record: GradeRecord) -> CaseResult:
     elif case.message not in messages:
         wrong = f"no message says {case.message!r}"
     elif case.lost and {name: points for name, points in lost.items() if points} != case.lost:
-        wrong = f"lost {_shown(lost)}; expected {_shown(case.lost)}"
+        wrong = f"lost {_listed(lost)}; expected {_listed(case.lost)}"
     elif record.points != case.points:
-        wrong = f"lost {_shown(lost)}"
+        wrong = f"lost {_listed(lost)}"
     return CaseResult(name=case.name, points=record.points, expected=case.points, wrong=wrong)
 
 
-def _shown(lost: dict[str, float]) -> str:
+def _listed(lost: dict[str, float]) -> str:
     return ", ".join(f"{name} {points:g}" for name, points in sorted(lost.items()) if points) or "nothing"
 
 
 def _junk(grader: Grader, folder: Path, every: int) -> Iterator[CaseResult]:
-    """Replace each value of each probe by each kind of junk; judge the checks that look at the probe."""
-    kept = grader.kept(grader.grade_one(folder, "verify junk").key)
-    run, tensors = storage.read(JailRun, kept.run), unpack(kept.observations.read_bytes())
-    used = grader.judge.check(run, kept).used
-    junk_of = {f"{probe.name}/{name}": tensor for probe in run.probes for name, tensor in _JUNK_TENSORS.items()}
-    write_run(run, tensors | junk_of, kept)
-    seen = [(probe.name, key) for probe in run.probes for key in run.values[probe.name]]
-    for number, (probe, key) in enumerate(seen):
+    """Replace each value of each probe by each kind of junk; run the checks that use the probe."""
+    files = grader.folders.student(grader.grade_one(folder, "verify junk").key)
+    run, tensors = storage.read(JailRun, files.run), unpack(files.observations.read_bytes())
+    used = grader.judge.check(run, files).used
+    junk_tensors = {f"{probe.name}/{name}": tensor for probe in run.probes for name, tensor in _JUNK_TENSORS.items()}
+    write_run(run, tensors | junk_tensors, files)
+    values = [(probe.name, key) for probe in run.probes for key in run.values[probe.name]]
+    for number, (probe, key) in enumerate(values):
         if junk := _RAW_JUNK[number % every :: every]:
             checks = tuple(check for check, probes in used.items() if probe in probes)
             swaps = tuple(Swap(probe=probe, key=key, value=value) for value in junk)
-            results = grader.judge.check(run, kept, checks, swaps).results
+            results = grader.judge.check(run, files, checks, swaps).results
             broken = [f"{result.check}: {result.message}" for result in results if result.verdict == "broken"]
             yield CaseResult(
                 name=f"junk in {probe}.{key}",

@@ -28,7 +28,9 @@ from gradeprop.core.models import Assignment, CheckResult, GradeRecord, Record, 
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course.bundle import course_files, data_files, package_files, zip_files
 from gradeprop.course.config import read_assignment
-from gradeprop.grading.grader import Grader
+from gradeprop.grading.grader import open_grader
+from gradeprop.grading.settings import RunSettings
+from gradeprop.grading.store import StudentFolders
 
 Visibility = Literal["visible", "after_due_date", "after_published"]
 """when students see the check results; Gradescope's ``hidden`` is left out, as it would hide what points are for"""
@@ -72,11 +74,10 @@ def run(root: Path) -> int:
         settings = storage.read(Settings, root / "source" / "gradescope.json")
         course = CoursePaths(root / "source" / "course")
         assignment, about = read_assignment(course, settings.assignment), _metadata(root)
-        with (
-            tempfile.TemporaryDirectory() as into,
-            Grader(course, assignment, settings.dataset, into=Path(into), unsafe=settings.unsafe) as grader,
-        ):
-            record = grader.grade_one(root / "submission", _names(about))
+        with tempfile.TemporaryDirectory() as into:
+            run_settings = RunSettings(course, assignment, settings.dataset, None, Path(into), settings.unsafe)
+            with open_grader(StudentFolders(run_settings)) as grader:
+                record = grader.grade_one(root / "submission", _names(about))
         details = f"tier {record.tier or 'none'}, data set {record.dataset or 'none'}"
         print(f"{record.student}: {record.status.replace('_', ' ')} ({details})")
         if record.status != "graded":

@@ -30,15 +30,19 @@ import tempfile
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from gradeprop.core.errors import GradepropError, JailError
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course.config import read_assignment
-from gradeprop.grading import batch
-from gradeprop.grading.grader import Grader
+from gradeprop.grading.batch import run
+from gradeprop.grading.grader import Grader, open_grader
+from gradeprop.grading.jobs import plan
+from gradeprop.grading.settings import RunSettings
+from gradeprop.grading.store import Store, StudentFolders
+from gradeprop.grading.workers import Serial
 from gradeprop.guest import syscalls
 from gradeprop.results import gradebook
 from gradeprop.submissions import discovery
@@ -193,9 +197,9 @@ def roles(grader: int) -> Iterator[tuple[str, int]]:
             if b"gradeprop.judge.server" in command:
                 yield "judge", child
                 yield from (("fork", fork) for fork in children(child))
-            elif b"outer.main" in command or b"zygote.main" in command:
+            elif b"bootstrap.main" in command or b"zygote.main" in command:
                 below = children(child)
-                zygote = below[0] if b"outer.main" in command and below else child
+                zygote = below[0] if b"bootstrap.main" in command and below else child
                 yield from (("outer", child), ("zygote", zygote))
                 for driver in children(zygote) if zygote != child or b"zygote.main" in command else ():
                     yield "driver", driver
@@ -273,18 +277,24 @@ def environment(temporary: Path) -> dict[str, str]:
 def serve(course: Path) -> None:
     """Grade one class after the other, as standard input says; a line per submission and one at the end."""
     paths = CoursePaths(course)
-    with Grader(paths, read_assignment(paths, "toy"), "sample", SEED) as grader:
-        _ = grader.jail, grader.judge.wait_until_loaded()
+    settings = RunSettings(paths, read_assignment(paths, "toy"), "sample", SEED)
+    with open_grader(StudentFolders(settings)) as grader:
+        grader.judge.wait_until_loaded()
         say("ready")
         for line in sys.stdin:
             how, folder, *more = line.rstrip("\n").split("\t")
             named = discovery.find_submissions([Path(folder)])
             if how == "grade":
                 say("begin")
-                batch.grade_class(grader, named, lambda: say("next"))
+                grade(grader, named, lambda: say("next"))
                 say("end")
             else:
                 say(_in_a_fork(grader, named, *map(int, more)))
+
+
+def grade(grader: Grader, named: list[tuple[Path, str]], tick: Callable[[], None] = lambda: None) -> None:
+    with Store(grader.settings) as store:
+        run(store, plan(store, named), Serial(grader), lambda job, record: tick())
 
 
 def say(what: object) -> None:
@@ -300,12 +310,10 @@ def _in_a_fork(grader: Grader, named: list[tuple[Path, str]], kill_at: int, larg
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
         gradebook.write = functools.partial(gradebook.write, patience_s=1)
         try:
-            batch.grade_class(grader, named, lambda: None)
+            grade(grader, named)
             told = str(count())
         except GradepropError as error:
             told = f"!{error}".replace("\n", " ")
-            with contextlib.suppress(JailError):
-                grader.recover()  # as __exit__ does
         os.write(writer, told.encode())
         os._exit(0)
     os.close(writer)

@@ -26,7 +26,9 @@ from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, CoursePaths
 from gradeprop.course import known_answers
 from gradeprop.course.config import read_assignment
-from gradeprop.grading.grader import Grader
+from gradeprop.grading.grader import open_grader
+from gradeprop.grading.settings import RunSettings
+from gradeprop.grading.store import StudentFolders
 
 ROOT = Path(__file__).resolve().parents[2]
 ARITHMETIC = {
@@ -144,7 +146,8 @@ def grade_all(course: CoursePaths, paths: AssignmentPaths, found: list[Mutant]) 
     whole = known_answers.read_known_answers(assignment, paths)[0]
     with tempfile.TemporaryDirectory() as scratch:
         folder = known_answers.write_answer(whole, paths, reference, Path(scratch) / "mutant")
-        with Grader(course, assignment, dataset, into=Path(scratch) / "kept") as grader:
+        folders = StudentFolders(RunSettings(course, assignment, dataset, results_folder=Path(scratch) / "kept"))
+        with open_grader(folders) as grader:
             for mutant in track(found, description="mutants"):
                 (folder / STUDENT_CODE).write_text(mutant.code, encoding="utf-8")
                 record = grader.grade_one(folder, "mutant")
@@ -153,7 +156,7 @@ def grade_all(course: CoursePaths, paths: AssignmentPaths, found: list[Mutant]) 
                 elif survives(record):
                     survivors.append(mutant)
                     print(f"survives: {mutant.after}", flush=True)  # of a run that is interrupted, too
-                shutil.rmtree(grader.kept(record.key).folder, ignore_errors=True)
+                shutil.rmtree(folders.student(record.key).folder, ignore_errors=True)
     return survivors, broken
 
 

@@ -15,7 +15,9 @@ from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.config import read_assignment
 from gradeprop.course.release import release
 from gradeprop.course.scaffold import new_assignment
-from gradeprop.grading.grader import Grader
+from gradeprop.grading.grader import open_grader
+from gradeprop.grading.settings import RunSettings
+from gradeprop.grading.store import StudentFolders
 from gradeprop.grading.verify import verify
 from tests.conftest import REPOSITORY
 
@@ -31,7 +33,8 @@ def test_a_new_assignment_is_proven_and_released_with_what_the_guide_adds(toy: A
         release(read_assignment(toy.course, "convolution_sizes"), toy.course)
     add_the_cell(paths)
     assignment = read_assignment(toy.course, "convolution_sizes")
-    with Grader(toy.course, assignment, "", into=tmp_path / "out") as grader:
+    folders = StudentFolders(RunSettings(toy.course, assignment, "", results_folder=tmp_path / "out"))
+    with open_grader(folders) as grader:
         verdicts = {verdict.name: verdict for verdict in verify(grader)}
     assert [f"{verdict.name}: {verdict.wrong}" for verdict in verdicts.values() if verdict.wrong] == []
     assert {"reference", "stub", "right/in_whole_steps", "wrong/a_fraction", "junk in stride.cases"} <= set(verdicts)

@@ -11,7 +11,9 @@ import pytest
 
 from gradeprop.course.config import read_assignment, read_course
 from gradeprop.course.known_answers import read_known_answers
-from gradeprop.grading.grader import Grader
+from gradeprop.grading.grader import open_grader
+from gradeprop.grading.settings import RunSettings
+from gradeprop.grading.store import StudentFolders
 from gradeprop.grading.verify import verify
 from tests.conftest import REPOSITORY
 
@@ -23,7 +25,8 @@ NAMES = read_course(REPOSITORY).assignments
 @pytest.mark.parametrize("name", NAMES if ALL else NAMES[:1])
 def test_every_assignment_of_the_course_is_proven(name: str, tmp_path: Path) -> None:
     assignment = read_assignment(REPOSITORY, name)
-    with Grader(REPOSITORY, assignment, "sample", seed=20261121, into=tmp_path) as grader:
+    folders = StudentFolders(RunSettings(REPOSITORY, assignment, "sample", 20261121, tmp_path))
+    with open_grader(folders) as grader:
         verdicts = list(verify(grader, every=EVERY))
     assert [f"{verdict.name}: {verdict.wrong}" for verdict in verdicts if verdict.wrong] == []
     assert sum(verdict.name.startswith("junk") for verdict in verdicts) >= 20

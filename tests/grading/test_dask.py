@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,15 +17,18 @@ import pytest
 from gradeprop.core.errors import JailError
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import AssignmentPaths
-from gradeprop.course.config import read_assignment
 from gradeprop.grading import batch
-from gradeprop.grading.dask_client import Cluster
-from gradeprop.grading.grader import Grader
+from gradeprop.grading.interrupt import Stop
+from gradeprop.grading.jobs import Job, Results, plan
+from gradeprop.grading.store import Store
 from gradeprop.submissions import discovery
 from tests.conftest import REPOSITORY, copy_toy
+from tests.grading.runs import grade_all, settings_of
 
 dask = pytest.importorskip("dask", reason="needs Dask: pip install 'gradeprop[cluster]'")
 pytest.importorskip("distributed", reason="needs Dask: pip install 'gradeprop[cluster]'")
+
+from gradeprop.grading import dask_client  # noqa: E402  (needs Dask)
 
 LONG = pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
 RIGHT = "def double(x):\n    return x + x\n"
@@ -97,16 +100,23 @@ def grade(
     told: list[str] = []
     done: list[str] = []
 
-    def each(job: batch.Job, record: GradeRecord) -> None:
+    def each(job: Job, record: GradeRecord) -> None:
         done.append(record.student)
         watch(len(done))
 
     often = dask.config.set({"distributed.client.scheduler-info-interval": "5ms"})  # what one second hides in a crowd
-    with often, Grader(toy.course, read_assignment(toy.course, "toy"), "sample", 7) as grader:
-        jobs = batch.plan(grader, discovery.find_submissions([folder]))
-        graded = batch.run(grader, jobs, each, elsewhere=Cluster(scheduler, None, told.append, **more).run)
-        assert "jail" not in vars(grader), "no student code ran here"
+    with often, Store(settings_of(toy, 7)) as store:
+        cluster = dask_client.Cluster(store, scheduler, Nobody(), Stop(), told.append, **more)
+        graded = batch.run(store, plan(store, discovery.find_submissions([folder])), cluster, each)
     return graded, told
+
+
+class Nobody:
+    """The local backend: no student code may run here."""
+
+    def run(self, jobs: Sequence[Job]) -> Results:
+        assert not jobs
+        yield from ()
 
 
 def timeless(record: GradeRecord) -> GradeRecord:
@@ -131,8 +141,8 @@ def test_three_workers_of_whom_one_is_killed_and_one_comes_late_give_what_one_pr
     graded, told = grade(toy, folder, scheduler, disturb)
     assert any("worker one at tcp" in line and "is lost" in line for line in told)
     assert [record.points for record in graded[:4]] == [10, 2, 0, 0]
-    with Grader(alone.course, read_assignment(alone.course, "toy"), "sample", 7) as grader:
-        expected = batch.grade_class(grader, discovery.find_submissions([folder]), lambda: None)
+    with Store(settings_of(alone, 7)) as store:
+        expected = grade_all(store, discovery.find_submissions([folder]))
     assert [timeless(record) for record in graded] == [timeless(record) for record in expected]
     for record in graded:
         kept, must = toy.student(record.key), alone.student(record.key)
@@ -141,8 +151,8 @@ def test_three_workers_of_whom_one_is_killed_and_one_comes_late_give_what_one_pr
         assert kept.feedback.read_bytes() == must.feedback.read_bytes()
     assert toy.grades_csv.read_bytes() == alone.grades_csv.read_bytes()
     assert not list(toy.autograded.glob(".grading*"))
-    with Grader(toy.course, read_assignment(toy.course, "toy"), "sample") as grader:
-        assert {job.need for job in batch.plan(grader, discovery.find_submissions([folder]))} == {"nothing"}
+    with Store(settings_of(toy)) as store:
+        assert {job.need for job in plan(store, discovery.find_submissions([folder]))} == {"nothing"}
 
 
 @LONG
@@ -174,7 +184,7 @@ def test_a_worker_that_sees_none_of_our_files_pulls_them(machines: Machines, tmp
 def test_a_worker_of_another_version_is_refused_by_name(machines: Machines, tmp_path: Path) -> None:
     toy, folder = copy_toy(tmp_path / "course"), hand_in(tmp_path / "class", RIGHT, RIGHT)
     shutil.copytree(REPOSITORY.root / "gradeprop", tmp_path / "other" / "gradeprop")
-    with (tmp_path / "other" / "gradeprop" / "judge.py").open("a") as changed:
+    with (tmp_path / "other" / "gradeprop" / "judge" / "client.py").open("a") as changed:
         changed.write("# another version\n")
     (tmp_path / "none" / "gradeprop").mkdir(parents=True)
     (tmp_path / "none" / "gradeprop" / "__init__.py").write_text("")
@@ -183,7 +193,7 @@ def test_a_worker_of_another_version_is_refused_by_name(machines: Machines, tmp_
     machines.worker(scheduler, "bare", tree=tmp_path / "none")
     with pytest.raises(JailError, match=r"No worker at .* can grade .*old at tcp.*: its gradeprop is") as found:
         grade(toy, folder, scheduler, patience_s=8)
-    assert re.search("bare at tcp[^;]*: it ended when asked for its version", str(found.value))
+    assert re.search("bare at tcp[^;]*: it cannot load this gradeprop: No module named", str(found.value))
     assert not list(toy.autograded.glob("[!.]*")), "nothing was graded, nothing is left"
     machines.worker(scheduler, "right")
     graded, told = grade(toy, folder, scheduler)
@@ -202,7 +212,7 @@ def test_other_checks_at_the_same_place_are_refused(
 
     real = fingerprints.judged_with
     monkeypatch.setattr(fingerprints, "judged_with", lambda *a: real(*a) | {"test_toy.py": "what is here"})
-    with pytest.raises(JailError, match="stale at .*its test_toy.py is another than here"):
+    with pytest.raises(JailError, match="stale at .*its test_toy.py differs from the one here"):
         grade(toy, folder, scheduler, patience_s=4)
 
 
@@ -224,12 +234,12 @@ def test_a_scheduler_that_goes_away_costs_no_grade(machines: Machines, tmp_path:
         if number == 2:
             machines.started[0].kill()
 
-    with pytest.raises(JailError, match="has gone; what was graded is kept"):
+    with pytest.raises(JailError, match="has ended; results are kept"):
         grade(toy, folder, scheduler, disturb)
     done = len(list(toy.autograded.glob("[!.]*/record.json")))
     assert 2 <= done < 8
     time.sleep(0.1)
-    with Grader(toy.course, read_assignment(toy.course, "toy"), "sample") as grader:
-        needs = [job.need for job in batch.plan(grader, discovery.find_submissions([folder]))]
+    with Store(settings_of(toy)) as store:
+        needs = [job.need for job in plan(store, discovery.find_submissions([folder]))]
         assert needs.count("nothing") == done
-        assert len(batch.grade_class(grader, discovery.find_submissions([folder]), lambda: None)) == 8
+        assert len(grade_all(store, discovery.find_submissions([folder]))) == 8

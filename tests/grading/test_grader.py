@@ -1,5 +1,6 @@
 """A submission becomes a record, whatever it holds and whatever fails: the student's, the instructor's, or ours."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,10 +9,15 @@ import pytest
 
 from gradeprop.core import storage
 from gradeprop.core.errors import JailError, NoJailError
-from gradeprop.core.models import Assignment, GradeRecord
+from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import AssignmentPaths
-from gradeprop.grading.grader import Grader
+from gradeprop.grading import fingerprints
+from gradeprop.grading import grader as grader_module
+from gradeprop.grading.grader import Grader, open_grader
+from gradeprop.grading.settings import RunSettings
+from gradeprop.grading.store import StudentFolders
 from tests.conftest import REPOSITORY, copy_toy, read_assignment
+from tests.grading.runs import settings_of
 
 RIGHT = "def double(x):\n    return x + x\n"
 
@@ -19,7 +25,7 @@ RIGHT = "def double(x):\n    return x + x\n"
 @pytest.fixture(scope="module")
 def grader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grader]:
     toy = copy_toy(tmp_path_factory.mktemp("course"))
-    with Grader(toy.course, read_assignment(toy.course, "toy"), "sample") as grader:
+    with open_grader(StudentFolders(settings_of(toy))) as grader:
         yield grader
 
 
@@ -39,7 +45,7 @@ def test_a_right_answer_gets_every_point_and_its_record_is_kept(grader: Grader, 
     record = grader.grade_one(submit(student_code=RIGHT))
     assert (record.status, record.points, record.possible) == ("graded", 10, 10)
     assert record.tier.startswith(("full", "restricted"))
-    assert storage.read(GradeRecord, grader.kept("ada").record) == record
+    assert storage.read(GradeRecord, grader.folders.student("ada").record) == record
 
 
 def test_what_is_given_is_there_whatever_the_submission_has_in_its_place(
@@ -97,8 +103,8 @@ def test_a_name_of_any_kind_is_graded_and_kept_apart(grader: Grader, submit: Cal
     for name in ('O\'Neil, Jo "J"', "../../etc/passwd", "李小龍", "a/b"):
         record = grader.grade_one(folder, name)
         assert (record.student, record.points) == (name, 10)
-        assert grader.kept(record.key).record.is_file()
-        assert grader.kept(record.key).folder.parent == grader.into
+        assert grader.folders.student(record.key).record.is_file()
+        assert grader.folders.student(record.key).folder.parent == grader.settings.results
 
 
 def test_a_jail_that_fails_is_tried_again(
@@ -128,8 +134,8 @@ def test_a_jail_that_keeps_failing_is_reported_and_never_a_grade(
     record = grader.grade_one(folder)
     assert (record.status, record.results) == ("not_graded", ())
     assert "no memory" in record.reason
-    assert not grader.kept("ada").run.exists(), "an old run must not stand in for this one"
-    assert grader.grade_again(grader.kept("ada")) == record, "there is nothing to judge again"
+    assert not grader.folders.student("ada").run.exists(), "an old run must not stand in for this one"
+    assert grader.check_again("ada") == record, "there is nothing to judge again"
 
 
 def test_without_a_jail_nothing_runs(
@@ -144,37 +150,50 @@ def test_without_a_jail_nothing_runs(
 
 
 def test_a_broken_check_holds_the_record_back_and_a_mended_one_grades_it_without_running_it_again(
-    toy: AssignmentPaths, toy_assignment: Assignment, submit: Callable[..., Path]
+    toy: AssignmentPaths, submit: Callable[..., Path]
 ) -> None:
     checks = toy.tests / "test_toy.py"
     good = checks.read_text()
     checks.write_text(good.replace("    seen = ", "    1 / 0\n    seen = ", 1))
     folder = submit(student_code=RIGHT)
-    with Grader(toy.course, toy_assignment, "sample") as grader:
+    folders = StudentFolders(settings_of(toy))
+    with open_grader(folders) as grader:
         record = grader.grade_one(folder)
     assert record.status == "needs_review"
     assert f"{checks}:9: ZeroDivisionError" in record.reason
     checks.write_text(good)
-    with Grader(toy.course, toy_assignment, "sample") as grader:
-        again = grader.grade_again(grader.kept("ada"))
-        assert "jail" not in vars(grader), "no jail was made, so no student code ran"
+    with open_grader(folders, with_jail=False) as grader:
+        again = grader.check_again("ada")
     assert (again.status, again.points, again.receipt) == ("graded", 10, record.receipt)
     assert record.receipt
 
 
-def test_the_same_seed_gives_the_same_record(
-    grader: Grader, submit: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_same_seed_gives_the_same_record(grader: Grader, submit: Callable[..., Path]) -> None:
     folder = submit(student_code=RIGHT)
-    monkeypatch.setattr(grader, "seed", 11)
-    first, second = (json.loads(storage.to_json(grader.grade_one(folder))) for _ in range(2))
+    seeded = dataclasses.replace(grader, settings=dataclasses.replace(grader.settings, requested_seed=11))
+    first, second = (json.loads(storage.to_json(seeded.grade_one(folder))) for _ in range(2))
     for record in (first, second):
         del record["wall_s"], record["cpu_s"]
     assert first == second
     assert first["seed"] == 11
 
 
-def test_the_course_of_the_repository_loads_without_a_flaw() -> None:
-    assignment = read_assignment(REPOSITORY, "mnist_lenet")
-    with Grader(REPOSITORY, assignment, "sample") as grader:
+def test_the_course_of_the_repository_loads_without_a_flaw(tmp_path: Path) -> None:
+    settings = RunSettings(REPOSITORY, read_assignment(REPOSITORY, "mnist_lenet"), "sample", results_folder=tmp_path)
+    with open_grader(StudentFolders(settings), with_jail=False) as grader:
         assert grader.judge.wait_until_loaded().flaws == []
+
+
+def test_the_judge_starts_before_the_jail_and_the_fingerprints_are_read_before_both(
+    toy: AssignmentPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def noted(name: str, real: Callable[..., object]) -> Callable[..., object]:
+        return lambda *given, **named: (order.append(name), real(*given, **named))[1]
+
+    monkeypatch.setattr(fingerprints, "ran_with", noted("fingerprints", fingerprints.ran_with))
+    monkeypatch.setattr(grader_module, "Judge", noted("judge", grader_module.Judge))
+    monkeypatch.setattr(grader_module, "open_jail", noted("jail", grader_module.open_jail))
+    with open_grader(StudentFolders(settings_of(toy))):
+        assert order == ["fingerprints", "judge", "jail"]

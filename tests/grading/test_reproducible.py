@@ -4,6 +4,7 @@ python -m tests.grading.test_reproducible HW [part of a name]      the same for 
 """
 
 import contextlib
+import dataclasses
 import json
 import os
 import sys
@@ -19,9 +20,12 @@ from gradeprop.core import storage
 from gradeprop.core.errors import NoJailError
 from gradeprop.core.models import GradeRecord
 from gradeprop.course import known_answers
-from gradeprop.grading.grader import Grader
+from gradeprop.grading.grader import Grader, open_grader
+from gradeprop.grading.settings import RunSettings
+from gradeprop.grading.store import StudentFolders
 from gradeprop.jail import Jail, open_jail
 from tests.conftest import REPOSITORY, copy_toy, read_assignment
+from tests.grading.runs import settings_of
 from tests.jail.test_isolation import _reach
 
 LOADER = """
@@ -68,8 +72,8 @@ def open_jails(stack: contextlib.ExitStack, root: Path) -> Jails:
 
 
 def toy_grader(stack: contextlib.ExitStack, root: Path) -> Grader:
-    toy = copy_toy(root)
-    return stack.enter_context(Grader(toy.course, read_assignment(toy.course, "toy"), "sample", seed=5))
+    """With a judge alone; each test gives it a jail."""
+    return stack.enter_context(open_grader(StudentFolders(settings_of(copy_toy(root), 5)), with_jail=False))
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +84,10 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Grader, Jai
 
 
 def grade_in(jail: Jail, grader: Grader, name: str, code: str) -> GradeRecord:
-    vars(grader)["jail"] = jail  # in place of the best one, which it would take
-    folder = grader.paths.course.root / "handed in" / name
+    folder = grader.settings.course.root / "handed in" / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "student_code.py").write_text(code)
-    return grader.grade_one(folder)
+    return dataclasses.replace(grader, jail=jail).grade_one(folder)
 
 
 def timeless(record: GradeRecord) -> bytes:
@@ -93,7 +96,7 @@ def timeless(record: GradeRecord) -> bytes:
 
 def digest(grader: Grader, record: GradeRecord) -> str:
     """Of all that must be the same."""
-    return sha256(timeless(record) + grader.kept(record.key).observations.read_bytes()).hexdigest()
+    return sha256(timeless(record) + grader.folders.student(record.key).observations.read_bytes()).hexdigest()
 
 
 def test_again_and_in_every_tier_the_record_is_the_same(room: tuple[Grader, Jails]) -> None:
@@ -162,7 +165,8 @@ def compare_tiers(name: str, part: str) -> None:
     paths, assignment = REPOSITORY.assignment(name), read_assignment(REPOSITORY, name)
     with contextlib.ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        grader = stack.enter_context(Grader(REPOSITORY, assignment, "sample", seed=5, into=root / "kept"))
+        folders = StudentFolders(RunSettings(REPOSITORY, assignment, "sample", 5, root / "kept"))
+        grader = stack.enter_context(open_grader(folders, with_jail=False))
         jails, reference = open_jails(stack, REPOSITORY.root), known_answers.reference_weights(paths, "sample")
         chosen = [case for case in known_answers.read_known_answers(assignment, paths) if part in case.name]
         for number, case in enumerate(chosen):
@@ -172,8 +176,7 @@ def compare_tiers(name: str, part: str) -> None:
                 set(),
             )
             for jail in jails.values():
-                vars(grader)["jail"] = jail
-                record = grader.grade_one(folder, case.name)
+                record = dataclasses.replace(grader, jail=jail).grade_one(folder, case.name)
                 found.add(timeless(record))
                 digests.add(digest(grader, record))
             same = "OTHER RECORD" if len(found) > 1 else "other observations" if len(digests) > 1 else "same"

@@ -11,10 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from gradeprop.core import storage
 from gradeprop.core.errors import JailError
-from gradeprop.core.scratch import ScratchDir
-from gradeprop.grading.run_lock import RunLock
+from gradeprop.core.models import GradeRecord
+from gradeprop.core.paths import AssignmentPaths
+from gradeprop.grading import batch
+from gradeprop.grading.grader import open_grader
+from gradeprop.grading.store import Store
 from tests.campaigns.chaos import SEED, Chaos, Server, differences, environment, hand_in, litter, state
+from tests.grading.runs import grade_all, settings_of
 
 ROOT = os.getuid() == 0
 
@@ -114,19 +119,6 @@ def test_a_locked_gradebook_is_a_sentence_and_the_records_get_into_it_later(
     assert differences(state(course), states[1]) == []
 
 
-def test_a_second_grader_is_told_who_is_at_work(
-    chaos: Chaos, server: Server, course: Path, recovers: Callable[[], None]
-) -> None:
-    turn = RunLock(course / "autograded" / "toy")
-    turn.begin()
-    done = command(course, "grade", "toy", chaos.few[1])
-    assert done.returncode == 1
-    assert f"is in use by process {os.getpid()} on" in " ".join(done.stderr.split())
-    assert differences(state(course), state(course)) == []
-    turn.close()
-    recovers()
-
-
 def test_a_reader_that_has_gone_costs_no_grade(course: Path, states: list[dict[str, object]]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
@@ -141,35 +133,47 @@ def test_a_reader_that_has_gone_costs_no_grade(course: Path, states: list[dict[s
     assert differences(state(course), states[0]) == []
 
 
-def test_the_number_of_a_stream_that_came_closed_is_given_to_no_file() -> None:
-    code = "import os; from gradeprop.cli.main import _open_streams as call; call(); os._exit(os.open(os.devnull, 0))"
-    assert subprocess.run(["sh", "-c", f"exec {sys.executable} -c '{code}' <&- >&- 2>&-"], check=False).returncode > 2
-
-
 def test_a_grader_survives_its_workers(chaos: Chaos, server: Server) -> None:
     chaos.workers(chaos.root / "course", server, 8)  # the last: from here on the server itself has the turn
     assert chaos.wrong == []
 
 
-def test_a_temporary_folder_goes_with_its_process_and_a_left_one_with_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_records_of_a_class_are_read_once_and_those_of_this_run_not_at_all(
+    toy: AssignmentPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = (
-        "from gradeprop.core.scratch import ScratchDir; import os; "
-        "print(ScratchDir().path, flush=True); os.kill(os.getpid(), 9)"
-    )
-    killed = subprocess.run([sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, check=False)
-    left = Path(killed.stdout.decode().strip())
-    assert left.is_dir()
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    (tmp_path / "gradeprop-thesis").mkdir()
-    first = ScratchDir()
-    second = ScratchDir()
-    assert first.path.is_dir(), "a folder in use stays"
-    assert not left.exists()
-    first.remove()
-    second.remove()
-    assert [each.name for each in tmp_path.iterdir()] == ["gradeprop-thesis"]
+    named = [(hand_in(tmp_path / "class", 0, 3) / name, name) for name in ("ada",)]
+    named += [(tmp_path / "class" / name, name) for name in ("bob, Jr", "=cmd()")]
+    settings = settings_of(toy)
+    with Store(settings) as store, open_grader(store.folders) as grader:
+        grade_all(store, named[:2], grader)
+        reads: list[str] = []
+        real = storage.read
+
+        def counted(kind: type[GradeRecord], file: Path) -> GradeRecord:
+            if file.name == "record.json":
+                reads.append(file.parent.name)
+            return real(kind, file)
+
+        monkeypatch.setattr(storage, "read", counted)
+        grade_all(store, named, grader)
+        assert reads == [], "all are in memory"
+    with Store(settings) as store:
+        assert {record.student for record in store.records()} == {"ada", "bob, Jr", "=cmd()"}
+        batch.finish(store, [])
+        assert sorted(reads) == ["=cmd()", "ada", "bob, Jr"], "each once"
+
+
+def test_an_error_during_a_replacement_withdraws_the_old_grade_and_leaves_nothing_aside(
+    toy: AssignmentPaths, tmp_path: Path
+) -> None:
+    with Store(settings_of(toy)) as store:
+        grade_all(store, [(hand_in(tmp_path / "class", 0, 1) / "ada", "ada")])
+        with pytest.raises(ZeroDivisionError), store.folders.replace("ada"):
+            raise ZeroDivisionError
+        record = storage.read(GradeRecord, store.folders.student("ada").record)
+        assert (record.status, record.points) == ("not_graded", 0)
+        assert "was interrupted" in record.reason
+        assert not list(store.settings.results.glob(".grading-*"))
 
 
 @contextlib.contextmanager

@@ -5,19 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from gradeprop.core.models import Assignment
 from gradeprop.core.paths import AssignmentPaths
-from gradeprop.grading.grader import Grader
+from gradeprop.grading.grader import Grader, open_grader
+from gradeprop.grading.store import StudentFolders
 from gradeprop.grading.verify import verify
+from tests.grading.runs import settings_of
 
 
 @pytest.fixture
-def proven(toy: AssignmentPaths, toy_assignment: Assignment, tmp_path: Path) -> Iterator[Grader]:
+def proven(toy: AssignmentPaths, tmp_path: Path) -> Iterator[Grader]:
     """A grader of the toy course; its reference needs no weights."""
     (toy.course.cache / "reference" / "toy" / "sample").mkdir(parents=True)
     (toy.course.cache / "reference" / "toy" / "sample" / "history.json").write_text("{}")
     toy.notebook.write_text("{}")
-    with Grader(toy.course, toy_assignment, "sample", into=tmp_path / "out") as grader:
+    with open_grader(StudentFolders(settings_of(toy, results=tmp_path / "out"))) as grader:
         yield grader
 
 
@@ -26,7 +27,7 @@ def test_the_toy_course_holds_and_a_wrong_claim_does_not(proven: Grader) -> None
     assert {name for name, verdict in verdicts.items() if verdict.wrong} == set()
     assert {"reference", "stub", "right/adds", "wrong/halves", "junk in double.twice"} <= set(verdicts)
 
-    toml = proven.paths.wrong / "halves" / "wrong.toml"
+    toml = proven.settings.paths.wrong / "halves" / "wrong.toml"
     for old, new, says in [
         ("points = 2", "points = 3", "lost double 4, held 4"),
         ("itself", "nobody", "no message says"),

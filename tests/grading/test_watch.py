@@ -23,12 +23,15 @@ from gradeprop.cli.main import main
 from gradeprop.core.errors import CourseError, SubmissionError
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import AssignmentPaths
-from gradeprop.course.config import read_assignment
-from gradeprop.grading.batch import Stop
-from gradeprop.grading.grader import Grader
-from gradeprop.grading.watch import Watch
+from gradeprop.grading.grader import Grader, open_grader
+from gradeprop.grading.interrupt import Stop
+from gradeprop.grading.store import Store
+from gradeprop.grading.watch import Inbox, Watch
 from gradeprop.results import gradebook_db
 from tests.conftest import REPOSITORY, copy_toy
+from tests.grading.runs import settings_of
+
+Opened = tuple[Store, Grader]
 
 RIGHT = "def double(x):\n    return x + x\n"
 WRONG = "def double(x):\n    return x\n"
@@ -37,10 +40,10 @@ WRONG = "def double(x):\n    return x\n"
 class Seen:
     """A watch over a folder, and what it showed and said."""
 
-    def __init__(self, grader: Grader, folder: Path) -> None:
+    def __init__(self, opened: Opened, folder: Path) -> None:
         self.graded: list[tuple[str, float]] = []
         self.said: list[str] = []
-        self.watch = Watch(grader, folder, self.said.append, self.show, still_s=0.3, patience_s=1.5)
+        self.watch = Watch(*opened, Inbox(folder, "toy", self.said.append), self.show, still_s=0.3, patience_s=1.5)
 
     def show(self, record: GradeRecord) -> None:
         self.graded.append((record.student, record.points))
@@ -53,10 +56,10 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def grader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grader]:
-    toy = copy_toy(tmp_path_factory.mktemp("course"))
-    with Grader(toy.course, read_assignment(toy.course, "toy"), "sample") as grader:
-        yield grader
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    settings = settings_of(copy_toy(tmp_path_factory.mktemp("course")))
+    with Store(settings) as store, open_grader(store.folders) as grader:
+        yield store, grader
 
 
 def hand_in(folder: Path, code: str, **more: str) -> Path:
@@ -79,27 +82,27 @@ def zipped(code: str) -> bytes:
     return made.getvalue()
 
 
-def test_the_exchange_is_graded_in_order_at_the_latest_version_once(grader: Grader, tmp_path: Path) -> None:
+def test_the_exchange_is_graded_in_order_at_the_latest_version_once(opened: Opened, tmp_path: Path) -> None:
     sent(tmp_path, "ada", "23:59:59", WRONG)  # a name that claims to be the latest; the kernel knows which came later
     time.sleep(0.05)
     sent(tmp_path, "bob", "11:00:00", RIGHT)
     time.sleep(0.05)
     sent(tmp_path, "ada", "10:00:00", RIGHT)
     sent(tmp_path, "eve", "10:00:00", RIGHT, hw="another")
-    seen = Seen(grader, tmp_path)
+    seen = Seen(opened, tmp_path)
     assert seen.once() == [("bob", 10), ("ada", 10)]
     assert seen.once() == []
     sent(tmp_path, "bob", "12:00:00", WRONG)
-    assert Seen(grader, tmp_path).once() == [("bob", 2)]  # another watch: what was graded is known from the records
+    assert Seen(opened, tmp_path).once() == [("bob", 2)]  # another watch: what was graded is known from the records
     assert not seen.said
 
 
-def test_any_folder_is_watched_and_what_is_no_submission_is_said(grader: Grader, tmp_path: Path) -> None:
+def test_any_folder_is_watched_and_what_is_no_submission_is_said(opened: Opened, tmp_path: Path) -> None:
     hand_in(tmp_path / "grace", RIGHT)
     (tmp_path / "lovelaceada_12345_67890_hw.zip").write_bytes(zipped(WRONG))
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / "alan.zip.part").write_bytes(zipped(RIGHT))
-    seen = Seen(grader, tmp_path)
+    seen = Seen(opened, tmp_path)
     assert sorted(seen.once()) == [("12345", 2), ("grace", 10)]
     assert seen.said == ["notes.txt is neither a folder nor a zip; it is left out."]
     (tmp_path / "grace" / "student_code.py").write_text(WRONG)
@@ -108,8 +111,8 @@ def test_any_folder_is_watched_and_what_is_no_submission_is_said(grader: Grader,
     assert seen.once() == []
 
 
-def test_a_zip_is_graded_when_it_is_whole_and_one_that_stays_broken_is_told(grader: Grader, tmp_path: Path) -> None:
-    data, file, seen, stop = zipped(RIGHT), tmp_path / "kay.zip", Seen(grader, tmp_path), Stop()
+def test_a_zip_is_graded_when_it_is_whole_and_one_that_stays_broken_is_told(opened: Opened, tmp_path: Path) -> None:
+    data, file, seen, stop = zipped(RIGHT), tmp_path / "kay.zip", Seen(opened, tmp_path), Stop()
     file.write_bytes(data[:60])
     watching = threading.Thread(target=seen.watch.run, args=(stop,))
     watching.start()
@@ -121,27 +124,27 @@ def test_a_zip_is_graded_when_it_is_whole_and_one_that_stays_broken_is_told(grad
     deadline = time.monotonic() + 30
     while len(seen.graded) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
-    stop.asked = True
+    stop.requested = True
     watching.join(30)
     assert seen.graded == [("kay", 10), ("liv", 0)]
-    assert Seen(grader, tmp_path).once() == []
+    assert Seen(opened, tmp_path).once() == []
 
 
-def test_an_exchange_folder_without_its_time_is_waited_for(grader: Grader, tmp_path: Path) -> None:
+def test_an_exchange_folder_without_its_time_is_waited_for(opened: Opened, tmp_path: Path) -> None:
     folder = sent(tmp_path, "mia", "10:00:00", RIGHT)
     (folder / "timestamp.txt").unlink()
-    seen = Seen(grader, tmp_path)
+    seen = Seen(opened, tmp_path)
     began = time.monotonic()
     assert seen.once() == [("mia", 10)]
     assert time.monotonic() - began > 1.5
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make a folder that belongs to another account")
-def test_cant_hand_in_for_another_through_the_exchange(grader: Grader, tmp_path: Path) -> None:
+def test_cant_hand_in_for_another_through_the_exchange(opened: Opened, tmp_path: Path) -> None:
     student, other = pwd.getpwnam("daemon"), pwd.getpwnam("nobody")
     os.chown(sent(tmp_path, "daemon", "10:00:00", RIGHT), student.pw_uid, student.pw_gid)
     os.chown(sent(tmp_path, "daemon", "11:00:00", WRONG), other.pw_uid, other.pw_gid)
-    seen = Seen(grader, tmp_path)
+    seen = Seen(opened, tmp_path)
     assert seen.once() == [("daemon", 10)]
     assert "belongs to nobody and not to daemon" in seen.said[0]
 
@@ -188,13 +191,13 @@ def test_a_folder_that_is_not_there_is_one_sentence(toy: AssignmentPaths) -> Non
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root can read everything")
-def test_what_may_not_be_read_waits_and_is_no_zero(grader: Grader, tmp_path: Path) -> None:
+def test_what_may_not_be_read_waits_and_is_no_zero(opened: Opened, tmp_path: Path) -> None:
     tmp_path.chmod(0o300)
-    with pytest.raises(SubmissionError, match="whoever grades needs the right"):
-        Seen(grader, tmp_path).once()
+    with pytest.raises(SubmissionError, match="the same rights as for nbgrader collect"):
+        Seen(opened, tmp_path).once()
     tmp_path.chmod(0o700)
     hand_in(tmp_path / "zoe", RIGHT).chmod(0)
-    seen = Seen(grader, tmp_path)
+    seen = Seen(opened, tmp_path)
     assert seen.once() == []
     assert seen.said == ["zoe cannot be read (Permission denied); it waits."]
     (tmp_path / "zoe").chmod(0o755)
@@ -202,10 +205,10 @@ def test_what_may_not_be_read_waits_and_is_no_zero(grader: Grader, tmp_path: Pat
 
 
 def test_a_gradebook_that_cannot_be_written_is_said_and_what_was_graded_comes_into_it_later(
-    grader: Grader, tmp_path: Path
+    opened: Opened, tmp_path: Path
 ) -> None:
     hand_in(tmp_path / "uma", RIGHT)
-    seen, book = Seen(grader, tmp_path), grader.paths.course.gradebook
+    seen, book = Seen(opened, tmp_path), opened[0].settings.course.gradebook
     book.write_bytes(b"this is no database")
     with pytest.raises(CourseError, match="the gradebook cannot be written"):
         seen.once()
@@ -218,25 +221,25 @@ def test_a_gradebook_that_cannot_be_written_is_said_and_what_was_graded_comes_in
 
 
 def test_when_it_came_through_the_exchange_counts_for_late_days_and_a_copy_says_nothing(
-    grader: Grader, tmp_path: Path
+    opened: Opened, tmp_path: Path
 ) -> None:
     sent(tmp_path / "inbound", "lou", "10:00:00", RIGHT)
-    assert Seen(grader, tmp_path / "inbound").once() == [("lou", 10)]
+    assert Seen(opened, tmp_path / "inbound").once() == [("lou", 10)]
     hand_in(tmp_path / "drop" / "tom", RIGHT)
-    assert Seen(grader, tmp_path / "drop").once() == [("tom", 10)]
-    with Gradebook(gradebook_db.url(grader.paths.course)) as book:
+    assert Seen(opened, tmp_path / "drop").once() == [("tom", 10)]
+    with Gradebook(gradebook_db.url(opened[0].settings.course)) as book:
         came = book.find_submission("toy", "lou").timestamp
         assert abs((datetime.now(UTC).replace(tzinfo=None) - came).total_seconds()) < 60, "not what its name claims"
         assert book.find_submission("toy", "tom").timestamp is None
 
 
 @pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
-def test_mended_checks_judge_again_what_is_still_there(tmp_path: Path) -> None:
+def test_fixed_checks_judge_again_what_is_still_there(tmp_path: Path) -> None:
     toy = copy_toy(tmp_path / "course")
     hand_in(tmp_path / "drop" / "ada", RIGHT)
     for expected in (10, 10):
-        with Grader(toy.course, read_assignment(toy.course, "toy"), "sample") as grader:
-            assert Seen(grader, tmp_path / "drop").once() == [("ada", expected)]
-            assert Seen(grader, tmp_path / "drop").once() == []
+        with Store(settings_of(toy)) as store, open_grader(store.folders) as grader:
+            assert Seen((store, grader), tmp_path / "drop").once() == [("ada", expected)]
+            assert Seen((store, grader), tmp_path / "drop").once() == []
         with (toy.tests / "test_toy.py").open("a") as checks:
-            checks.write("# mended\n")
+            checks.write("# fixed\n")

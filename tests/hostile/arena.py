@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import secrets
 import shutil
 import subprocess
 import sys
@@ -21,7 +20,9 @@ from safetensors.torch import save_file
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course.config import load_module, read_assignment
-from gradeprop.grading.grader import Grader
+from gradeprop.grading.grader import open_grader
+from gradeprop.grading.settings import RunSettings
+from gradeprop.grading.store import StudentFolders
 from gradeprop.results import feedback
 from tests.hostile import canaries, machine
 from tests.hostile.catalogue import Attack
@@ -71,7 +72,8 @@ class Arena:
         self._course()
         machine.adopt_orphans()
         assignment = read_assignment(self.course, "tensors")
-        self.grader = stack.enter_context(Grader(self.course, assignment, "sample", secrets.randbits(63)))
+        folders = StudentFolders(RunSettings(self.course, assignment, "sample"))
+        self.grader = stack.enter_context(open_grader(folders))
         self._neighbour()
 
     def _environment(self, patch: pytest.MonkeyPatch) -> None:
@@ -140,7 +142,9 @@ class Arena:
 
     def grade(self, path: Path, student: str) -> GradeRecord:
         record = self.grader.grade_one(path, student)
-        feedback.write_feedback(self.grader.assignment, record, self.grader.kept(record.key).feedback)
+        feedback.write_feedback(
+            self.grader.settings.assignment, record, self.grader.folders.student(record.key).feedback
+        )
         return record
 
     def grade_honest(self) -> GradeRecord:
@@ -151,7 +155,7 @@ class Arena:
 
     def record_of_ada(self) -> dict[str, Any]:
         """All that is kept of the neighbour, but for times."""
-        kept = self.grader.kept("ada")
+        kept = self.grader.folders.student("ada")
         run, record = json.loads(kept.run.read_bytes()), json.loads(kept.record.read_bytes())
         for timed in (run, record, *run["probes"]):
             timed.pop("wall_s", None)
@@ -179,7 +183,7 @@ class Arena:
             self.grade_honest()
             assert self.record_of_ada() == self.was, "the neighbour's record has changed"
         finally:
-            shutil.rmtree(self.grader.kept("eve").folder, ignore_errors=True)
+            shutil.rmtree(self.grader.folders.student("eve").folder, ignore_errors=True)
             shutil.rmtree(folder)
 
     def _aim(self, path: Path) -> None:
@@ -188,7 +192,7 @@ class Arena:
             (path / "target.json").write_text(json.dumps(self.target()))
 
     def target(self) -> dict[str, Any]:
-        ada = self.grader.kept("ada")
+        ada = self.grader.folders.student("ada")
         jail, judge = self.grader.jail._process, self.grader.judge._process
         assert jail is not None
         files = {
@@ -209,7 +213,7 @@ class Arena:
         return {
             "files": {name: str(file) for name, file in files.items()},
             "course": str(self.course.root),
-            "mine": str(self.grader.kept("eve").folder),
+            "mine": str(self.grader.folders.student("eve").folder),
             "grader": os.getpid(),
             "jail": jail.pid,
             "judge": judge.pid,
@@ -219,9 +223,9 @@ class Arena:
 
     def _over_an_old_score(self) -> None:
         """Eve's first submission got all points; it must not be what counts."""
-        old = self.grader.kept("eve").folder
+        old = self.grader.folders.student("eve").folder
         shutil.rmtree(old, ignore_errors=True)
-        shutil.copytree(self.grader.kept("ada").folder, old)
+        shutil.copytree(self.grader.folders.student("ada").folder, old)
 
     def _state(self) -> dict[str, Any]:
         running = machine.processes()
@@ -242,13 +246,13 @@ class Arena:
         after = self._state()
         for what, was in before.items():
             assert after[what] == was, f"the {what} of the machine have changed"
-        kept = {file.name for file in self.grader.kept("eve").folder.iterdir()}
+        kept = {file.name for file in self.grader.folders.student("eve").folder.iterdir()}
         assert kept <= KEPT, "there is more beside the record than we put there"
 
     def _ended_in_time(self, attack: Attack, took_s: float) -> None:
         """Within the limit and 2 s, and what a machine as busy as this one has taken for an honest submission."""
         more_s = sum(float(why.split()[1]) for why in attack.takes(self.tier))
-        limit = self.grader.assignment.limits.wall_s + 2 + more_s
+        limit = self.grader.settings.assignment.limits.wall_s + 2 + more_s
         assert took_s < limit + 5 * self.honest_s, f"it took {took_s:.1f} s; an honest one {self.honest_s:.2f} s"
 
     def _earned(self, attack: Attack, record: GradeRecord) -> None:
@@ -277,11 +281,11 @@ class Arena:
         for path in (self.root, REPOSITORY, sys.prefix, sys.base_prefix):
             assert str(path) not in told, told
         page = _Page()
-        page.feed(self.grader.kept("eve").feedback.read_text(encoding="utf-8"))
+        page.feed(self.grader.folders.student("eve").feedback.read_text(encoding="utf-8"))
         assert page.live == []
 
     def _kept_secret(self, attack: Attack) -> None:
-        kept = self.grader.kept("eve")
+        kept = self.grader.folders.student("eve")
         leaked = canaries.found(kept.folder, self.words, self.numbers, "submitted")
         assert leaked == []
         run = json.loads(kept.run.read_bytes())

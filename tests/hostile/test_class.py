@@ -10,11 +10,15 @@ from rich.console import Console
 
 from gradeprop.cli import main
 from gradeprop.core.errors import JailError
-from gradeprop.course.config import read_assignment
-from gradeprop.grading import batch
-from gradeprop.grading.grader import Grader
+from gradeprop.grading.batch import run
+from gradeprop.grading.grader import Grader, open_grader
+from gradeprop.grading.jobs import plan_recheck
+from gradeprop.grading.settings import RunSettings
+from gradeprop.grading.store import Store, StudentFolders
+from gradeprop.grading.workers import Serial
 from gradeprop.submissions import discovery
 from tests.conftest import copy_toy
+from tests.grading.runs import grade_all, settings_of
 
 RIGHT = "def double(x):\n    return x + x\n"
 WRONG = "def double(x):\n    return x\n"
@@ -28,9 +32,14 @@ Submit = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def grader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grader]:
-    toy = copy_toy(tmp_path_factory.mktemp("class") / "course")
-    with Grader(toy.course, read_assignment(toy.course, "toy"), "sample", seed=3) as grader:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with Store(settings_of(copy_toy(tmp_path_factory.mktemp("class") / "course"), 3)) as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def grader(store: Store) -> Iterator[Grader]:
+    with open_grader(store.folders) as grader:
         yield grader
 
 
@@ -46,43 +55,46 @@ def submit(tmp_path: Path) -> Submit:
     return write
 
 
-def table(grader: Grader) -> dict[str, str]:
+def table(store: Store) -> dict[str, str]:
     """Points by student, as a spreadsheet reads them."""
-    rows = csv.DictReader(io.StringIO(grader.paths.grades_csv.read_text(encoding="utf-8-sig"), newline=""))
+    rows = csv.DictReader(io.StringIO(store.settings.paths.grades_csv.read_text(encoding="utf-8-sig"), newline=""))
     return {row["student"]: row["points"] for row in rows}
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
-def test_cant_stop_or_change_the_class_by_a_name(grader: Grader, submit: Submit, name: str) -> None:
+def test_cant_stop_or_change_the_class_by_a_name(store: Store, grader: Grader, submit: Submit, name: str) -> None:
     named = [(submit("ada", RIGHT), "ada"), (submit("eve", WRONG), name)]
-    ada, eve = batch.grade_class(grader, named, lambda: None)
+    ada, eve = grade_all(store, named, grader)
     assert (ada.status, ada.points, eve.status, eve.points) == ("graded", 10, "graded", 2)
     assert ada.key != eve.key
-    assert grader.kept(eve.key).folder.parent == grader.into
-    points = table(grader)
+    assert store.folders.student(eve.key).folder.parent == store.settings.results
+    points = table(store)
     assert points["ada"] == "10"
     assert not any(student.startswith(("=", "+", "-", "@")) for student in points)
 
 
-def test_cant_type_into_the_terminal(grader: Grader, submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cant_type_into_the_terminal(
+    store: Store, grader: Grader, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code = "def double(x):\n    raise ValueError('\\x1b[1A\\x1b[20C20 / 20\\x07 \\u202e\\x9b2J')\n"
-    graded = batch.grade_class(grader, [(submit("eve", code), "e\x1b]0;20 of 20\x07ve")], lambda: None)
+    graded = grade_all(store, [(submit("eve", code), "e\x1b]0;20 of 20\x07ve")], grader)
     shown = io.StringIO()
     monkeypatch.setattr(main, "out", Console(file=shown, width=200))
-    main._show(grader.paths.course, grader.assignment, graded)
+    main._show(store.settings.course, store.settings.assignment, graded)
     assert "ValueError" in shown.getvalue()
     assert not set("\x1b\x07\x9b\u202e") & set(shown.getvalue())
 
 
 def test_cant_have_the_judge_import_from_the_folder_one_stands_in(
-    grader: Grader, submit: Submit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    store: Store, submit: Submit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     names = ("torch", "msgspec", "pytest", "_pytest", "safetensors", "gradeprop", "numpy", "json", "conftest")
     payload = f"open({str(tmp_path / 'ran')!r}, 'w').close()\nraise SystemExit(0)\n"
     folder = submit("eve", WRONG, **dict.fromkeys(names, payload))
     (folder / "pytest.ini").write_text("[pytest]\naddopts = --collect-only\n")
     monkeypatch.chdir(folder)
-    with Grader(grader.paths.course, grader.assignment, "sample", into=tmp_path / "out") as here:
+    settings = RunSettings(store.settings.course, store.settings.assignment, "sample", results_folder=tmp_path / "out")
+    with open_grader(StudentFolders(settings)) as here:
         assert here.grade_one(Path()).points == 2
     assert not (tmp_path / "ran").exists()
 
@@ -93,15 +105,15 @@ def test_cant_be_somebody_else_by_a_folder_in_a_folder(submit: Submit) -> None:
 
 
 def test_cant_keep_the_class_from_being_judged_again(
-    grader: Grader, submit: Submit, monkeypatch: pytest.MonkeyPatch
+    store: Store, grader: Grader, submit: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(job: object) -> object:
         raise JailError("no memory")
 
-    batch.grade_class(grader, [(submit("ada", RIGHT), "ada")], lambda: None)
+    grade_all(store, [(submit("ada", RIGHT), "ada")], grader)
     with monkeypatch.context() as patch:
         patch.setattr(grader.jail, "run", fails)
         assert grader.grade_one(submit("zoe", RIGHT)).status == "not_graded"
-    jobs = batch.plan_again(grader, [grader.kept("ada"), grader.kept("zoe")])
-    again = {record.student: record for record in batch.run(grader, jobs, lambda job, record: None)}
+    jobs = [job for job in plan_recheck(store) if job.student in ("ada", "zoe")]
+    again = {record.student: record for record in run(store, jobs, Serial(grader))}
     assert (again["ada"].points, again["zoe"].status) == (10, "not_graded")

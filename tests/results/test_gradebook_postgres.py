@@ -17,8 +17,10 @@ from nbgrader.api import Gradebook
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.config import read_assignment
-from gradeprop.grading import batch
-from gradeprop.grading.grader import Grader
+from gradeprop.grading.batch import run
+from gradeprop.grading.jobs import plan
+from gradeprop.grading.settings import RunSettings
+from gradeprop.grading.store import Store
 from gradeprop.results import gradebook
 from tests.results.gradebooks import HW, grades, record
 
@@ -102,8 +104,8 @@ def test_a_class_is_graded_into_the_database_that_the_course_names(
     (tmp_path / "ada").mkdir()
     (tmp_path / "ada" / "student_code.py").write_text("def double(x):\n    return x + x\n")
     one = read_assignment(toy.course, "toy")
-    with Grader(toy.course, one, "sample") as grader:
-        batch.grade_class(grader, [(tmp_path / "ada", "ada")], lambda: None)
+    with Store(RunSettings(toy.course, one, "sample")) as store:
+        run(store, plan(store, [(tmp_path / "ada", "ada")]))
     assert not toy.course.gradebook.exists()
     with contextlib.closing(Gradebook(url)) as book:
         assert book.find_grade("double", "toy", "toy", "ada").auto_score == 6

@@ -32,7 +32,9 @@ from gradeprop.course import release
 from gradeprop.course.config import dataset, read_assignment
 from gradeprop.course.notebook import read_cells, writable
 from gradeprop.grading import batch
-from gradeprop.grading.grader import Grader
+from gradeprop.grading.jobs import Job, plan
+from gradeprop.grading.settings import RunSettings
+from gradeprop.grading.store import Store
 from gradeprop.integrations.nbgrader import staging
 from gradeprop.results import gradebook, late_penalty
 from gradeprop.submissions.arrival_time import STAMP, format_timestamp, write_trusted_timestamp
@@ -125,17 +127,18 @@ def _grade(converter: Any, staged: Path) -> None:
     )
     named = _submissions(converter, assignment.name)
     arrivals = {student: write_trusted_timestamp(path) for path, student in named}
-    with Grader(course, assignment, dataset(assignment, "auto")) as grader:
-        jobs = batch.plan(grader, named, "force" if converter.force else "changed")
-        waiting: list[tuple[Path, batch.Job]] = []
+    with Store(RunSettings(course, assignment, dataset(assignment, "auto"))) as store:
+        jobs = plan(store, named, "force" if converter.force else "changed")
+        waiting: list[tuple[Path, Job]] = []
         for (path, student), job in zip(named, jobs, strict=True):
             if job.need == "nothing" and _is_converted(converter, assignment, student, arrivals[student]):
                 converter.log.info("%s has not changed since it was graded; --force grades it again", path)
             else:
                 waiting.append((path, job))
         everyone = {job.student: arrivals[job.student] for _, job in waiting}
-        gradebook.register_submissions(everyone, assignment, writable(grader.cells), converter.coursedir.db_url)
-        graded = _run(converter, grader, [job for _, job in waiting])
+        cells = writable(read_cells(paths.notebook))
+        gradebook.register_submissions(everyone, assignment, cells, converter.coursedir.db_url)
+        graded = _run(converter, store, [job for _, job in waiting])
     converter.assignments = {}
     for (path, job), record in zip(waiting, graded, strict=True):
         student = job.student
@@ -180,7 +183,7 @@ def _is_converted(converter: Any, assignment: Assignment, student: str, arrival:
     return (result / f"{assignment.name}.ipynb").is_file() and text == format_timestamp(arrival)
 
 
-def _run(converter: Any, grader: Grader, jobs: Sequence[batch.Job]) -> list[GradeRecord]:
+def _run(converter: Any, store: Store, jobs: Sequence[Job]) -> list[GradeRecord]:
     """Grade as ``gradeprop grade`` does, and log the progress, which formgrader reads."""
     done = 0
 
@@ -191,7 +194,7 @@ def _run(converter: Any, grader: Grader, jobs: Sequence[batch.Job]) -> list[Grad
 
     if not jobs:
         return []
-    graded = batch.run(grader, jobs, lambda job, record: tick(), db_url=converter.coursedir.db_url)
+    graded = batch.run(store, jobs, report=lambda job, record: tick(), db_url=converter.coursedir.db_url)
     for record in graded:
         result = record.reason or f"{record.points:g} of {record.possible:g} points"
         converter.log.info("%s: %s, %s", record.student, record.status.replace("_", " "), result)

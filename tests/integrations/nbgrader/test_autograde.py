@@ -18,13 +18,17 @@ from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import AssignmentPaths, CoursePaths
 from gradeprop.course.config import read_assignment
 from gradeprop.course.known_answers import read_known_answers, reference_weights, write_answer
-from gradeprop.grading import batch
-from gradeprop.grading.grader import Grader
+from gradeprop.grading.batch import run
+from gradeprop.grading.grader import open_grader
+from gradeprop.grading.jobs import plan_recheck
+from gradeprop.grading.settings import RunSettings
+from gradeprop.grading.store import Store, StudentFolders
 from gradeprop.submissions.arrival_time import write_arrival_time
 from tests.autograding.attacks import ATTACKS, RESUBMITTED, hand_in_all, points
 from tests.autograding.course import ANSWER, RIGHT, cell, convert, hand_in, make_course, nbgrader, save
 from tests.browser.servers import course_copy
 from tests.conftest import REPOSITORY
+from tests.grading.runs import grade_all, settings_of
 
 SCRIPT = (
     "<script>alert(1)</script><img src=x onerror=alert(1)> "
@@ -134,7 +138,8 @@ def test_feedback_shows_the_messages_and_runs_nothing_of_a_student(graded: Assig
 def test_the_same_scores_as_gradeprop_grade_and_formgraders_button(graded: AssignmentPaths, tmp_path: Path) -> None:
     assignment = read_assignment(graded.course, "toy")
     found = sorted((graded.course.root / "submitted").glob("*/toy"))
-    with Grader(graded.course, assignment, "sample", into=tmp_path) as grader:
+    folders = StudentFolders(RunSettings(graded.course, assignment, "sample", results_folder=tmp_path))
+    with open_grader(folders) as grader:
         ours = {folder.parent.name: grader.grade_one(folder, folder.parent.name) for folder in found}
     assert {"wrong-halves", "right-adds", "stub", "honest"} < ours.keys()
     for student, one in ours.items():
@@ -153,8 +158,8 @@ def test_a_release_may_come_after_the_first_grades(tmp_path: Path) -> None:
     folder = toy.course.root / "submitted" / "ada"
     folder.mkdir(parents=True)
     (folder / "student_code.py").write_text(RIGHT)
-    with Grader(toy.course, read_assignment(toy.course, "toy"), "sample") as grader:
-        batch.grade_class(grader, [(folder, "ada")], lambda: None)
+    with Store(settings_of(toy)) as store:
+        grade_all(store, [(folder, "ada")])
     convert(GenerateAssignment, toy)
     assert (toy.release / "toy.ipynb").is_file()
     assert points(toy, "ada") == 10
@@ -177,7 +182,8 @@ def test_an_assignment_of_the_course_gets_the_same_from_the_command_the_button_a
         write_answer(case, paths, reference, folder)
     nbgrader(paths, "autograde", paths.name)
     found = {folder.parent.name: folder for folder in (paths.course.root / "submitted").glob("*/*")}
-    with Grader(paths.course, assignment, "sample", into=tmp_path / "ours") as grader:
+    folders = StudentFolders(RunSettings(paths.course, assignment, "sample", results_folder=tmp_path / "ours"))
+    with open_grader(folders) as grader:
         ours = {student: grader.grade_one(folder, student) for student, folder in found.items()}
     assert len({one.points for one in ours.values()}) > 4, "a class that is all alike shows little"
     for student, one in ours.items():
@@ -237,8 +243,8 @@ def test_a_regrade_keeps_what_a_person_gave_and_takes_off_what_the_policy_says(t
     assert seen() == (None, 5, 5, "Well said.")
     assert "Your instructor is reviewing this grade" in autograded(toy, "ada")
     checks.write_text(good)
-    with Grader(toy.course, read_assignment(toy.course, "toy"), "sample") as grader:
-        batch.run(grader, batch.plan_again(grader, batch.kept_submissions(toy)), lambda job, record: None)
+    with Store(settings_of(toy)) as store:
+        run(store, plan_recheck(store))
     assert seen() == (6, 5, 15, "Well said.")
     with Gradebook(url) as book:
         assert book.find_submission("toy", "ada").late_submission_penalty == 3, "as nbgrader has it"

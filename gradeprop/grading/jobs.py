@@ -1,0 +1,173 @@
+"""Plan a class: find out what each submission needs since it was graded last.
+
+To compare a submission with its record, the plan makes the safe copy. If the submission turns out to be a new one, the
+job carries that copy, and a grader uses it: each submission is read once, and what was compared is what is graded.
+"""
+
+import shutil
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+
+from gradeprop.core import storage
+from gradeprop.core.errors import CourseError, SubmissionError
+from gradeprop.core.models import GradeRecord, JailRun, Record, Submission
+from gradeprop.core.paths import StudentPaths, student_key
+from gradeprop.grading import staleness
+from gradeprop.grading.scoring import unread
+from gradeprop.grading.settings import RunSettings, Sources
+from gradeprop.grading.staleness import Need
+from gradeprop.grading.store import Store
+from gradeprop.submissions import arrival_time, intake, notebook_answers
+
+How = Literal["changed", "recheck", "force"]
+"""grade what has changed; evaluate stored observations again; or grade everything from scratch"""
+
+
+class Job(Record, frozen=True, kw_only=True):
+    """One submission and what it needs."""
+
+    student: str
+    path: str
+    """the submission; empty if only the checks run again"""
+    need: Need
+    why: str
+    """the reason, as a clause"""
+    submission: Submission | None = None
+    """what intake says of the safe copy, if the plan has made one"""
+    copy: str = ""
+    """the folder of that copy"""
+
+    @property
+    def key(self) -> str:
+        return student_key(self.student)
+
+
+Results = Generator[tuple[Job, GradeRecord], None, None]
+"""each job with its record, as it ends; a generator, so that closing it ends the workers"""
+
+
+class Backend(Protocol):
+    """Executes jobs: in this process, in worker processes, or on a Dask cluster."""
+
+    def run(self, jobs: Sequence[Job]) -> Results:
+        """Yield each job with its record as it ends; fewer if the run is stopped.
+
+        Raises:
+            JailError: the machine failed. The jobs that were yielded are complete.
+        """
+        ...
+
+
+def take(settings: RunSettings, sources: Sources, path: Path, student: str, into: Path) -> Submission:
+    """Make the safe copy of a submission in ``into``, and compare its notebook and time stamp with what we know.
+
+    A submission that cannot be read at all becomes one without files and with a sentence; ``into`` then does not exist.
+
+    Raises:
+        JailError: the copy cannot be written.
+    """
+    try:
+        submission = intake.take(path, student, settings.assignment, into)
+    except SubmissionError as error:
+        return unread(student, str(error))
+    cells = sources.cells
+    answers = notebook_answers.read(into / settings.paths.notebook.name, notebook_answers.cell_ids(cells))
+    more = (*notebook_answers.find_problems(cells, answers), *arrival_time.timestamp_warnings(path))
+    return msgspec.structs.replace(submission, problems=(*submission.problems, *more))
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Finds out what single submissions need; changes no student's folder."""
+
+    store: Store
+    sources: Sources
+
+    def job(self, path: Path, student: str, how: How = "changed") -> Job:
+        """Find out what one submission needs, and why.
+
+        Raises:
+            SubmissionError: ``how`` is "recheck", and the submission was never graded.
+            JailError: its safe copy cannot be written.
+        """
+        if how == "force":
+            return _job(path, student, "all", "--force")
+        if how == "changed":
+            return self._changed(path, student)
+        if not self.store.folders.student(student_key(student)).record.is_file():
+            raise SubmissionError(f"{student!r} was never graded, so it cannot be re-evaluated; omit --recheck.")
+        return _job(path, student, "checks", "--recheck")
+
+    def _changed(self, path: Path, student: str) -> Job:
+        key, settings = student_key(student), self.store.settings
+        files = self.store.folders.student(key)
+        try:
+            old = self.store.record(key)
+        except CourseError:
+            return _job(path, student, "all", "the record is of an older schema")
+        if old is None:
+            return _job(path, student, "all", "not graded before")
+        observations_exist = files.run.is_file() and files.observations.is_file()
+        if why := staleness.reason_to_run(old, self.sources.ran_with, settings, observations_exist):
+            return _job(path, student, "all", why)
+        copy = self.store.copy_folder(key)
+        submission = take(settings, self.sources, path, student, copy)
+        ended = "" if submission.problems == old.problems else storage.read(JailRun, files.run).ended
+        if staleness.is_resubmission(old, submission, ended):
+            job = _job(path, student, "all", "the submission has changed")
+            return msgspec.structs.replace(job, submission=submission, copy=str(copy))
+        shutil.rmtree(copy, ignore_errors=True)
+        if why := staleness.reason_to_check(old, self.sources.judged_with):
+            return _job(path, student, "checks", why)
+        return _job(path, student, "nothing", "nothing has changed")
+
+
+def _job(path: Path, student: str, need: Need, why: str) -> Job:
+    return Job(student=student, path="" if need == "checks" else str(path.absolute()), need=need, why=why)
+
+
+def plan(
+    store: Store,
+    submissions: Sequence[tuple[Path, str]],
+    how: How = "changed",
+    tick: Callable[[], None] = lambda: None,
+) -> list[Job]:
+    """Plan a class; ``tick`` is called after each submission.
+
+    Raises:
+        SubmissionError: ``how`` is "recheck", and one of them was never graded.
+        JailError: the disk is full.
+    """
+    planner = Planner(store, Sources.read(store.settings))
+    jobs = []
+    for path, student in submissions:
+        jobs.append(planner.job(path, student, how))
+        tick()
+    return jobs
+
+
+def plan_recheck(store: Store) -> list[Job]:
+    """Evaluate the stored observations of everyone; sorted by seed, since the reference runs once for each.
+
+    Raises:
+        CourseError: nothing has been graded yet.
+    """
+    graded_students(store.settings.results)
+    records = sorted(store.records(), key=lambda record: (record.seed, record.key))
+    return [Job(student=record.student, path="", need="checks", why="--recheck") for record in records]
+
+
+def graded_students(results: Path) -> list[StudentPaths]:
+    """Return the folder of everyone who has a grade record in a folder of results.
+
+    Raises:
+        CourseError: nothing has been graded yet.
+    """
+    folders = [StudentPaths(file.parent) for file in sorted(results.glob("*/record.json"))]
+    if not folders:
+        raise CourseError("nothing has been graded yet", results)
+    return folders

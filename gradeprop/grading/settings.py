@@ -1,0 +1,68 @@
+"""Parameters of one grading run, and what it reads of the course at its start."""
+
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gradeprop.core.errors import CourseError
+from gradeprop.core.models import Assignment
+from gradeprop.core.paths import AssignmentPaths, CoursePaths
+from gradeprop.course.notebook import Cell, read_cells
+from gradeprop.grading import fingerprints
+from gradeprop.grading.fingerprints import Fingerprints
+
+
+def _draw_seed() -> int:
+    return secrets.randbits(63)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """Parameters of one grading run; worker processes receive a copy."""
+
+    course: CoursePaths
+    assignment: Assignment
+    dataset: str
+    requested_seed: int | None = None
+    """seed that repeats an earlier run; without it, nobody knows the seed before the run"""
+    results_folder: Path | None = None
+    """where results go; without it, autograded/<hw>"""
+    unsafe: bool = False
+    """run the code even if this machine can make no jail; every record says so"""
+    drawn_seed: int = field(default_factory=_draw_seed)
+
+    @property
+    def paths(self) -> AssignmentPaths:
+        return self.course.assignment(self.assignment.name)
+
+    @property
+    def results(self) -> Path:
+        return self.results_folder or self.paths.autograded
+
+    @property
+    def seed(self) -> int:
+        """The one seed of the whole class."""
+        return self.drawn_seed if self.requested_seed is None else self.requested_seed
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Fingerprints of everything a grade depends on besides the submission, and the cells of the notebook."""
+
+    ran_with: Fingerprints
+    judged_with: Fingerprints
+    cells: tuple[Cell, ...]
+    """of the instructor's notebook; empty if there is none, or none that can be read"""
+
+    @classmethod
+    def read(cls, settings: RunSettings) -> "Sources":
+        assignment, paths = settings.assignment, settings.paths
+        try:
+            cells = read_cells(paths.notebook)
+        except CourseError:  # release and autograde report it
+            cells = ()
+        return cls(
+            fingerprints.ran_with(assignment, paths, settings.dataset),
+            fingerprints.judged_with(assignment, paths),
+            cells,
+        )
