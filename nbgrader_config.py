@@ -1,6 +1,6 @@
-"""What nbgrader's own commands and formgrader need to know of this course; ``gradeprop`` reads ``db_url`` alone.
+"""The settings of nbgrader's own commands and formgrader for this course; ``gradeprop`` reads ``db_url`` alone.
 
-They grade through ``gradeprop`` and its jail, and give the grades that ``gradeprop grade`` gives: docs/instructor.md.
+They grade through ``gradeprop`` and its jail, and give the same grades as ``gradeprop grade``: docs/instructor.md.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ c = get_config()  # noqa: F821  (nbgrader puts it here)
 
 c.CourseDirectory.root = str(root)
 c.CourseDirectory.db_url = f"sqlite:///{root / 'gradebook.db'}"
-# autograded/<assignment>/<student> holds our records; nbgrader's <student>/<assignment> goes beside it
+# our records are in autograded/<assignment>/<student>; nbgrader writes <student>/<assignment> to another folder
 c.CourseDirectory.autograded_directory = "autograded_notebooks"
 
 c.GenerateAssignment.exporter_class = "gradeprop.integrations.nbgrader.autograde.ReleaseExporter"
@@ -20,13 +20,13 @@ c.Autograde.sanitize_preprocessors = []
 c.Autograde.autograde_preprocessors = ["nbgrader.preprocessors.AssignLatePenalties"]
 c.AssignLatePenalties.plugin_class = "gradeprop.integrations.nbgrader.autograde.LatePenalties"
 
-# nbgrader copies every file of source/<hw> that no pattern names to students: whatever may hold a solution is named
+# nbgrader gives students every file of source/<hw> that matches no pattern here, so files with solutions must match
 c.CourseDirectory.ignore = [
     *(".ipynb_checkpoints", "__pycache__", "*.pyc", "feedback"),  # nbgrader's own
     *("assignment.toml", "*.md", "*solution*", "*reference*", "probes.py", "test_*.py", "held_out.py"),
 ]
 
-# downloads of Canvas, Moodle and Blackboard, in downloaded/<hw>/archive, for: nbgrader zip_collect <hw>
+# nbgrader zip_collect <hw>, for downloads of Canvas, Moodle and Blackboard in downloaded/<hw>/archive
 c.ZipCollectApp.extractor_plugin = "gradeprop.integrations.nbgrader.zip_collect.Extractor"
 c.ZipCollectApp.collector_plugin = "gradeprop.integrations.nbgrader.zip_collect.Collector"
 c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".py", ".safetensors", ".json", ".txt", ".html", ".pdf", ".zip"]

@@ -1,8 +1,8 @@
-"""JupyterHub on one machine, for people with accounts on it; docs/operator.md leads through it.
+"""JupyterHub on one machine, for people with accounts on it; docs/operator.md describes the installation.
 
-Who is in the group ``instructors`` gets formgrader on the course in ~/course; who is in ``students`` gets nbgrader's
-list of assignments. Nobody else is let in. Each works under an account of their own, and permissions keep
-them apart.
+Members of the group ``instructors`` get formgrader on the course in ~/course; members of ``students`` get nbgrader's
+list of assignments; nobody else can log in. Each person works under an account of their own, and file permissions
+protect them from each other.
 """
 
 import grp
@@ -32,7 +32,7 @@ c.Spawner.start_timeout = c.Spawner.http_timeout = 180  # s; on the morning of a
 
 
 def settings_of_the_role(spawner):
-    """Lead a person's server to the settings of their role, beside this file."""
+    """Point a person's server to the settings of their role, in a folder beside this file."""
     name = spawner.user.name
     groups = {grp.getgrgid(group).gr_name for group in os.getgrouplist(name, pwd.getpwnam(name).pw_gid)}
     role = "instructors" if "instructors" in groups else "students"

@@ -1,4 +1,4 @@
-"""nbgrader for instructors: as for students, and where the course lies, whose own nbgrader_config.py says the rest."""
+"""nbgrader for instructors: as for students, and the folder of the course, whose nbgrader_config.py has the rest."""
 
 from pathlib import Path
 
