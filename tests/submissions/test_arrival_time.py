@@ -22,6 +22,7 @@ from gradeprop.submissions.arrival_time import (
     write_arrival_time,
     write_trusted_timestamp,
 )
+from tests.factory import write_files
 
 NOW = datetime(2026, 5, 1, 12)
 
@@ -102,12 +103,7 @@ def test_a_folder_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
 
 
 def hand_in(inbound: Path, student: str, claimed: str, **files: str) -> Path:
-    folder = inbound / f"{student}+toy+{claimed}+x"
-    folder.mkdir()
-    for name, text in files.items():
-        (folder / name).write_text(text)
-    (folder / "timestamp.txt").write_text("1970-01-01 00:00:00 UTC")
-    return folder
+    return write_files(inbound / f"{student}+toy+{claimed}+x", files | {"timestamp.txt": "1970-01-01 00:00:00 UTC"})
 
 
 def collect(toy: AssignmentPaths, inbound: Path) -> None:
