@@ -3,9 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 HW ?= mnist_lenet
-# one more than processors: tests wait, too
+# one more than there are processors, since tests wait
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# modules with tests that depend on the clock
+WALL_CLOCK = $(shell grep -rlw wall_clock tests --include="test_*.py")
 PYTEST := $(BIN)/python -m pytest
 
 # real data, where a folder beside the clone holds it; else the embedded sample
@@ -34,15 +36,15 @@ check: setup ## format, lint, types, releases, and every test
 
 coverage: setup ## run the tests under coverage; print what is covered of each subpackage (see docs/developer.md)
 	rm -rf .cache/coverage && mkdir -p .cache/coverage
-	-$(BIN)/coverage run -m pytest $(PARALLEL)
+	-$(BIN)/coverage run -m pytest $(PARALLEL) --ignore tests/hostile --ignore tests/browser
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage html --quiet --directory .cache/coverage/html
 	$(BIN)/python -m tests.campaigns.coverage_table
 
-hostile: setup ## hand in every attack, under both tiers, as root and as an ordinary user; write docs/results/
+hostile: setup ## submit every attack, under both tiers, as root and as an ordinary user; write docs/results/
 	$(BIN)/python tests/hostile/report.py
 
-nbgrader-attacks: setup ## what scores on plain nbgrader, handed in to plain nbgrader and to ours; write docs/results/
+nbgrader-attacks: setup ## submit what scores on plain nbgrader, to plain nbgrader and to ours; write docs/results/
 	$(BIN)/python -m tests.autograding.attacks
 
 release: setup ## make release/ from source/
