@@ -3,36 +3,48 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 HW ?= mnist_lenet
-# one more than processors: tests wait, too
+# one more than there are processors, since tests wait
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# modules with tests that depend on the clock
+WALL_CLOCK = $(shell grep -rlw wall_clock tests --include="test_*.py")
+PYTEST := $(BIN)/python -m pytest
 
 # real data, where a folder beside the clone holds it; else the embedded sample
 ifneq ($(wildcard ../shared/data),)
 export GRADEPROP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check hostile nbgrader-attacks fuzz chaos mutants setup release verify reference bench bench-scale bench-train bench-notebooks bench-formgrader pictures hub lock clean help
+.PHONY: demo test check coverage hostile nbgrader-attacks fuzz chaos mutants setup release verify reference bench bench-scale bench-train bench-notebooks bench-formgrader pictures hub lock clean help
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
 demo: setup ## release the first assignment, grade a handful of submissions, write the pages
 	$(BIN)/gradeprop demo $(HW)
 
-test: setup ## run the tests, and of the known answers and attacks a part
-	$(PYTEST) --durations=15
+test: setup ## run the tests, with a part of the known answers and attacks
+	$(PYTEST) $(PARALLEL) -m "not wall_clock" --durations=15
+	$(PYTEST) -m wall_clock $(WALL_CLOCK)
 
 check: setup ## format, lint, types, releases, and every test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/gradeprop release --check
-	ALL_TESTS=1 $(PYTEST)
+	ALL_TESTS=1 $(PYTEST) $(PARALLEL) -m "not wall_clock"
+	ALL_TESTS=1 $(PYTEST) -m wall_clock $(WALL_CLOCK)
 
-hostile: setup ## hand in every attack, under both tiers, as root and as an ordinary user; write docs/results/
+coverage: setup ## run the tests under coverage; print what is covered of each subpackage (see docs/developer.md)
+	rm -rf .cache/coverage && mkdir -p .cache/coverage
+	-$(BIN)/coverage run -m pytest $(PARALLEL) --ignore tests/hostile --ignore tests/browser
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage html --quiet --directory .cache/coverage/html
+	$(BIN)/python -m tests.campaigns.coverage_table
+
+hostile: setup ## submit every attack, under both tiers, as root and as an ordinary user; write docs/results/
 	$(BIN)/python tests/hostile/report.py
 
-nbgrader-attacks: setup ## what scores on plain nbgrader, handed in to plain nbgrader and to ours; write docs/results/
+nbgrader-attacks: setup ## submit what scores on plain nbgrader, to plain nbgrader and to ours; write docs/results/
 	$(BIN)/python -m tests.autograding.attacks
 
 release: setup ## make release/ from source/

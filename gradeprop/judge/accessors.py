@@ -159,9 +159,11 @@ class Observed:
         tensors: Callable[[str], Tensor],
         ended: str = "",
     ) -> None:
-        """Args:
-        tensors: returns the tensor with the name ``probe/key``, or raises KeyError.
-        ended: why the whole run ended early, for the student.
+        """Take what one submission returned.
+
+        Args:
+            tensors: returns the tensor with the name ``probe/key``, or raises KeyError.
+            ended: why the whole run ended early, for the student.
         """
         self._probes = {probe.name: probe for probe in probes}
         self._values, self._tensors, self._ended = values, tensors, ended

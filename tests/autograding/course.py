@@ -15,6 +15,7 @@ from traitlets.config import PyFileConfigLoader
 
 from gradeprop.core.paths import AssignmentPaths
 from tests.conftest import REPOSITORY, copy_toy
+from tests.factory import submission
 
 PLAIN = "c = get_config()\nc.Execute.timeout = 60\nc.Execute.iopub_timeout = 60\n"
 RIGHT = "import torch\n\n\ndef double(x):\n    return 2 * x\n"
@@ -73,8 +74,7 @@ def hand_in(toy: AssignmentPaths, student: str, code: str = RIGHT, answer: str =
     """A submission made of the release; its folder and notebook, which can be changed and written by ``save``."""
     folder = toy.course.root / "submitted" / student / "toy"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    (folder / "student_code.py").write_text(code)
+    submission(folder, code)
     book = nbformat.read(toy.release / "toy.ipynb", as_version=4)
     cell(book, "written").source = answer
     save(folder, book)

@@ -23,7 +23,8 @@ def test_the_whole_loop(tmp_path: Path) -> None:
     failed = set(re.findall(r'check\("(\w+)"\)', seen["validate"]))
     assert failed <= {"accuracy"}, "one epoch of training may be too little, all else is right"
     assert "You did not provide a response" in seen["validate"], "of two written answers one is given"
-    assert max(seen["autograde"]) < 2, "the server kept others waiting while it autograded"
+    waits = seen["autograde"]
+    assert max(waits) < (sum(waits) + 0.1 * len(waits)) / 2, "the server kept others waiting while it autograded"
     feedback = seen["read_feedback"]
     assert ANSWER in feedback
     assert COMMENT in feedback

@@ -28,7 +28,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -47,12 +46,13 @@ from gradeprop.guest import syscalls
 from gradeprop.results import gradebook
 from gradeprop.submissions import discovery
 from tests.conftest import REPOSITORY, copy_toy
+from tests.factory import RIGHT, WRONG, submission, zip_file
 
 SEED = 20261121
 PATIENCE_S = 120.0
 SLOW = "import time\ntime.sleep(0.03)\n"
 ANSWERS = (
-    "def double(x):\n    return x + x\n",
+    RIGHT,
     "def double(x):\n    return x / 2\n",
     SLOW + "def double(x):\n    time.sleep(0.05)\n    return 2 * x\n",
     "def double(x)\n    pass\n",
@@ -60,7 +60,7 @@ ANSWERS = (
     "from given.helper import FACTOR\nimport time\ndef double(x):\n    time.sleep(0.1)\n    return FACTOR * x\n",
     "def halve(x):\n    return x\n",
     "import os\ndef double(x):\n    if len(x) == 3: os.kill(os.getpid(), 9)\n    return x + x\n",
-    "def double(x):\n    return x\n",
+    WRONG,
     "",
     "def double(x):\n    return x + nothing\n",
     SLOW + "def double(x):\n    return x * 2.0\n",
@@ -73,14 +73,9 @@ def hand_in(folder: Path, shift: int, number: int = len(NAMES)) -> Path:
     for place, name in enumerate(NAMES[:number]):
         code = ANSWERS[(place + shift) % len(ANSWERS)]
         if place % 6 == 5:
-            folder.mkdir(parents=True, exist_ok=True)
-            with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
-                archive.writestr(zipfile.ZipInfo("student_code.py"), code)
-                archive.writestr(zipfile.ZipInfo("notes/read me.txt"), name)
+            zip_file(folder / f"{name}.zip", {"student_code.py": code, "notes/read me.txt": name})
         else:
-            (folder / name).mkdir(parents=True)
-            if code:
-                (folder / name / "student_code.py").write_text(code)
+            submission(folder / name, code)
     return folder
 
 

@@ -3,7 +3,6 @@
 import ast
 import hashlib
 import importlib.util
-import json
 import os
 import shutil
 import sys
@@ -28,7 +27,9 @@ from gradeprop.course.release import _packer_config
 from gradeprop.grading.scoring import grade
 from gradeprop.results import feedback
 from gradeprop.submissions import intake, lms_downloads
+from tests import factory
 from tests.conftest import REPOSITORY
+from tests.factory import canvas_name, moodle_name, write_files, zip_file
 
 PACKER = REPOSITORY.given / "submit.py"
 HW = Assignment(
@@ -53,8 +54,8 @@ STUB = b"# ---------------------------------------------------------------- hw\n
 
 
 def notebook(*cells: dict[str, Any]) -> bytes:
-    ran = {"cell_type": "code", "source": "1 + 1", "execution_count": 1, "outputs": []}
-    return json.dumps({"cells": [ran, *cells], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}).encode()
+    """A notebook with a cell that was run, and more cells."""
+    return factory.notebook({"cell_type": "code", "source": "1 + 1", "execution_count": 1, "outputs": []}, *cells)
 
 
 GOOD = {
@@ -64,18 +65,13 @@ GOOD = {
     "net.safetensors": save({"w": torch.ones(3)}),
     "history.json": b'{"a": [1]}',
 }
-
-
-def write(folder: Path, files: dict[str, bytes]) -> None:
-    for name, data in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
+PLATFORM_NAMES = (canvas_name("31415", "hw-1.zip", late=True), moodle_name("31415", "hw.zip"))
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The folder of an assignment with all that is asked for in it."""
-    write(tmp_path / "hw", GOOD | {"given/submission.json": _packer_config(HW, STUB), "given/__init__.py": b""})
+    write_files(tmp_path / "hw", GOOD | {"given/submission.json": _packer_config(HW, STUB), "given/__init__.py": b""})
     shutil.copy(PACKER, tmp_path / "hw" / "given")
     return tmp_path / "hw"
 
@@ -131,34 +127,26 @@ def test_the_receipt_is_the_graders_however_it_arrives(
     """As a zip, renamed by Canvas or Moodle, unpacked, packed again by a Mac, and as the whole folder by nbgrader."""
     printed = receipt(pack(packer, folder, capsys))
     zipped = folder / "hw.zip"
-    renamed = [
-        tmp_path / "lovelaceada_LATE_31415_2718281_hw-1.zip",
-        tmp_path / "Ada Lovelace_31415_assignsubmission_file_" / "hw.zip",
-    ]
+    renamed = [tmp_path / name for name in PLATFORM_NAMES]
     for path in renamed:
         path.parent.mkdir(exist_ok=True)
         shutil.copy(zipped, path)
     with zipfile.ZipFile(zipped) as packed:
         packed.extractall(tmp_path / "unpacked")
-    with zipfile.ZipFile(tmp_path / "mac.zip", "w", zipfile.ZIP_DEFLATED) as mac:
-        for name in reversed(GOOD):
-            mac.write(tmp_path / "unpacked" / name, f"hw/{name}")
-            mac.writestr(f"__MACOSX/hw/._{name}", b"\0")
+    mac = {f"hw/{name}": data for name, data in reversed(GOOD.items())}
+    zip_file(tmp_path / "mac.zip", mac | {f"__MACOSX/hw/._{name}": b"\0" for name in GOOD})
     paths = [zipped, *renamed, tmp_path / "unpacked", tmp_path / "mac.zip", folder]
     assert {path.name: taken(path, tmp_path / "into") for path in paths} == dict.fromkeys(
         [path.name for path in paths], printed
     )
 
 
-@pytest.mark.parametrize(
-    "name", ["lovelaceada_LATE_31415_2718281_hw-1.zip", "Ada Lovelace_31415_assignsubmission_file_/hw.zip"]
-)
+@pytest.mark.parametrize("name", PLATFORM_NAMES)
 def test_the_receipt_comes_through_a_download_of_the_class(
     name: str, packer: ModuleType, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     printed = receipt(pack(packer, folder, capsys))
-    with zipfile.ZipFile(tmp_path / "submissions.zip", "w") as download:
-        download.writestr(name, (folder / "hw.zip").read_bytes())
+    zip_file(tmp_path / "submissions.zip", {name: (folder / "hw.zip").read_bytes()})
     with lms_downloads.open_lms_download(tmp_path / "submissions.zip", HW, tmp_path / "scratch") as found:
         assert found is not None
         ((path, student),) = found.submissions
@@ -278,7 +266,7 @@ def test_own_modules_are_packed_with_the_code_that_imports_them(
         "loops.py": b"import layers",
         "public_checks.py": b"",
     }
-    write(folder, own)
+    write_files(folder, own)
     assert "✓ layers.py, which your code imports" in pack(packer, folder, capsys)
     with zipfile.ZipFile(folder / "hw.zip") as packed:
         assert {*packed.namelist()} == {*GOOD, "layers.py", "loops.py"}

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 import pytest
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import CoursePaths
@@ -24,6 +24,7 @@ from gradeprop.grading.grader import open_grader
 from gradeprop.grading.settings import RunSettings
 from gradeprop.grading.store import StudentFolders
 from gradeprop.results import feedback
+from tests.factory import submission
 from tests.hostile import canaries, machine
 from tests.hostile.catalogue import Attack
 
@@ -65,7 +66,7 @@ class Arena:
         stack.callback(shutil.rmtree, self.root)
         self.root.chmod(0o777)  # the jail must protect, not the modes of folders
         stack.callback(os.umask, os.umask(0))
-        for name in ("cwd", "home", "temp", "handed_in"):
+        for name in ("cwd", "home", "temp", "submissions"):
             (self.root / name).mkdir()
         self._environment(stack.enter_context(pytest.MonkeyPatch.context()))
         self._plant(stack)
@@ -123,13 +124,11 @@ class Arena:
 
     def _neighbour(self) -> None:
         """An honest submission, graded twice: the second time says how long that takes."""
-        self.ada = self.root / "handed_in" / "ada"
-        self.ada.mkdir()
-        code = self.course.solution.read_text(encoding="utf-8")
-        (self.ada / "student_code.py").write_text(code.replace(self.words["solution"], self.words["neighbour"]))
-        (self.ada / f"{self.words['file']}.txt").write_text("mine")
+        code = self.course.solution.read_text(encoding="utf-8").replace(self.words["solution"], self.words["neighbour"])
         planes = load_module(self.paths.held_out, "held_out").PLANES
-        save_file({"weight": planes.T.contiguous(), "bias": planes.new_zeros(3)}, self.ada / "weights.safetensors")
+        weights = save({"weight": planes.T.contiguous(), "bias": planes.new_zeros(3)})
+        files = {f"{self.words['file']}.txt": "mine", "weights.safetensors": weights}
+        self.ada = submission(self.root / "submissions" / "ada", code, files)
         record = self.grade_honest()
         assert (record.status, record.points) == ("graded", POINTS), record
         assert record.tier == self.tier
@@ -166,7 +165,7 @@ class Arena:
 
     def withstand(self, attack: Attack) -> None:
         """Grade an attack, and assert that nothing was gained, seen, harmed or changed by it."""
-        folder = Path(tempfile.mkdtemp(dir=self.root / "handed_in"))
+        folder = Path(tempfile.mkdtemp(dir=self.root / "submissions"))
         try:
             path = attack.make(folder)
             self._aim(path)

@@ -3,48 +3,36 @@
 import os
 import pickle
 import struct
-import zipfile
 import zlib
 from pathlib import Path
 
 import torch
 
+from tests.factory import LINK, submission, zip_file
+
 _WRONG = "def standardise(x):\n    return x\n"
+_BOMB_BYTES = 100 * 2**20
 
 
 def make_a_zip_whose_names_lead_out(folder: Path) -> Path:
     """A zip with entries named ../record.json, /etc/cron.d/x and C:\\x, to write where the grader looks."""
     # reads "is outside the submission"
     # reads "The submission contains no usable file."
-    file = folder / "eve.zip"
-    with zipfile.ZipFile(file, "w") as archive:
-        for name in ("../record.json", "../../ada/record.json", "/etc/cron.d/x", "C:\\x", "a/../../record.json"):
-            archive.writestr(name, '{"points": 20}')
-    return file
+    names = ("../record.json", "../../ada/record.json", "/etc/cron.d/x", "C:\\x", "a/../../record.json")
+    return zip_file(folder / "eve.zip", dict.fromkeys(names, '{"points": 20}'))
 
 
 def make_a_zip_bomb(folder: Path) -> Path:
     """A zip of 100 KB that unpacks to 100 MB, and says so."""
     # reads "makes the submission larger than is allowed"
-    file = folder / "eve.zip"
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        archive.writestr("student_code.py", _WRONG)
-        with archive.open("bomb.bin", "w") as out:
-            for _ in range(100):
-                out.write(bytes(2**20))
-    return file
+    return zip_file(folder / "eve.zip", {"student_code.py": _WRONG, "bomb.bin": bytes(_BOMB_BYTES)})
 
 
 def make_a_zip_bomb_that_claims_to_be_small(folder: Path) -> Path:
     """A zip whose list of contents claims ten bytes for what unpacks to 100 MB."""
     # reads "student_code.py is damaged in the zip, and was left out."
-    file = folder / "eve.zip"
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("student_code.py", "w") as out:
-            for _ in range(100):
-                out.write(bytes(2**20))
-        size = archive.getinfo("student_code.py").file_size
-    file.write_bytes(file.read_bytes().replace(struct.pack("<L", size), struct.pack("<L", 10)))
+    file = zip_file(folder / "eve.zip", {"student_code.py": bytes(_BOMB_BYTES)})
+    file.write_bytes(file.read_bytes().replace(struct.pack("<L", _BOMB_BYTES), struct.pack("<L", 10)))
     return file
 
 
@@ -69,22 +57,14 @@ def make_a_zip_whose_files_overlap(folder: Path) -> Path:
 def make_a_zip_with_twenty_thousand_long_names(folder: Path) -> Path:
     """A zip whose list of contents alone fills megabytes."""
     # reads "The zip contains far too many files."
-    with zipfile.ZipFile(folder / "eve.zip", "w") as archive:
-        for number in range(20_000):
-            archive.writestr(f"{number}{'x' * 200}", b"")
-    return folder / "eve.zip"
+    return zip_file(folder / "eve.zip", {f"{number}{'x' * 200}": b"" for number in range(20_000)})
 
 
 def make_a_zip_with_links(folder: Path) -> Path:
     """A zip whose student_code.py is a symbolic link to the neighbour's, and whose folder leads to the hidden tests."""
     # reads "student_code.py is a link, and was left out."
-    with zipfile.ZipFile(folder / "eve.zip", "w") as archive:
-        for name, to in (("student_code.py", "../ada/student_code.py"), ("tests", "../../course/grader_tests")):
-            info = zipfile.ZipInfo(name)
-            info.create_system, info.external_attr = 3, 0o120777 << 16
-            archive.writestr(info, to)
-        archive.writestr("tests/probes.py", "")
-    return folder / "eve.zip"
+    links = {"student_code.py": "../ada/student_code.py", "tests": "../../course/grader_tests"}
+    return zip_file(folder / "eve.zip", links | {"tests/probes.py": ""}, modes=dict.fromkeys(links, LINK))
 
 
 def make_a_zip_with_one_name_many_times(folder: Path) -> Path:
@@ -92,14 +72,9 @@ def make_a_zip_with_one_name_many_times(folder: Path) -> Path:
     # reads "occurs more than once; the last one is used."
     # reads "STUDENT_CODE.PY has the same name as student_code.py except for case, and was left out."
     # reads "values of the rows differ from what was expected"
-    import warnings
-
-    with zipfile.ZipFile(folder / "eve.zip", "w") as archive, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        archive.writestr("STUDENT_CODE.PY", "raise SystemExit")
-        for code in ("import os; os._exit(0)", "raise SystemExit", _WRONG):
-            archive.writestr("student_code.py", code)
-    return folder / "eve.zip"
+    codes = ("import os; os._exit(0)", "raise SystemExit", _WRONG)
+    entries = [("STUDENT_CODE.PY", "raise SystemExit"), *(("student_code.py", code) for code in codes)]
+    return zip_file(folder / "eve.zip", entries)
 
 
 def make_another_archive_called_a_zip(folder: Path) -> Path:
@@ -146,7 +121,7 @@ def make_a_file_of_a_hundred_gigabytes(folder: Path) -> Path:
     """A file that claims 100 GB and takes up none, beside an honest one."""
     # reads "huge.bin makes the submission larger than is allowed, and was left out."
     # reads "values of the rows differ from what was expected"
-    _file(folder / "student_code.py", _WRONG)
+    submission(folder, _WRONG)
     with (folder / "huge.bin").open("wb") as file:
         file.truncate(100 * 2**30)
     return folder
@@ -156,7 +131,7 @@ def make_two_thousand_files(folder: Path) -> Path:
     """Two thousand small files, which come before student_code.py in every order but the one that matters."""
     # reads "There are more than 50 files;"
     # reads "values of the rows differ from what was expected"
-    _file(folder / "student_code.py", _WRONG)
+    submission(folder, _WRONG)
     for number in range(2_000):
         (folder / f"a{number}").touch()
     return folder
@@ -167,7 +142,7 @@ def make_names_that_deceive(folder: Path) -> Path:
     # reads "has an odd name, and was left out."
     # reads "has the name of a device, and was left out."
     # reads "values of the rows differ from what was expected"
-    _file(folder / "student_code.py", _WRONG)
+    submission(folder, _WRONG)
     names = [
         "a\nb.py",
         "\x1b[2J.py",
@@ -201,8 +176,7 @@ def make_weights_that_are_a_pickle_with_a_payload(folder: Path) -> Path:
     """Weights as torch.save writes them, with a payload that runs where they are loaded."""
     # reads "weights.safetensors is a pickle, as torch.save writes it."
     # reads "Error while deserializing header"
-    _file(folder / "student_code.py", "")
-    (folder / "weights.safetensors").write_bytes(_payload())
+    submission(folder, "", {"student_code.py": "", "weights.safetensors": _payload()})
     torch.save({"weight": torch.zeros(3, 8)}, folder / "weights.pt")
     return folder
 
@@ -210,15 +184,13 @@ def make_weights_that_are_a_pickle_with_a_payload(folder: Path) -> Path:
 def make_weights_with_a_header_of_an_exabyte(folder: Path) -> Path:
     """A file of safetensors whose header claims 2^60 bytes."""
     # reads "weights.safetensors is not a safetensors file"
-    _file(folder / "student_code.py", _WRONG)
-    (folder / "weights.safetensors").write_bytes((2**60).to_bytes(8, "little") + b"{}")
-    return folder
+    return submission(folder, _WRONG, {"weights.safetensors": (2**60).to_bytes(8, "little") + b"{}"})
 
 
 def make_times_that_are_forged(folder: Path) -> Path:
     """Files from before the deadline, from 2106 and from before 1970: the time of a file counts for nothing."""
     # reads "values of the rows differ from what was expected"
-    _file(folder / "student_code.py", _WRONG)
+    submission(folder, _WRONG)
     for name, when in (("early", 0), ("late", 2**32), ("before", -(2**31)), ("student_code.py", 946684800)):
         (folder / name).touch()
         os.utime(folder / name, (when, when))
@@ -228,16 +200,9 @@ def make_times_that_are_forged(folder: Path) -> Path:
 def make_results_where_the_grader_looks(folder: Path) -> Path:
     """Hands in the very tree that the grader keeps: autograded/, record.json, a gradebook and a feedback page of 20."""
     # reads "student_code.py is missing"
-    for name in (
-        "autograded/tensors/eve/record.json",
-        "record.json",
-        "run.json",
-        "submitted/record.json",
-        "gradebook.db",
-    ):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        _file(folder / name, '{"schema": 1, "student": "eve", "status": "graded", "points": 20, "possible": 20}')
-    return folder
+    names = ("autograded/tensors/eve/record.json", "record.json", "run.json", "submitted/record.json", "gradebook.db")
+    record = '{"schema": 1, "student": "eve", "status": "graded", "points": 20, "possible": 20}'
+    return submission(folder, "", dict.fromkeys(names, record))
 
 
 def make_a_resubmission_of_nothing(folder: Path) -> Path:
@@ -251,8 +216,7 @@ def make_a_resubmission_that_kills_the_worker(folder: Path) -> Path:
     # reads "While student_code.py was imported"
     code = "import os, signal\n\nfor pid in (-1, os.getppid(), 1, os.getpid()):\n"
     code += "    try:\n        os.kill(pid, signal.SIGKILL)\n    except OSError:\n        pass\nos._exit(0)\n"
-    _file(folder / "student_code.py", code)
-    return folder
+    return submission(folder, code)
 
 
 def _file(path: Path, text: str) -> Path:

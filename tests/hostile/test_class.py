@@ -18,10 +18,9 @@ from gradeprop.grading.store import Store, StudentFolders
 from gradeprop.grading.workers import Serial
 from gradeprop.submissions import discovery
 from tests.conftest import copy_toy
+from tests.factory import RIGHT, WRONG, submission
 from tests.grading.runs import grade_all, settings_of
 
-RIGHT = "def double(x):\n    return x + x\n"
-WRONG = "def double(x):\n    return x\n"
 NAMES = (
     "grades.csv", "GRADES.CSV", ".grades.csv.part", "../ada", "ada/../ada", "ada ", "ada\n", "a\x00da", "\x1b[1A20",
     "=cmd|' /C calc'!A0", '"; DROP TABLE student; --', "[/bold]", "<script>alert(1)</script>", "\u202eada", "x" * 300,
@@ -45,14 +44,7 @@ def grader(store: Store) -> Iterator[Grader]:
 
 @pytest.fixture
 def submit(tmp_path: Path) -> Submit:
-    def write(name: str, code: str, **files: str) -> Path:
-        folder = tmp_path / "handed_in" / name
-        folder.mkdir(parents=True)
-        for file, text in {"student_code": code, **files}.items():
-            (folder / f"{file}.py").write_text(text)
-        return folder
-
-    return write
+    return lambda name, code, files={}: submission(tmp_path / "class" / name, code, files)
 
 
 def table(store: Store) -> dict[str, str]:
@@ -90,8 +82,8 @@ def test_cant_have_the_judge_import_from_the_folder_one_stands_in(
 ) -> None:
     names = ("torch", "msgspec", "pytest", "_pytest", "safetensors", "gradeprop", "numpy", "json", "conftest")
     payload = f"open({str(tmp_path / 'ran')!r}, 'w').close()\nraise SystemExit(0)\n"
-    folder = submit("eve", WRONG, **dict.fromkeys(names, payload))
-    (folder / "pytest.ini").write_text("[pytest]\naddopts = --collect-only\n")
+    files = dict.fromkeys([f"{name}.py" for name in names], payload)
+    folder = submit("eve", WRONG, files | {"pytest.ini": "[pytest]\naddopts = --collect-only\n"})
     monkeypatch.chdir(folder)
     settings = RunSettings(store.settings.course, store.settings.assignment, "sample", results_folder=tmp_path / "out")
     with open_grader(StudentFolders(settings)) as here:

@@ -18,9 +18,8 @@ from click.testing import CliRunner
 from gradeprop.cli.main import main
 from gradeprop.core.paths import AssignmentPaths
 from tests.conftest import REPOSITORY
+from tests.factory import RIGHT, WRONG, submission
 
-RIGHT = "def double(x):\n    return x + x\n"
-WRONG = "def double(x):\n    return x\n"
 ALL = "ALL_TESTS" in os.environ
 TEMPLATES = REPOSITORY.root / "gradeprop" / "integrations" / "templates"
 
@@ -80,7 +79,7 @@ def push(remotes: Path, student: str, code: str) -> str:
         work.mkdir(parents=True)
         git(work, "init", "-q")
         git(work, "init", "-q", "--bare", str(remotes / "school" / f"toy-{student}.git"))
-    (work / "student_code.py").write_text(code)
+    submission(work, code)
     (work / "secret").unlink(missing_ok=True)
     (work / "secret").symlink_to("/etc/passwd")
     git(work, "add", "-A")

@@ -23,8 +23,8 @@ from gradeprop.course.config import read_assignment
 from gradeprop.integrations import gradescope
 from gradeprop.jail.mounts import make_view, readable_by_others
 from tests.conftest import copy_toy
+from tests.factory import RIGHT, submission
 
-RIGHT = "def double(x):\n    return x + x\n"
 PRYING = """
 import glob, pathlib
 got = []
@@ -87,7 +87,7 @@ def environment(root: Path) -> dict[str, str]:
 
 def run(root: Path, code: str, about: Any = ABOUT, user: int | None = None) -> tuple[int, str, dict[str, Any]]:
     """Exit status, what the instructor sees, and results.json."""
-    (root / "submission" / "student_code.py").write_text(code)
+    submission(root / "submission", code)
     (root / "submission_metadata.json").write_text(json.dumps(about))
     (root / "results" / "results.json").write_text('{"score": 99}')  # of an earlier run
     done = subprocess.run(
@@ -171,7 +171,7 @@ def test_metadata_that_cannot_be_read_costs_the_name_alone(root: Path) -> None:
 
 
 def test_where_no_jail_can_be_made_nothing_is_run(root: Path) -> None:
-    (root / "submission" / "student_code.py").write_text(RIGHT)
+    submission(root / "submission")
     done = subprocess.run(
         [root / "run_autograder"],
         env=environment(root) | {"GRADEPROP_TIER": "none"},

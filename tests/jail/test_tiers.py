@@ -12,6 +12,7 @@ from gradeprop.core.errors import NoJailError
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.jail import open_jail
+from tests.factory import RIGHT, WRONG, class_of
 from tests.jail.conftest import submit
 
 WARNING = "2 of 2 ran without a jail (--unsafe)"
@@ -24,13 +25,7 @@ def run(toy: AssignmentPaths, *arguments: str) -> tuple[int, str]:
 
 @pytest.fixture
 def submissions(tmp_path: Path) -> str:
-    for name, code in {
-        "ada": "def double(x):\n    return x + x\n",
-        "b\x1b[2Job": "def double(x):\n    return x\n",
-    }.items():
-        (tmp_path / "class" / name).mkdir(parents=True)
-        (tmp_path / "class" / name / "student_code.py").write_text(code)
-    return str(tmp_path / "class")
+    return str(class_of(tmp_path / "class", {"ada": RIGHT, "b\x1b[2Job": WRONG}))
 
 
 def test_without_a_jail_the_command_refuses_and_runs_nothing(

@@ -122,6 +122,7 @@ def test_nothing_of_a_student_is_more_than_text(written: tuple[AssignmentPaths, 
 
 
 @LONG
+@pytest.mark.wall_clock
 def test_a_class_of_a_thousand_takes_seconds_and_stays_readable(tmp_path: Path) -> None:
     toy = copy_toy(tmp_path / "course")
     for number in range(1000):

@@ -22,6 +22,7 @@ from gradeprop.grading.jobs import plan
 from gradeprop.grading.settings import RunSettings
 from gradeprop.grading.store import Store
 from gradeprop.results import gradebook
+from tests.factory import submission
 from tests.results.gradebooks import HW, grades, record
 
 PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
@@ -101,8 +102,7 @@ def test_a_class_is_graded_into_the_database_that_the_course_names(
 ) -> None:
     config = toy.course.root / "nbgrader_config.py"
     config.write_text(f"c = get_config()\nc.CourseDirectory.db_url = {url!r}\n")
-    (tmp_path / "ada").mkdir()
-    (tmp_path / "ada" / "student_code.py").write_text("def double(x):\n    return x + x\n")
+    submission(tmp_path / "ada")
     one = read_assignment(toy.course, "toy")
     with Store(RunSettings(toy.course, one, "sample")) as store:
         run(store, plan(store, [(tmp_path / "ada", "ada")]))

@@ -1,6 +1,5 @@
 """Submissions as folders and zips, and a short way to take one."""
 
-import json
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from safetensors.torch import save
 
 from gradeprop.core.models import Assignment, Limits, Submission
 from gradeprop.submissions import intake
+from tests.factory import Files, Pairs, notebook, write_files, zip_file
 
 ASKED = {
     "hw.ipynb": "the notebook",
@@ -18,7 +18,7 @@ ASKED = {
     "net.safetensors": "the weights",
     "history.json": "the curves",
 }
-NOTEBOOK = json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
+NOTEBOOK = notebook()
 GOOD = {
     "hw.ipynb": NOTEBOOK,
     "student_code.py": b"x = 1\n",
@@ -54,19 +54,14 @@ def take(into: Path) -> Take:
 
 
 def folder(parent: Path, files: Mapping[str, bytes], name: str = "ada") -> Path:
-    for file, data in files.items():
-        target = parent / name / file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-    (parent / name).mkdir(exist_ok=True)
-    return parent / name
+    return write_files(parent / name, files)
 
 
-def zipped(parent: Path, files: Mapping[str, bytes], name: str = "ada.zip", **options: int) -> Path:
-    with zipfile.ZipFile(parent / name, "w", **options) as archive:
-        for file, data in files.items():
-            archive.writestr(file, data)
-    return parent / name
+def zipped(
+    parent: Path, files: Files | Pairs, name: str = "ada.zip", compression: int = zipfile.ZIP_STORED, **modes: int
+) -> Path:
+    """Write a zip; ``modes`` are those of its entries, by name."""
+    return zip_file(parent / name, files, compression=compression, modes=modes)
 
 
 def copied(into: Path) -> dict[str, bytes]:

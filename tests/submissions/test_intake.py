@@ -3,7 +3,6 @@
 import contextlib
 import os
 import struct
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -87,11 +86,7 @@ def test_a_folder_or_zip_is_named_for_its_student(path: str, name: str) -> None:
     ],
 )
 def test_a_zip_cant_write_where_it_likes(name: str, why: str, take: Take, into: Path, tmp_path: Path) -> None:
-    path = zipped(tmp_path, {"ok.py": b""})
-    with zipfile.ZipFile(path, "a") as archive:
-        info = zipfile.ZipInfo("placeholder")
-        info.filename = name
-        archive.writestr(info, "evil")
+    path = zipped(tmp_path, {"ok.py": b"", name: "evil"})
     (problem,) = take(path).problems
     assert why in problem
     assert problem.isprintable()
@@ -126,13 +121,18 @@ def test_a_bomb_that_lies_about_its_size_gains_nothing(take: Take, into: Path, t
     assert set(copied(into)) == {"ok.py"}
 
 
+def bytes_read() -> int:
+    """Return the bytes that this process has read so far."""
+    return int(Path("/proc/self/io").read_text().split()[1])
+
+
 def test_ten_gigabytes_in_a_folder_are_left_out_without_being_read(take: Take, into: Path, tmp_path: Path) -> None:
     path = folder(tmp_path, {"student_code.py": b"x = 1\n"})
     with (path / "aaa").open("wb") as file:
         file.truncate(10 * 2**30)
-    start = time.monotonic()
+    before = bytes_read()
     assert "larger than is allowed" in take(path).problems[0]
-    assert time.monotonic() - start < 2
+    assert bytes_read() - before < 2**20
     assert set(copied(into)) == {"student_code.py"}
 
 
@@ -169,9 +169,7 @@ def test_many_refusals_are_told_in_few_sentences(take: Take, tmp_path: Path) -> 
 
 
 def test_of_two_files_of_one_name_the_last_counts(take: Take, into: Path, tmp_path: Path) -> None:
-    path = zipped(tmp_path, {"student_code.py": b"first"})
-    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
-        archive.writestr("student_code.py", b"last")
+    path = zipped(tmp_path, [("student_code.py", b"first"), ("student_code.py", b"last")])
     assert "more than once" in take(path).problems[0]
     assert copied(into) == {"student_code.py": b"last"}
 

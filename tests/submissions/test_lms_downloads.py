@@ -1,10 +1,7 @@
 """A class as Canvas, Moodle or Blackboard hand it over: whose each file is, what is left out, and nothing is lost."""
 
 import csv
-import io
 import os
-import stat
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,16 +12,7 @@ from gradeprop.cli.main import main
 from gradeprop.core.models import Assignment
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.submissions.lms_downloads import Download, detect_platform, open_lms_download, parse_name
-
-RIGHT = "def double(x):\n    return x + x\n"
-
-
-def zipped(files: Mapping[str, str | bytes]) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return made.getvalue()
+from tests.factory import LINK, RIGHT, WRONG, canvas_name, moodle_name, write_files, zip_file, zip_of
 
 
 @pytest.mark.parametrize(
@@ -68,15 +56,15 @@ def test_other_names_are_nobodys(name: str) -> None:
 
 
 CANVAS = {
-    "lovelaceada_12345_1_student_code-2.py": RIGHT,
-    "lovelaceada_12345_2_history.json": "{}",
-    "babbagecharles_LATE_23456_3_hw.zip": zipped({"student_code.py": RIGHT}),
+    canvas_name("12345", "student_code-2.py"): RIGHT,
+    canvas_name("12345", "history.json"): "{}",
+    canvas_name("23456", "hw.zip", "babbagecharles", late=True): zip_of({"student_code.py": RIGHT}),
 }
 
 
 def unpack(files: Mapping[str, str | bytes], assignment: Assignment, tmp_path: Path) -> dict[str, object]:
     """By student the names of their files, or the one zip; under "" what was said."""
-    (tmp_path / "all.zip").write_bytes(zipped(files))
+    (tmp_path / "all.zip").write_bytes(zip_of(files))
     with open_lms_download(tmp_path / "all.zip", assignment, tmp_path / "cache") as download:
         assert isinstance(download, Download)
         found: dict[str, object] = {
@@ -128,11 +116,8 @@ def test_what_is_named_otherwise_doubled_or_too_large_is_said_and_the_others_are
 
 
 def test_a_link_in_a_zip_leads_nowhere(toy_assignment: Assignment, tmp_path: Path) -> None:
-    link = zipfile.ZipInfo("eve_66_1_student_code.py")
-    link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
-    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
-        archive.writestr(link, "/etc/passwd")
-        archive.writestr("ada_12_1_student_code.py", RIGHT)
+    files = {"eve_66_1_student_code.py": "/etc/passwd", "ada_12_1_student_code.py": RIGHT}
+    zip_file(tmp_path / "all.zip", files, modes={"eve_66_1_student_code.py": LINK})
     with open_lms_download(tmp_path / "all.zip", toy_assignment, tmp_path / "cache") as download:
         assert download
         assert [student for _, student in download.submissions] == ["12"]
@@ -141,13 +126,13 @@ def test_a_link_in_a_zip_leads_nowhere(toy_assignment: Assignment, tmp_path: Pat
 
 def test_a_students_own_zip_is_no_class(toy_assignment: Assignment, tmp_path: Path) -> None:
     files = {"student_code.py": RIGHT, "history.json": "{}", "bob_12_34_student_code.py": RIGHT}
-    (tmp_path / "ada.zip").write_bytes(zipped(files))
+    (tmp_path / "ada.zip").write_bytes(zip_of(files))
     with open_lms_download(tmp_path / "ada.zip", toy_assignment, tmp_path) as download:
         assert download is None
 
 
 def test_a_download_is_graded_from_the_command_as_zip_and_as_folder(toy: AssignmentPaths, tmp_path: Path) -> None:
-    (tmp_path / "all.zip").write_bytes(zipped(CANVAS | {"readme.txt": "x"}))
+    (tmp_path / "all.zip").write_bytes(zip_of(CANVAS | {"readme.txt": "x"}))
     result = CliRunner().invoke(main, ["--course", str(toy.course.root), "grade", "toy", str(tmp_path / "all.zip")])
     assert result.exit_code == 1
     assert "download from Canvas, of 2 students" in result.output
@@ -155,10 +140,8 @@ def test_a_download_is_graded_from_the_command_as_zip_and_as_folder(toy: Assignm
     assert points(toy) == {"12345": "10", "23456": "10"}
     if "ALL_TESTS" not in os.environ:
         return
-    moodle = tmp_path / "moodle" / "Ada Lovelace_77_assignsubmission_file_"
-    moodle.mkdir(parents=True)
-    (moodle / "student_code.py").write_text("def double(x):\n    return x\n")
-    result = CliRunner().invoke(main, ["--course", str(toy.course.root), "grade", "toy", str(moodle.parent)])
+    moodle = write_files(tmp_path / "moodle", {moodle_name("77", "student_code.py"): WRONG})
+    result = CliRunner().invoke(main, ["--course", str(toy.course.root), "grade", "toy", str(moodle)])
     assert result.exit_code == 0, result.output
     assert points(toy) == {"12345": "10", "23456": "10", "77": "2"}
     (tmp_path / "ada.zip").write_bytes(b"PK\x03\x04")  # one student's, cut short: a record says so

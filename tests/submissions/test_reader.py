@@ -3,7 +3,6 @@
 import os
 import socket
 import stat
-import time
 import zipfile
 from pathlib import Path
 
@@ -25,20 +24,14 @@ def test_links_and_special_files_are_left_out(take: Take, into: Path, tmp_path: 
     os.mkfifo(path / "pipe")
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path / "socket"))
-        start = time.monotonic()
         got = take(path)
-    assert time.monotonic() - start < 2
     assert set(copied(into)) == {"ok.py"}
     assert [problem.split(" ", 1)[0] for problem in got.problems] == ["hard", "link", "linked", "pipe", "socket"]
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
 def test_links_and_special_files_in_a_zip_are_left_out(kind: int, take: Take, into: Path, tmp_path: Path) -> None:
-    path = zipped(tmp_path, {"ok.py": b""})
-    with zipfile.ZipFile(path, "a") as archive:
-        info = zipfile.ZipInfo("labels")
-        info.external_attr = (kind | 0o777) << 16
-        archive.writestr(info, "/etc/passwd")
+    path = zipped(tmp_path, {"ok.py": b"", "labels": "/etc/passwd"}, labels=kind | 0o777)
     problem = "is a link" if kind == stat.S_IFLNK else "is not a regular file"
     assert problem in take(path).problems[0]
     assert set(copied(into)) == {"ok.py"}
