@@ -21,7 +21,7 @@ from gradeprop.core.errors import GradepropError, SubmissionError
 from gradeprop.core.models import Assignment, GradeRecord
 from gradeprop.core.paths import ASKED, GIVEN, PUBLIC_CHECKS, STUDENT_CODE, CoursePaths
 from gradeprop.core.sanitize import for_terminal
-from gradeprop.course.config import dataset as _dataset
+from gradeprop.course.config import resolve_dataset as _dataset
 from gradeprop.course.config import read_assignment, read_course
 
 if TYPE_CHECKING:

@@ -138,7 +138,7 @@ class Cluster:
             self._names[address] = f"{about.get('name', '')} at {address}"
             if address not in self._greeted:
                 self._greeted[address] = self._client.submit(
-                    dask_worker.hello, self._grader.dataset, key=_key("hello"), workers=[address], priority=100
+                    dask_worker.hello, *_data_of(self._grader), key=_key("hello"), workers=[address], priority=100
                 )
             elif address not in self._workers and address not in self._refused and self._greeted[address].done():
                 self._hear(address, about["nthreads"])
@@ -148,7 +148,7 @@ class Cluster:
         if future.status != "finished":
             self._refuse(address, f"it cannot load this gradeprop: {_why(future)}")
         elif differs := fingerprints.others(
-            msgspec.json.decode(future.result(), type=fingerprints.Parts), dask_worker.parts(self._grader.dataset)
+            msgspec.json.decode(future.result(), type=fingerprints.Parts), dask_worker.parts(*_data_of(self._grader))
         ):
             self._refuse(address, differs)
         else:
@@ -268,3 +268,9 @@ def _why(future: Any) -> str:
 
 def _key(what: str) -> str:
     return f"gradeprop-{what}-{uuid.uuid4().hex}"
+
+
+def _data_of(grader: Grader) -> tuple[str, str, tuple[str, ...]]:
+    """Root of the course, data set and its files: what a worker needs to find its own copy of the data."""
+    requirements = grader.assignment.held_out.get(grader.dataset)
+    return str(grader.paths.course.root), grader.dataset, requirements.files if requirements else ()

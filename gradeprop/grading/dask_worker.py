@@ -68,13 +68,14 @@ class TaskResult(Record, frozen=True, kw_only=True):
     worker: str = ""
 
 
-def hello(dataset: str) -> bytes:
+def hello(root: str, dataset: str, files: tuple[str, ...]) -> bytes:
     """What this worker would grade with, wherever the course comes from."""
-    return msgspec.json.encode(parts(dataset))
+    return msgspec.json.encode(parts(root, dataset, files))
 
 
-def parts(dataset: str) -> Parts:
-    return fingerprints.of_machine() | {"data set": fingerprints.listing(dataset)}
+def parts(root: str, dataset: str, files: tuple[str, ...]) -> Parts:
+    folder = CoursePaths(Path(root)).data_folder(dataset, files)
+    return fingerprints.of_machine() | {"data set": fingerprints.listing(dataset, folder)}
 
 
 def grade(task: bytes, handed_in: bytes = b"", course: bytes = b"") -> tuple[bytes, bytes]:

@@ -7,7 +7,6 @@ A part is a version, or the start of a SHA-256 of bytes. Both are kept in the re
 """
 
 import hashlib
-import os
 import platform
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +17,7 @@ import msgspec
 
 from gradeprop.core.models import Assignment
 from gradeprop.core.paths import AssignmentPaths, tree
+from gradeprop.course.config import data_folder
 
 Need = Literal["nothing", "checks", "all"]
 """What is to be done for one submission: keep its record, judge what was kept, or run it."""
@@ -36,7 +36,7 @@ def ran_with(assignment: Assignment, paths: AssignmentPaths, dataset: str) -> Pa
         "held_out.py": _files([paths.held_out]),
         "given": _files(paths.course.given / name for name in assignment.given),
         "limits": _digest(msgspec.json.encode(assignment.limits)),
-        "data set": listing(dataset),
+        "data set": listing(dataset, data_folder(assignment, dataset)),
         "jail": _files(_PACKAGE / name for name in _IN_JAIL),
         **versions(),
     }
@@ -119,9 +119,8 @@ def _files(places: Iterable[Path]) -> str:
     return whole.hexdigest()[:16]
 
 
-def listing(dataset: str) -> str:
+def listing(dataset: str, folder: Path) -> str:
     """Of names and sizes in the folder of a data set: its bytes may be gigabytes."""
-    folder = Path(os.environ.get("GRADEPROP_DATA") or "data") / dataset
     entries = sorted(folder.iterdir()) if dataset and folder.is_dir() else []
     sizes = [f"{each.name} {each.stat().st_size if each.is_file() else 'folder'}" for each in entries]
     return _digest("\n".join([dataset, *sizes]).encode())

@@ -11,7 +11,6 @@ whole or not at all, whenever a grader is killed: it is made in ``.grading-…``
 
 import contextlib
 import functools
-import importlib.util
 import os
 import secrets
 import shutil
@@ -25,6 +24,7 @@ from gradeprop.core import storage
 from gradeprop.core.errors import CourseError, JailError, NoJailError, SubmissionError
 from gradeprop.core.models import Assignment, GradeRecord, JailRun, Submission
 from gradeprop.core.paths import STUDENT_CODE, CoursePaths, StudentPaths, student_key
+from gradeprop.course.config import label_folders
 from gradeprop.course.files import given_files, read_probes
 from gradeprop.course.notebook import Cell, read_cells
 from gradeprop.grading import fingerprints, scoring
@@ -184,7 +184,9 @@ class Grader:
     def jail(self) -> Jail:
         """Started for the first submission that is run."""
         _ = self.judge
-        return self._stack.enter_context(open_jail(self.paths.course.root, *_labels(), unsafe=self.unsafe))
+        return self._stack.enter_context(
+            open_jail(self.paths.course.root, *label_folders(self.assignment), unsafe=self.unsafe)
+        )
 
     def kept(self, key: str) -> StudentPaths:
         """Where the files of one student are kept."""
@@ -323,12 +325,6 @@ class Grader:
             except CourseError as error:
                 return scoring.needs_review(self.assignment, submission, str(error))
         return scoring.not_graded(self.assignment, submission, f"The machine failed {_TRIES} times: {failures[-1]}")
-
-
-def _labels() -> list[Path]:
-    """Answers that come with a library: scikit-learn's digits, which are the embedded sample."""
-    found = importlib.util.find_spec("sklearn")
-    return [Path(place) / "datasets" / "data" for place in (found.submodule_search_locations or () if found else ())]
 
 
 def _link(source: str, target: str) -> None:

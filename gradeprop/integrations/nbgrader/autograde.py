@@ -29,7 +29,7 @@ from gradeprop.core.errors import GradepropError, SubmissionError
 from gradeprop.core.models import Assignment, GradeRecord
 from gradeprop.core.paths import CoursePaths, student_key
 from gradeprop.course import release
-from gradeprop.course.config import dataset, read_assignment
+from gradeprop.course.config import read_assignment, resolve_dataset
 from gradeprop.course.notebook import read_cells, writable
 from gradeprop.grading import batch
 from gradeprop.grading.grader import Grader
@@ -125,7 +125,7 @@ def _grade(converter: Any, staged: Path) -> None:
     )
     named = _submissions(converter, assignment.name)
     arrivals = {student: write_trusted_timestamp(path) for path, student in named}
-    with Grader(course, assignment, dataset(assignment, "auto")) as grader:
+    with Grader(course, assignment, resolve_dataset(assignment, "auto")) as grader:
         jobs = batch.plan(grader, named, "force" if converter.force else "changed")
         waiting: list[tuple[Path, batch.Job]] = []
         for (path, student), job in zip(named, jobs, strict=True):

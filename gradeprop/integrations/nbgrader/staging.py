@@ -6,7 +6,6 @@
 <student>/<hw>/submission_secret.txt   nbgrader's key to the feedback page
 """
 
-import os
 import shutil
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,6 +18,7 @@ import nbformat
 from gradeprop.core import sanitize
 from gradeprop.core.models import Assignment, GradeRecord
 from gradeprop.core.paths import GIVEN, PUBLIC_CHECKS, StudentPaths
+from gradeprop.course.config import data_folder
 from gradeprop.jail import run_notebook
 from gradeprop.jail.kernel_provisioner import KernelSandbox
 from gradeprop.results import feedback
@@ -40,8 +40,6 @@ def stage(
     Args:
         folder: created here.
         released: the files of the release; the notebook alone is enough if it is not run.
-        record: the grade of the submission.
-        assignment: with its settings for running notebooks.
         paths: the stored submission.
     """
     folder.mkdir(parents=True)
@@ -64,8 +62,8 @@ def stage(
 def fill_in(notebook: Any, record: GradeRecord, paths: StudentPaths) -> None:
     """Put the student's answers, the check results and the problems into the released notebook."""
     ids = {cell.id: cell.metadata.nbgrader.grade_id for cell in notebook.cells if "nbgrader" in cell.metadata}
-    answers = notebook_answers.read(paths.submitted / f"{record.assignment}.ipynb", ids)
-    notebook_answers.insert_answers(notebook, answers)
+    submitted = notebook_answers.read(paths.submitted / f"{record.assignment}.ipynb", ids)
+    notebook_answers.insert_answers(notebook, submitted)
     for cell in notebook.cells:
         meta = cell.metadata.get("nbgrader", {})
         if cell.cell_type == "code" and meta.get("grade") and record.results:
@@ -99,8 +97,9 @@ def _execution_request(
     files |= {name: data for name, data in released.items() if name == PUBLIC_CHECKS or name.startswith(f"{GIVEN}/")}
     environment, folders = {"GRADEPROP_DATASET": "sample", "GRADEPROP_EPOCHS": "1"}, dict[str, str]()
     if settings.run == "as-is":
-        data = os.environ.get("GRADEPROP_DATA")
-        environment, folders = ({"GRADEPROP_DATA": _DATA}, {_DATA: data}) if data else ({}, folders)
+        found = {name: data_folder(assignment, name) for name in assignment.held_out}
+        folders = {f"{_DATA}/{name}": str(folder) for name, folder in found.items() if folder.is_dir()}
+        environment = {"GRADEPROP_DATA": _DATA}
     return run_notebook.ExecutionRequest(
         notebook=nbformat.writes(notebook),
         sandbox=KernelSandbox(
