@@ -95,10 +95,8 @@ def register_submissions(
     """Add rows for submissions, under the names that nbgrader uses for their students, with their arrival times.
 
     Args:
-        arrivals: by student; naive UTC, as nbgrader stores it; None keeps the stored time.
-        assignment: its questions become graded cells.
+        arrivals: naive UTC, as nbgrader stores it; None if no trusted time is known, which leaves the stored one.
         solutions: names of the cells that students write in, so that people can comment on them.
-        db_url: the address of the gradebook.
 
     Raises:
         CourseError: as ``write``.

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from gradeprop.cli.main import _dataset, main
+from gradeprop.cli.main import main
 from gradeprop.core import storage
 from gradeprop.core.errors import SubmissionError
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import AssignmentPaths
-from gradeprop.course.config import read_assignment
+from gradeprop.course.config import read_assignment, resolve_dataset
 from gradeprop.grading import batch
 from gradeprop.grading.batch import grade_class
 from gradeprop.grading.grader import Grader
@@ -63,7 +63,7 @@ def run(toy: AssignmentPaths, *arguments: str) -> tuple[int, str]:
         (("grade", "toy", "/nowhere"), "does not exist"),
         (("grade", "toy", ".", "--data", "imagenet"), "no bars for the data set 'imagenet'"),
         (("grade", "toy", "--recheck"), "nothing has been graded yet"),
-        (("check", "--folder", "/"), "holds no student_code.py"),
+        (("check", "--folder", "/"), "student_code.py is not in /"),
     ],
 )
 def test_a_slip_is_one_sentence_and_a_status(toy: AssignmentPaths, arguments: tuple[str, ...], says: str) -> None:
@@ -81,9 +81,9 @@ def test_a_data_set_is_chosen_where_one_of_its_files_lies(
     (tmp_path / "photos").mkdir()
     one = read_assignment(toy.course, "toy")
     one = msgspec.structs.replace(one, held_out=dict(reversed(one.held_out.items())))
-    assert _dataset(one, "auto") == "sample"
+    assert resolve_dataset(one, "auto") == "sample"
     (tmp_path / "photos" / "images").mkdir()
-    assert _dataset(one, "auto") == "photos"
+    assert resolve_dataset(one, "auto") == "photos"
 
 
 def test_public_checks_run_from_the_command(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_class_is_graded_from_the_command_by_workers_too_and_judged_again(
     checks.write_text(checks.read_text().replace("    seen = ", "    1 / 0\n    seen = ", 1))
     status, said = run(toy, "grade", "toy", "--recheck")
     assert status == 1
-    assert "3 of 3 are held back" in said
+    assert "3 of 3 on hold" in said
     assert "test_toy.py:9: ZeroDivisionError" in said.replace("\n", "")
 
 

@@ -155,17 +155,17 @@ def test_the_command_says_what_it_did_and_why(graded: tuple[AssignmentPaths, Pat
     checks.write_text(checks.read_text().replace("Is it added to itself?", "Add it to itself."))
     status, said = run(toy, "grade", "toy", str(folder / "bob"), str(tmp_path / "fay"))
     assert status == 0, said
-    assert "judged again       1  test_toy.py has changed" in said
+    assert "re-evaluated       1  test_toy.py has changed" in said
     assert "graded             1  not graded before" in said
     assert "Add it to itself." in toy.student("bob").feedback.read_text()
     assert storage.read(GradeRecord, toy.student("bob").record).seed == 7
     assert toy.student("ada").record.read_bytes() == before["ada"], "it was not named"
-    assert "kept               1  nothing has changed" in run(toy, "grade", "toy", str(folder / "bob"))[1]
-    assert "judged again       4  --recheck" in run(toy, "grade", "toy", "--recheck")[1]
+    assert "unchanged          1  nothing has changed" in run(toy, "grade", "toy", str(folder / "bob"))[1]
+    assert "re-evaluated       4  --recheck" in run(toy, "grade", "toy", "--recheck")[1]
     assert "graded             1  --force" in run(toy, "grade", "toy", str(folder / "eve"), "--force")[1]
     (toy.course.gradebook).unlink()
     status, said = run(toy, "grade", "toy", str(folder))
-    assert "kept               3  nothing has changed" in said
+    assert "unchanged          3  nothing has changed" in said
     from gradeprop.results import gradebook
 
     one = read_assignment(toy.course, "toy")
@@ -203,7 +203,7 @@ def test_ctrl_c_stops_in_order_and_the_next_run_goes_on(tmp_path: Path, workers:
     os.killpg(grader.pid, signal.SIGINT)  # as a terminal does it: to everyone in the foreground
     said, complained = grader.communicate(timeout=60)
     assert grader.returncode == 130, complained
-    assert "stopped; the same command goes on with them" in said
+    assert "stopped; run the same command again to continue" in said
     assert "Traceback" not in complained
     done = {file.parent.name: file.read_bytes() for file in toy.autograded.glob("[!.]*/record.json")}
     assert 2 <= len(done) < 12
@@ -212,6 +212,6 @@ def test_ctrl_c_stops_in_order_and_the_next_run_goes_on(tmp_path: Path, workers:
     assert (toy.autograded / ".lock").stat().st_size == 0
     status, said = run(toy, "grade", "toy", str(tmp_path / "class"))
     assert status == 0, said
-    assert f"kept          {len(done):6}  nothing has changed" in said
+    assert f"unchanged     {len(done):6}  nothing has changed" in said
     assert f"graded        {12 - len(done):6}  not graded before" in said
     assert {name: toy.student(name).record.read_bytes() for name in done} == done

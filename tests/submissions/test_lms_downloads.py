@@ -3,9 +3,13 @@
 import csv
 import io
 import os
+import shutil
 import stat
+import subprocess
+import sys
 import zipfile
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +18,9 @@ from click.testing import CliRunner
 from gradeprop.cli.main import main
 from gradeprop.core.models import Assignment
 from gradeprop.core.paths import AssignmentPaths
+from gradeprop.submissions.arrival_time import read_arrival_time
 from gradeprop.submissions.lms_downloads import Download, detect_platform, open_lms_download, parse_name
+from tests.conftest import REPOSITORY
 
 RIGHT = "def double(x):\n    return x + x\n"
 
@@ -150,7 +156,7 @@ def test_a_download_is_graded_from_the_command_as_zip_and_as_folder(toy: Assignm
     (tmp_path / "all.zip").write_bytes(zipped(CANVAS | {"readme.txt": "x"}))
     result = CliRunner().invoke(main, ["--course", str(toy.course.root), "grade", "toy", str(tmp_path / "all.zip")])
     assert result.exit_code == 1
-    assert "download from Canvas, of 2 students" in result.output
+    assert "download from Canvas with 2 students" in result.output
     assert "readme.txt does not follow the naming scheme of Canvas" in result.output
     assert points(toy) == {"12345": "10", "23456": "10"}
     if "ALL_TESTS" not in os.environ:
@@ -169,3 +175,35 @@ def test_a_download_is_graded_from_the_command_as_zip_and_as_folder(toy: Assignm
 def points(toy: AssignmentPaths) -> dict[str, str]:
     with toy.grades_csv.open(encoding="utf-8-sig", newline="") as file:
         return {row["student"]: row["points"] for row in csv.DictReader(file)}
+
+
+def test_nbgrader_collects_by_the_same_rules(toy: AssignmentPaths) -> None:
+    shutil.copy(REPOSITORY.root / "nbgrader_config.py", toy.course.root)
+    archive = toy.course.root / "downloaded" / "toy" / "archive"
+    archive.mkdir(parents=True)
+    (archive / "canvas.zip").write_bytes(zipped(CANVAS | {"readme.txt": "x", "../../x_1_2_out.py": "x"}))
+    (archive / "Lab_grace_attempt_2026-01-31-12-30-00_student_code.py").write_text(RIGHT)
+    (archive / "broken.zip").write_bytes(b"PK\x03\x04")
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", "zip_collect", "toy"],
+        cwd=toy.course.root,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY.root), "JUPYTER_CONFIG_DIR": str(toy.course.root / "none")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    submitted = toy.course.root / "submitted"
+    found = {str(file.relative_to(submitted)) for file in submitted.rglob("*") if file.is_file()}
+    assert found == {
+        "12345/toy/student_code.py",
+        "12345/toy/history.json",
+        "23456/toy/student_code.py",
+        "grace/toy/student_code.py",
+        "grace/toy/timestamp.txt",
+        "grace/.toy.arrived",
+    }
+    assert read_arrival_time(submitted / "grace" / "toy") == datetime(2026, 1, 31, 12, 30)
+    assert (submitted / "grace" / "toy" / "timestamp.txt").read_text().startswith("2026-01-31 12:30:00")
+    for what in ("readme.txt does not follow", "../../x_1_2_out.py does not follow", "broken.zip is not a zip"):
+        assert what in done.stderr

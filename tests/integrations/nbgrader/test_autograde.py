@@ -40,11 +40,11 @@ ALL = "ALL_TESTS" in os.environ
 CHOSEN = tuple(ATTACKS) if ALL else ("rewrite_the_tests", "double_the_tests", "raise_the_points", "hand_in_no_json")
 SENTENCES = [
     ("tag_the_tests_to_be_skipped", "has tags (skip-execution)"),
-    ("rewrite_the_tests", "Cell double of the notebook was changed"),
-    ("raise_the_points", "The metadata of cell double was changed (points)"),
-    ("delete_the_tests", "Cell held of the notebook is missing"),
+    ("rewrite_the_tests", "The cell double of the notebook was changed"),
+    ("raise_the_points", "says of itself was changed (points)"),
+    ("delete_the_tests", "The cell held of the notebook is missing"),
     ("strip_the_metadata", "has lost its name"),
-    ("double_the_tests", "Cell double occurs 2 times in the notebook"),
+    ("double_the_tests", "The cell double of the notebook is there 2 times"),
     ("turn_the_order_round", "are in a different order"),
     ("make_the_tests_prose", "cell_type"),
     ("link_to_the_solution", "student_code.py"),
