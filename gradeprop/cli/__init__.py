@@ -1,1 +1,11 @@
-""""""
+"""The command line.
+
+main      the group, and errors as one sentence
+grade     for instructors: grade, watch, verify, demo, doctor
+course    for instructors: release, new
+publish   for instructors: export, report, package
+student   for students: check, submit
+options, output, progress    used by these
+
+Modules import rich, torch and nbgrader inside functions, so that `gradeprop --help` and tab completion answer at once.
+"""

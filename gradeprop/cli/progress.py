@@ -1,4 +1,4 @@
-"""How far a class is: a live bar in a terminal, plain lines where there is none."""
+"""Progress of a class: a live bar in a terminal, plain lines elsewhere; and a summary at the end."""
 
 import contextlib
 import time
@@ -14,56 +14,54 @@ from gradeprop.grading.jobs import Job
 _EVERY_S = 10.0
 
 
-class Board:
-    """Counts what has ended, and what of that failed or waits for a person; what was kept counts as done."""
+class ProgressDisplay:
+    """Counts finished jobs, and those without a grade; a job that needed no work counts as finished."""
 
     def __init__(self, jobs: Sequence[Job], console: Console) -> None:
         self.total, self.counts = len(jobs), Counter[str]()
-        self._began = self._told = time.monotonic()
+        self._began = self._last_line = time.monotonic()
         self._console = console
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[counts]}"),
         )
         remaining = (TimeRemainingColumn(compact=True), "left")
         self._bar = Progress(*columns, *remaining, console=console, transient=True)
-        self._task = self._bar.add_task("grading", total=self.total, told="")
+        self._task = self._bar.add_task("grading", total=self.total, counts="")
 
-    def watch(self, job: Job, record: GradeRecord) -> None:
-        """One job has ended."""
+    def job_finished(self, job: Job, record: GradeRecord) -> None:
+        """Count one job; in a terminal update the bar, elsewhere print a line every ten seconds."""
         self.counts.update(["done", record.status, *(["worked"] if job.need != "nothing" else [])])
         if self._console.is_terminal:
             doing = "writing the gradebook" if self.counts["done"] == self.total else "grading"
-            self._bar.update(self._task, advance=1, told=self.told, description=doing)
-        elif (now := time.monotonic()) - self._told > _EVERY_S:
-            self._told = now
-            self.say(f"{self.counts['done']} of {self.total} done, {self.told}, {self.left} left")
+            self._bar.update(self._task, advance=1, counts=self._counted(), description=doing)
+        elif (now := time.monotonic()) - self._last_line > _EVERY_S:
+            self._last_line = now
+            self.say(f"{self.counts['done']} of {self.total} done, {self._counted()}, {self._time_left()}")
 
     def say(self, text: str) -> None:
+        """Print a line above the bar."""
         self._console.print(text, highlight=False, soft_wrap=True, markup=False)
 
-    @property
-    def told(self) -> str:
+    def _counted(self) -> str:
         failed, review = self.counts["not_graded"], self.counts["needs_review"]
-        return f"{failed} failed, {review} to review, {60 * self._rate_hz:.0f}/min"
+        return f"{failed} not graded, {review} to review, {60 * self._rate_hz():.0f}/min"
 
-    @property
-    def left(self) -> str:
-        """Time left, from the rate until now."""
-        if not self._rate_hz:
-            return "no telling how long is"
-        left_s = (self.total - self.counts["done"]) / self._rate_hz
-        return f"{left_s:.0f} s" if left_s < 90 else f"{left_s / 60:.0f} min"
+    def _time_left(self) -> str:
+        if not self._rate_hz():
+            return "time left unknown"
+        left_s = (self.total - self.counts["done"]) / self._rate_hz()
+        return f"{left_s:.0f} s left" if left_s < 90 else f"{left_s / 60:.0f} min left"
 
-    @property
     def _rate_hz(self) -> float:
-        """Of what took work: what was kept takes no time, and says nothing of the rest."""
+        """Jobs with work per second: those without take no time, and say nothing about the rest."""
         return self.counts["worked"] / max(time.monotonic() - self._began, 1e-3)
 
     @contextlib.contextmanager
-    def shown(self) -> Iterator[None]:
+    def running(self) -> Iterator[None]:
+        """Show the bar while the block runs, if there is a terminal."""
         if not self._console.is_terminal:
             yield
             return
@@ -72,12 +70,12 @@ class Board:
 
 
 def summary(jobs: Sequence[Job], graded: Sequence[GradeRecord]) -> list[str]:
-    """What was done and why, a line for each reason, what is most first."""
-    words = {"all": "graded", "checks": "judged again", "nothing": "kept"}
+    """Count the jobs by what was done and why: a line for each, the most frequent first."""
+    words = {"all": "graded", "checks": "re-evaluated", "nothing": "unchanged"}
     counted = Counter((job.need, job.why) for job in jobs)
     lines = []
     for (need, why), number in counted.most_common():
         lines.append(f"{words[need]:14}{number:6}  {why}")
     if left := len(jobs) - len(graded):
-        lines.append(f"{'left':14}{left:6}  stopped; the same command goes on with them")
+        lines.append(f"{'left':14}{left:6}  stopped; run the same command again to continue")
     return lines

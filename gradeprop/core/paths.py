@@ -12,7 +12,8 @@
 """
 
 import hashlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -87,8 +88,30 @@ class CoursePaths:
 
     @property
     def cache(self) -> Path:
-        """Generated files that can be deleted: trained reference weights, downloaded data."""
+        """Generated files that can be deleted, such as trained reference weights."""
         return self.root / ".cache"
+
+    @property
+    def downloads(self) -> Path:
+        """The folder of the user that notebooks download data sets to, and keep what they computed from them in."""
+        return self.root / (os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gradeprop"
+
+    def data_places(self, name: str) -> list[Path]:
+        """List the folders that a data set may be in, the first choice first.
+
+        ``$GRADEPROP_DATA/<name>``, ``data/<name>`` in the course, and ``<name>`` among the downloads. Relative paths
+        start at the root of the course. ``source/given/data.py`` has the same rule, for students.
+        """
+        given = os.environ.get("GRADEPROP_DATA")
+        return [*([self.root / given / name] if given else []), self.root / "data" / name, self.downloads / name]
+
+    def data_folder(self, name: str, files: Iterable[str] = ()) -> Path:
+        """Return the first place of a data set that holds one of ``files``, or exists if none is named; else the last.
+
+        The last is where it would be downloaded to.
+        """
+        places, files = self.data_places(name), tuple(files)
+        return next((place for place in places if holds_any(place, files)), places[-1])
 
     @property
     def gradebook(self) -> Path:
@@ -100,6 +123,11 @@ class CoursePaths:
 
     def assignment(self, name: str) -> "AssignmentPaths":
         return AssignmentPaths(self, name)
+
+
+def holds_any(folder: Path, files: Iterable[str]) -> bool:
+    """Return True if one of the files is in the folder, or if no file is named and the folder exists."""
+    return any(os.path.exists(folder / file) for file in tuple(files) or ("",))  # noqa: PTH110  (unreadable: False)
 
 
 def tree(folder: Path) -> Iterator[Path]:

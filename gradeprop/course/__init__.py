@@ -13,7 +13,7 @@ bundle              one assignment, and the package, for another machine
 """
 
 from gradeprop.course.bundle import course_files
-from gradeprop.course.config import dataset, read_assignment, read_course
+from gradeprop.course.config import data_folder, label_folders, read_assignment, read_course, resolve_dataset
 from gradeprop.course.demo import demo_class
 from gradeprop.course.known_answers import KnownAnswer, read_known_answers
 from gradeprop.course.scaffold import new_assignment
@@ -21,10 +21,12 @@ from gradeprop.course.scaffold import new_assignment
 __all__ = [
     "KnownAnswer",
     "course_files",
-    "dataset",
+    "data_folder",
     "demo_class",
+    "label_folders",
     "new_assignment",
     "read_assignment",
     "read_course",
     "read_known_answers",
+    "resolve_dataset",
 ]

@@ -1,7 +1,6 @@
 """Configuration of a course: course.toml and assignment.toml, read into records."""
 
 import importlib.util
-import os
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +10,7 @@ import msgspec
 
 from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Assignment, Record
-from gradeprop.core.paths import CoursePaths
+from gradeprop.core.paths import CoursePaths, holds_any
 
 T = TypeVar("T")
 
@@ -56,24 +55,44 @@ def read_assignment(course: CoursePaths, name: str) -> Assignment:
     return _validated(_convert(table | {"name": name, "root": str(course.root)}, Assignment, where), where)
 
 
-def dataset(assignment: Assignment, asked: str) -> str:
-    """The held-out data set: the one asked for, or the first that is on disk; the sample always is.
+def resolve_dataset(assignment: Assignment, asked: str) -> str:
+    """Return the name of the held-out data set: ``asked``, or for "auto" the first that is on this machine.
+
+    The sample always is; an assignment without held-out data has "".
 
     Raises:
-        CourseError: there is no such data set.
+        CourseError: the assignment has no such data set.
     """
     known = tuple(assignment.held_out)
     if asked != "auto" and asked not in known:
         raise CourseError(
-            f"there are no bars for the data set {asked!r}, only for: {', '.join(known)}", assignment.name
+            f"no bars for the data set {asked!r}, only for: {', '.join(known) or 'none'}", assignment.name
         )
-    folder = Path(os.environ.get("GRADEPROP_DATA") or "data")
-    here = (
-        name
-        for name, held in assignment.held_out.items()
-        if name == "sample" or any((folder / name / file).exists() for file in held.files or ("",))
-    )
-    return asked if asked != "auto" else next(here, "")
+    if asked != "auto":
+        return asked
+    return next((name for name in known if name == "sample" or holds_any(*_folder_and_files(assignment, name))), "")
+
+
+def data_folder(assignment: Assignment, dataset: str) -> Path:
+    """Return the folder of a data set, which may not exist yet."""
+    return _folder_and_files(assignment, dataset)[0]
+
+
+def label_folders(assignment: Assignment) -> list[Path]:
+    """List the folders that hold answers, for the jail to hide: every place of its data sets, downloads, the sample.
+
+    The sample of the digits comes with scikit-learn, among the libraries that the jail shows.
+    """
+    course = CoursePaths(Path(assignment.root))
+    found = importlib.util.find_spec("sklearn")
+    libraries = (found.submodule_search_locations or ()) if found else ()
+    places = [place for name in assignment.held_out for place in course.data_places(name)]
+    return [*(Path(place) / "datasets" / "data" for place in libraries), *places, course.downloads]
+
+
+def _folder_and_files(assignment: Assignment, dataset: str) -> tuple[Path, tuple[str, ...]]:
+    files = assignment.held_out[dataset].files if dataset in assignment.held_out else ()
+    return CoursePaths(Path(assignment.root)).data_folder(dataset, files), files
 
 
 def load_module(file: Path, name: str) -> ModuleType:

@@ -119,10 +119,9 @@ class _Session:
         self._look_at, self._give_up_at = 0.0, time.monotonic() + cluster.patience_s
         self._sources = Sources.read(self._store.settings)
         self._run, settings = f"gradeprop-{uuid.uuid4().hex}", self._store.settings
-        self._admission = (
-            self._run, settings, zip_files(course_files(settings.course, settings.assignment)),
-            self._sources.ran_with | self._sources.judged_with, fingerprints.of_machine(settings.dataset),
-        )  # fmt: skip
+        machine = fingerprints.of_machine(settings.assignment, settings.dataset)
+        course = zip_files(course_files(settings.course, settings.assignment))
+        self._admission = self._run, settings, course, self._sources.ran_with | self._sources.judged_with, machine
 
     def run(self) -> Results:
         try:

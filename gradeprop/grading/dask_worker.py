@@ -43,7 +43,7 @@ async def admit(
         expected: the fingerprints of everything that the grade depends on besides the submission.
         machine: the client's fingerprints of the package, the libraries and the data set.
     """
-    if refusal := fingerprints.mismatches(fingerprints.of_machine(settings.dataset), machine):
+    if refusal := fingerprints.mismatches(fingerprints.of_machine(settings.assignment, settings.dataset), machine):
         return refusal
     plugin = await asyncio.to_thread(GraderPlugin, settings, course, expected)
     if not (refusal := plugin.compare(Sources.read(plugin.settings))):

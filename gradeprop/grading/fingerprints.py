@@ -7,7 +7,6 @@ A fingerprint is a version, or the first 16 digits of a SHA-256. The grade recor
 """
 
 import hashlib
-import os
 import platform
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +16,7 @@ import msgspec
 
 from gradeprop.core.models import Assignment
 from gradeprop.core.paths import AssignmentPaths, tree
+from gradeprop.course.config import data_folder
 
 Fingerprints = dict[str, str]
 """by a name that a person knows"""
@@ -37,7 +37,7 @@ def ran_with(assignment: Assignment, paths: AssignmentPaths, dataset: str) -> Fi
         "held_out.py": _hash_files([paths.held_out]),
         "given": _hash_files(paths.course.given / name for name in assignment.given),
         "limits": _hash(msgspec.json.encode(assignment.limits)),
-        "data set": data_listing(dataset),
+        "data set": data_listing(assignment, dataset),
         "jail": _hash_files(PACKAGE / name for name in IN_JAIL),
         **library_versions(),
     }
@@ -56,10 +56,10 @@ def judged_with(assignment: Assignment, paths: AssignmentPaths) -> Fingerprints:
     }
 
 
-def of_machine(dataset: str) -> Fingerprints:
+def of_machine(assignment: Assignment, dataset: str) -> Fingerprints:
     """Fingerprint what a machine brings to any course: the whole package, the libraries, the data set."""
     package = f"{_version('gradeprop')}+{_hash_files([PACKAGE])}"
-    return {"gradeprop": package, **library_versions(), "data set": data_listing(dataset)}
+    return {"gradeprop": package, **library_versions(), "data set": data_listing(assignment, dataset)}
 
 
 def library_versions() -> Fingerprints:
@@ -67,9 +67,9 @@ def library_versions() -> Fingerprints:
     return {"python": platform.python_version(), **{name: _version(name) for name in _LIBRARIES}}
 
 
-def data_listing(dataset: str) -> str:
+def data_listing(assignment: Assignment, dataset: str) -> str:
     """Hash the names and sizes in the folder of a data set; its bytes may be gigabytes."""
-    folder = Path(os.environ.get("GRADEPROP_DATA") or "data") / dataset
+    folder = data_folder(assignment, dataset)
     entries = sorted(folder.iterdir()) if dataset and folder.is_dir() else []
     sizes = [f"{each.name} {each.stat().st_size if each.is_file() else 'folder'}" for each in entries]
     return _hash("\n".join([dataset, *sizes]).encode())

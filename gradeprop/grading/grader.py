@@ -7,7 +7,6 @@ Whatever happens to one submission becomes its record, and the next is graded al
 """
 
 import contextlib
-import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from gradeprop.core import storage
 from gradeprop.core.errors import CourseError, JailError, NoJailError
 from gradeprop.core.models import GradeRecord, JailRun, Submission
 from gradeprop.core.paths import STUDENT_CODE, StudentPaths
+from gradeprop.course.config import label_folders
 from gradeprop.course.files import given_files, read_probes
 from gradeprop.grading import scoring
 from gradeprop.grading.jobs import Job, take
@@ -50,14 +50,10 @@ def open_grader(folders: StudentFolders, with_jail: bool = True) -> Iterator["Gr
     with contextlib.ExitStack() as stack:
         judge, jail = stack.enter_context(Judge(settings.assignment, settings.paths)), None
         if with_jail:
-            jail = stack.enter_context(open_jail(settings.course.root, *_label_folders(), unsafe=settings.unsafe))
+            jail = stack.enter_context(
+                open_jail(settings.course.root, *label_folders(settings.assignment), unsafe=settings.unsafe)
+            )
         yield Grader(settings, sources, folders, judge, jail)
-
-
-def _label_folders() -> list[Path]:
-    """Folders with answers that come with a library: scikit-learn's digits are the embedded sample."""
-    spec = importlib.util.find_spec("sklearn")
-    return [Path(place) / "datasets" / "data" for place in (spec.submodule_search_locations or () if spec else ())]
 
 
 @dataclass(frozen=True, slots=True)

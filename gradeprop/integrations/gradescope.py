@@ -2,7 +2,7 @@
 
     source/setup.sh, source/run_autograder    from templates/
     source/gradescope.json                    Settings
-    source/course/, source/data/              the part of the course that grades one assignment, with hidden checks
+    source/course/                            the part of the course that grades one assignment: hidden checks, data
     source/package/                           gradeprop itself
     submission/, submission_metadata.json     written by Gradescope
     results/results.json                      written by us, if there is a grade
@@ -13,7 +13,6 @@ Source: gradescope-autograders.readthedocs.io, Autograder Specifications, Submis
 """
 
 import json
-import os
 import re
 import sys
 import tempfile
@@ -27,7 +26,7 @@ from gradeprop.core.errors import GradepropError
 from gradeprop.core.models import Assignment, CheckResult, GradeRecord, Record, Table
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course.bundle import course_files, data_files, package_files, zip_files
-from gradeprop.course.config import read_assignment
+from gradeprop.course.config import data_folder, read_assignment
 from gradeprop.grading.grader import open_grader
 from gradeprop.grading.settings import RunSettings
 from gradeprop.grading.store import StudentFolders
@@ -58,8 +57,8 @@ def package(course: CoursePaths, assignment: Assignment, settings: Settings) -> 
     files = {f"course/{name}": data for name, data in course_files(course, assignment).items()}
     files |= {f"package/{name}": data for name, data in package_files().items()}
     if settings.dataset not in ("", "sample"):
-        folder = Path(os.environ.get("GRADEPROP_DATA") or "data") / settings.dataset
-        files |= {f"data/{name}": data for name, data in data_files(folder).items()}
+        folder = data_folder(assignment, settings.dataset)
+        files |= {f"course/data/{name}": data for name, data in data_files(folder).items()}
     files["gradescope.json"] = storage.to_json(settings)
     scripts = {"setup.sh": "gradescope_setup.sh", "run_autograder": "gradescope_run.sh"}
     files |= {name: (_TEMPLATES / template).read_bytes() for name, template in scripts.items()}

@@ -1,1 +1,1 @@
-"""Helpers handed to you as they are: data, training, figures, and the checks you can run yourself."""
+"""Helpers for the assignments, which you need not change: data, training, figures, and the public checks."""

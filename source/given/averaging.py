@@ -1,6 +1,6 @@
-"""What happens after every step of an optimizer: the learning rate's one cycle, and a moving average of the weights.
+"""Hooks that run after every step of an optimizer: a one-cycle learning rate, and a moving average of the weights.
 
-Both hang on the optimizer itself, so that your ``train_model`` need not know of them:
+They are attached to the optimizer itself, so your ``train_model`` stays as it is:
 
     one_cycle(optimizer, steps=epochs * len(train_loader))
     average = MovingAverage(model, optimizer)
@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 
 def one_cycle(optimizer: torch.optim.Optimizer, steps: int, rise: float = 0.25) -> OneCycleLR:
-    """Let the learning rate rise to the optimizer's own ``lr`` in the first quarter of the steps, then fall to nothing.
+    """Raise the learning rate to the optimizer's own ``lr`` in the first quarter of the steps, then lower it to zero.
 
     Source: Smith, Topin, "Super-convergence", 2018, arXiv:1708.07120.
     """
@@ -30,7 +30,7 @@ def one_cycle(optimizer: torch.optim.Optimizer, steps: int, rise: float = 0.25) 
 class MovingAverage:
     """A copy of a model whose weights follow slowly: a mean over about the last 1 / (1 - decay) steps.
 
-    The steps of training jump to and fro around a good place; the mean lies nearer to it.
+    Training steps scatter around a good point; their mean is closer to it.
 
     Source: Polyak, Juditsky, "Acceleration of stochastic approximation by averaging", 1992.
     """
@@ -45,7 +45,7 @@ class MovingAverage:
     def follow(self) -> None:
         """Move a little towards the model's weights, and towards the statistics of its BatchNorms."""
         self.steps += 1
-        decay = min(self.decay, self.steps / (10 + self.steps))  # at first, forget the random start fast
+        decay = min(self.decay, self.steps / (10 + self.steps))  # at first, forget the random start quickly
         now = self._source.state_dict()
         for name, mean in self.model.state_dict().items():
             if mean.is_floating_point():
@@ -54,5 +54,5 @@ class MovingAverage:
                 mean.copy_(now[name])
 
     def measured(self, test_model: Callable[..., tuple[float, float]]) -> Callable[..., tuple[float, float]]:
-        """A loop that measures the average where ``test_model`` would measure the model."""
+        """Return a loop that works like ``test_model``, but measures the average."""
         return lambda _model, loader, criterion: test_model(self.model, loader, criterion)

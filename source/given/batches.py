@@ -1,4 +1,4 @@
-"""Images in memory, given out in batches as a DataLoader does, without opening a file per image and epoch."""
+"""A loader like DataLoader that keeps all images in memory, instead of opening a file per image and epoch."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
-AT_ONCE = 2 * 2**20  # bytes: small batches are made several at a time, which costs less and stays in the cache
+AT_ONCE = (
+    2 * 2**20
+)  # bytes: several small batches are made at a time, which is faster and stays in the processor's cache
 
 
 class Batches:
@@ -16,11 +18,11 @@ class Batches:
     Args:
         images: uint8 (n, c, h, w), or (n, h, w) for grey ones.
         labels: int64 (n,).
-        shuffle: give them out in a new random order each time.
-        augment: called on whole batches, one or several joined, float32 (b, c, h, w) in [0, 1], before they are
-            normalised; for training only.
+        shuffle: use a new random order in each epoch.
+        augment: called on one batch or several joined, float32 (b, c, h, w) in [0, 1], before they are normalised;
+            for training only.
         mean, std: numbers, or one per channel.
-        device: where the images lie.
+        device: holds the images.
     """
 
     def __init__(
@@ -45,11 +47,11 @@ class Batches:
         )
 
     def __len__(self) -> int:
-        """The number of batches; the last may be smaller."""
+        """Return the number of batches; the last may be smaller."""
         return -(-len(self.labels) // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches (images, labels): images float32 (b, c, h, w), normalised."""
+        """Yield batches (images, labels): images float32 (b, c, h, w), normalised."""
         n = len(self.labels)
         order = torch.randperm(n) if self.shuffle else torch.arange(n)
         for numbers in order.to(self.labels.device).split(self.batch_size * self.batches_at_once):
@@ -61,10 +63,10 @@ class Batches:
 
 
 def each(augment: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """What changes one image (c, h, w), made to change every image of a batch (b, c, h, w), one after the other."""
+    """Turn a function of one image (c, h, w) into a function of a batch (b, c, h, w)."""
     return lambda images: torch.stack([augment(image) for image in images])
 
 
 def _tensor(values: Tensor | np.ndarray) -> Tensor:
-    """As a tensor; a copy of an array that may not be written to, of which torch would warn."""
+    """Return values as a tensor; an array is copied, since torch warns about read-only ones."""
     return values if isinstance(values, Tensor) else torch.from_numpy(np.array(values))

@@ -4,13 +4,13 @@
     CLASSES[labels[0]]                         "Faces"
     one = picture("caltech101", "camera")      uint8 (3, 64, 64), image_0001 of that class
 
-Caltech-101 is looked for in the folder ``$GRADEPROP_DATA/caltech101``, then in ``cache()``: as the 64×64 pictures
-(``caltech101_64_train.tar`` and ``caltech101_64_validation.tar``) or as published (``caltech-101.zip``, or the
-``101_ObjectCategories.tar.gz`` inside it). If it is in neither, the zip is downloaded to ``cache()``, 131 MB.
+Caltech-101 is a folder ``caltech101`` with the 64×64 pictures (``caltech101_64_train.tar`` and
+``caltech101_64_validation.tar``) or the published file (``caltech-101.zip``, or the ``101_ObjectCategories.tar.gz``
+inside it). ``given.data`` says where that folder is looked for; if there is none, the zip is downloaded, 131 MB.
 
-The 102nd folder, BACKGROUND_Google, is left out; 8,677 pictures stay, made 64×64 by bilinear interpolation, whatever
-their shape. Which 911 of them are for validation stands in ``caltech_validation.txt``: a class and its numbers in each
-line.
+The 102nd class, BACKGROUND_Google, is left out; 8,677 pictures remain, resized to 64×64 by bilinear interpolation,
+whatever their shape. ``caltech_validation.txt`` lists the 911 of them that are for validation: a class and its numbers
+in each line.
 
 Sources: Li, Andreeto, Ranzato, Perona, "Caltech 101" (1.0), CaltechDATA, 2022, doi:10.22002/D1.20086, CC BY 4.0. The
 split is that of a published homework.
@@ -35,21 +35,23 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from given.digits import DamagedFileError, DownloadError, cache
+from given.data import cache, data_folder, holds_any
+from given.digits import DamagedFileError, DownloadError
 
 URL = "https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip"
 MD5 = {
     "caltech-101.zip": "3138e1922a9193bfa496528edbbc45d0",
     "101_ObjectCategories.tar.gz": "b224c7392d521a49829488ab0f1120d9",
 }
+FILES = ("caltech101_64_validation.tar", *MD5)  # a folder with one of these has Caltech-101
 COUNTS = {"train": 7766, "validation": 911}
 MEAN, STD = (0.546, 0.528, 0.501), (0.303, 0.297, 0.310)  # of the training pictures' red, green and blue, in [0, 1]
 
 _LINES = Path(__file__).with_name("caltech_validation.txt").read_text(encoding="utf-8").splitlines()
 VALIDATION = {line.split()[0]: {int(number) for number in line.split()[1:]} for line in _LINES}
-CLASSES = sorted(VALIDATION)  # the label of a class is its place here: 0 Faces, 1 Faces_easy, 2 Leopards, …
+CLASSES = sorted(VALIDATION)  # the label of a class is its index here: 0 Faces, 1 Faces_easy, 2 Leopards, …
 
-# the sample: what is drawn for each of ten classes, in which colour
+# the sample: the shape drawn for each of ten classes
 SHAPES = {
     "accordion": "stripes", "butterfly": "wings", "camera": "frame", "dollar_bill": "bill", "pizza": "wheel",
     "pyramid": "triangle", "soccer_ball": "dots", "starfish": "star", "stop_sign": "octagon", "yin_yang": "halves",
@@ -58,26 +60,26 @@ SAMPLE = {"train": 30, "validation": 12}  # pictures per class
 
 
 def choose(dataset: str = "auto") -> str:
-    """The name of the data set to use: for "auto", "caltech101" if it is on this machine already, else "sample"."""
+    """Return the name of the data set to use: for "auto", "caltech101" if it is on this machine, else "sample"."""
     if dataset != "auto":
         return dataset
-    if _found("train"):
-        print(f'Data set: "caltech101", because it is in {_found("train")}.')
+    if holds_any(_folder(), FILES):
+        print(f'Data set: "caltech101", because its files are in {_folder()}.')
         return "caltech101"
-    print('Data set: "sample", generated pictures; load("caltech101") would download Caltech-101 (131 MB).')
+    print('Data set: "sample", generated pictures; load("caltech101") downloads Caltech-101 (131 MB).')
     return "sample"
 
 
 def load(dataset: str = "auto", train: bool = True) -> tuple[Tensor, Tensor]:
-    """Pictures, uint8 (n, 3, 64, 64), and their labels, int64 (n,), in the order of classes and numbers.
+    """Load pictures, uint8 (n, 3, 64, 64), and their labels, int64 (n,), in the order of classes and numbers.
 
     Args:
         dataset: "caltech101" (7,766 and 911 pictures of 101 classes), "sample" (300 and 120 of 10 of these classes,
             generated, not photographed) or "auto", see ``choose``.
-        train: the pictures to learn from, else those to measure with.
+        train: True for the training pictures, False for the validation pictures.
 
     Raises:
-        DamagedFileError: a file is cut short or was changed.
+        DamagedFileError: a file is truncated or was changed.
         DownloadError: Caltech-101 is not on this machine and could not be downloaded.
     """
     dataset, part = choose(dataset), "train" if train else "validation"
@@ -85,22 +87,22 @@ def load(dataset: str = "auto", train: bool = True) -> tuple[Tensor, Tensor]:
         return _sample(part)
     if dataset != "caltech101":
         raise ValueError(f'There is no data set {dataset!r}; there are "caltech101", "sample" and "auto".')
-    file = cache() / f"caltech101_64_{part}.safetensors"
+    file = cache() / "caltech101-64" / f"{part}.safetensors"
     if not file.exists():
-        _keep(part, file)
-    kept = load_file(file)
-    return kept["images"], kept["labels"]
+        _convert(part, file)
+    tensors = load_file(file)
+    return tensors["images"], tensors["labels"]
 
 
 def picture(dataset: str, name: str) -> Tensor:
-    """The picture image_0001 of a class, uint8 (3, 64, 64), from whichever part it is in."""
+    """Load the picture image_0001 of a class, uint8 (3, 64, 64), from the part that it is in."""
     label, part = CLASSES.index(name), 1 not in VALIDATION[name]
     images, labels = load(dataset, train=part or dataset == "sample")
     return images[(labels == label).nonzero()[0, 0]]
 
 
-def _keep(part: str, file: Path) -> None:
-    """Read one part of Caltech-101 and keep it in the cache, where the next ``load`` finds it in a blink."""
+def _convert(part: str, file: Path) -> None:
+    """Read one part of Caltech-101 and write it as tensors, which the next ``load`` reads at once."""
     images, labels = [], []
     for name, number, pixels in _pictures(part):
         if name in VALIDATION and (number in VALIDATION[name]) == (part == "validation"):
@@ -108,19 +110,19 @@ def _keep(part: str, file: Path) -> None:
             images.append(pixels)
     if len(images) != COUNTS[part]:
         raise DamagedFileError(
-            f"{_found(part)}: {COUNTS[part]:,} pictures were expected, and there are {len(images):,}."
+            f"{_archive(part)} contains {len(images):,} pictures of this part; expected {COUNTS[part]:,}. Delete it."
         )
     labels.sort()
     stacked = torch.from_numpy(np.stack([images[place] for _, _, place in labels])).permute(0, 3, 1, 2).contiguous()
     file.parent.mkdir(parents=True, exist_ok=True)
-    own = file.with_name(f"{file.name}.{os.getpid()}.part")  # renamed when whole
+    own = file.with_name(f"{file.name}.{os.getpid()}.part")  # renamed when complete
     save_file({"images": stacked, "labels": torch.tensor([label for label, _, _ in labels])}, own)
     own.replace(file)
 
 
 def _pictures(part: str) -> Iterator[tuple[str, int, np.ndarray]]:
-    """Class, number and pixels (64, 64, 3) of each picture in the archive of a part; it may hold those of others."""
-    archive = _found(part) or _download(cache() / "caltech-101.zip")
+    """Yield class, number and pixels (64, 64, 3) of each picture in the archive of a part; it may hold others."""
+    archive = _archive(part) or _download(_folder() / "caltech-101.zip")
     with _opened(archive) as stream, tarfile.open(fileobj=stream) as tar:
         for member in tqdm(tar, desc=f"reading {archive.name}", unit=" pictures", leave=False):
             if member.isfile() and member.name.endswith(".jpg") and not Path(member.name).name.startswith("."):
@@ -132,24 +134,26 @@ def _pictures(part: str) -> Iterator[tuple[str, int, np.ndarray]]:
                 yield name, int(file.removeprefix("image_").removesuffix(".jpg")), np.array(small)
 
 
-def _found(part: str) -> Path | None:
-    """The file on this machine that holds a part of Caltech-101, if there is one."""
-    given = os.environ.get("GRADEPROP_DATA")
-    folders = [Path(given) / "caltech101", cache()] if given else [cache()]
+def _folder() -> Path:
+    return data_folder("caltech101", FILES)
+
+
+def _archive(part: str) -> Path | None:
+    """Return the file on this machine that holds a part of Caltech-101, if there is one."""
     names = (f"caltech101_64_{part}.tar", *MD5)
-    return next((folder / name for folder in folders for name in names if (folder / name).is_file()), None)
+    return next((_folder() / name for name in names if (_folder() / name).is_file()), None)
 
 
 @contextmanager
 def _opened(archive: Path) -> Iterator[io.BufferedIOBase]:
-    """The tar of pictures as a stream, known to be what was published where that is known."""
+    """Open the tar of pictures as a stream, and make sure that it is the published one if its md5 is known."""
     if archive.name in MD5:
         with archive.open("rb") as file:
             seen = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
         if seen != MD5[archive.name]:
             raise DamagedFileError(
-                f"{archive} is cut short or was changed: it has {archive.stat().st_size:,} bytes and the md5 {seen}, "
-                f"where the published one has {MD5[archive.name]}. Delete it, and load() will download it again."
+                f"{archive} is truncated or was changed: it has {archive.stat().st_size:,} bytes and the md5 {seen}; "
+                f"the published file has the md5 {MD5[archive.name]}. Delete it; load() then downloads it again."
             )
     if archive.suffix != ".zip":
         with archive.open("rb") as file:
@@ -162,9 +166,9 @@ def _opened(archive: Path) -> Iterator[io.BufferedIOBase]:
 
 
 def _download(file: Path) -> Path:
-    """Fetch the published zip."""
+    """Download the published zip."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")  # renamed when whole
+    part = file.with_suffix(".part")  # renamed when complete
     try:
         with urlopen(URL, timeout=20) as answer, part.open("wb") as out:
             size = int(answer.headers.get("Content-Length") or 0)
@@ -183,7 +187,7 @@ def _download(file: Path) -> Path:
 
 
 def _sample(part: str) -> tuple[Tensor, Tensor]:
-    """Generated pictures: a shape per class, of changing size, place, colours and noise."""
+    """Generate pictures: a shape per class, of varying size, position, colours and noise."""
     draw = np.random.default_rng(0 if part == "train" else 1)
     made = [(CLASSES.index(name), _drawn(SHAPES[name], draw)) for name in SHAPES for _ in range(SAMPLE[part])]
     images = torch.from_numpy(np.stack([pixels for _, pixels in made])).permute(0, 3, 1, 2).contiguous()
@@ -191,7 +195,7 @@ def _sample(part: str) -> tuple[Tensor, Tensor]:
 
 
 def _drawn(shape: str, draw: np.random.Generator) -> np.ndarray:
-    """One picture, uint8 (64, 64, 3): drawn at twice the size, then made smaller, so that edges are smooth."""
+    """Draw one picture, uint8 (64, 64, 3), at twice the size, then reduce it, so that edges are smooth."""
     ground, ink, other = (
         tuple(draw.integers(low, high, 3).tolist()) for low, high in ((150, 256), (0, 110), (60, 200))
     )

@@ -1,4 +1,4 @@
-"""Figures that say how sure a difference is, and where it comes from. Each prints one sentence: what it shows."""
+"""Figures on how certain a difference is, and where it comes from. Each also prints one sentence that describes it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,18 +9,18 @@ from torch import Tensor
 
 from given.figures import COLOURS
 
-MARKERS = "osD^vP"  # besides the colours, for those who do not see them
+MARKERS = "osD^vP"  # besides the colours, for colour-blind readers
 
 
 def by_seed(
     accuracies_by_model: Mapping[str, Sequence[float]], n: int, title: str = "The same models, other seeds"
 ) -> Figure:
-    """The test accuracy of each model for each seed, their mean, and what one measurement is sure of.
+    """Draw the test accuracy of each model for each seed, their mean, and the standard error of one measurement.
 
     Args:
-        accuracies_by_model: a fraction in [0, 1] per seed, the seeds in the same order for each model; the other models
-            are compared with the first.
-        n: the number of test images.
+        accuracies_by_model: a fraction in [0, 1] per seed, with the seeds in the same order for each model; the other
+            models are compared with the first.
+        n: number of test images.
     """
     figure = Figure(figsize=(8, 4.4), layout="constrained")
     axis = figure.add_subplot()
@@ -49,7 +49,7 @@ def by_seed(
 
 
 def _differences(names: Sequence[str], values: np.ndarray) -> str:
-    """Mean and standard error of the differences from the first model, seed by seed."""
+    """Write mean and standard error of the differences from the first model, seed by seed."""
     seeds = values.shape[1]
     parts = []
     for name, accuracies in zip(names[1:], values[1:], strict=True):
@@ -62,10 +62,10 @@ def _differences(names: Sequence[str], values: np.ndarray) -> str:
 def errors_by_digit(
     labels: Tensor, predictions_by_model: Mapping[str, Tensor], title: str = "Errors by digit"
 ) -> Figure:
-    """How many images of each digit each model read wrongly.
+    """Draw how many images of each digit each model misclassified.
 
     Args:
-        labels: (n,), and predictions of the same shape by model.
+        labels: (n,), like the predictions of each model.
     """
     figure = Figure(figsize=(9, 4), layout="constrained")
     axis = figure.add_subplot()
@@ -78,7 +78,7 @@ def errors_by_digit(
             places, wrong, width * 0.92, color=colour, hatch=("", "//", "..", "xx")[i % 4], edgecolor="w", label=name
         )
         worst.append(f"{name} {wrong.sum()} in all, most for the {wrong.argmax()} ({wrong.max()})")
-    axis.set(xlabel="digit", ylabel="images read wrongly", xticks=range(10))
+    axis.set(xlabel="digit", ylabel="misclassified images", xticks=range(10))
     axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(axis="y", alpha=0.3)
     axis.legend()

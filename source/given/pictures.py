@@ -1,5 +1,5 @@
-"""Figures of colour pictures. Each prints one sentence that says what it shows, for those who cannot see it, and
-returns the figure; as the last line of a cell, Jupyter draws it.
+"""Figures of colour pictures. Each function returns a figure, which Jupyter draws if it is the last line of a cell, and
+prints one sentence that describes it, for those who cannot see it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from given.figures import BLUE, ORANGE, _finished, _frames, _grid
 
 
 def picture_sheet(images: Tensor, titles: Sequence[str], title: str = "Pictures", columns: int = 8) -> Figure:
-    """Pictures, uint8 (n, 3, h, w) or float in [0, 1], each under its title."""
+    """Draw pictures, uint8 (n, 3, h, w) or float in [0, 1], each under its title."""
     figure, axes = _grid(len(titles), columns, side=1.35)
     for axis, image, name in zip(axes, images, titles, strict=False):
         axis.imshow(image.permute(1, 2, 0).cpu().numpy())
@@ -25,7 +25,7 @@ def picture_sheet(images: Tensor, titles: Sequence[str], title: str = "Pictures"
 
 
 def class_sizes(labels: Tensor, names: Sequence[str], title: str = "How many pictures a class has") -> Figure:
-    """The number of pictures of each class, largest first."""
+    """Draw the number of pictures of each class, largest first."""
     counts = torch.bincount(labels, minlength=len(names))
     order = [k for k in counts.argsort(descending=True).tolist() if counts[k] > 0]
     figure = Figure(figsize=(10, 3.4), layout="constrained")
@@ -44,7 +44,7 @@ def class_sizes(labels: Tensor, names: Sequence[str], title: str = "How many pic
 
 
 def maps_side_by_side(maps_by_name: Mapping[str, Tensor], title: str, columns: int = 8) -> Figure:
-    """The maps, (maps, h, w), that one layer makes of two pictures, beside each other; dark is a strong answer."""
+    """Draw the maps, (maps, h, w), of one layer for two pictures, side by side; dark is a strong activation."""
     figure = Figure(layout="constrained")
     rows = -(-max(len(maps) for maps in maps_by_name.values()) // columns)
     figure.set_size_inches(12, 6 * rows / columns + 1.1)
@@ -64,11 +64,11 @@ def maps_side_by_side(maps_by_name: Mapping[str, Tensor], title: str, columns: i
 def class_accuracies(
     right: Tensor, labels: Tensor, names: Sequence[str], title: str = "Accuracy of each class"
 ) -> Figure:
-    """The fraction of each class that was read rightly, against the number of its pictures that were measured.
+    """Draw the accuracy of each class over the number of its pictures.
 
     Args:
-        right: whether each picture was read rightly, bool (n,).
-        labels: its true class, int64 (n,).
+        right: True for each correctly classified picture, bool (n,).
+        labels: true classes, int64 (n,).
     """
     classes = labels.unique().tolist()
     counts = np.array([int((labels == k).sum()) for k in classes])

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from gradeprop.cli.main import _dataset, main
+from gradeprop.cli.main import main
 from gradeprop.core import storage
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import AssignmentPaths
-from gradeprop.course.config import read_assignment
+from gradeprop.course.config import read_assignment, resolve_dataset
 from gradeprop.results import gradebook
 from tests.conftest import REPOSITORY
 
@@ -40,7 +40,7 @@ def run(toy: AssignmentPaths, *arguments: str) -> tuple[int, str]:
         (("grade", "toy", "/nowhere"), "does not exist"),
         (("grade", "toy", ".", "--data", "imagenet"), "no bars for the data set 'imagenet'"),
         (("grade", "toy", "--recheck"), "nothing has been graded yet"),
-        (("check", "--folder", "/"), "holds no student_code.py"),
+        (("check", "--folder", "/"), "student_code.py is not in /"),
     ],
 )
 def test_a_slip_is_one_sentence_and_a_status(toy: AssignmentPaths, arguments: tuple[str, ...], says: str) -> None:
@@ -58,9 +58,9 @@ def test_a_data_set_is_chosen_where_one_of_its_files_lies(
     (tmp_path / "photos").mkdir()
     one = read_assignment(toy.course, "toy")
     one = msgspec.structs.replace(one, held_out=dict(reversed(one.held_out.items())))
-    assert _dataset(one, "auto") == "sample"
+    assert resolve_dataset(one, "auto") == "sample"
     (tmp_path / "photos" / "images").mkdir()
-    assert _dataset(one, "auto") == "photos"
+    assert resolve_dataset(one, "auto") == "photos"
 
 
 def test_public_checks_run_from_the_command(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_class_is_graded_from_the_command_and_judged_again(toy: AssignmentPath
     checks.write_text(checks.read_text().replace("    seen = ", "    1 / 0\n    seen = ", 1))
     status, said = run(toy, "grade", "toy", "--recheck")
     assert status == 1
-    assert "3 of 3 are held back" in said
+    assert "3 of 3 on hold" in said
     assert "test_toy.py:9: ZeroDivisionError" in said.replace("\n", "")
 
 
@@ -111,17 +111,17 @@ def test_the_command_says_what_it_did_and_why(toy: AssignmentPaths, tmp_path: Pa
     checks.write_text(checks.read_text().replace("Is it added to itself?", "Add it to itself."))
     status, said = run(toy, "grade", "toy", str(folder / "bob"), str(tmp_path / "fay"))
     assert status == 0, said
-    assert "judged again       1  test_toy.py has changed" in said
+    assert "re-evaluated       1  test_toy.py has changed" in said
     assert "graded             1  not graded before" in said
     assert "Add it to itself." in toy.student("bob").feedback.read_text()
     assert storage.read(GradeRecord, toy.student("bob").record).seed == 7
     assert toy.student("ada").record.read_bytes() == before["ada"], "it was not named"
-    assert "kept               1  nothing has changed" in run(toy, "grade", "toy", str(folder / "bob"))[1]
-    assert "judged again       4  --recheck" in run(toy, "grade", "toy", "--recheck")[1]
+    assert "unchanged          1  nothing has changed" in run(toy, "grade", "toy", str(folder / "bob"))[1]
+    assert "re-evaluated       4  --recheck" in run(toy, "grade", "toy", "--recheck")[1]
     assert "graded             1  --force" in run(toy, "grade", "toy", str(folder / "eve"), "--force")[1]
     (toy.course.gradebook).unlink()
     status, said = run(toy, "grade", "toy", str(folder))
-    assert "kept               3  nothing has changed" in said
+    assert "unchanged          3  nothing has changed" in said
     one = read_assignment(toy.course, "toy")
     there = [storage.read(GradeRecord, toy.student(name).record) for name in ("ada", "bob", "eve")]
     assert gradebook.records_to_write(there, one, f"sqlite:///{toy.course.gradebook}") == [], (

@@ -24,11 +24,11 @@ digits = importlib.import_module("given.digits")
 
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, and no data of ours."""
+    """The folder that Caltech-101 would be downloaded to, empty; and no data of ours."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("GRADEPROP_DATA", raising=False)
-    (tmp_path / "gradeprop").mkdir()
-    return tmp_path / "gradeprop"
+    (tmp_path / "gradeprop" / "caltech101").mkdir(parents=True)
+    return tmp_path / "gradeprop" / "caltech101"
 
 
 def archive(names: list[str]) -> bytes:
@@ -84,8 +84,9 @@ def _md5(file: Path) -> str:
 
 
 def test_pictures_that_are_missing_are_told(nowhere: Path) -> None:
-    (nowhere / "caltech101_64_train.tar").write_bytes(archive(["Leopards/image_0001.jpg"]))
-    with pytest.raises(digits.DamagedFileError, match="7,766 pictures were expected"):
+    for part in ("train", "validation"):
+        (nowhere / f"caltech101_64_{part}.tar").write_bytes(archive(["Leopards/image_0001.jpg"]))
+    with pytest.raises(digits.DamagedFileError, match="contains 1 pictures of this part; expected 7,766"):
         caltech.load("caltech101")
 
 

@@ -91,7 +91,7 @@ def test_a_damaged_file_is_refused_by_name(mirror: Path, tmp_path: Path, monkeyp
     folder = mirror.rename(tmp_path / "mnist")
     file = folder / "t10k-labels-idx1-ubyte.gz"
     file.write_bytes(damage(file.read_bytes()))
-    with pytest.raises(digits.DamagedFileError, match=r"t10k-labels-idx1-ubyte\.gz is cut short .*Delete it"):
+    with pytest.raises(digits.DamagedFileError, match=r"t10k-labels-idx1-ubyte\.gz is truncated .*Delete it"):
         digits.load("mnist", train=False)
 
 
@@ -99,7 +99,7 @@ def test_auto_takes_mnist_where_it_is_and_says_so(
     cache: Path, mirror: Path, tmp_path: Path, monkeypatch, capsys
 ) -> None:
     assert digits.choose("auto") == "sample"
-    assert 'Data set: "sample", because MNIST is not in' in capsys.readouterr().out
+    assert 'Data set: "sample", because MNIST is not on this machine' in capsys.readouterr().out
     mirror.rename(tmp_path / "mnist")
     monkeypatch.setenv("GRADEPROP_DATA", str(tmp_path))
     assert len(digits.load("auto", train=False)[1]) == 3
@@ -272,11 +272,11 @@ def test_every_figure_says_what_it_shows(capsys: pytest.CaptureFixture[str]) -> 
     history = {f"{part}_{what}": [0.5, 0.7] for part in ("train", "test") for what in ("loss", "accuracy")}
     said = {
         "30 images of 32×32 pixels": figures.digit_sheet(images, labels),
-        "most often, 3 times, a 3 was read as a 4": figures.confusion_matrix(labels, logits.argmax(1), "LeNet-5"),
+        "most often, 3 times, a 3 was classified as a 4": figures.confusion_matrix(labels, logits.argmax(1), "LeNet-5"),
         "6 filters of 5×5 weights": figures.filters(lenet()),
         "6 maps of 28×28": figures.activations(lenet(), images[0]),
         "lenet5 70.00%": figures.histories({"lenet5": history}),
-        "3 of 30 images were read wrongly": figures.most_wrong(images, labels, logits),
+        "3 of 30 images were misclassified": figures.most_wrong(images, labels, logits),
     }
     lines = capsys.readouterr().out.splitlines()
     for (sentence, figure), line in zip(said.items(), lines, strict=True):
@@ -290,7 +290,7 @@ def test_a_perfect_model_has_its_figures_too(capsys: pytest.CaptureFixture[str])
     logits = torch.eye(10) * 9
     figures.confusion_matrix(labels, logits.argmax(1), "perfect").canvas.draw()
     figures.most_wrong(torch.rand(10, 1, 32, 32), labels, logits).canvas.draw()
-    assert "0 of 10 images were read wrongly; none" in capsys.readouterr().out
+    assert "0 of 10 images were misclassified; none" in capsys.readouterr().out
 
 
 def test_a_figure_of_convolutions_needs_one() -> None:

@@ -81,7 +81,7 @@ def test_an_archive_is_unpacked_once_and_made_small_once(packed: Path, capsys: p
     assert miniplaces.choose("auto") == "miniplaces"
     images, _ = miniplaces.load("miniplaces", "train")
     assert images.shape == (30, 3, 32, 32)
-    assert not (miniplaces.cache() / "miniplaces-unpacked" / "objects").exists()
+    assert not (miniplaces.cache() / "miniplaces" / "objects").exists()
     (packed / "data.tar.gz").unlink()  # neither is needed again
     again, _ = miniplaces.load("miniplaces", "train")
     assert np.array_equal(images, again)
@@ -98,7 +98,7 @@ def test_a_tree_that_is_unpacked_already_is_taken(packed: Path, tmp_path: Path) 
 
 def test_what_is_missing_is_named(packed: Path, here: Path) -> None:
     (here / "val.txt").unlink()
-    with pytest.raises(miniplaces.MissingFileError, match="val.txt should lie beside images/"):
+    with pytest.raises(miniplaces.MissingFileError, match="val.txt must be beside images/"):
         miniplaces.root("miniplaces")
 
 
@@ -112,7 +112,7 @@ def test_without_the_photographs_the_sample_is_offered(here: Path) -> None:
 
 def test_a_damaged_archive_is_told(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(miniplaces.unpack, "__defaults__", (miniplaces.MD5,))
-    with pytest.raises(digits.DamagedFileError, match="cut short or was changed"):
+    with pytest.raises(digits.DamagedFileError, match="truncated or was changed"):
         miniplaces.root("miniplaces")
 
 

@@ -134,7 +134,7 @@ def test_what_is_still_to_do_is_said_with_its_line(tiny: Path, capsys) -> None:
         ("x = 1\ndef f(:\n", "✗ Python cannot read student_code.py, line 2, `def f(:`: invalid syntax."),
         ("import nothing_like_it\n", "ModuleNotFoundError: No module named 'nothing_like_it' (student_code.py, line 1"),
         ("exit(0)\n", "✗ SystemExit: 0 (student_code.py, line 1: `exit(0)`)"),
-        ("import os\nos._exit(0)\n", "✗ The checks ended early, with exit code 0."),
+        ("import os\nos._exit(0)\n", "✗ The checks ended before they were complete, with exit code 0."),
     ],
 )
 def test_code_that_cannot_be_imported_is_one_sentence(tiny: Path, capsys, code: str, sentence: str) -> None:
@@ -154,8 +154,8 @@ def test_an_endless_loop_is_stopped(tiny: Path, capsys, monkeypatch: pytest.Monk
 
 def test_an_unknown_question_and_a_wrong_folder_are_said(tiny: Path, capsys) -> None:
     (tiny / "student_code.py").write_text("")
-    assert run(tiny, capsys, "cuont") == (1, "✗ There is no check for cuont; there are checks for count.\n")
-    assert "There is no public_checks.py in" in run(tiny.parent, capsys)[1]
+    assert run(tiny, capsys, "cuont") == (1, "✗ There is no check for cuont. There are checks for: count.\n")
+    assert "public_checks.py is not in" in run(tiny.parent, capsys)[1]
 
 
 def test_checks_that_cannot_be_read_are_shown(tiny: Path, capsys) -> None:

@@ -195,21 +195,21 @@ def failing(source: str = "1 / 0") -> dict[str, Any]:
 
 FLAWS: dict[str, tuple[str, bytes | None, str]] = {
     "nothing saved": ("student_code.py", b"", "It is empty"),
-    "the stub": ("student_code.py", STUB, "It is as it was handed out"),
-    "the stub, by way of Windows": ("student_code.py", STUB.replace(b"\n", b"\r\n"), "It is as it was handed out"),
+    "the stub": ("student_code.py", STUB, "It is unchanged"),
+    "the stub, by way of Windows": ("student_code.py", STUB.replace(b"\n", b"\r\n"), "It is unchanged"),
     "a task left": ("student_code.py", STUB + b"x = 1\n", "Still to do: Task 1.2."),
     "not Python": ("student_code.py", b"x = 1\ndef net(:\n", "Python cannot read it: line 2: invalid syntax."),
     "zeros": ("student_code.py", b"x\0", "Python cannot read it"),
     "an unknown module": ("student_code.py", b"import torhc\n", "It imports torhc, which is not installed here."),
     "no code": ("student_code.py", None, "✗ student_code.py is missing: your code."),
     "no copy": ("hw.pdf", None, "✗ hw.html or hw.pdf is missing: a copy of it."),
-    "a copy by renaming": ("hw.pdf", GOOD["hw.ipynb"], "It is not what its name says"),
+    "a copy by renaming": ("hw.pdf", GOOD["hw.ipynb"], "It is not PDF"),
     "half a notebook": ("hw.ipynb", GOOD["hw.ipynb"][:-9], "It is not a notebook"),
     "no notebook": ("hw.ipynb", b"[]", "It is not a notebook"),
     "never run": (
         "hw.ipynb",
         GOOD["hw.ipynb"].replace(b'"execution_count": 1', b'"execution_count": null'),
-        "None of its cells was run",
+        "The saved notebook has no outputs",
     ),
     "an error": ("hw.ipynb", notebook(failing()), "One of its cells ended in an error: ZeroDivisionError."),
     "nothing written": (
@@ -217,11 +217,11 @@ FLAWS: dict[str, tuple[str, bytes | None, str]] = {
         notebook({"cell_type": "markdown", "source": ["YOUR ANSWER HERE"]}),
         "1 answer still to write",
     ),
-    "no weights": ("net.safetensors", save({}), "It holds no weights"),
-    "half the weights": ("net.safetensors", GOOD["net.safetensors"][:-1], "It is cut short"),
-    "an odd header": ("net.safetensors", (3).to_bytes(8, "little") + b"[1]", "It is cut short, or no safetensors"),
+    "no weights": ("net.safetensors", save({}), "It contains no weights"),
+    "half the weights": ("net.safetensors", GOOD["net.safetensors"][:-1], "It is truncated"),
+    "an odd header": ("net.safetensors", (3).to_bytes(8, "little") + b"[1]", "It is truncated, or not a safetensors"),
     "a pickle": ("net.safetensors", b"\x80\x04K\x01.", "It is a pickle"),
-    "no curves": ("history.json", b"{}", "There is nothing in it."),
+    "no curves": ("history.json", b"{}", "It is JSON, but empty."),
     "no JSON": ("history.json", b"{'a': 1}", "It is not JSON"),
 }
 
@@ -267,7 +267,7 @@ def test_own_modules_are_packed_with_the_code_that_imports_them(
         "public_checks.py": b"",
     }
     write_files(folder, own)
-    assert "✓ layers.py, which your code imports" in pack(packer, folder, capsys)
+    assert "✓ layers.py, imported by your code" in pack(packer, folder, capsys)
     with zipfile.ZipFile(folder / "hw.zip") as packed:
         assert {*packed.namelist()} == {*GOOD, "layers.py", "loops.py"}
 
@@ -275,7 +275,7 @@ def test_own_modules_are_packed_with_the_code_that_imports_them(
 def test_too_much_is_not_packed(packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "net.safetensors").write_bytes(save({"w": torch.ones(2**18)}))
     said = pack(packer, folder, capsys, ends=1)
-    assert "Nothing was packed: these are 1.0 MiB in 5 files, and 1 MiB and 200 files are allowed." in said
+    assert "Nothing was packed: there are 1.0 MiB in 5 files; the maximum is 1 MiB in 200 files." in said
     assert not (folder / "hw.zip").exists()
 
 
@@ -285,7 +285,7 @@ def test_in_the_wrong_folder_nothing_is_packed(
     (tmp_path / "empty").mkdir()
     assert "so there is nothing to pack" in pack(packer, tmp_path / "empty", capsys, ends=1)
     (folder / "given" / "submission.json").unlink()
-    assert "is this the folder of the assignment" in pack(packer, folder, capsys, ends=1)
+    assert "Is this the folder of the assignment" in pack(packer, folder, capsys, ends=1)
     assert not list(tmp_path.rglob("*.zip"))
 
 
@@ -313,7 +313,7 @@ def test_the_command_does_the_same(folder: Path, capfd: pytest.CaptureFixture[st
     assert "hw.zip is packed" in capfd.readouterr().out
     elsewhere = CliRunner().invoke(main, ["submit", "--folder", str(folder / "given")])
     assert elsewhere.exit_code == 1
-    assert "holds no given/submission.json; run this in the folder of an assignment" in elsewhere.output
+    assert "given/submission.json is not in" in elsewhere.output
 
 
 def test_cells_run_after_the_last_save_are_noticed(folder: Path) -> None:
@@ -322,7 +322,7 @@ def test_cells_run_after_the_last_save_are_noticed(folder: Path) -> None:
         nbformat.v4.new_code_cell(source) for source in ("1 + 1", "2 + 2", "from given.submit import submit; submit()")
     ]
     said = _ran(folder, cells)
-    assert "You ran cells after it was last saved" in said
+    assert "You ran cells after you last saved it" in said
     cells[1].execution_count = 2
     (folder / "hw.ipynb").write_bytes(notebook({**cells[1], "outputs": []}))
     assert "You ran cells" not in _ran(folder, cells)

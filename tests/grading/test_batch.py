@@ -101,7 +101,7 @@ def test_ctrl_c_stops_in_order_and_the_next_run_goes_on(tmp_path: Path, workers:
     os.killpg(grader.pid, signal.SIGINT)  # as a terminal does it: to everyone in the foreground
     said, complained = grader.communicate(timeout=60)
     assert grader.returncode == 130, complained
-    assert "stopped; the same command goes on with them" in said
+    assert "stopped; run the same command again to continue" in said
     assert "Traceback" not in complained
     done = {file.parent.name: file.read_bytes() for file in toy.autograded.glob("[!.]*/record.json")}
     assert 2 <= len(done) < 12
@@ -111,6 +111,6 @@ def test_ctrl_c_stops_in_order_and_the_next_run_goes_on(tmp_path: Path, workers:
     result = CliRunner().invoke(main, ["--course", str(toy.course.root), "grade", "toy", str(tmp_path / "class")])
     assert result.exit_code == 0, result.output
     said = result.output
-    assert f"kept          {len(done):6}  nothing has changed" in said
+    assert f"unchanged     {len(done):6}  nothing has changed" in said
     assert f"graded        {12 - len(done):6}  not graded before" in said
     assert {name: toy.student(name).record.read_bytes() for name in done} == done

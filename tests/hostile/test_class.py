@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from gradeprop.cli import main
+from gradeprop.cli import output
 from gradeprop.core.errors import JailError
 from gradeprop.grading.batch import run
 from gradeprop.grading.grader import Grader, open_grader
@@ -66,15 +65,15 @@ def test_cant_stop_or_change_the_class_by_a_name(store: Store, grader: Grader, s
 
 
 def test_cant_type_into_the_terminal(
-    store: Store, grader: Grader, submit: Submit, monkeypatch: pytest.MonkeyPatch
+    store: Store, grader: Grader, submit: Submit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = "def double(x):\n    raise ValueError('\\x1b[1A\\x1b[20C20 / 20\\x07 \\u202e\\x9b2J')\n"
     graded = grade_all(store, [(submit("eve", code), "e\x1b]0;20 of 20\x07ve")], grader)
-    shown = io.StringIO()
-    monkeypatch.setattr(main, "out", Console(file=shown, width=200))
-    main._show(store.settings.course, store.settings.assignment, graded)
-    assert "ValueError" in shown.getvalue()
-    assert not set("\x1b\x07\x9b\u202e") & set(shown.getvalue())
+    monkeypatch.setenv("COLUMNS", "200")
+    output.print_results(store.settings.course, store.settings.assignment, graded)
+    shown = capsys.readouterr().out
+    assert "ValueError" in shown
+    assert not set("\x1b\x07\x9b\u202e") & set(shown)
 
 
 def test_cant_have_the_judge_import_from_the_folder_one_stands_in(

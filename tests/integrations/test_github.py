@@ -182,7 +182,7 @@ def test_what_students_get_knows_no_secret_and_nothing_that_is_there_is_overwrit
     assert yaml.safe_load(students)["permissions"] == {"contents": "read"}
     again = package(toy.course.root, tmp_path)
     assert again.exit_code == 1
-    assert "is there already" in again.output.replace("\n", "")
+    assert "exists already" in again.output.replace("\n", "")
     wrong = package(toy.course.root, tmp_path / "other", "--organisation", "x; rm -rf /")
     assert wrong.exit_code == 1
     assert "is not a valid GitHub name" in wrong.output.replace("\n", " ")

@@ -29,7 +29,7 @@ from gradeprop.core.errors import GradepropError, SubmissionError
 from gradeprop.core.models import Assignment, GradeRecord
 from gradeprop.core.paths import CoursePaths, student_key
 from gradeprop.course import release
-from gradeprop.course.config import dataset, read_assignment
+from gradeprop.course.config import read_assignment, resolve_dataset
 from gradeprop.course.notebook import read_cells, writable
 from gradeprop.grading import batch
 from gradeprop.grading.jobs import Job, plan
@@ -127,7 +127,7 @@ def _grade(converter: Any, staged: Path) -> None:
     )
     named = _submissions(converter, assignment.name)
     arrivals = {student: write_trusted_timestamp(path) for path, student in named}
-    with Store(RunSettings(course, assignment, dataset(assignment, "auto"))) as store:
+    with Store(RunSettings(course, assignment, resolve_dataset(assignment, "auto"))) as store:
         jobs = plan(store, named, "force" if converter.force else "changed")
         waiting: list[tuple[Path, Job]] = []
         for (path, student), job in zip(named, jobs, strict=True):

@@ -6,7 +6,6 @@
 <student>/<hw>/submission_secret.txt   nbgrader's key to the feedback page
 """
 
-import os
 import shutil
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,6 +18,7 @@ import nbformat
 from gradeprop.core import sanitize
 from gradeprop.core.models import Assignment, GradeRecord
 from gradeprop.core.paths import GIVEN, PUBLIC_CHECKS, StudentPaths
+from gradeprop.course.config import data_folder
 from gradeprop.jail import run_notebook
 from gradeprop.jail.kernel_provisioner import KernelSandbox
 from gradeprop.results import feedback
@@ -99,8 +99,9 @@ def _execution_request(
     files |= {name: data for name, data in released.items() if name == PUBLIC_CHECKS or name.startswith(f"{GIVEN}/")}
     environment, folders = {"GRADEPROP_DATASET": "sample", "GRADEPROP_EPOCHS": "1"}, dict[str, str]()
     if settings.run == "as-is":
-        data = os.environ.get("GRADEPROP_DATA")
-        environment, folders = ({"GRADEPROP_DATA": _DATA}, {_DATA: data}) if data else ({}, folders)
+        found = {name: data_folder(assignment, name) for name in assignment.held_out}
+        folders = {f"{_DATA}/{name}": str(folder) for name, folder in found.items() if folder.is_dir()}
+        environment = {"GRADEPROP_DATA": _DATA}
     return run_notebook.ExecutionRequest(
         notebook=nbformat.writes(notebook),
         sandbox=KernelSandbox(

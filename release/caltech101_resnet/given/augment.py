@@ -1,6 +1,6 @@
-"""Augmentation of colour pictures, a whole batch at a time, each picture by its own draw.
+"""Augmentation of colour pictures, a whole batch at a time, with a random draw for each picture.
 
-A batch is float32 (n, 3, h, w) in [0, 1]; what is made of it is new, in the same range:
+A batch is float32 (n, 3, h, w) in [0, 1]; each function returns a new one, in the same range:
 
     batch = flip(resized_crop(batch, smallest=0.5))     for training only
     probabilities = averaged(predict, crops(batch))     for measuring: the mean over 18 views of each picture
@@ -25,10 +25,10 @@ def resized_crop(
     """Cut a random rectangle out of each picture and scale it, by bilinear interpolation.
 
     Args:
-        smallest, largest: the part of the area that is cut out, drawn evenly between them. Above 1 the picture is
+        smallest, largest: limits of the fraction of the area that is cut out, drawn uniformly. Above 1 the picture is
             shrunk, and mirrored at its borders.
         stretch: the rectangle is up to this many times as wide as high, or as high as wide.
-        size: pixels of each side of what is returned, (n, 3, size, size); None: as many as before.
+        size: height and width of the result in pixels, (n, 3, size, size); None keeps those of the batch.
     """
     n, device = len(batch), batch.device
     area = smallest + (largest - smallest) * torch.rand(n, device=device)
@@ -44,16 +44,16 @@ def colour(batch: Tensor, strength: float = 0.2) -> Tensor:
     brightness, contrast, saturation = factors
     grey = batch.mean(1, keepdim=True)  # (n, 1, h, w)
     mean = grey.mean((2, 3), keepdim=True)
-    # the three changes, one after the other, as one: a multiple of the picture, and what does not depend on the colour
+    # the three changes combined: a multiple of the picture, and a part that does not depend on the colour
     shift = brightness * (contrast * (1 - saturation) * grey + (1 - contrast) * mean)
     return torch.addcmul(shift, batch, brightness * contrast * saturation).clamp_(0, 1)
 
 
 def crops(batch: Tensor, kept: float = 0.85, grid: int = 3) -> list[Tensor]:
-    """``2 · grid²`` views of each picture: grid × grid crops, each as it is and mirrored.
+    """Return ``2 · grid²`` views of each picture: grid × grid crops, each also mirrored.
 
     Args:
-        kept: the part of the width and of the height that a crop keeps; it is scaled back to the size of the picture.
+        kept: fraction of the width and of the height in a crop, which is scaled back to the size of the picture.
     """
     n, device = len(batch), batch.device
     side = torch.full((n,), kept, device=device)
@@ -65,15 +65,15 @@ def crops(batch: Tensor, kept: float = 0.85, grid: int = 3) -> list[Tensor]:
 
 
 def averaged(predict: Callable[[Tensor], Tensor], views: list[Tensor]) -> Tensor:
-    """The mean of the probabilities that ``predict`` gives for several views of the same pictures: (n, classes)."""
+    """Average the probabilities that ``predict`` gives for several views of the same pictures: (n, classes)."""
     return torch.stack([predict(view) for view in views]).mean(0)
 
 
 def _cut(batch: Tensor, width: Tensor, height: Tensor, across: Tensor, down: Tensor, size: int | None = None) -> Tensor:
-    """Cut a rectangle of its own out of each picture: width and height 1 are the picture's, its middle is 0, 0."""
+    """Cut a different rectangle out of each picture; width and height 1 are the picture's, (0, 0) is its centre."""
     sides = (size, size) if size else batch.shape[2:]
-    rows, columns = (torch.linspace(1 / n - 1, 1 - 1 / n, n, device=batch.device) for n in sides)  # middles of pixels
+    rows, columns = (torch.linspace(1 / n - 1, 1 - 1 / n, n, device=batch.device) for n in sides)  # centres of pixels
     width, height, across, down = (value.view(-1, 1, 1) for value in (width, height, across, down))
-    # rows and columns go their own ways, so this is what affine_grid would make, in less time
+    # rows and columns are independent, so this equals affine_grid, in less time
     grid = torch.stack(torch.broadcast_tensors(across + width * columns, down + height * rows.unsqueeze(1)))
     return grid_sample(batch, grid.permute(1, 2, 3, 0), padding_mode="reflection", align_corners=False)

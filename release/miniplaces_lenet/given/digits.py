@@ -4,8 +4,8 @@
     folder = write_folder(resize(images), labels, …)    00000_6.png, 00001_0.png, …, 32×32 pixels each
     loader = in_memory(resize(images), labels)          batches (n, 1, 32, 32), normalised, as a DataLoader gives them
 
-MNIST is looked for in the folder ``$GRADEPROP_DATA/mnist`` (its four ``.gz`` files, unchanged), then in ``cache()``,
-and is downloaded there if it is in neither.
+MNIST is its four ``.gz`` files, unchanged, in a folder ``mnist``. ``given.data`` says where that folder is looked for;
+if there is none, MNIST is downloaded.
 
 Sources: MNIST: LeCun, Cortes, Burges, http://yann.lecun.com/exdb/mnist/. The sample: Alpaydin, Kaynak, "Optical
 Recognition of Handwritten Digits", UCI, 1998, doi:10.24432/C50P49, as scikit-learn carries it.
@@ -13,7 +13,6 @@ Recognition of Handwritten Digits", UCI, 1998, doi:10.24432/C50P49, as scikit-le
 
 import gzip
 import hashlib
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -27,13 +26,16 @@ from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from given.batches import Batches
+from given.data import cache as cache
+from given.data import data_folder, holds_any
 
 MEAN, STD = 0.1307, 0.3081  # of all pixels of MNIST's training images, scaled to [0, 1]
 SAMPLE_TRAIN = 1437  # the first images of the sample are for training, the other 360 for testing
+FILES = ("t10k-labels-idx1-ubyte.gz",)  # the last that is downloaded: where it is, MNIST is
 
 
 class DamagedFileError(Exception):
-    """A file is not what its publisher put out."""
+    """A file differs from the published one."""
 
 
 class DownloadError(Exception):
@@ -41,25 +43,25 @@ class DownloadError(Exception):
 
 
 def choose(dataset: str = "auto") -> str:
-    """The name of the data set to use: for "auto", "mnist" if it is on this machine already, else "sample"."""
+    """Return the name of the data set to use: for "auto", "mnist" if it is on this machine already, else "sample"."""
     if dataset != "auto":
         return dataset
     if has_mnist():
         print(f'Data set: "mnist", because its files are in {mnist_folder()}.')
         return "mnist"
-    print(f'Data set: "sample", because MNIST is not in {mnist_folder()}; load("mnist") would download it (12 MB).')
+    print('Data set: "sample", because MNIST is not on this machine; load("mnist") downloads it (12 MB).')
     return "sample"
 
 
 def load(dataset: str = "auto", train: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Images, uint8 (n, 28, 28) from 0 (paper) to 255 (ink), and their labels, int64 (n,).
+    """Load images, uint8 (n, 28, 28) from 0 (paper) to 255 (ink), and their labels, int64 (n,).
 
     Args:
         dataset: "mnist" (60,000 and 10,000 images), "sample" (1,437 and 360) or "auto", see ``choose``.
-        train: the images to learn from, else those to measure with.
+        train: True for the training images, False for the test images.
 
     Raises:
-        DamagedFileError: a file of MNIST is cut short or was changed.
+        DamagedFileError: a file of MNIST is truncated or was changed.
         DownloadError: MNIST is not on this machine and could not be downloaded.
     """
     dataset = choose(dataset)
@@ -71,24 +73,24 @@ def load(dataset: str = "auto", train: bool = True) -> tuple[np.ndarray, np.ndar
 
 
 def resize(images: np.ndarray, size: int = 32) -> np.ndarray:
-    """Images uint8 (n, h, w), made uint8 (n, size, size) by bilinear interpolation."""
+    """Resize images, uint8 (n, h, w), to uint8 (n, size, size) by bilinear interpolation."""
     pixels = torch.from_numpy(np.array(images)).unsqueeze(1)  # (n, 1, h, w)
     return torch.nn.functional.interpolate(pixels, size=(size, size), mode="bilinear").squeeze(1).numpy()
 
 
 def write_folder(images: np.ndarray, labels: np.ndarray, folder: str | Path) -> Path:
-    """Write each image as ``{number}_{label}.png``, such as ``00042_7.png``; what is there already stays.
+    """Write each image as ``{number}_{label}.png``, such as ``00042_7.png``; files that exist already stay.
 
     Returns:
         The folder.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    there = {file.name for file in folder.iterdir()}
+    existing = {file.name for file in folder.iterdir()}
     names = [f"{number:05}_{label}.png" for number, label in enumerate(labels)]
-    missing = [number for number, name in enumerate(names) if name not in there]
+    missing = [number for number, name in enumerate(names) if name not in existing]
     for number in tqdm(missing, desc=f"writing {folder.name}", unit=" images", disable=not missing):
-        part = folder / "part"  # renamed when whole, so that no half image stays behind
+        part = folder / "part"  # renamed when complete, so that no partial image stays behind
         Image.fromarray(images[number]).save(part, format="png")
         part.replace(folder / names[number])
     return folder
@@ -102,13 +104,13 @@ def in_memory(
     augment: Callable[[Tensor], Tensor] | None = None,
     device: torch.device | str = "cpu",
 ) -> Batches:
-    """A loader that reads its images once: much faster than opening a file per image and epoch.
+    """Return a loader that reads its images once: much faster than opening a file per image and epoch.
 
     Args:
         images: uint8 (n, h, w) together with ``labels``, or a Dataset of normalised images such as ``DigitImages``,
             itself without augmentation.
-        augment: called on batches, float32 (b, 1, h, w) in [0, 1], every time they are given out; for training only.
-        device: where the images lie.
+        augment: called on each batch, float32 (b, 1, h, w) in [0, 1], in every epoch; for training only.
+        device: holds the images.
     """
     if labels is None:
         pairs = [images[i] for i in tqdm(range(len(images)), desc="reading", unit=" images", leave=False)]
@@ -118,22 +120,14 @@ def in_memory(
     return Batches(images, labels, batch_size, shuffle, augment, MEAN, STD, device)
 
 
-def cache() -> Path:
-    """The folder for what can be downloaded or made again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gradeprop"
-
-
 def mnist_folder() -> Path:
-    """Where MNIST's four files are, or would be downloaded to."""
-    given = os.environ.get("GRADEPROP_DATA")
-    if given and (Path(given) / "mnist").is_dir():
-        return Path(given) / "mnist"
-    return cache() / "mnist"
+    """Return the folder of MNIST's four files, or the one that they would be downloaded to."""
+    return data_folder("mnist", FILES)
 
 
 def has_mnist() -> bool:
-    """Whether MNIST's four files are on this machine; whether they are whole is seen when they are read."""
-    return all((mnist_folder() / name).exists() for name in _published())
+    """Return True if MNIST is on this machine; its files are checked when they are read."""
+    return holds_any(mnist_folder(), FILES)
 
 
 def _mnist(train: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -145,32 +139,34 @@ def _mnist(train: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _published() -> dict[str, str]:
-    """The md5 of each of MNIST's files, by its name."""
-    from torchvision.datasets import MNIST  # here and not above: it takes half a second, and the sample needs it not
+    """Return the md5 of each of MNIST's files, by its name."""
+    from torchvision.datasets import (
+        MNIST,
+    )  # here and not above: it takes half a second, and the sample does not need it
 
     return dict(MNIST.resources)
 
 
 def _published_bytes(name: str) -> bytes:
-    """The unpacked content of one of MNIST's files, known to be what was published."""
+    """Read one of MNIST's files, make sure that it is the published one, and unpack it."""
     file, expected = mnist_folder() / name, _published()[name]
     if not file.exists():
         _download(file)
     seen = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
     if seen != expected:
         raise DamagedFileError(
-            f"{file} is cut short or was changed: it has {file.stat().st_size:,} bytes and the md5 {seen}, "
-            f"where MNIST's has {expected}. Delete it, and copy it again or let load() download it."
+            f"{file} is truncated or was changed: it has {file.stat().st_size:,} bytes and the md5 {seen}; "
+            f"the published file has the md5 {expected}. Delete it, then copy it again or let load() download it."
         )
     return gzip.decompress(file.read_bytes())
 
 
 def _download(file: Path) -> None:
-    """Fetch a file of MNIST from the first mirror that answers."""
+    """Download a file of MNIST from the first mirror that answers."""
     from torchvision.datasets import MNIST
 
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")  # renamed when whole
+    part = file.with_suffix(".part")  # renamed when complete
     refusals = []
     for mirror in MNIST.mirrors:
         try:
@@ -190,7 +186,7 @@ def _download(file: Path) -> None:
 
 
 def _sample(train: bool) -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.datasets import load_digits  # here and not above: it takes a second, and MNIST needs it not
+    from sklearn.datasets import load_digits  # here and not above: it takes a second, and MNIST does not need it
 
     digits = load_digits()
     part = slice(None, SAMPLE_TRAIN) if train else slice(SAMPLE_TRAIN, None)
@@ -201,7 +197,7 @@ def _sample(train: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _centred(image: np.ndarray) -> np.ndarray:
-    """The image (28, 28), moved by whole pixels until the centre of its ink is that of the frame, as in MNIST."""
+    """Move an image (28, 28) by whole pixels until the centre of its ink is that of the frame, as in MNIST."""
     rows, columns = np.indices(image.shape)
     down, right = (int(np.round(13.5 - np.average(axis, weights=image))) for axis in (rows, columns))
     return np.roll(image, (down, right), axis=(0, 1))

@@ -4,10 +4,10 @@
     images, labels = load("sample", "train")   uint8 (3000, 3, 32, 32) and int64 (3000,)
     train, val = loaders("sample", 32)         batches (n, 3, 32, 32), normalised, as a DataLoader gives them
 
-The terms of MiniPlaces forbid handing its photographs on: you get them yourself, from its page. They are looked for in
-the folder ``$GRADEPROP_DATA/miniplaces``, packed (``data.tar.gz``, unchanged) or unpacked (``images/``), beside the
-three lists. The sample is no photographs: ``given.scenes`` draws ten of the hundred kinds of scenes, and they are laid
-out in the same way.
+MiniPlaces may not be redistributed: you get the photographs yourself, from its page. Put them into a folder
+``miniplaces``, packed (``data.tar.gz``, unchanged) or unpacked (``images/``), together with the three lists;
+``given.data`` says where that folder is looked for. The sample contains no photographs: ``given.scenes`` draws ten of
+the hundred kinds of scenes, in the same layout.
 
 Source: https://github.com/CSAILVision/miniplaces, with data.tar.gz from http://miniplaces.csail.mit.edu; a part of
 Places2: Zhou, Lapedriza, Khosla, Oliva, Torralba, "Places: a 10 million image database for scene recognition", 2017.
@@ -30,11 +30,13 @@ from tqdm.auto import tqdm
 
 from given import scenes
 from given.batches import Batches
-from given.digits import DamagedFileError, cache
+from given.data import cache, data_folder, holds_any
+from given.digits import DamagedFileError
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's red, green and blue, scaled to [0, 1]
 MD5 = "265825ec94f79390e4f1e38045a69059"  # of data.tar.gz
-SIZE = 32  # pixels on a side, made of the 128 that the files have
+SIZE = 32  # pixels on a side, reduced from the 128 of the files
+FILES = ("images", "data.tar.gz")  # a folder with one of these has MiniPlaces
 LISTS = ("train.txt", "val.txt", "categories.txt")
 SAMPLE = {"train": 300, "val": 60}  # generated pictures of each kind
 _NAMES = """
@@ -58,31 +60,31 @@ class MissingFileError(Exception):
 
 
 class UnsafeArchiveError(Exception):
-    """An archive holds something else than plain files below images/."""
+    """An archive contains something other than plain files below images/."""
 
 
 def choose(dataset: str = "auto") -> str:
-    """The name of the data set to use: for "auto", "miniplaces" if it is on this machine, else "sample"."""
+    """Return the name of the data set to use: for "auto", "miniplaces" if it is on this machine, else "sample"."""
     if dataset != "auto":
         return dataset
-    found = has_miniplaces()
-    why = "its files are" if found else "there is no MiniPlaces"
-    name = "miniplaces" if found else "sample"
-    print(f'Data set: "{name}", because {why} in {_given()}.')
-    return name
+    if has_miniplaces():
+        print(f'Data set: "miniplaces", because its files are in {_folder()}.')
+        return "miniplaces"
+    print('Data set: "sample", because MiniPlaces is not on this machine.')
+    return "sample"
 
 
 def has_miniplaces() -> bool:
-    """Whether MiniPlaces is on this machine, packed or unpacked; whether it is whole is seen when it is read."""
-    return any((_given() / name).exists() for name in ("images", "data.tar.gz")) or _unpacked().exists()
+    """Return True if MiniPlaces is on this machine, packed or unpacked; it is checked when it is read."""
+    return holds_any(_folder(), FILES)
 
 
 def root(dataset: str = "auto") -> Path:
-    """The folder that holds ``images/`` and the three lists; unpacked, or generated, the first time.
+    """Return the folder of ``images/`` and the three lists; the first time, unpack or generate it.
 
     Raises:
         MissingFileError: neither the archive nor the images are there, or a list is missing.
-        DamagedFileError: the archive is cut short or was changed.
+        DamagedFileError: the archive is truncated or was changed.
     """
     dataset = choose(dataset)
     if dataset == "sample":
@@ -90,30 +92,16 @@ def root(dataset: str = "auto") -> Path:
         return folder if folder.exists() else write_sample(folder)
     if dataset != "miniplaces":
         raise ValueError(f'There is no data set {dataset!r}; there are "miniplaces", "sample" and "auto".')
-    folder = _given()
-    if not (folder / "images").exists():
-        archive = folder / "data.tar.gz"
-        if not _unpacked().exists():
-            if not archive.exists():
-                raise MissingFileError(
-                    f"MiniPlaces is not in {folder}. Get data.tar.gz and the lists from "
-                    "https://github.com/CSAILVision/miniplaces, put them there, and point GRADEPROP_DATA at the folder "
-                    'above; or work with the sample: load("sample").'
-                )
-            unpack(archive, _unpacked())
-        for name in LISTS:
-            if (folder / name).exists():
-                shutil.copyfile(folder / name, _unpacked() / name)
-        folder = _unpacked()
+    folder = _folder() if (_folder() / "images").exists() else _unpacked(_folder())
     missing = [name for name in LISTS if not (folder / name).exists()]
     if missing:
         where = "https://github.com/CSAILVision/miniplaces/tree/master/data"
-        raise MissingFileError(f"{', '.join(missing)} should lie beside images/ in {folder}; they are at {where}.")
+        raise MissingFileError(f"{', '.join(missing)} must be beside images/ in {folder}. Get them from {where}.")
     return folder
 
 
 def load(dataset: str = "auto", split: str = "train") -> tuple[np.ndarray, np.ndarray]:
-    """Images, uint8 (n, 3, 32, 32), and their labels, int64 (n,), made smaller once and kept in the cache.
+    """Load images, uint8 (n, 3, 32, 32), and their labels, int64 (n,); reduced once, then kept in the cache.
 
     Args:
         dataset: "miniplaces" (100,000 and 10,000 images), "sample" (3,000 and 600) or "auto", see ``choose``.
@@ -128,7 +116,7 @@ def load(dataset: str = "auto", split: str = "train") -> tuple[np.ndarray, np.nd
         for i, name in enumerate(tqdm(names, desc=f"reading {split}", unit=" images", leave=False)):
             images[i] = pixels(folder / "images" / name)
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(f".{os.getpid()}.part")  # renamed when whole
+        part = file.with_suffix(f".{os.getpid()}.part")  # renamed when complete
         with part.open("wb") as out:
             np.save(out, images)
         part.replace(file)
@@ -136,13 +124,13 @@ def load(dataset: str = "auto", split: str = "train") -> tuple[np.ndarray, np.nd
 
 
 def read_list(file: Path) -> tuple[list[str], np.ndarray]:
-    """The paths in a list, relative to ``images/``, and the labels, int64 (n,)."""
+    """Read the paths in a list, relative to ``images/``, and the labels, int64 (n,)."""
     rows = [line.split() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     return [name for name, _ in rows], np.array([int(label) for _, label in rows], dtype=np.int64)
 
 
 def pixels(file: Path | io.BytesIO | Image.Image, size: int = SIZE) -> np.ndarray:
-    """A picture as uint8 (3, size, size): bilinear, averaging what becomes one pixel; grey ones get three channels."""
+    """Read a picture as uint8 (3, size, size): bilinear, averaged over the area of each pixel; grey ones become RGB."""
     picture = file if isinstance(file, Image.Image) else Image.open(file)
     small = picture.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
     return np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1))
@@ -160,11 +148,11 @@ def loaders(
     augment: Callable[[Tensor], Tensor] | None = None,
     device: torch.device | str = "cpu",
 ) -> tuple[Batches, Batches]:
-    """(train_loader, val_loader): batches (n, 3, 32, 32), normalised with MEAN and STD, and their labels.
+    """Return (train_loader, val_loader): batches (n, 3, 32, 32), normalised with MEAN and STD, and their labels.
 
     Args:
         augment: called on batches of training images, float32 in [0, 1], before they are normalised.
-        device: where the images lie.
+        device: holds the images.
     """
     about = {"mean": MEAN, "std": STD, "device": device}
     train = Batches(*_in_memory(dataset, "train"), batch_size, shuffle=True, augment=augment, **about)
@@ -172,19 +160,19 @@ def loaders(
 
 
 def unpack(archive: Path, folder: Path, md5: str = MD5) -> None:
-    """Unpack what lies below ``images/`` in the archive into the folder: plain files only, all of them or none.
+    """Unpack ``images/`` from the archive into the folder: plain files only, all of them or none.
 
     Raises:
-        DamagedFileError: the archive is not the one that was published.
-        UnsafeArchiveError: it holds a link, or a path that leads out of the folder.
+        DamagedFileError: the archive is not the published one.
+        UnsafeArchiveError: it contains a link, or a path that leads out of the folder.
     """
     seen = _md5(archive)
     if seen != md5:
         raise DamagedFileError(
-            f"{archive} is cut short or was changed: it has {archive.stat().st_size:,} bytes and the md5 {seen}, where "
-            f"the published one has {md5}. Delete it, and get it again."
+            f"{archive} is truncated or was changed: it has {archive.stat().st_size:,} bytes and the md5 {seen}; "
+            f"the published file has the md5 {md5}. Delete it, and get it again."
         )
-    part = folder.with_name(f"{folder.name}.{os.getpid()}.part")  # renamed when whole
+    part = folder.with_name(f"{folder.name}.{os.getpid()}.part")  # renamed when complete
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
@@ -196,7 +184,8 @@ def unpack(archive: Path, folder: Path, md5: str = MD5) -> None:
             ):
                 for member in tar:
                     _unpack_one(tar, member, part)
-        part.replace(folder)
+        folder.mkdir(exist_ok=True)
+        (part / "images").replace(folder / "images")
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -204,9 +193,9 @@ def unpack(archive: Path, folder: Path, md5: str = MD5) -> None:
 def _unpack_one(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
     name = PurePosixPath(member.name)
     if name.is_absolute() or ".." in name.parts or "\\" in member.name:
-        raise UnsafeArchiveError(f"{member.name} would lie outside of {folder}; nothing was unpacked.")
+        raise UnsafeArchiveError(f"{member.name} leads out of {folder}; nothing was unpacked.")
     if not (member.isfile() or member.isdir()):
-        raise UnsafeArchiveError(f"{member.name} is a link or a device, and no plain file; nothing was unpacked.")
+        raise UnsafeArchiveError(f"{member.name} is a link or a device, not a plain file; nothing was unpacked.")
     if member.isdir() or name.parts[:1] != ("images",):
         return
     target = folder / name
@@ -229,11 +218,11 @@ def _md5(file: Path) -> str:
 
 
 def write_sample(folder: str | Path, per_scene: dict[str, int] | None = None, seed: int = 0) -> Path:
-    """Draw scenes and lay them out as MiniPlaces is laid out: 128×128 JPEG files, and the three lists.
+    """Draw scenes and write them in the layout of MiniPlaces: 128×128 JPEG files, and the three lists.
 
     Args:
-        folder: new; it is made whole or not at all.
-        per_scene: how many pictures of each of the ten scenes, by split.
+        folder: must not exist; it is written completely or not at all.
+        per_scene: number of pictures of each of the ten scenes, by split.
 
     Returns:
         The folder.
@@ -249,7 +238,7 @@ def write_sample(folder: str | Path, per_scene: dict[str, int] | None = None, se
             chance = np.random.default_rng([seed, split == "val"])
             for number, label in enumerate(chance.permutation(np.repeat(kinds, n)).tolist(), start=1):
                 name = CATEGORIES[label]
-                below = f"{split}/{name[0]}/{name}" if split == "train" else split  # validation lies in one folder
+                below = f"{split}/{name[0]}/{name}" if split == "train" else split  # validation is in one folder
                 file = part / "images" / below / f"{number:08}.jpg"
                 file.parent.mkdir(parents=True, exist_ok=True)
                 scenes.draw(name, chance).save(file, quality=85)
@@ -259,17 +248,28 @@ def write_sample(folder: str | Path, per_scene: dict[str, int] | None = None, se
     listed = "".join(f"/{name[0]}/{name} {label}\n" for label, name in enumerate(CATEGORIES))
     (part / "categories.txt").write_text(listed, encoding="utf-8")
     if folder.exists():
-        shutil.rmtree(part)  # somebody else was faster
+        shutil.rmtree(part)  # another process was faster
     else:
         part.replace(folder)
     return folder
 
 
-def _given() -> Path:
-    """Where MiniPlaces is put by hand."""
-    return Path(os.environ.get("GRADEPROP_DATA") or cache()) / "miniplaces"
+def _folder() -> Path:
+    return data_folder("miniplaces", FILES)
 
 
-def _unpacked() -> Path:
-    """Where the archive is unpacked to: what it lies in may not be writable."""
-    return cache() / "miniplaces-unpacked"
+def _unpacked(folder: Path) -> Path:
+    """Unpack the archive of a folder into the cache, once, and copy the lists there: the folder may be read-only."""
+    target = cache() / "miniplaces"
+    if not (target / "images").exists():
+        if not (folder / "data.tar.gz").exists():
+            raise MissingFileError(
+                f"MiniPlaces is not in {folder}. Get data.tar.gz and the lists from "
+                "https://github.com/CSAILVision/miniplaces and put them there, or into $GRADEPROP_DATA/miniplaces; "
+                'or work with the sample: load("sample").'
+            )
+        unpack(folder / "data.tar.gz", target)
+    for name in LISTS:
+        if folder != target and (folder / name).exists():
+            shutil.copyfile(folder / name, target / name)
+    return target

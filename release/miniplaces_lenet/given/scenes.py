@@ -1,4 +1,4 @@
-"""Generated scenes: simple drawings of ten kinds of places, in place of photographs that may not be handed on.
+"""Generated scenes: simple drawings of ten kinds of places, instead of photographs that may not be redistributed.
 
     picture = draw("coast", np.random.default_rng(0))     a PIL image, RGB, 128×128
 
@@ -17,7 +17,7 @@ Chance = np.random.Generator
 
 
 def draw(name: str, chance: Chance) -> Image.Image:
-    """A picture of one of SCENES, RGB, 128×128."""
+    """Draw a picture of one of SCENES, RGB, 128×128."""
     picture = Image.new("RGB", (SIDE + 32, SIDE + 32))
     SCENES[name](ImageDraw.Draw(picture), chance)
     in_front(ImageDraw.Draw(picture), chance)
@@ -30,7 +30,7 @@ def draw(name: str, chance: Chance) -> Image.Image:
 
 
 def light(picture: Image.Image, chance: Chance) -> Image.Image:
-    """The picture by day or dusk, under a coloured light, with the grain of a camera."""
+    """Change a picture to day or dusk, under a coloured light, and add the grain of a camera."""
     shade = chance.uniform(0.45, 1.15) * chance.uniform(0.75, 1.25, 3)
     values = np.asarray(picture, np.float32) * shade.astype(np.float32)
     if chance.random() < 0.15:  # some photographs are grey
@@ -40,12 +40,12 @@ def light(picture: Image.Image, chance: Chance) -> Image.Image:
 
 
 def colour(chance: Chance, *base: int, spread: float = 22) -> tuple[int, ...]:
-    """A colour near (red, green, blue)."""
+    """Choose a random colour near (red, green, blue)."""
     return tuple(int(value) for value in (np.array(base) + chance.normal(0, spread, 3)).clip(0, 255))
 
 
 def in_front(d: Draw, chance: Chance) -> None:
-    """Up to four things that stand anywhere and mean nothing."""
+    """Draw up to four objects at random places; they say nothing about the scene."""
     for _ in range(chance.integers(0, 5)):
         x, y = chance.integers(0, 150, 2).tolist()
         w, h = chance.integers(6, 40, 2).tolist()
@@ -54,7 +54,7 @@ def in_front(d: Draw, chance: Chance) -> None:
 
 
 def sky(d: Draw, chance: Chance) -> int:
-    """A sky over the whole picture; where its horizon is, in pixels from above."""
+    """Draw a sky over the whole picture; return the height of its horizon, in pixels from the top."""
     skies = ((110, 160, 220), (170, 180, 190), (230, 160, 110), (60, 80, 130))
     top = np.array(colour(chance, *skies[chance.integers(0, 4)]))
     for y in range(0, 160, 4):
@@ -63,7 +63,7 @@ def sky(d: Draw, chance: Chance) -> int:
 
 
 def ridge(d: Draw, chance: Chance, height: int, rough: float, fill: tuple[int, ...]) -> None:
-    """Ground up to a wavy line around ``height``."""
+    """Draw ground up to a wavy line around ``height``."""
     x = np.arange(0, 165, 5)
     waves = sum(rough / k * np.sin(k * x / 25 + chance.uniform(0, 6.3)) for k in (1, 2, 3))
     d.polygon([(0, 160), *zip(x.tolist(), (height - waves).tolist(), strict=True), (160, 160)], fill=fill)

@@ -1,7 +1,7 @@
-"""The figures of the course. Each prints one sentence that says what it shows, for those who cannot see it, and returns
-the figure; as the last line of a cell, Jupyter draws it.
+"""The figures of the course. Each function returns a figure, which Jupyter draws if it is the last line of a cell, and
+prints one sentence that describes it, for those who cannot see it.
 
-Colours: Okabe and Ito, "Color Universal Design", 2008: told apart by colour-blind readers too.
+Colours: Okabe and Ito, "Color Universal Design", 2008: distinguishable for colour-blind readers too.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ COLOURS = [BLUE, ORANGE, GREEN, PURPLE, SKY, RED]
 
 
 def show(figure: Figure) -> None:
-    """Draw a figure now, in the middle of a cell, and once."""
+    """Draw a figure now, in the middle of a cell, and only once."""
     from IPython.display import display  # here and not above: outside of notebooks it is not needed
 
     display(figure)
@@ -30,7 +30,7 @@ def show(figure: Figure) -> None:
 
 
 def digit_sheet(images: np.ndarray | Tensor, labels: np.ndarray | Tensor, title: str = "Digits", n: int = 40) -> Figure:
-    """The first ``n`` images, ten in a row, each under its label.
+    """Draw the first ``n`` images, ten in a row, each under its label.
 
     Args:
         images: (n, h, w) or (n, 1, h, w), from white (the lowest value) to black (the highest).
@@ -45,7 +45,7 @@ def digit_sheet(images: np.ndarray | Tensor, labels: np.ndarray | Tensor, title:
 
 
 def confusion_matrix(labels: Tensor, predictions: Tensor, title: str) -> Figure:
-    """How often each digit (row) was read as each other (column); the diagonal, what was right, is not coloured."""
+    """Draw how often each digit (row) was classified as each other one (column); correct ones are not coloured."""
     counts = np.zeros((10, 10), dtype=int)
     np.add.at(counts, (_array(labels), _array(predictions)), 1)
     errors = counts * (1 - np.eye(10, dtype=int))
@@ -61,12 +61,12 @@ def confusion_matrix(labels: Tensor, predictions: Tensor, title: str) -> Figure:
     bar = figure.colorbar(shown, ax=axis, label="errors (number of images)", shrink=0.8)
     bar.locator = MaxNLocator(integer=True)
     row, column = np.unravel_index(errors.argmax(), errors.shape)
-    worst = f"most often, {errors[row, column]} times, a {row} was read as a {column}" if errors.any() else "none"
-    return _finished(figure, title, f"{errors.sum()} of {counts.sum():,} images were read wrongly; {worst}.")
+    worst = f"most often, {errors[row, column]} times, a {row} was classified as a {column}" if errors.any() else "none"
+    return _finished(figure, title, f"{errors.sum()} of {counts.sum():,} images were misclassified; {worst}.")
 
 
 def filters(model: nn.Module, title: str = "Filters of the first convolution") -> Figure:
-    """The kernels of the first convolution, on one scale around zero."""
+    """Draw the kernels of the first convolution, on one scale around zero."""
     kernels = next((_array(p) for p in model.parameters() if p.dim() == 4), None)
     if kernels is None:
         raise ValueError("This model has no convolution: none of its parameters has four dimensions.")
@@ -83,7 +83,7 @@ def filters(model: nn.Module, title: str = "Filters of the first convolution") -
 
 
 def activations(model: nn.Module, image: Tensor, title: str = "What the convolutions pass on") -> Figure:
-    """An image (1, 32, 32), and what is left of it after each convolution with more than one pixel, and ReLU."""
+    """Draw an image (1, 32, 32), and its maps after ReLU for each convolution whose output is larger than one pixel."""
     kept: list[Tensor] = []
     convs = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
     # a copy: a ReLU that works in place would change what we keep
@@ -95,7 +95,7 @@ def activations(model: nn.Module, image: Tensor, title: str = "What the convolut
         hook.remove()
     maps = [_array(layer[0]) for layer in kept if layer.shape[-1] > 1]
     if not maps:
-        raise ValueError("There is no nn.Conv2d in this model whose output could be looked at.")
+        raise ValueError("This model has no nn.Conv2d whose output is larger than one pixel.")
     figure = Figure(figsize=(10, 1.5 * sum(-(-len(layer) // 8) for layer in maps) + 1), layout="constrained")
     parts = figure.subfigures(len(maps), 1, height_ratios=[-(-len(layer) // 8) for layer in maps], squeeze=False)
     for number, (part, layer) in enumerate(zip(parts[:, 0], maps, strict=True), start=1):
@@ -112,7 +112,7 @@ def activations(model: nn.Module, image: Tensor, title: str = "What the convolut
 
 
 def layer_table(model: nn.Module, input_shape: tuple[int, ...] = (1, 32, 32)) -> pd.DataFrame:
-    """One row per layer that has parameters: what it gives out, and how its parameters are counted."""
+    """List the layers that have parameters, one per row, with their output and how their parameters are counted."""
     rows: list[tuple[str, str, str, int]] = []
     counted: set[int] = set()
 
@@ -138,7 +138,7 @@ def layer_table(model: nn.Module, input_shape: tuple[int, ...] = (1, 32, 32)) ->
 
 
 def histories(history_by_model: Mapping[str, History], title: str = "Test loss and accuracy") -> Figure:
-    """Loss and accuracy of several models: on the test images, and thin and dashed on the training images."""
+    """Draw loss and accuracy of several models: on the test images, and thin and dashed on the training images."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     for axis, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         scale = 100 if quantity == "accuracy" else 1
@@ -157,27 +157,27 @@ def histories(history_by_model: Mapping[str, History], title: str = "Test loss a
 
 
 def most_wrong(images: Tensor, labels: Tensor, logits: Tensor, title: str = "Sure, and wrong", n: int = 20) -> Figure:
-    """The wrong answers that the model was surest of, by the softmax of its logits."""
+    """Draw the mistakes that the model was most confident about, by the softmax of its logits."""
     sure, read = logits.detach().cpu().softmax(1).max(1)
     wrong = (read != labels.cpu()).nonzero().flatten()
     worst = wrong[sure[wrong].argsort(descending=True)][:n]
     figure, axes = _grid(max(len(worst), 1), columns=10, side=1.25)
     for axis, i in zip(axes, worst.tolist(), strict=False):
         axis.imshow(_grey(images[i]), cmap="gray_r")
-        axis.set_title(f"{int(labels[i])}, read {int(read[i])}\n{sure[i]:.1%} sure", fontsize=8, pad=2)
-    about = f"the surest of them {sure[worst[0]]:.1%} sure" if len(worst) else "so there is nothing to show"
-    return _finished(figure, title, f"{len(wrong)} of {len(labels):,} images were read wrongly, {about}.")
+        axis.set_title(f"{int(labels[i])}, called {int(read[i])}\n{sure[i]:.1%} confident", fontsize=8, pad=2)
+    about = f"with up to {sure[worst[0]]:.1%} confidence" if len(worst) else "so there is nothing to show"
+    return _finished(figure, title, f"{len(wrong)} of {len(labels):,} images were misclassified, {about}.")
 
 
 def _grid(n: int, columns: int, side: float = 1.1) -> tuple[Figure, np.ndarray]:
-    """A figure of ``n`` small pictures without ticks."""
+    """Make a figure with room for ``n`` small pictures, without ticks."""
     rows = -(-n // columns)
     figure = Figure(figsize=(side * columns, (side + 0.15) * rows + 0.7), layout="constrained")
     return figure, _frames(figure.subplots(rows, columns, squeeze=False), n)
 
 
 def _frames(axes: np.ndarray, n: int) -> np.ndarray:
-    """The first ``n`` axes with a thin frame for a picture, and the others empty."""
+    """Give the first ``n`` axes a thin frame for a picture, empty the others, and return the first."""
     for axis in axes.ravel():
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_color("0.8")
@@ -202,7 +202,7 @@ def _array(tensor: Tensor | np.ndarray) -> np.ndarray:
 
 
 def _grey(image: Tensor | np.ndarray) -> np.ndarray:
-    """An image as (h, w) from 0 up; a normalised one is scaled back."""
+    """Return an image as (h, w) with values from 0; a normalised one is scaled back."""
     pixels = _array(image).squeeze()
     return pixels if pixels.min() >= 0 else pixels * STD + MEAN
 
@@ -216,7 +216,7 @@ def _name(layer: nn.Module) -> str:
 
 
 def _formula(layer: nn.Module) -> str:
-    """How the parameters of a layer are counted: one more per output for its bias."""
+    """Write how the parameters of a layer are counted: one more per output for its bias."""
     bias = "" if getattr(layer, "bias", None) is None else " + 1"
     if isinstance(layer, nn.Conv2d):
         height, width = layer.kernel_size
@@ -229,11 +229,11 @@ def _formula(layer: nn.Module) -> str:
 def shifted_accuracy(
     models: Mapping[str, nn.Module], images: Tensor, labels: Tensor, most: int = 8, title: str = "Digits moved aside"
 ) -> Figure:
-    """The accuracy of several models on the same images, moved to the right by 0, 1, … ``most`` pixels.
+    """Draw the accuracy of several models on the same images, shifted to the right by 0, 1, … ``most`` pixels.
 
     Args:
         models: by name.
-        images: (n, 1, h, w), normalised; what comes in at the left is paper.
+        images: (n, 1, h, w), normalised; the gap at the left is filled with paper.
         labels: (n,).
     """
     figure = Figure(figsize=(6.5, 4), layout="constrained")
@@ -257,7 +257,7 @@ def shifted_accuracy(
 
 
 def schedule(learning_rate: Callable[[int], float], momentum: Callable[[int], float], steps: int) -> Figure:
-    """The learning rate and the momentum over so many steps."""
+    """Draw the learning rate and the momentum over ``steps`` steps."""
     figure = Figure(figsize=(10, 3), layout="constrained")
     at = range(steps)
     for axis, (name, value) in zip(
@@ -275,7 +275,7 @@ def schedule(learning_rate: Callable[[int], float], momentum: Callable[[int], fl
 def scene_sheet(
     images: np.ndarray | Tensor, names: list[str], title: str = "Scenes", columns: int = 8, n: int = 24
 ) -> Figure:
-    """The first ``n`` colour images, each under its name.
+    """Draw the first ``n`` colour images, each under its name.
 
     Args:
         images: (n, 3, h, w), uint8, or float in [0, 1].
@@ -291,10 +291,10 @@ def scene_sheet(
 
 
 def runs(history_by_run: Mapping[str, History], steps_by_run: Mapping[str, int], title: str = "Seven runs") -> Figure:
-    """Validation accuracy of several runs, over the epochs, and the best of each over the number of its steps.
+    """Draw the validation accuracy of several runs over the epochs, and the best of each over its number of steps.
 
     Args:
-        steps_by_run: how many steps of the optimizer a run made in all.
+        steps_by_run: total number of optimizer steps of each run.
     """
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
@@ -321,7 +321,7 @@ def runs(history_by_run: Mapping[str, History], steps_by_run: Mapping[str, int],
 
 
 def size_and_accuracy(rows: Mapping[str, tuple[int, float]], title: str = "Accuracy against parameters") -> Figure:
-    """Networks as points: the number of parameters, on a logarithmic axis, and the accuracy in percent."""
+    """Draw networks as points: number of parameters, on a logarithmic axis, and accuracy in percent."""
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     axis = figure.add_subplot()
     for (name, (parameters, accuracy)), colour in zip(rows.items(), 3 * COLOURS, strict=False):

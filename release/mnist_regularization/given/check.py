@@ -1,12 +1,12 @@
-"""The checks you can run yourself: ``check("lenet")`` in a notebook, ``python -m given.check lenet`` in a shell.
+"""Run the public checks: ``check("lenet")`` in a notebook, ``python -m given.check lenet`` in a shell.
 
-They run the files as they are saved, in a process of their own: nothing in your notebook changes, and an endless loop
-in your code is stopped. They find the likely mistakes; the checks behind the grade look further.
+The checks use the saved files and run in a separate process: nothing in your notebook changes, and an endless loop in
+your code is stopped. They find common mistakes; the graded checks test more.
 
-Inside: the process is pytest on ``public_checks.py``, and this file is its plugin, which prints one line per check.
-After the first ``check`` in a notebook a process stands ready that has imported what takes seconds, and none of your
-code. On Linux each further ``check`` runs in a fork of it; elsewhere it runs in that process itself, and the next one
-is started. What stands ready ends with the notebook.
+How it works: the process runs pytest on ``public_checks.py``, with this file as a plugin that prints a line per check.
+After the first ``check`` in a notebook, a process waits that has imported the slow libraries, and none of your code. On
+Linux each further ``check`` runs in a fork of it; elsewhere it runs in that process itself, and another one is started.
+The waiting process ends with the notebook.
 """
 
 import argparse
@@ -26,18 +26,18 @@ from pathlib import Path
 
 import pytest
 
-SECONDS = 60  # after which the checks are stopped
+SECONDS = 60  # the checks are stopped after this time
 PASSED = "passed."
 SETTINGS = {"PYTHONUTF8": "1", "MPLBACKEND": "Agg", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
 SLOW = ("torch", "torch.utils.data", "matplotlib.pyplot", "pandas")  # modules that take long to import
-FORKS = sys.platform == "linux"  # where a process that has imported them can safely be doubled
-_ready: list[subprocess.Popen] = []  # at most one, which has imported them and waits for its order
+FORKS = sys.platform == "linux"  # forking a process that has imported them is safe
+_ready: list[subprocess.Popen] = []  # at most one, which has imported them and waits for a request
 
 
 class PublicChecksFailed(Exception):
-    """Stops "Run All" at the question that needs work."""
+    """Raised so that "Run All" stops at the question that needs work."""
 
-    def _render_traceback_(self) -> list[str]:  # what Jupyter shows: the sentence alone
+    def _render_traceback_(self) -> list[str]:  # Jupyter shows only the sentence
         return [str(self)]
 
 
@@ -45,41 +45,43 @@ def check(*questions: str, folder: str | Path = ".") -> None:
     """Run the public checks of these questions, or of all, on the ``student_code.py`` in the folder.
 
     Raises:
-        PublicChecksFailed: a check did not pass; what it found is printed.
+        PublicChecksFailed: a check failed; its message is printed.
     """
     passed = _run(questions, Path(folder), SLOW) == 0
     if not _ready:
-        with contextlib.suppress(OSError):  # no room for one more process: the next check takes longer, that is all
+        with contextlib.suppress(OSError):  # no more processes allowed: the next check only takes longer
             _ready.append(_start(SLOW))
     if not passed:
-        raise PublicChecksFailed("Mend student_code.py, save it, and run this cell again.")
+        raise PublicChecksFailed("Fix student_code.py, save it, and run this cell again.")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The same from a shell: 0 if the public checks passed, else 1."""
+    """Do the same from a shell; return 0 if the public checks passed, else 1."""
     parser = argparse.ArgumentParser(prog="python -m given.check", description="Run the public checks on your code.")
-    parser.add_argument("questions", nargs="*", help="such as lenet; without any, all are checked")
-    parser.add_argument("--folder", type=Path, default=Path(), help="where public_checks.py is (default: here)")
+    parser.add_argument("questions", nargs="*", help="questions to check, such as lenet (default: all)")
+    parser.add_argument(
+        "--folder", type=Path, default=Path(), help="folder of the assignment (default: the current one)"
+    )
     options = parser.parse_args(arguments)
     return _run(options.questions, options.folder)
 
 
 def _run(questions: tuple[str, ...] | list[str], folder: Path, modules: Iterable[str] = ()) -> int:
-    """Run pytest in a process of its own, print what it says, and return 0 or 1."""
+    """Run pytest in a separate process, print its output, and return 0 or 1."""
     folder = folder.resolve()
     if not (folder / "public_checks.py").is_file():
-        print(f"✗ There is no public_checks.py in {folder}: is this the folder of the assignment?")
+        print(f"✗ public_checks.py is not in {folder}. Is this the folder of the assignment?")
         return 1
     options = ["--assert=plain", f"--rootdir={folder}", "-c", os.devnull, "-W", "ignore"]
     options += ["-p", "given.check", "-p", "no:terminal", "-p", "no:cacheprovider"]
-    options += ["-p", "no:unraisableexception"]  # it would look through all objects at the end, for half a second
+    options += ["-p", "no:unraisableexception"]  # it would search all objects at the end, for half a second
     options += [f"--question={question}" for question in questions]
-    with tempfile.TemporaryDirectory() as scratch:  # pytest's own place can be taken by others of the machine
+    with tempfile.TemporaryDirectory() as scratch:  # another user may own pytest's default folder
         options += [f"--basetemp={scratch}/checks", "public_checks.py"]
-        order = {"folder": str(folder), "options": options, "environment": dict(os.environ) | SETTINGS}
-        process = _take(modules)
+        request = {"folder": str(folder), "options": options, "environment": dict(os.environ) | SETTINGS}
+        process = _waiting_process(modules)
         try:
-            status, said, error = _follow(process, Path(scratch), order)
+            status, text, error = _run_request(process, Path(scratch), request)
         except BaseException:  # the notebook's stop button
             _end(process)
             raise
@@ -88,18 +90,18 @@ def _run(questions: tuple[str, ...] | list[str], folder: Path, modules: Iterable
         else:
             error += _end(process)
     if status is None:
-        print(f"✗ Stopped after {SECONDS} s in the check that comes next. Is there a loop that does not end?")
+        print(f"✗ Stopped after {SECONDS} s, in the check after the last one above. Is there an endless loop?")
         return 1
-    if status == 0 and said.rstrip().endswith(PASSED):
+    if status == 0 and text.rstrip().endswith(PASSED):
         return 0
-    if "✗" not in said:
-        print(f"✗ The checks ended early, with exit code {status}.")
+    if "✗" not in text:
+        print(f"✗ The checks ended before they were complete, with exit code {status}.")
         print(error[-2000:])
     return 1
 
 
-def _take(modules: Iterable[str]) -> subprocess.Popen:
-    """The process that stands ready; if there is none, or something has ended it, a new one."""
+def _waiting_process(modules: Iterable[str]) -> subprocess.Popen:
+    """Return the process that waits; if there is none, or it has ended, start a new one."""
     while _ready:
         process = _ready.pop()
         if process.poll() is None:
@@ -109,10 +111,10 @@ def _take(modules: Iterable[str]) -> subprocess.Popen:
 
 
 def _start(modules: Iterable[str]) -> subprocess.Popen:
-    """A fresh Python that imports the modules, then does what lines on its standard input order."""
-    home = str(Path(__file__).parents[1])  # holds given/, and in the course's own source also student_code.py
+    """Start a Python that imports the modules, then serves requests, one per line of its standard input."""
+    home = str(Path(__file__).parents[1])  # contains given/, and in the course's own source also student_code.py
     return subprocess.Popen(
-        [sys.executable, "-c", f"from given import check; check._obey({list(modules)}, {FORKS})"],
+        [sys.executable, "-c", f"from given import check; check._serve({list(modules)}, {FORKS})"],
         env=os.environ | SETTINGS | {"PYTHONPATH": os.pathsep.join([home, os.environ.get("PYTHONPATH", "")])},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -122,25 +124,25 @@ def _start(modules: Iterable[str]) -> subprocess.Popen:
 
 
 def _end(process: subprocess.Popen) -> str:
-    """Stop a process if it still runs, and what it has forked, at once; what it complained of."""
+    """Stop a process and its forks at once, if it still runs; return what it wrote to stderr."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
     return process.communicate()[1].decode(errors="replace")
 
 
-def _follow(process: subprocess.Popen, scratch: Path, order: dict) -> tuple[int | None, str, str]:
-    """Have it run pytest, print what that says as it says it: (exit status, what was said, errors).
+def _run_request(process: subprocess.Popen, scratch: Path, request: dict) -> tuple[int | None, str, str]:
+    """Run pytest in the process and print its output as it comes; return (exit status, output, errors).
 
-    No exit status, None, if it had to be left after ``SECONDS``.
+    The exit status is None if pytest still ran after ``SECONDS``.
     """
-    said, error, status = (scratch / name for name in ("said", "error", "status"))
-    for file in (said, error):
+    output, error, status = (scratch / name for name in ("output", "error", "status"))
+    for file in (output, error):
         file.touch()
-    with contextlib.suppress(BrokenPipeError):  # it has ended, which is seen below
-        process.stdin.write(json.dumps(order | {"scratch": str(scratch)}).encode() + b"\n")
+    with contextlib.suppress(BrokenPipeError):  # it has ended, which the loop below notices
+        process.stdin.write(json.dumps(request | {"scratch": str(scratch)}).encode() + b"\n")
         process.stdin.flush()
     text, late = "", time.monotonic() + SECONDS
-    with said.open(encoding="utf-8", errors="replace") as lines:
+    with output.open(encoding="utf-8", errors="replace") as lines:
         while True:
             ended = process.poll() is not None or status.exists() or time.monotonic() > late
             if new := lines.read():
@@ -153,40 +155,40 @@ def _follow(process: subprocess.Popen, scratch: Path, order: dict) -> tuple[int 
     return code, text, error.read_text(encoding="utf-8", errors="replace")
 
 
-def _obey(modules: list[str], forks: bool) -> None:
-    """In that process: import, then be pytest, or have a fork be it, for each order; they end with the notebook."""
+def _serve(modules: list[str], forks: bool) -> None:
+    """In the waiting process: import, then become pytest, or let a fork do it, for each request."""
     for module in modules:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
     for line in sys.stdin:
-        order = json.loads(line)
+        request = json.loads(line)
         child = os.fork() if forks else 0
         if child == 0:
-            _be_pytest(order)
+            _become_pytest(request)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        part = Path(order["scratch"], "status.part")
+        part = Path(request["scratch"], "status.part")
         part.write_text(str(code))
-        part.rename(part.with_suffix(""))  # when whole
+        part.rename(part.with_suffix(""))  # when complete
 
 
-def _be_pytest(order: dict) -> None:
-    """Run pytest as ordered, and end."""
-    for number, name in ((1, "said"), (2, "error")):
-        os.dup2(os.open(Path(order["scratch"], name), os.O_WRONLY), number)
+def _become_pytest(request: dict) -> None:
+    """Run pytest as requested, then end the process."""
+    for number, name in ((1, "output"), (2, "error")):
+        os.dup2(os.open(Path(request["scratch"], name), os.O_WRONLY), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     if hasattr(signal, "alarm"):
-        signal.alarm(2 * SECONDS)  # should the notebook itself have been killed
-    os.environ.update(order["environment"])
-    os.chdir(order["folder"])
-    sys.path.insert(0, order["folder"])
-    status = pytest.main(order["options"])
+        signal.alarm(2 * SECONDS)  # in case the notebook itself was killed
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
+    sys.path.insert(0, request["folder"])
+    status = pytest.main(request["options"])
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status)  # taking torch down in good order takes up to a second
+    os._exit(status)  # an orderly exit of torch takes up to a second
 
 
 def explain(error: BaseException) -> str:
-    """What went wrong, in a sentence, with the line of student_code.py it comes from."""
+    """Describe an error in a sentence, with the line of student_code.py that it comes from."""
     if isinstance(error, SyntaxError):
         file = Path(error.filename or "student_code.py").name
         return f"Python cannot read {file}, line {error.lineno}, `{(error.text or '').strip()}`: {error.msg}."
@@ -200,21 +202,21 @@ def explain(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" + (f" ({where}: `{own[-1].line}`)" if own else "")
 
 
-# ---------------------------------------------------------------- pytest calls these, in the fresh process
+# ---------------------------------------------------------------- pytest calls these, in the separate process
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a question be chosen."""
+    """Add the option that selects questions."""
     parser.addoption("--question", action="append", default=[])
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tell pytest of the marker."""
+    """Register the marker."""
     config.addinivalue_line("markers", "question(name): the question that a check belongs to")
 
 
 def pytest_sessionstart() -> None:
-    """Import the student's code once, so that what stops Python from reading it is said once."""
+    """Import the student's code, so that an error in it is printed once and not for every check."""
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             importlib.import_module("student_code")
@@ -224,20 +226,20 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the checks of the questions asked for."""
+    """Keep only the checks of the requested questions."""
     wanted = config.getoption("question")
     questions = {item: item.get_closest_marker("question").args[0] for item in items}
     unknown = [question for question in wanted if question not in questions.values()]
     if unknown:
         known = ", ".join(dict.fromkeys(questions.values()))
-        print(f"✗ There is no check for {', '.join(unknown)}; there are checks for {known}.", flush=True)
+        print(f"✗ There is no check for {', '.join(unknown)}. There are checks for: {known}.", flush=True)
         pytest.exit("unknown question", returncode=1)
     items[:] = [item for item in items if not wanted or questions[item] in wanted]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
-    """Print a check as one line, and below it what was found and what the student's code printed."""
+    """Print a check as one line, and below it its message and what the student's code printed."""
     report = yield
     line = (item.obj.__doc__ or item.name).splitlines()[0]
     if report.failed:
@@ -250,13 +252,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:
-    """Show why public_checks.py itself could not be read."""
+    """Print why public_checks.py itself could not be imported."""
     if report.failed:
         print(f"✗ {report.longreprtext}", flush=True)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Say how it ended, and promise nothing."""
+    """Print how many checks passed or failed, and nothing about the grade."""
     count = session.testscollected
     if exitstatus == 0:
         print(f"{count} public check{'s' * (count > 1)} {PASSED}", flush=True)

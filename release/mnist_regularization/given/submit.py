@@ -1,10 +1,10 @@
-"""Packing what you hand in: ``submit()`` in the notebook, ``python -m given.submit`` in a shell.
+"""Pack your submission into one zip: ``submit()`` in the notebook, ``python -m given.submit`` in a shell.
 
-It looks whether all that the assignment asks for is there, says what is missing or looks wrong, and makes one zip. The
-same files always make the same zip. The receipt is computed from names and contents alone, so it stays the same when a
-zip is renamed, unpacked or packed again on its way; your feedback page repeats it: then your work arrived as it was.
+It checks that all files that the assignment asks for are there, prints what is missing or looks wrong, and writes one
+zip. The same files always give the same zip. The receipt depends only on names and contents: it stays the same if the
+zip is renamed, unpacked or packed again. Your feedback page repeats it: if they agree, your work arrived unchanged.
 
-What is asked for stands in submission.json, beside this file. Nothing but Python's standard library is needed.
+submission.json, beside this file, lists the files. This needs only Python's standard library.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from pathlib import Path
 
 ASKED = Path(__file__).with_name("submission.json")
 CODE = "student_code.py"
-PROVIDED = ("given", "public_checks.py")  # handed out, so not handed in
+PROVIDED = ("given", "public_checks.py")  # part of the assignment, so not of a submission
 MIB = 2**20
 
 
@@ -32,10 +32,10 @@ def submit(folder: str | Path = ".") -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The same from a shell: 0 if all is there and nothing looks wrong, else 1. Your code is read, but not run."""
-    parser = argparse.ArgumentParser(prog="python -m given.submit", description="Check and pack what you hand in.")
-    parser.add_argument("--folder", type=Path, default=Path(), help="where your files are (default: here)")
-    sys.stdout.reconfigure(errors="replace")  # a terminal that knows no ✓
+    """Do the same from a shell, without running your code; return 0 if the submission looks complete, else 1."""
+    parser = argparse.ArgumentParser(prog="python -m given.submit", description="Check your submission and pack it.")
+    parser.add_argument("--folder", type=Path, default=Path(), help="folder with your files (default: the current one)")
+    sys.stdout.reconfigure(errors="replace")  # a terminal without ✓
     return _submit(parser.parse_args(arguments).folder, run=False)
 
 
@@ -44,38 +44,25 @@ def _submit(folder: Path, run: bool) -> int:
         asked = json.loads(ASKED.read_text(encoding="utf-8"))
         return _pack(folder.resolve(), asked, run)
     except FileNotFoundError as error:
-        print(f"✗ {error.filename} is not there: is this the folder of the assignment, as it was handed out?")
+        print(f"✗ {error.filename} is missing. Is this the folder of the assignment, with all the files you received?")
     except OSError as error:
         print(f"✗ {error.filename or folder}: {error.strerror}. Nothing was packed.")
     return 1
 
 
 def _pack(folder: Path, asked: dict, run: bool) -> int:
-    flaws = 0
-    chosen: list[str] = []
-    for names, what in asked["files"].items():
-        there = [name for name in names.split(" or ") if (folder / name).is_file()]
-        chosen += there
-        if not there:
-            flaws += 1
-            print(f"✗ {names} is missing: {what}.")
-        for name in there:
-            wrong = list(_looked_at(folder / name, asked, run))
-            flaws += len(wrong)
-            print(f"{'✗' if wrong else '✓'} {name}, {_size((folder / name).stat().st_size)}")
-            for sentence in wrong:
-                print(f"    {sentence}")
+    chosen, problems = _check_files(folder, asked, run)
     if not chosen:
         print(f"✗ None of these files is in {folder}, so there is nothing to pack.")
         return 1
     own = [name for name in _own_modules(folder) if name not in chosen]  # the code needs them; the receipt does not
     for name in own:
-        print(f"✓ {name}, which your code imports")
+        print(f"✓ {name}, imported by your code")
     contents = {name: (folder / name).read_bytes() for name in sorted([*chosen, *own])}
     total = sum(map(len, contents.values()))
     if total > asked["submission_mib"] * MIB or len(contents) > asked["most_files"]:
-        most = f"{asked['submission_mib']} MiB and {asked['most_files']} files are allowed"
-        print(f"✗ Nothing was packed: these are {_size(total)} in {len(contents)} files, and {most}.")
+        maximum = f"{asked['submission_mib']} MiB in {asked['most_files']} files"
+        print(f"✗ Nothing was packed: there are {_size(total)} in {len(contents)} files; the maximum is {maximum}.")
         return 1
     target = folder / f"{asked['assignment']}.zip"
     part = target.with_name(f".{target.name}.part")
@@ -83,13 +70,32 @@ def _pack(folder: Path, asked: dict, run: bool) -> int:
     part.replace(target)
     print(f"\n{target.name} is packed: {len(contents)} files, {_size(target.stat().st_size)}.")
     print(f"Receipt: {receipt({name: contents[name] for name in chosen})}")
-    if flaws:
-        print(f"{flaws} thing{'s' * (flaws > 1)} to look at above (✗). Mend and pack again, or hand it in as it is.")
-    return 1 if flaws else 0
+    if problems:
+        print(f"{problems} problem{'s' * (problems > 1)} above (✗). Fix and run submit again, or submit as is.")
+    return 1 if problems else 0
+
+
+def _check_files(folder: Path, asked: dict, run: bool) -> tuple[list[str], int]:
+    """Print a line for each expected file; return the names of those that exist, and the number of problems."""
+    chosen: list[str] = []
+    problems = 0
+    for names, what in asked["files"].items():
+        existing = [name for name in names.split(" or ") if (folder / name).is_file()]
+        chosen += existing
+        if not existing:
+            problems += 1
+            print(f"✗ {names} is missing: {what}.")
+        for name in existing:
+            wrong = list(_problems(folder / name, asked, run))
+            problems += len(wrong)
+            print(f"{'✗' if wrong else '✓'} {name}, {_size((folder / name).stat().st_size)}")
+            for sentence in wrong:
+                print(f"    {sentence}")
+    return chosen, problems
 
 
 def archive(contents: dict[str, bytes]) -> bytes:
-    """A zip with these files, byte for byte the same for the same files: no times, no packing that could differ."""
+    """Make a zip of these files; the same files give the same bytes, since there are no times and no compression."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as file:
         for name in sorted(contents):
@@ -100,15 +106,15 @@ def archive(contents: dict[str, bytes]) -> bytes:
 
 
 def receipt(contents: dict[str, bytes]) -> str:
-    """SHA-256 of all names and contents, whatever holds them."""
+    """Compute the SHA-256 of all names and contents."""
     whole = hashlib.sha256()
     for name in sorted(contents):
         whole.update(f"{len(name.encode())} {name} ".encode() + hashlib.sha256(contents[name]).digest())
     return whole.hexdigest()
 
 
-def _looked_at(file: Path, asked: dict, run: bool) -> Iterator[str]:
-    """Sentences on what looks wrong in a file."""
+def _problems(file: Path, asked: dict, run: bool) -> Iterator[str]:
+    """Yield a sentence for each problem of a file."""
     if file.stat().st_size == 0:
         yield "It is empty."
     elif file.name == CODE:
@@ -122,13 +128,14 @@ def _looked_at(file: Path, asked: dict, run: bool) -> Iterator[str]:
     elif file.suffix in (".pdf", ".html"):
         start = file.read_bytes()[:4096].lstrip().lower()
         if not (start.startswith(b"%pdf") if file.suffix == ".pdf" else b"<html" in start):
-            yield "It is not what its name says: export the notebook again (File, Save and Export Notebook As)."
+            kind = file.suffix[1:].upper()
+            yield f"It is not {kind}: export the notebook again (File, Save and Export Notebook As)."
 
 
 def _code(file: Path, asked: dict, run: bool) -> Iterator[str]:
     data = file.read_bytes()
     if hashlib.sha256(data.replace(b"\r\n", b"\n")).hexdigest() == asked["stub_sha256"]:
-        yield "It is as it was handed out: none of your work is in it. Did you save it, and is this the right folder?"
+        yield "It is unchanged: none of your work is in it. Did you save it, and is this the right folder?"
         return
     try:
         tree = ast.parse(data)
@@ -142,7 +149,7 @@ def _code(file: Path, asked: dict, run: bool) -> Iterator[str]:
         yield f"Still to do: {', '.join(todo)}."
     for module in sorted(_imported(tree)):
         here = (file.parent / f"{module}.py", file.parent / module, ASKED.parents[1] / module)
-        if module not in sys.modules and not any(place.exists() for place in here) and not _found(module):
+        if module not in sys.modules and not any(place.exists() for place in here) and not _is_installed(module):
             yield f"It imports {module}, which is not installed here."
             return
     if run:
@@ -150,7 +157,7 @@ def _code(file: Path, asked: dict, run: bool) -> Iterator[str]:
 
 
 def _import(file: Path) -> Iterator[str]:
-    """Run it once as the grader will; Jupyter's autoreload does the same after each change."""
+    """Import it once, as the grader will; Jupyter's autoreload does the same after each change."""
     spec = importlib.util.spec_from_file_location("student_code_as_saved", file)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look there
@@ -165,7 +172,7 @@ def _import(file: Path) -> Iterator[str]:
         del sys.modules[spec.name]
 
 
-def _found(module: str) -> bool:
+def _is_installed(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):
@@ -173,7 +180,7 @@ def _found(module: str) -> bool:
 
 
 def _imported(tree: ast.AST) -> set[str]:
-    """The modules that are imported as the file is; those in functions and ``try`` may be meant for another machine."""
+    """Return the modules that the file imports at once; imports in functions and ``try`` may be for another machine."""
     found = set()
     for node in tree.body:
         if isinstance(node, ast.Import):
@@ -184,7 +191,7 @@ def _imported(tree: ast.AST) -> set[str]:
 
 
 def _own_modules(folder: Path) -> list[str]:
-    """Files of the folder that student_code.py imports, and those that these import."""
+    """Find the files of the folder that student_code.py imports, and those that these import in turn."""
     found, left = [], [CODE]
     while left:
         with contextlib.suppress(OSError, SyntaxError, ValueError):
@@ -204,32 +211,32 @@ def _notebook(file: Path) -> Iterator[str]:
         outputs = [output for cell in code for output in cell["outputs"]]
         blank = sum("YOUR ANSWER HERE" in "".join(cell["source"]) for cell in cells)
     except (ValueError, KeyError, TypeError, RecursionError):
-        yield "It is not a notebook (it should be JSON with a list of cells): save it again in Jupyter."
+        yield "It is not a notebook, which is JSON with a list of cells: save it again in Jupyter."
         return
     ran = _cells_run()
     if not any(counts):
-        yield "None of its cells was run, as it is saved: run all cells, save it (Ctrl+S), and pack again."
+        yield "The saved notebook has no outputs: run all cells, save it (Ctrl+S), and run submit again."
     elif ran > 1 and not {ran - 1, ran} & {*counts}:
-        yield "You ran cells after it was last saved: save it (Ctrl+S), and pack again."
+        yield "You ran cells after you last saved it: save it (Ctrl+S), and run submit again."
     elif failed := next((output for output in outputs if output.get("output_type") == "error"), None):
         yield f"One of its cells ended in an error: {failed.get('ename')}."
     if blank:
-        yield f"{blank} answer{'s' * (blank > 1)} still to write: look for YOUR ANSWER HERE."
+        yield f"{blank} answer{'s' * (blank > 1)} still to write: search for YOUR ANSWER HERE."
 
 
 def _cells_run() -> int:
-    """How many cells this kernel has run, with the one that runs now; 0 outside of a notebook."""
+    """Count the cells that this kernel has run, including the current one; 0 outside of a notebook."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     return len(shell.user_ns["In"]) - 1 if shell is not None and hasattr(shell, "kernel") else 0
 
 
 def _weights(file: Path) -> Iterator[str]:
-    """The header says which weights there are, and how many bytes they take."""
+    """Compare the size of the file with its header, which lists the weights and their bytes."""
     with file.open("rb") as opened:
         start = opened.read(8)
         length = int.from_bytes(start, "little")
         if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
-            yield "It is a pickle, as torch.save writes it, which nobody will open: use save_weights of given.training."
+            yield "It is a pickle (torch.save), which the grader never opens: use save_weights of given.training."
             return
         header = opened.read(length) if length < file.stat().st_size else b""
     try:
@@ -238,17 +245,17 @@ def _weights(file: Path) -> Iterator[str]:
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
         end = -1
     if end == 0:
-        yield "It holds no weights: does your network keep its layers as attributes?"
+        yield "It contains no weights. Are the layers of your network attributes of it?"
     elif end != file.stat().st_size - 8 - length:
-        yield "It is cut short, or no safetensors file: save the weights again with save_weights of given.training."
+        yield "It is truncated, or not a safetensors file: save the weights again with save_weights of given.training."
 
 
 def _json(file: Path) -> Iterator[str]:
     try:
         if not json.loads(file.read_bytes()):
-            yield "There is nothing in it."
+            yield "It is JSON, but empty."
     except (ValueError, RecursionError):
-        yield "It is not JSON: save it again where you made it."
+        yield "It is not JSON: save it again with the code that writes it."
 
 
 def _size(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Training for many epochs with your two loops, and keeping what came out."""
+"""Train for many epochs with your two loops, and save the results."""
 
 import ctypes
 import json
@@ -15,31 +15,32 @@ History = dict[str, list[float]]  # train_loss, test_loss, train_accuracy, test_
 
 
 def device() -> torch.device:
-    """The fastest place to train on: a graphics card (cuda, mps) if there is one, else the processor (cpu)."""
+    """Return the fastest device to train on: a GPU (cuda, mps) if there is one, else the CPU."""
     keep_memory()
     if torch.cuda.is_available():
-        kind, why = "cuda", f"a graphics card, {torch.cuda.get_device_name()}"
+        kind, why = "cuda", f"a GPU, {torch.cuda.get_device_name()}"
     elif torch.backends.mps.is_available():
-        kind, why = "mps", "the graphics part of an Apple processor"
+        kind, why = "mps", "the GPU of an Apple processor"
     else:
-        kind, why = "cpu", f"the processor, {torch.get_num_threads()} threads"
+        threads = torch.get_num_threads()
+        kind, why = "cpu", f"{threads} thread{'s' * (threads > 1)}; no GPU was found"
     print(f"Training on {kind}: {why}.")
     return torch.device(kind)
 
 
 def keep_memory() -> None:
-    """Let this process keep the memory that a step of training frees, for the next step.
+    """Let this process keep the memory that a training step frees, for the next step.
 
-    Otherwise the operating system takes large blocks back and clears them anew each time; on a processor, large batches
-    and pictures then take up to 1.6 times as long. Concerns glibc, the C library of most Linux systems; elsewhere
-    nothing happens.
+    Otherwise the operating system takes large blocks back and clears them again each time; on a CPU, large batches and
+    pictures then take up to 1.6 times as long. Works with glibc, the C library of most Linux systems; does nothing
+    elsewhere.
 
     Source: the GNU C Library, manual page mallopt(3), M_MMAP_MAX and M_TRIM_THRESHOLD.
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
-        libc.mallopt(-4, 0)  # M_MMAP_MAX: no block is a mapping of its own
-        libc.mallopt(-1, 10**9)  # M_TRIM_THRESHOLD, in bytes: so much stays, though it is free
+        libc.mallopt(-4, 0)  # M_MMAP_MAX: no block has its own mapping
+        libc.mallopt(-1, 10**9)  # M_TRIM_THRESHOLD, in bytes: keep this much free memory
 
 
 def fit(
@@ -52,7 +53,7 @@ def fit(
     test_model: Callable,
     scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
 ) -> History:
-    """Train for some epochs, measuring after each, and print one line per epoch.
+    """Train for some epochs, measure after each, and print one line per epoch.
 
     Args:
         loaders: (train_loader, test_loader).
@@ -84,16 +85,16 @@ def fit(
 def save_weights(model: nn.Module, path: str | Path) -> None:
     """Save the weights as safetensors: names and numbers, no code, so that anyone may open the file safely."""
     path = Path(path)
-    part = path.with_name(f"{path.name}.part")  # renamed when whole
+    part = path.with_name(f"{path.name}.part")  # renamed when complete
     part.write_bytes(save({name: weights.detach().cpu().clone() for name, weights in model.state_dict().items()}))
     part.replace(path)
 
 
 def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
-    """Put saved weights into a model of the same layers, and return it.
+    """Load saved weights into a model with the same layers, and return it.
 
     Raises:
-        RuntimeError: the file holds other names or shapes than the model has.
+        RuntimeError: names or shapes in the file differ from those of the model.
     """
     model.load_state_dict(load_file(path))
     return model

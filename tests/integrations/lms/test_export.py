@@ -117,7 +117,7 @@ def test_a_dry_run_shows_what_changes_and_writes_nothing(course: Course) -> None
     assert not (course.folder / "to_canvas").exists()
     assert not course.paths.exported("canvas").exists()
     course.export(CANVAS)
-    assert "nothing has changed since the last export" in course.export(CANVAS, "--dry-run").output
+    assert "Nothing has changed since the last export" in course.export(CANVAS, "--dry-run").output
     before = (course.folder / "to_canvas").read_bytes()
     course.by_hand("bob", 3)
     course.by_hand("zoë", 2)

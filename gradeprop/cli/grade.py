@@ -1,0 +1,306 @@
+"""Commands that run submissions: grade, watch, verify, demo, doctor."""
+
+import contextlib
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gradeprop.cli.options import data_option, find_assignment, pairs, seed_option, unsafe_option
+from gradeprop.cli.output import main_remark, points, print_line, print_results, print_table, progress, waiting, warn
+from gradeprop.core.errors import SubmissionError
+from gradeprop.core.models import Assignment, GradeRecord
+from gradeprop.core.paths import CoursePaths
+from gradeprop.core.sanitize import for_terminal
+from gradeprop.course.config import resolve_dataset
+
+if TYPE_CHECKING:
+    from gradeprop.grading.jobs import Backend, How, Job
+    from gradeprop.grading.settings import RunSettings
+    from gradeprop.grading.store import Store
+    from gradeprop.jail.tiers import TierReport
+
+Named = Sequence[tuple[Path, str]]
+"""submissions, each with its student"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """Options of a command that say how to run submissions."""
+
+    dataset: str
+    seed: int | None = None
+    unsafe: bool = False
+    workers: int | None = None
+    scheduler: str | None = None
+    resources: Mapping[str, float] = field(default_factory=dict)
+
+
+@click.command()
+@click.argument("assignment")
+@click.argument("submissions", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--student", help="Name of the student, if the folder or zip is not named for one.")
+@data_option
+@seed_option
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Worker processes, about 1 GiB each; without it one, or one per processor for a large class. "
+    "One more starts if slow submissions occupy them all.",
+)
+@unsafe_option
+@click.option("--scheduler", metavar="ADDRESS", help="Run submissions on the workers of this Dask scheduler.")
+@click.option(
+    "--resources",
+    metavar="NAME=N",
+    multiple=True,
+    callback=pairs("GPU=1", float),
+    help="Dask worker resources that each submission needs, such as GPU=1; may be repeated.",
+)
+@click.option(
+    "--recheck",
+    "how",
+    flag_value="recheck",
+    help="Run the checks again on the stored observations, of SUBMISSIONS or of all; student code does not run.",
+)
+@click.option("--force", "how", flag_value="force", help="Regrade everything from scratch, even if unchanged.")
+@click.pass_context
+def grade(
+    ctx: click.Context,
+    /,
+    assignment: str,
+    submissions: Sequence[Path],
+    student: str | None,
+    how: "How | None",
+    **options: Any,
+) -> None:
+    """Grade folders or zips, or a class of them.
+
+    Each of the SUBMISSIONS is named for its student; a folder that holds only folders and zips is a class.
+
+    Does only what is needed: runs new and changed submissions; if only the checks changed, re-evaluates the stored
+    observations; leaves all other grades alone. --recheck and --force do more.
+    A class may also be one zip or folder as downloaded from Canvas, Moodle or Blackboard.
+    """
+    course, one = find_assignment(ctx, assignment)
+    if not submissions and how != "recheck":
+        raise click.UsageError("Name the folders or zips to grade, or give --recheck for all that were graded before.")
+    run = RunOptions(**options)
+    named, skipped = _find(ctx, course, one, submissions, student) if submissions else (None, 0)
+    with open_store(course, one, run) as store:
+        run_jobs(store, _plan(store, named, how or "changed"), run)
+    if skipped:
+        entries = "1 entry" if skipped == 1 else f"{skipped} entries"
+        were = "was" if skipped == 1 else "were"
+        raise click.ClickException(f"{entries} of {submissions[0]} {were} skipped; see the warnings above.")
+
+
+def open_store(course: CoursePaths, one: Assignment, run: RunOptions) -> "Store":
+    """Return the store of an assignment's results; it takes the lock when entered."""
+    from gradeprop.grading.store import Store
+
+    return Store(_settings(course, one, run))
+
+
+def _settings(course: CoursePaths, one: Assignment, run: RunOptions, results: Path | None = None) -> "RunSettings":
+    """Complete the options of a command; results go below ``results`` or, without it, below autograded/."""
+    from gradeprop.grading.settings import RunSettings
+
+    return RunSettings(course, one, resolve_dataset(one, run.dataset), run.seed, results, run.unsafe)
+
+
+def run_jobs(store: "Store", jobs: Sequence["Job"], run: RunOptions) -> None:
+    """Run the jobs with a progress display, then print a summary; exit with status 130 if Ctrl-C stopped them."""
+    from rich.console import Console
+
+    from gradeprop.cli.progress import ProgressDisplay, summary
+    from gradeprop.grading import batch
+    from gradeprop.grading.interrupt import Stop
+
+    display = ProgressDisplay(jobs, Console(stderr=True))
+    with display.running(), Stop(display.say) as stop:
+        backend: Backend = batch.Local(store, stop, run.workers)
+        if run.scheduler:
+            from gradeprop.grading.dask_client import Cluster  # loads Dask
+
+            backend = Cluster(store, run.scheduler, backend, stop, display.say, dict(run.resources))
+        graded = batch.run(store, jobs, backend, display.job_finished)
+    for line in summary(jobs, graded):
+        click.echo(line)
+    if len(graded) < len(jobs):
+        sys.exit(128 + signal.SIGINT)
+    print_results(store.settings.course, store.settings.assignment, graded)
+
+
+def _plan(store: "Store", named: Named | None, how: "How") -> list["Job"]:
+    """Find out what each submission needs; None stands for all that were graded before, to be re-evaluated."""
+    from gradeprop.grading import jobs
+
+    if named is None:
+        return jobs.plan_recheck(store)
+    with progress("comparing with earlier grades", len(named)) as tick:
+        return jobs.plan(store, named, how, tick)
+
+
+def _find(
+    ctx: click.Context, course: CoursePaths, one: Assignment, paths: Sequence[Path], student: str | None
+) -> tuple[Named, int]:
+    """Find the submissions in the paths; also count the entries of a platform's download that were skipped."""
+    from gradeprop.submissions import discovery
+    from gradeprop.submissions.lms_downloads import open_lms_download
+
+    download = None
+    if len(paths) == 1 and student is None and paths[0].exists():
+        with contextlib.suppress(SubmissionError):  # not a zip: one submission, and its record says what is wrong
+            download = ctx.with_resource(open_lms_download(paths[0], one, course.cache))
+    if download is None:
+        return discovery.find_submissions(paths, student), 0
+    count = len(download.submissions)
+    click.echo(f"{paths[0].name} is a download from {download.platform} with {count} student{'s' * (count != 1)}")
+    for sentence in download.warnings:
+        warn(sentence)
+    return list(download.submissions), len(download.warnings)
+
+
+@click.command()
+@click.argument("assignment")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--once", is_flag=True, help="Grade what is there now, then stop.")
+@data_option
+@seed_option
+@click.pass_context
+def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset: str, seed: int | None) -> None:
+    """Grade submissions as they arrive in a folder.
+
+    FOLDER is nbgrader's inbound folder, or any folder of folders and zips. Grades in order of arrival, and only the
+    latest submission of each student. Ctrl-C finishes the current submission, then stops.
+    """
+    from rich.console import Console
+
+    from gradeprop.grading.interrupt import Stop
+    from gradeprop.grading.watch import watch_folder
+
+    course, one = find_assignment(ctx, assignment)
+    graded: list[GradeRecord] = []
+    with (
+        Console(stderr=True).status(f"watching {folder}") as status,
+        Stop(_warn_now) as stop,
+    ):
+
+        def show(record: GradeRecord) -> None:
+            graded.append(record)
+            _print_arrival(record)
+            status.update(f"watching {folder}: {len(graded)} done")
+
+        settings = _settings(course, one, RunOptions(dataset=dataset, seed=seed))
+        watch_folder(settings, folder, _warn_now, show, stop, once)
+    on_hold = sum(record.status != "graded" for record in graded)
+    click.echo(f"{len(graded) - on_hold} graded{f', {on_hold} on hold' if on_hold else ''}")
+
+
+def _warn_now(sentence: str) -> None:
+    warn(f"{_now()}  {sentence}")
+
+
+def _print_arrival(record: GradeRecord) -> None:
+    status = points(record) or record.status.replace("_", " ")
+    print_line(f"{_now()}  {for_terminal(record.student):24} {status:14} {main_remark(record)}")
+
+
+def _now() -> str:
+    return time.strftime("%H:%M:%S")
+
+
+@click.command()
+@click.argument("assignment")
+@click.option("--only", default="", help="Try only the cases whose name contains this text, and no junk.")
+@data_option
+@seed_option
+@click.pass_context
+def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: int | None) -> None:
+    """Test the checks against known answers and junk.
+
+    Every known answer must get exactly its points, and junk in place of any value must not break a check.
+    """
+    from gradeprop.grading.grader import open_grader
+    from gradeprop.grading.store import StudentFolders
+    from gradeprop.grading.verify import verify as run_cases
+
+    course, one = find_assignment(ctx, assignment)
+    results = []
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        open_grader(
+            StudentFolders(_settings(course, one, RunOptions(dataset=dataset, seed=seed), Path(scratch)))
+        ) as grader,
+        progress("testing the checks", None) as tick,
+    ):
+        for result in run_cases(grader, only):
+            results.append(result)
+            tick()
+    if not results:
+        raise click.ClickException(f"No case of {one.name} has {only!r} in its name; --only takes a part of a name.")
+    shown = (result for result in results if result.wrong or not result.name.startswith("junk"))
+    rows = [(r.name, f"{r.points:g}", f"{r.expected:g}", r.wrong or "passed") for r in shown]
+    print_table(("case", "points", "expected", ""), rows)
+    failed = sum(bool(result.wrong) for result in results)
+    click.echo(f"{len(results) - failed} of {len(results)} cases passed")
+    sys.exit(1 if failed else 0)
+
+
+@click.command()
+@click.argument("assignment")
+@data_option
+@click.pass_context
+def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
+    """Release an assignment and grade a small made-up class.
+
+    The class has correct, wrong, broken and hostile submissions.
+    """
+    from gradeprop.course.demo import demo_class
+    from gradeprop.course.release import release as write_release
+    from gradeprop.submissions import discovery
+
+    course, one = find_assignment(ctx, assignment)
+    run = RunOptions(dataset=resolve_dataset(one, dataset))
+    write_release(one, course)
+    click.echo(f"release/{one.name} is written: the folder for students")
+    with waiting(f"training the reference solution on {run.dataset or 'no data set'}, once"):
+        folder = demo_class(one, course.assignment(one.name), run.dataset)
+    with open_store(course, one, run) as store:
+        run_jobs(store, _plan(store, discovery.find_submissions([folder]), "changed"), run)
+
+
+@click.command()
+def doctor() -> None:
+    """Test which isolation tiers this machine supports.
+
+    Tries to break out of each, and prints which attacks it stops.
+    """
+    from gradeprop.jail import probe_tiers
+
+    with waiting("trying to break out of each jail"):
+        reports = probe_tiers()
+    print_table(("attack", *(report.tier for report in reports)), list(_attacks(reports)))
+    for report in reports:
+        click.echo(f"{report.tier}: {report.problem or _how_limited(report)}")
+    click.echo("none: stops nothing; student code runs in it only with gradeprop grade --unsafe")
+    if all(report.problem for report in reports):
+        raise click.ClickException("No jail can be made on this machine, so gradeprop will not run any submission.")
+
+
+def _attacks(reports: Sequence["TierReport"]) -> Iterator[tuple[str, ...]]:
+    words = {True: "stopped", False: "NOT stopped", None: "–"}
+    for attempt in dict.fromkeys(attempt for report in reports for attempt in report.stops):
+        yield attempt, *(words[report.stops.get(attempt)] for report in reports)
+
+
+def _how_limited(report: "TierReport") -> str:
+    by = "a control group" if report.has_cgroup else "limits of each process, and checks ten times a second"
+    return f"ready in {report.ready_s:.1f} s; memory and processes are limited by {by}"

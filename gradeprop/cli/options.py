@@ -1,0 +1,78 @@
+"""Options and arguments that several commands share."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from gradeprop.core.models import Assignment
+from gradeprop.core.paths import CoursePaths
+from gradeprop.course.config import read_assignment
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def find_assignment(ctx: click.Context, name: str) -> tuple[CoursePaths, Assignment]:
+    """Read an assignment of the course that ``--course`` is in.
+
+    Raises:
+        CourseError: there is no course, or no such assignment in it.
+    """
+    course = CoursePaths.find(ctx.obj)
+    return course, read_assignment(course, name)
+
+
+def pairs(form: str, convert: Callable[[str], Any] = str) -> Callable[..., dict[str, Any]]:
+    """Make a click callback that reads ``NAME=VALUE`` texts into a dict.
+
+    Args:
+        form: an example for the error message, such as ``GPU=1``.
+        convert: turns VALUE into what the command needs; raises ValueError.
+    """
+
+    def read(ctx: click.Context, option: click.Parameter, texts: Sequence[str]) -> dict[str, Any]:
+        found = {}
+        for text in texts:
+            name, _, value = text.partition("=")
+            try:
+                found[name] = convert(value)
+            except ValueError:
+                value = ""
+            if not (name and value):
+                raise click.BadParameter(f"{text!r} is not {option.metavar}; an example is {form}.", ctx, option)
+        return found
+
+    return read
+
+
+def data_option(command: F) -> F:
+    return click.option(
+        "--data",
+        "dataset",
+        default="auto",
+        envvar="GRADEPROP_DATASET",
+        show_default=True,
+        help="Data set to measure accuracy on; auto uses the real data set if it is on this machine, else the sample.",
+    )(command)
+
+
+def seed_option(command: F) -> F:
+    return click.option("--seed", type=int, help="Repeat an earlier run: draw the same random inputs again.")(command)
+
+
+def unsafe_option(command: F) -> F:
+    return click.option(
+        "--unsafe",
+        is_flag=True,
+        help="Run student code even if no jail can be made. It can then do all that you can, and forge any grade.",
+    )(command)
+
+
+def folder_option(command: F) -> F:
+    return click.option(
+        "--folder",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        default=".",
+        help="Folder with your files; without it, the current folder.",
+    )(command)

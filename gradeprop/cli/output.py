@@ -1,0 +1,111 @@
+"""Print lines, tables, progress bars, and the results of a run.
+
+Text of students goes through ``for_terminal``: it must not move the cursor. rich is imported where it is used, because
+it takes as long as all else that most commands need.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+
+import click
+
+from gradeprop.core.models import Assignment, GradeRecord
+from gradeprop.core.paths import CoursePaths
+from gradeprop.core.sanitize import for_terminal
+
+_UNSAFE = (
+    "ran without a jail (--unsafe). Their code could do all that you can, and forge any grade, also a classmate's."
+)
+
+
+def warn(sentence: str, colour: str = "yellow") -> None:
+    """Print a coloured line on stderr."""
+    click.secho(for_terminal(sentence), fg=colour, err=True)
+
+
+def print_line(text: str) -> None:
+    """Print a line on stdout, also while rich shows a spinner on stderr and redirects what is printed to it."""
+    from rich.console import Console
+
+    Console().print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
+    """Print a table as wide as the terminal allows; cells are plain text."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*header, title=title)
+    for row in rows:
+        table.add_row(*map(_one_line, row))
+    Console().print(table, markup=False)
+
+
+@contextlib.contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Show a spinner while the block runs."""
+    from rich.console import Console
+
+    with Console(stderr=True).status(text):
+        yield
+
+
+@contextlib.contextmanager
+def progress(text: str, total: int | None) -> Iterator[Callable[[], None]]:
+    """Show a bar on stderr; call what it yields once for each step."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(text, total=total)
+        yield lambda: bar.advance(task)
+
+
+def print_results(course: CoursePaths, assignment: Assignment, graded: Sequence[GradeRecord]) -> None:
+    """Print the table of a run, and the files that it wrote.
+
+    Raises:
+        click.ClickException: a submission got no grade.
+    """
+    header = ("student", "points", "status", "main remark")
+    print_table(header, [_row(record) for record in graded], assignment.title)
+    for what, where in _written(course, assignment, graded):
+        click.echo(f"{what:10}{where}")
+    if unsafe := sum(record.unsafe for record in graded):
+        warn(f"WARNING: {unsafe} of {len(graded)} {_UNSAFE}", "red")
+    if waits := [record for record in graded if record.status != "graded"]:
+        raise click.ClickException(f"{len(waits)} of {len(graded)} on hold. The first: {_one_line(waits[0].reason)}")
+
+
+def _one_line(text: str) -> str:
+    return for_terminal(" ".join(text.split()))
+
+
+def _row(record: GradeRecord) -> tuple[str, str, str, str]:
+    status = record.status.replace("_", " ") + (", no jail" if record.unsafe else "")
+    return record.student, points(record) or "–", status, main_remark(record)
+
+
+def _written(course: CoursePaths, assignment: Assignment, graded: Sequence[GradeRecord]) -> Iterator[tuple[str, str]]:
+    from gradeprop.results import gradebook_db  # loads nbgrader, which grading has done already
+
+    paths = course.assignment(assignment.name)
+    yield "pages", f"{paths.autograded}/*/feedback.html"
+    yield "table", str(paths.grades_csv)
+    yield "gradebook", gradebook_db.hide_password(gradebook_db.url(course))
+    if assignment.held_out:
+        datasets = ", ".join(sorted({record.dataset for record in graded if record.dataset}))
+        yield "accuracy", f"measured on held-out images of {datasets or 'no data set'} (to choose: --data)"
+
+
+def points(record: GradeRecord) -> str:
+    """Write the points of a graded record as "8 / 10"; empty without a grade."""
+    return f"{record.points:g} / {record.possible:g}" if record.status == "graded" else ""
+
+
+def main_remark(record: GradeRecord) -> str:
+    """Cut out the first line of the message that cost most points."""
+    lost = sorted((o for o in record.results if o.points < o.possible), key=lambda o: o.points - o.possible)
+    messages = [record.reason, *(result.message for result in lost), *record.problems]
+    return next((for_terminal(message.splitlines()[0][:100]) for message in messages if message), "")

@@ -1,0 +1,162 @@
+"""Commands that bring grades and graders elsewhere: export, report, package."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gradeprop.cli.options import data_option, find_assignment, pairs, unsafe_option
+from gradeprop.cli.output import print_table, waiting, warn
+from gradeprop.core.paths import CoursePaths
+
+if TYPE_CHECKING:
+    from gradeprop.integrations.gradescope import Visibility
+    from gradeprop.integrations.lms.export import Export
+
+
+@click.command()
+@click.argument("platform", type=click.Choice(["canvas", "moodle", "blackboard"]))
+@click.argument("assignments", nargs=-1)
+@click.option(
+    "--roster",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Gradebook exported by the platform: its students and columns.",
+)
+@click.option(
+    "--to", type=click.Path(dir_okay=False, path_type=Path), help="File to write; without it canvas.csv or similar."
+)
+@click.option("--questions", is_flag=True, help="Add a column for each question.")
+@click.option(
+    "--column",
+    "columns",
+    metavar="HW=TITLE",
+    multiple=True,
+    callback=pairs("mnist_lenet='Homework 1'"),
+    help="Title of an assignment's column on the platform.",
+)
+@click.option("--leave-out", metavar="STUDENT", multiple=True, help="Do not export this student; may be repeated.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; show what differs from the last export.")
+@click.pass_context
+def export(
+    ctx: click.Context,
+    platform: str,
+    assignments: Sequence[str],
+    roster: Path | None,
+    to: Path | None,
+    questions: bool,
+    columns: dict[str, str],
+    leave_out: Sequence[str],
+    dry_run: bool,
+) -> None:
+    """Write grades for Canvas, Moodle or Blackboard.
+
+    Writes a file for the platform to import, with the grades of the ASSIGNMENTS, or of all.
+    """
+    from gradeprop.integrations.lms import export as lms  # loads nbgrader, two seconds
+    from gradeprop.integrations.lms.platforms import PLATFORMS
+
+    options = lms.ExportOptions(PLATFORMS[platform], roster, questions, columns, frozenset(leave_out), to)
+    made = lms.prepare_export(CoursePaths.find(ctx.obj), options, assignments)
+    if dry_run:
+        _print_changes(made)
+    else:
+        file = made.write()
+        click.echo(f"{file} is written: {len(made.students)} students, {len(made.changes)} cells changed")
+    for note in made.warnings:
+        warn(note)
+
+
+def _print_changes(made: "Export") -> None:
+    if made.changes:
+        cells = ((each.student, each.column, each.before, each.now) for each in made.changes)
+        rows = [["–" if cell is None else cell for cell in row] for row in cells]
+        print_table(("student", "column", "last export", "now"), rows)
+    else:
+        click.echo("Nothing has changed since the last export.")
+
+
+@click.command()
+@click.argument("assignment")
+@click.pass_context
+def report(ctx: click.Context, assignment: str) -> None:
+    """Write a page about the class.
+
+    It shows scores, frequent mistakes, submissions to review, and similar submissions.
+    """
+    from gradeprop.grading.jobs import graded_students
+    from gradeprop.results.class_report import write_class_report
+
+    course, one = find_assignment(ctx, assignment)
+    paths = course.assignment(one.name)
+    graded_students(paths.autograded)  # refuses a class without grades
+    with waiting("reading the grade records"):
+        file = write_class_report(one, paths)
+    click.echo(f"report    {file}")
+
+
+@click.group()
+def package() -> None:
+    """Package an assignment for another service."""
+
+
+@package.command("gradescope")
+@click.argument("assignment")
+@click.option(
+    "--to",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Zip to write; without it ASSIGNMENT-gradescope.zip in the current folder.",
+)
+@click.option(
+    "--visibility",
+    type=click.Choice(["visible", "after_due_date", "after_published"]),
+    default="visible",
+    show_default=True,
+    help="When students see the messages of the checks.",
+)
+@unsafe_option
+@data_option
+@click.pass_context
+def package_gradescope(
+    ctx: click.Context, assignment: str, to: Path | None, visibility: "Visibility", unsafe: bool, dataset: str
+) -> None:
+    """Write the zip to upload to Gradescope as an autograder. It contains the hidden checks: keep it secret."""
+    from gradeprop.core.storage import write_bytes
+    from gradeprop.course.config import resolve_dataset
+    from gradeprop.integrations import gradescope
+
+    course, one = find_assignment(ctx, assignment)
+    settings = gradescope.Settings(
+        assignment=one.name, dataset=resolve_dataset(one, dataset), visibility=visibility, unsafe=unsafe
+    )
+    data, file = gradescope.package(course, one, settings), to or Path(f"{one.name}-gradescope.zip")
+    write_bytes(data, file)
+    click.echo(f"{file}: {len(data) / 2**20:.1f} MiB, held-out images of {settings.dataset or 'no data set'}")
+    click.echo(f"Set the autograder points to {one.points:g}. Next steps: docs/gradescope.md.")
+
+
+@package.command("github")
+@click.argument("assignment")
+@click.option("--organisation", required=True, help="GitHub organisation that owns the students' repositories.")
+@click.option(
+    "--to",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write; without it ASSIGNMENT-github in the current folder.",
+)
+@click.pass_context
+def package_github(ctx: click.Context, assignment: str, organisation: str, to: Path | None) -> None:
+    """Write workflows for GitHub: public checks for the students, grading for the instructors' repository."""
+    from gradeprop.core.storage import write_bytes
+    from gradeprop.integrations import github
+
+    _, one = find_assignment(ctx, assignment)
+    files, folder = github.workflows(one, organisation), to or Path(f"{one.name}-github")
+    for name in files:
+        if (folder / name).exists():
+            raise click.ClickException(
+                f"{folder / name} exists already, perhaps with your changes. Name another folder with --to."
+            )
+    for name, text in files.items():
+        write_bytes(text.encode(), folder / name)
+        click.echo(f"{folder / name}")
+    click.echo("Where each file belongs, and who may change it: docs/github.md.")

@@ -1,0 +1,43 @@
+"""Commands for students: check, submit. They run given/check.py and given/submit.py, which work without them."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from gradeprop.cli.options import folder_option
+from gradeprop.core.paths import ASKED, GIVEN, PUBLIC_CHECKS, STUDENT_CODE
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("questions", nargs=-1)
+@folder_option
+def check(questions: Sequence[str], folder: Path) -> None:
+    """Run the public checks on your code.
+
+    Runs all of them, or those of the QUESTIONS.
+    """
+    _run_given(folder, "check", questions, STUDENT_CODE, PUBLIC_CHECKS, GIVEN)
+
+
+@click.command()
+@folder_option
+def submit(folder: Path) -> None:
+    """Check and pack your submission.
+
+    Checks that it is complete, packs it into one zip, and prints a receipt.
+    """
+    _run_given(folder, "submit", (), f"{GIVEN}/{ASKED}")
+
+
+def _run_given(folder: Path, module: str, arguments: Sequence[str], *needed: str) -> None:
+    for name in needed:
+        if not (folder / name).exists():
+            where = folder if folder != Path() else "the current folder"
+            raise click.ClickException(
+                f"{name} is not in {where}. Run this in the folder of an assignment, or name that folder with --folder."
+            )
+    command = [sys.executable, "-m", f"{GIVEN}.{module}", *arguments]
+    sys.exit(subprocess.run(command, cwd=folder, check=False).returncode)

@@ -1,0 +1,71 @@
+"""Bad input to each command: one clear sentence, a non-zero exit status, and nothing written."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gradeprop.cli.main import main
+from gradeprop.core.paths import AssignmentPaths
+
+ERROR, USAGE = 1, 2  # exit statuses: something is not as expected; the command line cannot be understood
+
+SLIPS: dict[str, tuple[int, str]] = {
+    "grade tow HERE": (ERROR, "'tow'"),
+    "grade toy": (USAGE, "Name the folders or zips to grade, or give --recheck"),
+    "grade toy /nowhere": (ERROR, "/nowhere"),
+    "grade toy HERE --data imagenet": (ERROR, "no bars for the data set 'imagenet', only for: sample"),
+    "grade toy HERE --workers 0": (USAGE, "--workers"),
+    "grade toy HERE --resources GPU": (USAGE, "'GPU' is not NAME=N; an example is GPU=1."),
+    "grade toy HERE --resources GPU=many": (USAGE, "'GPU=many' is not NAME=N; an example is GPU=1."),
+    "grade toy --recheck": (ERROR, "nothing has been graded"),
+    "watch tow HERE": (ERROR, "'tow'"),
+    "watch toy /nowhere": (ERROR, "/nowhere"),
+    "verify tow": (ERROR, "'tow'"),
+    "verify toy --only nothing-like-it": (ERROR, "No case of toy has 'nothing-like-it' in its name"),
+    "demo tow": (ERROR, "'tow'"),
+    "demo toy --data imagenet": (ERROR, "'imagenet'"),
+    "release tow": (ERROR, "'tow'"),
+    "release toy --check": (ERROR, "toy.ipynb"),
+    "new Big-Letters": (ERROR, "'Big-Letters'"),
+    "new toy": (ERROR, "toy"),
+    "export canvas": (ERROR, "gradebook"),
+    "export excel": (USAGE, "'excel' is not one of 'canvas', 'moodle', 'blackboard'"),
+    "export canvas --column toy": (USAGE, "'toy' is not HW=TITLE; an example is mnist_lenet='Homework 1'."),
+    "export canvas --column =Title": (USAGE, "'=Title' is not HW=TITLE"),
+    "report tow": (ERROR, "'tow'"),
+    "report toy": (ERROR, "nothing has been graded"),
+    "package gradescope tow": (ERROR, "'tow'"),
+    "package gradescope toy --data imagenet": (ERROR, "'imagenet'"),
+    "package github toy": (USAGE, "--organisation"),
+    "package github toy --organisation no,such": (ERROR, "'no,such'"),
+    "check --folder HERE": (ERROR, "student_code.py is not in HERE. Run this in the folder of an assignment"),
+    "check --folder /nowhere": (USAGE, "/nowhere"),
+    "submit --folder HERE": (ERROR, "given/submission.json is not in HERE. Run this in the folder of an assignment"),
+    "--course HERE report toy": (ERROR, "source/course.toml"),
+    "--course /nowhere report toy": (USAGE, "/nowhere"),
+    "gade toy HERE": (USAGE, "No such command 'gade'"),
+}
+
+
+def files(*folders: Path) -> set[Path]:
+    """Everything that a command could write, but for what can be computed again."""
+    return {file for folder in folders for file in folder.rglob("*") if ".cache" not in file.parts}
+
+
+@pytest.mark.parametrize("line", SLIPS)
+def test_a_slip_is_one_sentence_and_nothing_is_written(
+    line: str, toy: AssignmentPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, sentence = SLIPS[line]
+    here = tmp_path / "empty"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    before = files(toy.course.root, here)
+    arguments = [word.replace("HERE", str(here)) for word in line.split()]
+    course = [] if "--course" in line else ["--course", str(toy.course.root)]
+    done = CliRunner().invoke(main, [*course, *arguments])
+    assert (done.exit_code, type(done.exception)) == (status, SystemExit), done.output
+    assert sentence.replace("HERE", str(here)) in " ".join(done.stderr.split())
+    assert "Traceback" not in done.output
+    assert files(toy.course.root, here) == before
