@@ -184,7 +184,7 @@ def some_blob(draw: random.Random) -> bytes:
     """Tensors of any type and shape, where their offsets say, filled with anything."""
     made = {}
     for number in range(2_001 if draw.random() < 0.01 else draw.randrange(6)):
-        kind, width = draw.choice(tuple(observations._BYTES.items()))
+        kind, width = draw.choice(tuple(observations._ITEM_BYTES.items()))
         shape = tuple(draw.choice((0, 1, 1, 2, 3, 7)) for _ in range(draw.randrange(5)))
         if draw.random() < 0.2:
             shape += (
