@@ -18,7 +18,8 @@ from gradeprop.jail import Jail, Job, JobResult, open_jail, wire
 ROOT = Path(__file__).parents[2]
 CANARY = "canary-7c1f"
 HIDDEN = Path(sklearn.__file__).parent / "datasets" / "data"
-LIMITS = Limits(probe_s=10, wall_s=20, memory_mib=1024, processes=32, disk_mib=16, output_kib=4, answer_mib=4)
+# long times, so that a busy machine does not end honest code
+LIMITS = Limits(probe_s=60, wall_s=120, memory_mib=1024, processes=32, disk_mib=16, output_kib=4, answer_mib=4)
 ONE = "def probe_it(student, draw):\n    return {'it': student.it(draw)}\n"
 
 
