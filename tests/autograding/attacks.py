@@ -234,7 +234,7 @@ RESUBMITTED = (hand_in_no_notebook, break_after_a_good_submission)
 """handed in over a submission that got all points"""
 
 
-def hand_in_all(toy: AssignmentPaths, chosen: Iterable[str] = tuple(ATTACKS)) -> None:
+def submit_all(toy: AssignmentPaths, chosen: Iterable[str] = tuple(ATTACKS)) -> None:
     for name in chosen:
         attack = ATTACKS[name]
         folder, book = submit(toy, name, WRONG)
@@ -264,7 +264,7 @@ def run(root: Path, plain: bool) -> dict[str, float | None]:
     for attack in RESUBMITTED:
         submit(toy, attack.__name__, RIGHT)
     nbgrader(toy, "autograde", "toy")
-    hand_in_all(toy)
+    submit_all(toy)
     if not plain:
         nbgrader(toy, "autograde", "toy")
     for student in (*ATTACKS, "honest") if plain else ():

@@ -24,7 +24,7 @@ from gradeprop.grading.jobs import plan_recheck
 from gradeprop.grading.settings import RunSettings
 from gradeprop.grading.store import Store, StudentFolders
 from gradeprop.submissions.arrival_time import write_arrival_time
-from tests.autograding.attacks import ATTACKS, RESUBMITTED, hand_in_all, points
+from tests.autograding.attacks import ATTACKS, RESUBMITTED, submit_all, points
 from tests.autograding.course import ANSWER, RIGHT, cell, convert, make_course, nbgrader, save, submit
 from tests.browser.servers import course_copy
 from tests.conftest import REPOSITORY
@@ -69,7 +69,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> AssignmentPaths:
             submit(toy, attack.__name__, RIGHT)
         convert(Autograde, toy)
         assert [points(toy, attack.__name__) for attack in RESUBMITTED] == [10, 10]
-    hand_in_all(toy, CHOSEN)
+    submit_all(toy, CHOSEN)
     submit(toy, "mallory", RIGHT, SCRIPT)
     for case in read_known_answers(read_assignment(toy.course, "toy"), toy):
         folder = toy.course.root / "submitted" / case.name.replace("/", "-") / "toy"
