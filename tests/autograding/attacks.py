@@ -19,7 +19,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde
 
 from gradeprop.core.paths import AssignmentPaths
-from tests.autograding.course import RIGHT, WRONG, cell, convert, hand_in, make_course, nbgrader, save
+from tests.autograding.course import RIGHT, WRONG, cell, convert, make_course, nbgrader, save, submit
 from tests.conftest import REPOSITORY
 
 Attack = Callable[[Path, Any], None]
@@ -234,14 +234,14 @@ RESUBMITTED = (hand_in_no_notebook, break_after_a_good_submission)
 """handed in over a submission that got all points"""
 
 
-def hand_in_all(toy: AssignmentPaths, chosen: Iterable[str] = tuple(ATTACKS)) -> None:
+def submit_all(toy: AssignmentPaths, chosen: Iterable[str] = tuple(ATTACKS)) -> None:
     for name in chosen:
         attack = ATTACKS[name]
-        folder, book = hand_in(toy, name, WRONG)
+        folder, book = submit(toy, name, WRONG)
         attack(folder, book)
         if attack not in (hand_in_no_json, hand_in_deep_json, hand_in_odd_metadata, hand_in_no_notebook):
             save(folder, book)
-    hand_in(toy, "honest", RIGHT)
+    submit(toy, "honest", RIGHT)
 
 
 def points(toy: AssignmentPaths, student: str) -> float | None:
@@ -262,9 +262,9 @@ def run(root: Path, plain: bool) -> dict[str, float | None]:
     if plain:
         toy.source.joinpath("student_code.py").unlink(missing_ok=True)
     for attack in RESUBMITTED:
-        hand_in(toy, attack.__name__, RIGHT)
+        submit(toy, attack.__name__, RIGHT)
     nbgrader(toy, "autograde", "toy")
-    hand_in_all(toy)
+    submit_all(toy)
     if not plain:
         nbgrader(toy, "autograde", "toy")
     for student in (*ATTACKS, "honest") if plain else ():

@@ -70,7 +70,7 @@ def _cell(kind: str, source: str, name: str, **flags: Any) -> Any:
     return make(source, metadata={"nbgrader": {"grade_id": name, **meta}})
 
 
-def hand_in(toy: AssignmentPaths, student: str, code: str = RIGHT, answer: str = ANSWER) -> tuple[Path, Any]:
+def submit(toy: AssignmentPaths, student: str, code: str = RIGHT, answer: str = ANSWER) -> tuple[Path, Any]:
     """A submission made of the release; its folder and notebook, which can be changed and written by ``save``."""
     folder = toy.course.root / "submitted" / student / "toy"
     shutil.rmtree(folder, ignore_errors=True)

@@ -68,7 +68,7 @@ ANSWERS = (
 NAMES = ("ada", "bob, Jr", "=cmd()", "李小龍", "eve", "dan", "fay", "gus", "hal", "ivy", "jo", "kim")
 
 
-def hand_in(folder: Path, shift: int, number: int = len(NAMES)) -> Path:
+def write_class(folder: Path, shift: int, number: int = len(NAMES)) -> Path:
     """A class; with another ``shift`` everybody hands in something else. One is a zip, one empty."""
     for place, name in enumerate(NAMES[:number]):
         code = ANSWERS[(place + shift) % len(ANSWERS)]
@@ -355,8 +355,8 @@ class Chaos:
         self.root, self.random = root, random.Random(seed)
         self.kills: Counter[str] = Counter()
         self.wrong: list[str] = []
-        self.folders = [hand_in(root / f"class{shift}", shift) for shift in (0, 1)]
-        self.few = [hand_in(root / f"few{shift}", shift, 2) for shift in (0, 2)]
+        self.folders = [write_class(root / f"class{shift}", shift) for shift in (0, 1)]
+        self.few = [write_class(root / f"few{shift}", shift, 2) for shift in (0, 2)]
 
     def found(self, where: str, wrong: list[str]) -> None:
         self.wrong += [f"{where}: {each}" for each in wrong]

@@ -16,16 +16,12 @@ from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.config import read_assignment, resolve_dataset
 from gradeprop.results import gradebook
 from tests.conftest import REPOSITORY
-
-RIGHT = "def double(x):\n    return x + x\n"
+from tests.factory import RIGHT, WRONG, class_of, submission
 
 
 @pytest.fixture
 def class_folder(tmp_path: Path) -> Path:
-    for name, code in {"ada": RIGHT, 'bob, "Jr"': "def double(x):\n    return x\n", "=cmd()": RIGHT}.items():
-        (tmp_path / "class" / name).mkdir(parents=True)
-        (tmp_path / "class" / name / "student_code.py").write_text(code)
-    return tmp_path / "class"
+    return class_of(tmp_path / "class", {"ada": RIGHT, 'bob, "Jr"': WRONG, "=cmd()": RIGHT})
 
 
 def run(toy: AssignmentPaths, *arguments: str) -> tuple[int, str]:
@@ -99,13 +95,10 @@ def test_a_class_is_graded_from_the_command_and_judged_again(toy: AssignmentPath
 
 
 def test_the_command_says_what_it_did_and_why(toy: AssignmentPaths, tmp_path: Path) -> None:
-    folder = tmp_path / "class"
-    for name, code in {"ada": RIGHT, "bob": "def double(x):\n    return x\n", "eve": ""}.items():
-        (folder / name).mkdir(parents=True)
-        (folder / name / ("student_code.py" if code else "notes.txt")).write_text(code)
+    folder = class_of(tmp_path / "class", {"ada": RIGHT, "bob": WRONG})
+    submission(folder / "eve", "", {"notes.txt": ""})
     assert run(toy, "grade", "toy", str(folder), "--seed", "7")[0] == 0
-    (tmp_path / "fay").mkdir()
-    (tmp_path / "fay" / "student_code.py").write_text(RIGHT)
+    submission(tmp_path / "fay")
     before = {name: toy.student(name).record.read_bytes() for name in ("ada", "bob", "eve")}
     checks = toy.tests / "test_toy.py"
     checks.write_text(checks.read_text().replace("Is it added to itself?", "Add it to itself."))

@@ -21,18 +21,15 @@ from gradeprop.grading.jobs import plan
 from gradeprop.grading.store import Store
 from gradeprop.submissions.discovery import find_submissions
 from tests.conftest import copy_toy
+from tests.factory import RIGHT, WRONG, class_of, slow
 from tests.grading.runs import grade_all, settings_of
 
 LONG = pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
-RIGHT = "def double(x):\n    return x + x\n"
 
 
 @pytest.fixture
 def class_folder(tmp_path: Path) -> Path:
-    for name, code in {"ada": RIGHT, 'bob, "Jr"': "def double(x):\n    return x\n", "=cmd()": RIGHT}.items():
-        (tmp_path / "class" / name).mkdir(parents=True)
-        (tmp_path / "class" / name / "student_code.py").write_text(code)
-    return tmp_path / "class"
+    return class_of(tmp_path / "class", {"ada": RIGHT, 'bob, "Jr"': WRONG, "=cmd()": RIGHT})
 
 
 @LONG
@@ -60,15 +57,14 @@ def test_two_workers_of_whom_one_is_killed_give_what_one_process_gives(
 
 
 @LONG
+@pytest.mark.wall_clock
 def test_long_ones_on_every_place_do_not_block_the_short(
     toy: AssignmentPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workers, "_LONG_S", 1.0)
     toy.toml.write_text(toy.toml.read_text().replace("probe-s = 3.0", "probe-s = 60.0").replace("20.0", "90.0"))
-    trains = f"import time\ntime.sleep(12)\n{RIGHT}"
-    for name, code in {"a": trains, "b": trains, **dict.fromkeys("cdefgh", RIGHT)}.items():
-        (tmp_path / "class" / name).mkdir(parents=True)
-        (tmp_path / "class" / name / "student_code.py").write_text(code)
+    trains = slow(12)
+    class_of(tmp_path / "class", {"a": trains, "b": trains, **dict.fromkeys("cdefgh", RIGHT)})
     ended: list[str] = []
     with Store(settings_of(toy)) as store:
         jobs = plan(store, find_submissions([tmp_path / "class"]))
@@ -86,10 +82,7 @@ def timeless(record: GradeRecord) -> bytes:
 @pytest.mark.parametrize("workers", [1, 2] if "ALL_TESTS" in os.environ else [1])
 def test_ctrl_c_stops_in_order_and_the_next_run_goes_on(tmp_path: Path, workers: int) -> None:
     toy = copy_toy(tmp_path / "course")
-    for number in range(12):
-        (tmp_path / "class" / f"s{number:02}").mkdir(parents=True)
-        code = f"import time\ntime.sleep(0.2)\n{RIGHT}"
-        (tmp_path / "class" / f"s{number:02}" / "student_code.py").write_text(code)
+    class_of(tmp_path / "class", {f"s{number:02}": slow(0.2) for number in range(12)})
     program = [sys.executable, "-c", "from gradeprop.cli.main import main; main()", "--course", str(toy.course.root)]
     command = [*program, "grade", "toy", str(tmp_path / "class"), f"--workers={workers}"]
     grader = subprocess.Popen(

@@ -23,6 +23,7 @@ from gradeprop.grading.jobs import Job, Results, plan
 from gradeprop.grading.store import Store
 from gradeprop.submissions import discovery
 from tests.conftest import REPOSITORY, copy_toy
+from tests.factory import HANGS, RIGHT, slow, submission
 from tests.grading.runs import grade_all, settings_of
 
 dask = pytest.importorskip("dask", reason="needs Dask: pip install 'gradeprop[cluster]'")
@@ -31,9 +32,7 @@ pytest.importorskip("distributed", reason="needs Dask: pip install 'gradeprop[cl
 from gradeprop.grading import dask_client  # noqa: E402  (needs Dask)
 
 LONG = pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
-RIGHT = "def double(x):\n    return x + x\n"
-HANGS = "def double(x):\n    while True: pass\n"
-SLOW = f"import time\ntime.sleep(0.3)\n{RIGHT}"
+SLOW = slow(0.3)
 
 
 class Machines:
@@ -87,10 +86,10 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
     found.end()
 
 
-def hand_in(folder: Path, *codes: str) -> Path:
+def submit(folder: Path, *codes: str) -> Path:
+    """Write a class: s00, s01 and so on."""
     for number, code in enumerate(codes):
-        (folder / f"s{number:02}").mkdir(parents=True)
-        (folder / f"s{number:02}" / "student_code.py").write_text(code)
+        submission(folder / f"s{number:02}", "", {"student_code.py": code})
     return folder
 
 
@@ -129,7 +128,7 @@ def test_three_workers_of_whom_one_is_killed_and_one_comes_late_give_what_one_pr
 ) -> None:
     toy, alone = copy_toy(tmp_path / "course"), copy_toy(tmp_path / "alone")
     codes = [SLOW, "def double(x):\n    return x\n", HANGS, "def double(x)\n", *[SLOW] * 12, ""]
-    folder = hand_in(tmp_path / "class", *codes)
+    folder = submit(tmp_path / "class", *codes)
     scheduler = machines.scheduler()
     first, _ = machines.worker(scheduler, "one"), machines.worker(scheduler, "two")
 
@@ -158,7 +157,7 @@ def test_three_workers_of_whom_one_is_killed_and_one_comes_late_give_what_one_pr
 @LONG
 def test_a_worker_that_sees_none_of_our_files_pulls_them(machines: Machines, tmp_path: Path) -> None:
     """The worker lives where our temporary folder cannot be seen: the same path leads elsewhere for it."""
-    toy, folder = copy_toy(tmp_path / "course"), hand_in(tmp_path / "class", RIGHT, SLOW, "")
+    toy, folder = copy_toy(tmp_path / "course"), submit(tmp_path / "class", RIGHT, SLOW, "")
     (tmp_path / "class" / "zoe.zip").write_bytes(b"PK\3\4 not really")
     scheduler = machines.scheduler()
     elsewhere = tmp_path / "node"
@@ -181,8 +180,9 @@ def test_a_worker_that_sees_none_of_our_files_pulls_them(machines: Machines, tmp
 
 
 @LONG
+@pytest.mark.wall_clock
 def test_a_worker_of_another_version_is_refused_by_name(machines: Machines, tmp_path: Path) -> None:
-    toy, folder = copy_toy(tmp_path / "course"), hand_in(tmp_path / "class", RIGHT, RIGHT)
+    toy, folder = copy_toy(tmp_path / "course"), submit(tmp_path / "class", RIGHT, RIGHT)
     shutil.copytree(REPOSITORY.root / "gradeprop", tmp_path / "other" / "gradeprop")
     with (tmp_path / "other" / "gradeprop" / "judge" / "client.py").open("a") as changed:
         changed.write("# another version\n")
@@ -202,10 +202,11 @@ def test_a_worker_of_another_version_is_refused_by_name(machines: Machines, tmp_
 
 
 @LONG
+@pytest.mark.wall_clock
 def test_other_checks_at_the_same_place_are_refused(
     machines: Machines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    toy, folder = copy_toy(tmp_path / "course"), hand_in(tmp_path / "class", RIGHT)
+    toy, folder = copy_toy(tmp_path / "course"), submit(tmp_path / "class", RIGHT)
     scheduler = machines.scheduler()
     machines.worker(scheduler, "stale")
     from gradeprop.grading import fingerprints
@@ -218,7 +219,7 @@ def test_other_checks_at_the_same_place_are_refused(
 
 def test_a_scheduler_that_is_not_there_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gradeprop.grading.dask_client._CONNECT_S", 2.0)
-    toy, folder = copy_toy(tmp_path / "course"), hand_in(tmp_path / "class", RIGHT)
+    toy, folder = copy_toy(tmp_path / "course"), submit(tmp_path / "class", RIGHT)
     for address in ("tcp://127.0.0.1:9", "nonsense://x"):
         with pytest.raises(JailError, match=f"No Dask scheduler answers at {address}"):
             grade(toy, folder, address)
@@ -226,7 +227,7 @@ def test_a_scheduler_that_is_not_there_is_a_sentence(tmp_path: Path, monkeypatch
 
 @LONG
 def test_a_scheduler_that_goes_away_costs_no_grade(machines: Machines, tmp_path: Path) -> None:
-    toy, folder = copy_toy(tmp_path / "course"), hand_in(tmp_path / "class", *[SLOW] * 8)
+    toy, folder = copy_toy(tmp_path / "course"), submit(tmp_path / "class", *[SLOW] * 8)
     scheduler = machines.scheduler()
     machines.worker(scheduler, "one")
 

@@ -17,9 +17,8 @@ from gradeprop.grading.grader import Grader, open_grader
 from gradeprop.grading.settings import RunSettings
 from gradeprop.grading.store import StudentFolders
 from tests.conftest import REPOSITORY, copy_toy, read_assignment
+from tests.factory import RIGHT, write_files
 from tests.grading.runs import settings_of
-
-RIGHT = "def double(x):\n    return x + x\n"
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +31,7 @@ def grader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grader]:
 @pytest.fixture
 def submit(tmp_path: Path) -> Callable[..., Path]:
     def write(name: str = "ada", **files: str) -> Path:
-        folder = tmp_path / name
-        folder.mkdir()
-        for file, text in files.items():
-            (folder / f"{file}.py").write_text(text)
-        return folder
+        return write_files(tmp_path / name, {f"{file}.py": text for file, text in files.items()})
 
     return write
 

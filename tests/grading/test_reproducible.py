@@ -25,6 +25,7 @@ from gradeprop.grading.settings import RunSettings
 from gradeprop.grading.store import StudentFolders
 from gradeprop.jail import Jail, open_jail
 from tests.conftest import REPOSITORY, copy_toy, read_assignment
+from tests.factory import submission
 from tests.grading.runs import settings_of
 from tests.jail.test_isolation import _reach
 
@@ -85,8 +86,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Grader, Jai
 
 def grade_in(jail: Jail, grader: Grader, name: str, code: str) -> GradeRecord:
     folder = grader.settings.course.root / "handed in" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "student_code.py").write_text(code)
+    submission(folder, "", {"student_code.py": code})
     return dataclasses.replace(grader, jail=jail).grade_one(folder)
 
 

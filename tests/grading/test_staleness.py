@@ -17,10 +17,8 @@ from gradeprop.grading.staleness import is_resubmission, reason_to_check, reason
 from gradeprop.grading.store import Store
 from gradeprop.submissions import discovery, intake
 from tests.conftest import copy_toy
+from tests.factory import RIGHT, WRONG, class_of, submission
 from tests.grading.runs import grade_all, settings_of
-
-RIGHT = "def double(x):\n    return x + x\n"
-WRONG = "def double(x):\n    return x\n"
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +26,8 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[AssignmentPaths, P
     """A class of three, graded under the seed 7."""
     root = tmp_path_factory.mktemp("graded")
     toy, folder = copy_toy(root / "course"), root / "class"
-    for name, code in {"ada": RIGHT, "bob": WRONG, "eve": ""}.items():
-        (folder / name).mkdir(parents=True)
-        (folder / name / ("student_code.py" if code else "notes.txt")).write_text(code)
+    class_of(folder, {"ada": RIGHT, "bob": WRONG})
+    submission(folder / "eve", "", {"notes.txt": ""})
     with Store(settings_of(toy, 7)) as store:
         grade_all(store, discovery.find_submissions([folder]))
     return toy, folder

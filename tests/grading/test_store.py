@@ -18,7 +18,7 @@ from gradeprop.core.paths import AssignmentPaths
 from gradeprop.grading import batch
 from gradeprop.grading.grader import open_grader
 from gradeprop.grading.store import Store
-from tests.campaigns.chaos import SEED, Chaos, Server, differences, environment, hand_in, litter, state
+from tests.campaigns.chaos import SEED, Chaos, Server, differences, environment, litter, state, write_class
 from tests.grading.runs import grade_all, settings_of
 
 ROOT = os.getuid() == 0
@@ -114,7 +114,7 @@ def test_a_locked_gradebook_is_a_sentence_and_the_records_get_into_it_later(
     found = state(course)
     assert found["students"] == states[1]["students"]
     assert found["gradebook"] == states[0]["gradebook"]
-    one = hand_in(chaos.root / "one", 2, 1)  # only one of them is graded again
+    one = write_class(chaos.root / "one", 2, 1)  # only one of them is graded again
     server.grade(one)
     assert differences(state(course), states[1]) == []
 
@@ -141,7 +141,7 @@ def test_a_grader_survives_its_workers(chaos: Chaos, server: Server) -> None:
 def test_the_records_of_a_class_are_read_once_and_those_of_this_run_not_at_all(
     toy: AssignmentPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    named = [(hand_in(tmp_path / "class", 0, 3) / name, name) for name in ("ada",)]
+    named = [(write_class(tmp_path / "class", 0, 3) / name, name) for name in ("ada",)]
     named += [(tmp_path / "class" / name, name) for name in ("bob, Jr", "=cmd()")]
     settings = settings_of(toy)
     with Store(settings) as store, open_grader(store.folders) as grader:
@@ -167,7 +167,7 @@ def test_an_error_during_a_replacement_withdraws_the_old_grade_and_leaves_nothin
     toy: AssignmentPaths, tmp_path: Path
 ) -> None:
     with Store(settings_of(toy)) as store:
-        grade_all(store, [(hand_in(tmp_path / "class", 0, 1) / "ada", "ada")])
+        grade_all(store, [(write_class(tmp_path / "class", 0, 1) / "ada", "ada")])
         with pytest.raises(ZeroDivisionError), store.folders.replace("ada"):
             raise ZeroDivisionError
         record = storage.read(GradeRecord, store.folders.student("ada").record)

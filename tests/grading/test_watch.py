@@ -1,7 +1,6 @@
 """What comes into a folder is graded once each, whole, the latest of each student, and after a restart not again."""
 
 import contextlib
-import io
 import os
 import pwd
 import signal
@@ -10,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,21 +27,19 @@ from gradeprop.grading.store import Store
 from gradeprop.grading.watch import Inbox, Watch
 from gradeprop.results import gradebook_db
 from tests.conftest import REPOSITORY, copy_toy
+from tests.factory import RIGHT, WRONG, canvas_name, exchange, submission, zip_file, zip_of
 from tests.grading.runs import settings_of
 
 Opened = tuple[Store, Grader]
-
-RIGHT = "def double(x):\n    return x + x\n"
-WRONG = "def double(x):\n    return x\n"
 
 
 class Seen:
     """A watch over a folder, and what it showed and said."""
 
-    def __init__(self, opened: Opened, folder: Path) -> None:
+    def __init__(self, opened: Opened, folder: Path, patience_s: float = 1.5) -> None:
         self.graded: list[tuple[str, float]] = []
         self.said: list[str] = []
-        self.watch = Watch(*opened, Inbox(folder, "toy", self.said.append), self.show, still_s=0.3, patience_s=1.5)
+        self.watch = Watch(*opened, Inbox(folder, "toy", self.said.append), self.show, 0.3, patience_s)
 
     def show(self, record: GradeRecord) -> None:
         self.graded.append((record.student, record.points))
@@ -62,46 +58,26 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
         yield store, grader
 
 
-def hand_in(folder: Path, code: str, **more: str) -> Path:
-    folder.mkdir(parents=True)
-    for name, text in {"student_code.py": code, **more}.items():
-        (folder / name).write_text(text)
-    return folder
-
-
-def sent(inbound: Path, student: str, at: str, code: str, hw: str = "toy") -> Path:
-    folder = hand_in(inbound / f"{student}+{hw}+2026-01-31 {at}.123456 UTC+aB-3_xYz", code)
-    (folder / "timestamp.txt").write_text(f"2026-01-31 {at}.123456 UTC")
-    return folder
-
-
-def zipped(code: str) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        archive.writestr("student_code.py", code)
-    return made.getvalue()
-
-
 def test_the_exchange_is_graded_in_order_at_the_latest_version_once(opened: Opened, tmp_path: Path) -> None:
-    sent(tmp_path, "ada", "23:59:59", WRONG)  # a name that claims to be the latest; the kernel knows which came later
+    exchange(tmp_path, "ada", "23:59:59", WRONG)  # the name claims to be the latest; the kernel knows which was
     time.sleep(0.05)
-    sent(tmp_path, "bob", "11:00:00", RIGHT)
+    exchange(tmp_path, "bob", "11:00:00", RIGHT)
     time.sleep(0.05)
-    sent(tmp_path, "ada", "10:00:00", RIGHT)
-    sent(tmp_path, "eve", "10:00:00", RIGHT, hw="another")
+    exchange(tmp_path, "ada", "10:00:00", RIGHT)
+    exchange(tmp_path, "eve", "10:00:00", RIGHT, hw="another")
     seen = Seen(opened, tmp_path)
     assert seen.once() == [("bob", 10), ("ada", 10)]
     assert seen.once() == []
-    sent(tmp_path, "bob", "12:00:00", WRONG)
+    exchange(tmp_path, "bob", "12:00:00", WRONG)
     assert Seen(opened, tmp_path).once() == [("bob", 2)]  # another watch: what was graded is known from the records
     assert not seen.said
 
 
 def test_any_folder_is_watched_and_what_is_no_submission_is_said(opened: Opened, tmp_path: Path) -> None:
-    hand_in(tmp_path / "grace", RIGHT)
-    (tmp_path / "lovelaceada_12345_67890_hw.zip").write_bytes(zipped(WRONG))
+    submission(tmp_path / "grace", RIGHT)
+    zip_file(tmp_path / canvas_name("12345", "hw.zip"), {"student_code.py": WRONG})
     (tmp_path / "notes.txt").write_text("x")
-    (tmp_path / "alan.zip.part").write_bytes(zipped(RIGHT))
+    zip_file(tmp_path / "alan.zip.part", {"student_code.py": RIGHT})
     seen = Seen(opened, tmp_path)
     assert sorted(seen.once()) == [("12345", 2), ("grace", 10)]
     assert seen.said == ["notes.txt is neither a folder nor a zip; it is left out."]
@@ -112,7 +88,8 @@ def test_any_folder_is_watched_and_what_is_no_submission_is_said(opened: Opened,
 
 
 def test_a_zip_is_graded_when_it_is_whole_and_one_that_stays_broken_is_told(opened: Opened, tmp_path: Path) -> None:
-    data, file, seen, stop = zipped(RIGHT), tmp_path / "kay.zip", Seen(opened, tmp_path), Stop()
+    data, file, stop = zip_of({"student_code.py": RIGHT}), tmp_path / "kay.zip", Stop()
+    seen = Seen(opened, tmp_path, patience_s=6)
     file.write_bytes(data[:60])
     watching = threading.Thread(target=seen.watch.run, args=(stop,))
     watching.start()
@@ -121,7 +98,7 @@ def test_a_zip_is_graded_when_it_is_whole_and_one_that_stays_broken_is_told(open
     with file.open("ab") as more:
         more.write(data[60:])
     (tmp_path / "liv.zip").write_bytes(data[:60])
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while len(seen.graded) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
     stop.requested = True
@@ -131,7 +108,7 @@ def test_a_zip_is_graded_when_it_is_whole_and_one_that_stays_broken_is_told(open
 
 
 def test_an_exchange_folder_without_its_time_is_waited_for(opened: Opened, tmp_path: Path) -> None:
-    folder = sent(tmp_path, "mia", "10:00:00", RIGHT)
+    folder = exchange(tmp_path, "mia", "10:00:00", RIGHT)
     (folder / "timestamp.txt").unlink()
     seen = Seen(opened, tmp_path)
     began = time.monotonic()
@@ -142,8 +119,8 @@ def test_an_exchange_folder_without_its_time_is_waited_for(opened: Opened, tmp_p
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make a folder that belongs to another account")
 def test_cant_hand_in_for_another_through_the_exchange(opened: Opened, tmp_path: Path) -> None:
     student, other = pwd.getpwnam("daemon"), pwd.getpwnam("nobody")
-    os.chown(sent(tmp_path, "daemon", "10:00:00", RIGHT), student.pw_uid, student.pw_gid)
-    os.chown(sent(tmp_path, "daemon", "11:00:00", WRONG), other.pw_uid, other.pw_gid)
+    os.chown(exchange(tmp_path, "daemon", "10:00:00", RIGHT), student.pw_uid, student.pw_gid)
+    os.chown(exchange(tmp_path, "daemon", "11:00:00", WRONG), other.pw_uid, other.pw_gid)
     seen = Seen(opened, tmp_path)
     assert seen.once() == [("daemon", 10)]
     assert "belongs to nobody and not to daemon" in seen.said[0]
@@ -163,7 +140,7 @@ def command(toy: AssignmentPaths, *arguments: str) -> subprocess.Popen[str]:
 
 def test_one_watches_at_a_time_and_ctrl_c_ends_it(toy: AssignmentPaths, tmp_path: Path) -> None:
     drop = tmp_path / "drop"
-    hand_in(drop / "ada", RIGHT)
+    submission(drop / "ada", RIGHT)
     with command(toy, "watch", "toy", str(drop)) as first:
         assert first.stdout
         lines = []
@@ -196,7 +173,7 @@ def test_what_may_not_be_read_waits_and_is_no_zero(opened: Opened, tmp_path: Pat
     with pytest.raises(SubmissionError, match="the same rights as for nbgrader collect"):
         Seen(opened, tmp_path).once()
     tmp_path.chmod(0o700)
-    hand_in(tmp_path / "zoe", RIGHT).chmod(0)
+    submission(tmp_path / "zoe", RIGHT).chmod(0)
     seen = Seen(opened, tmp_path)
     assert seen.once() == []
     assert seen.said == ["zoe cannot be read (Permission denied); it waits."]
@@ -207,7 +184,7 @@ def test_what_may_not_be_read_waits_and_is_no_zero(opened: Opened, tmp_path: Pat
 def test_a_gradebook_that_cannot_be_written_is_said_and_what_was_graded_comes_into_it_later(
     opened: Opened, tmp_path: Path
 ) -> None:
-    hand_in(tmp_path / "uma", RIGHT)
+    submission(tmp_path / "uma", RIGHT)
     seen, book = Seen(opened, tmp_path), opened[0].settings.course.gradebook
     book.write_bytes(b"this is no database")
     with pytest.raises(CourseError, match="the gradebook cannot be written"):
@@ -223,9 +200,9 @@ def test_a_gradebook_that_cannot_be_written_is_said_and_what_was_graded_comes_in
 def test_when_it_came_through_the_exchange_counts_for_late_days_and_a_copy_says_nothing(
     opened: Opened, tmp_path: Path
 ) -> None:
-    sent(tmp_path / "inbound", "lou", "10:00:00", RIGHT)
+    exchange(tmp_path / "inbound", "lou", "10:00:00", RIGHT)
     assert Seen(opened, tmp_path / "inbound").once() == [("lou", 10)]
-    hand_in(tmp_path / "drop" / "tom", RIGHT)
+    submission(tmp_path / "drop" / "tom", RIGHT)
     assert Seen(opened, tmp_path / "drop").once() == [("tom", 10)]
     with Gradebook(gradebook_db.url(opened[0].settings.course)) as book:
         came = book.find_submission("toy", "lou").timestamp
@@ -236,7 +213,7 @@ def test_when_it_came_through_the_exchange_counts_for_late_days_and_a_copy_says_
 @pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
 def test_fixed_checks_judge_again_what_is_still_there(tmp_path: Path) -> None:
     toy = copy_toy(tmp_path / "course")
-    hand_in(tmp_path / "drop" / "ada", RIGHT)
+    submission(tmp_path / "drop" / "ada", RIGHT)
     for expected in (10, 10):
         with Store(settings_of(toy)) as store, open_grader(store.folders) as grader:
             assert Seen((store, grader), tmp_path / "drop").once() == [("ada", expected)]

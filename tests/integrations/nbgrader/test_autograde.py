@@ -24,8 +24,8 @@ from gradeprop.grading.jobs import plan_recheck
 from gradeprop.grading.settings import RunSettings
 from gradeprop.grading.store import Store, StudentFolders
 from gradeprop.submissions.arrival_time import write_arrival_time
-from tests.autograding.attacks import ATTACKS, RESUBMITTED, hand_in_all, points
-from tests.autograding.course import ANSWER, RIGHT, cell, convert, hand_in, make_course, nbgrader, save
+from tests.autograding.attacks import ATTACKS, RESUBMITTED, submit_all, points
+from tests.autograding.course import ANSWER, RIGHT, cell, convert, make_course, nbgrader, save, submit
 from tests.browser.servers import course_copy
 from tests.conftest import REPOSITORY
 from tests.grading.runs import grade_all, settings_of
@@ -66,11 +66,11 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> AssignmentPaths:
     convert(GenerateAssignment, toy)
     if ALL:
         for attack in RESUBMITTED:
-            hand_in(toy, attack.__name__, RIGHT)
+            submit(toy, attack.__name__, RIGHT)
         convert(Autograde, toy)
         assert [points(toy, attack.__name__) for attack in RESUBMITTED] == [10, 10]
-    hand_in_all(toy, CHOSEN)
-    hand_in(toy, "mallory", RIGHT, SCRIPT)
+    submit_all(toy, CHOSEN)
+    submit(toy, "mallory", RIGHT, SCRIPT)
     for case in read_known_answers(read_assignment(toy.course, "toy"), toy):
         folder = toy.course.root / "submitted" / case.name.replace("/", "-") / "toy"
         write_answer(case, toy, tmp_path_factory.mktemp("weights"), folder)
@@ -215,7 +215,7 @@ def test_a_regrade_keeps_what_a_person_gave_and_takes_off_what_the_policy_says(t
     url, due = f"sqlite:///{toy.course.gradebook}", datetime(2026, 5, 1, 12)
     with Gradebook(url) as book:
         book.update_or_create_assignment("toy", duedate=due)
-    folder, _ = hand_in(toy, "ada")
+    folder, _ = submit(toy, "ada")
     (folder / "timestamp.txt").write_text("2026-04-30 12:00:00 UTC")  # her own
     write_arrival_time(folder, due + timedelta(hours=30))
     convert(Autograde, toy)
@@ -260,7 +260,7 @@ def test_a_notebook_that_is_run_shows_its_pictures_and_the_grade_is_the_same(tmp
         ("eve", f"print(open({str(toy.course.gradebook)!r}, 'rb').read())"),
         ("bob", "while True: pass"),
     ):
-        folder, book = hand_in(toy, student)
+        folder, book = submit(toy, student)
         cell(book, "scratch").source = code
         save(folder, book)
     convert(Autograde, toy)
@@ -295,7 +295,7 @@ def test_a_notebook_of_the_course_runs_in_the_jail_from_top_to_bottom(
 def test_a_gradebook_that_cannot_be_written_is_a_sentence_and_nothing_is_lost(tmp_path: Path) -> None:
     toy = make_course(tmp_path / "course")
     nbgrader(toy, "generate_assignment", "toy")
-    hand_in(toy, "ada")
+    submit(toy, "ada")
     nbgrader(toy, "autograde", "toy")
     with sqlite3.connect(toy.course.gradebook) as database:
         database.execute("UPDATE alembic_version SET version_num = '167914646830'")

@@ -14,6 +14,7 @@ from gradeprop.course.config import read_assignment
 from gradeprop.integrations.nbgrader.collect import Collect
 from gradeprop.results import gradebook
 from gradeprop.submissions.arrival_time import read_arrival_time, timestamp_warnings
+from tests.factory import write_files
 
 
 @pytest.fixture
@@ -24,12 +25,7 @@ def inbound(tmp_path: Path) -> Path:
 
 
 def send(inbound: Path, student: str, claimed: str, **files: str) -> Path:
-    folder = inbound / f"{student}+toy+{claimed}+x"
-    folder.mkdir()
-    for name, text in files.items():
-        (folder / name).write_text(text)
-    (folder / "timestamp.txt").write_text("1970-01-01 00:00:00 UTC")
-    return folder
+    return write_files(inbound / f"{student}+toy+{claimed}+x", files | {"timestamp.txt": "1970-01-01 00:00:00 UTC"})
 
 
 def collect(toy: AssignmentPaths, inbound: Path) -> None:

@@ -1,33 +1,20 @@
 """``nbgrader zip_collect`` reads downloads by the same rules as ``gradeprop grade``."""
 
-import io
 import os
 import shutil
 import subprocess
 import sys
-import zipfile
-from collections.abc import Mapping
 from datetime import datetime
 
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.submissions.arrival_time import read_arrival_time
 from tests.conftest import REPOSITORY
-
-RIGHT = "def double(x):\n    return x + x\n"
-
-
-def zipped(files: Mapping[str, str | bytes]) -> bytes:
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return data.getvalue()
-
+from tests.factory import RIGHT, blackboard_name, canvas_name, zip_of
 
 CANVAS = {
-    "lovelaceada_12345_1_student_code-2.py": RIGHT,
-    "lovelaceada_12345_2_history.json": "{}",
-    "babbagecharles_LATE_23456_3_hw.zip": zipped({"student_code.py": RIGHT}),
+    canvas_name("12345", "student_code-2.py"): RIGHT,
+    canvas_name("12345", "history.json"): "{}",
+    canvas_name("23456", "hw.zip", "babbagecharles", late=True): zip_of({"student_code.py": RIGHT}),
     "readme.txt": "x",
     "../../x_1_2_out.py": "x",
 }
@@ -37,8 +24,8 @@ def test_nbgrader_collects_by_the_same_rules(toy: AssignmentPaths) -> None:
     shutil.copy(REPOSITORY.root / "nbgrader_config.py", toy.course.root)
     archive = toy.course.root / "downloaded" / "toy" / "archive"
     archive.mkdir(parents=True)
-    (archive / "canvas.zip").write_bytes(zipped(CANVAS))
-    (archive / "Lab_grace_attempt_2026-01-31-12-30-00_student_code.py").write_text(RIGHT)
+    (archive / "canvas.zip").write_bytes(zip_of(CANVAS))
+    (archive / blackboard_name("grace", "student_code.py")).write_text(RIGHT)
     (archive / "broken.zip").write_bytes(b"PK\x03\x04")
     done = subprocess.run(
         [sys.executable, "-m", "nbgrader", "zip_collect", "toy"],
