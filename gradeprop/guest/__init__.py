@@ -10,7 +10,7 @@ draw             random inputs of probes             framing      messages on a 
 serialize        probe results → JSON and tensors    tracebacks   errors in student code, as sentences
 privileges       namespaces, limits, filters         syscalls     Linux system calls by ctypes
 usage            memory and disk of a job            trees        removal of folders that students filled
-networks         networks that probes build           lazy_dynamo  stub of torch._dynamo
+networks         measurements of student networks     lazy_dynamo  stub of torch._dynamo
 
 Inside the jail this package is mounted read-only as ``guest`` in /jail. Outside, the grader imports only what does not
 run student code.
