@@ -24,7 +24,7 @@ from gradeprop.grading.jobs import plan_recheck
 from gradeprop.grading.settings import RunSettings
 from gradeprop.grading.store import Store, StudentFolders
 from gradeprop.submissions.arrival_time import write_arrival_time
-from tests.autograding.attacks import ATTACKS, RESUBMITTED, submit_all, points
+from tests.autograding.attacks import ATTACKS, RESUBMITTED, points, submit_all
 from tests.autograding.course import ANSWER, RIGHT, cell, convert, make_course, nbgrader, save, submit
 from tests.browser.servers import course_copy
 from tests.conftest import REPOSITORY
