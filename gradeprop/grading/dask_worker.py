@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 from distributed import Worker, WorkerPlugin, get_worker
 
 from gradeprop.core.errors import JailError
@@ -43,10 +44,11 @@ async def admit(
         expected: the fingerprints of everything that the grade depends on besides the submission.
         machine: the client's fingerprints of the package, the libraries and the data set.
     """
-    if refusal := fingerprints.mismatches(fingerprints.of_machine(settings.assignment, settings.dataset), machine):
-        return refusal
     plugin = await asyncio.to_thread(GraderPlugin, settings, course, expected)
-    if not (refusal := plugin.compare(Sources.read(plugin.settings))):
+    here = fingerprints.of_machine(plugin.settings.assignment, settings.dataset)
+    if refusal := fingerprints.mismatches(here, machine) or plugin.compare(Sources.read(plugin.settings)):
+        await plugin.teardown(dask_worker)
+    else:
         await dask_worker.plugin_add(plugin, name=run)
     return refusal
 
@@ -80,7 +82,8 @@ class GraderPlugin(WorkerPlugin):  # type: ignore[misc]
         if not settings.course.course_toml.is_file():  # the file system is not shared
             root = self._scratch.path / "course"
             zipfile.ZipFile(io.BytesIO(course)).extractall(root)
-            settings = dataclasses.replace(settings, course=CoursePaths(root))
+            assignment = msgspec.structs.replace(settings.assignment, root=str(root))  # where data sets are looked for
+            settings = dataclasses.replace(settings, course=CoursePaths(root), assignment=assignment)
         self.settings = dataclasses.replace(settings, results_folder=self._scratch.path / "results")
 
     def compare(self, sources: Sources) -> str:

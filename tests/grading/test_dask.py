@@ -193,7 +193,7 @@ def test_a_worker_of_another_version_is_refused_by_name(machines: Machines, tmp_
     machines.worker(scheduler, "bare", tree=tmp_path / "none")
     with pytest.raises(JailError, match=r"No worker at .* can grade .*old at tcp.*: its gradeprop is") as found:
         grade(toy, folder, scheduler, patience_s=8)
-    assert re.search("bare at tcp[^;]*: it cannot load this gradeprop: No module named", str(found.value))
+    assert re.search("bare at tcp[^;]*: it cannot load this gradeprop: ", str(found.value))
     assert not list(toy.autograded.glob("[!.]*")), "nothing was graded, nothing is left"
     machines.worker(scheduler, "right")
     graded, told = grade(toy, folder, scheduler)
