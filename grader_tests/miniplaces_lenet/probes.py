@@ -193,9 +193,13 @@ def probe_lenet_gradients(student, draw):
     return {"parameters": draw.parameters(model)}
 
 
+def repeats(draw, model, images):
+    return draw.repeats(lambda batch: logits_of(model(batch)), images)
+
+
 def probe_lenet_repeats(student, draw):
     images = draw.normal(4, 3, 32, 32)
-    return draw.repeats(draw.fill(draw.initialize(student.LeNet(), images)), images)
+    return repeats(draw, draw.fill(draw.initialize(student.LeNet(), images)), images)
 
 
 # ---------------------------------------------------------------- logits
@@ -259,7 +263,7 @@ def probe_dense(student, draw):
 
 def probe_dense_repeats(student, draw):
     images = draw.normal(4, 3, 32, 32)
-    return draw.repeats(draw.initialize(student.FullyConnectedNet(), images).eval(), images)
+    return repeats(draw, draw.initialize(student.FullyConnectedNet(), images).eval(), images)
 
 
 # ---------------------------------------------------------------- run
@@ -410,7 +414,7 @@ def probe_own(student, draw):
 
 def probe_own_repeats(student, draw):
     images = draw.normal(4, 3, 32, 32)
-    return draw.repeats(draw.initialize(student.OwnNetwork(), images).eval(), images)
+    return repeats(draw, draw.initialize(student.OwnNetwork(), images).eval(), images)
 
 
 def probe_own_cost(student, draw):
