@@ -9,6 +9,7 @@ import pytest
 
 from gradeprop.course.solutions import strip_python
 from tests.conftest import REPOSITORY
+from tests.layers import LAYERS
 
 ROOT = REPOSITORY.root
 
@@ -55,3 +56,10 @@ def test_every_command_the_readme_names_is_in_the_makefile(target: str) -> None:
 def test_ci_calls_the_readmes_test_command() -> None:
     assert "make test" in (ROOT / ".ci" / "run").read_text()
     assert "make test" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("page", ["developer.md", "security.md", "theory.md"])
+def test_the_modules_that_a_page_names_exist(page: str) -> None:
+    names = re.findall(rf"`((?:{'|'.join(LAYERS)})/[\w/]+\.py)`", (ROOT / "docs" / page).read_text())
+    assert names
+    assert [name for name in names if not (ROOT / "gradeprop" / name).is_file()] == []

@@ -96,8 +96,7 @@ def grade(
     with open_store(course, one, run) as store:
         run_jobs(store, _plan(store, named, how or "changed"), run)
     if skipped:
-        entries = "1 entry" if skipped == 1 else f"{skipped} entries"
-        were = "was" if skipped == 1 else "were"
+        entries, were = ("1 entry", "was") if skipped == 1 else (f"{skipped} entries", "were")
         raise click.ClickException(f"{entries} of {submissions[0]} {were} skipped; see the warnings above.")
 
 
@@ -188,10 +187,7 @@ def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset
 
     course, one = find_assignment(ctx, assignment)
     graded: list[GradeRecord] = []
-    with (
-        Console(stderr=True).status(f"watching {folder}") as status,
-        Stop(_warn_now) as stop,
-    ):
+    with Console(stderr=True).status(f"watching {folder}") as status, Stop(_warn_now) as stop:
 
         def show(record: GradeRecord) -> None:
             graded.append(record)
@@ -233,12 +229,10 @@ def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: i
     from gradeprop.grading.verify import verify as run_cases
 
     course, one = find_assignment(ctx, assignment)
-    results = []
+    run, results = RunOptions(dataset=dataset, seed=seed), []
     with (
         tempfile.TemporaryDirectory() as scratch,
-        open_grader(
-            StudentFolders(_settings(course, one, RunOptions(dataset=dataset, seed=seed), Path(scratch)))
-        ) as grader,
+        open_grader(StudentFolders(_settings(course, one, run, Path(scratch)))) as grader,
         progress("testing the checks", None) as tick,
     ):
         for result in run_cases(grader, only):
