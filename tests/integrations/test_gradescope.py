@@ -180,7 +180,7 @@ def test_where_no_jail_can_be_made_nothing_is_run(root: Path) -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert "No jail can be made here" in done.stdout
+    assert "No jail can be started here" in done.stdout
     assert not (root / "results" / "results.json").exists()
 
 
@@ -196,7 +196,7 @@ def test_the_zip_holds_what_grading_needs_no_known_answers_and_is_the_same_each_
     (toy.course.given / "helper.py").unlink()
     result = CliRunner().invoke(main, ["--course", str(toy.course.root), "package", "gradescope", "toy"])
     assert result.exit_code == 1
-    assert "given names helper.py, which is not in source/given" in result.output.replace("\n", "")
+    assert "given lists helper.py, which is not in source/given" in result.output.replace("\n", "")
 
 
 def test_accuracies_come_to_the_leaderboard(toy: AssignmentPaths) -> None:
