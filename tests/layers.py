@@ -1,6 +1,6 @@
 """Which subpackage of gradeprop may import which, and the drawing of it in docs/developer.md.
 
-python -m tests.layers    draws it anew
+python -m tests.layers    redraws it
 """
 
 import re

@@ -175,7 +175,7 @@ def test_flips_are_drawn_per_image():
     n = int(first.sum())
     assert 0 < n < 200, f"{n} of 200 images were mirrored: throw a coin for each image."
     assert 60 < n < 140, f"{n} of 200 images were mirrored; with probability 1/2 it would be about 100."
-    assert not torch.equal(first, second), "Two calls mirrored the same images: draw anew each time."
+    assert not torch.equal(first, second), "Two calls mirrored the same images: draw again each time."
 
 
 @pytest.mark.question("affine")
@@ -187,7 +187,7 @@ def test_affine_images_are_new_and_differ():
     assert (first - first[:1]).abs().max() > 0.01, (
         "Eight copies of an image changed in the same way: draw for each image."
     )
-    assert (first - second).abs().max() > 0.01, "Two calls gave the same images: draw anew each time."
+    assert (first - second).abs().max() > 0.01, "Two calls gave the same images: draw again each time."
 
 
 @pytest.mark.question("affine")

@@ -1,6 +1,6 @@
 """Recognises each probe by the frame that calls it, and gives the answers that an earlier run had.
 
-Inputs are drawn anew for each run.
+Inputs are drawn again for each run.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """Takes as much memory as one process may have, in each of thirty processes.
 
 Where no process may be started, one program replaces the other, so that a limit that is counted from the start of a
-process is counted anew.
+process is counted again.
 """
 
 import os
