@@ -1,17 +1,17 @@
 """The attacks, and what each declares.
 
-    attacks/<heading>/<what_it_tries>.py    handed in as student_code.py
-    attacks/<heading>/<what_it_tries>/      handed in as it is
-    made.py: make_<what_it_tries>(folder)   makes what git cannot hold, and returns the folder or zip to hand in
+    attacks/<heading>/<what_it_tries>.py    submitted as student_code.py
+    attacks/<heading>/<what_it_tries>/      submitted as it is
+    made.py: make_<what_it_tries>(folder)   makes what git cannot store, and returns the folder or zip to submit
 
-The docstring says in its first line what is tried. Lines that may stand anywhere in the text of the attack:
+The docstring says in its first line what is tried. Lines that may occur anywhere in the text of the attack:
 
     # heading neighbours      only in made.py, where it is not ``files``
     # earns 5                 points that its honest behaviour earns; 0 without it
     # earns at most 5         where a race decides
-    # reads "in these words"  must stand in what the student is told; may be repeated, and proves that it ran at all
-    # restricted: sees that a file exists      where a tier (or full: …) is known not to stop something
-    # restricted: takes 60 s more …            where a tier needs longer than the limit and 2 s
+    # reads "in these words"  must occur in what the student reads; may be repeated, and proves that it ran at all
+    # restricted: sees that a file exists      if a tier (or full: …) is known not to stop something
+    # restricted: takes 60 s more …            if a tier needs longer than the limit and 2 s
 
 An attack that reaches what it wanted says so, by a line ``SAW: that a file exists`` in what it prints or raises: such
 lines must be those declared for the tier, word for word, and no others. It finds ``target.json`` beside itself, which
@@ -32,21 +32,21 @@ HEADINGS = ("grade", "secrets", "machine", "neighbours", "files")
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One thing to hand in."""
+    """A hostile submission."""
 
     name: str
     heading: str
     text: str
     """its source, which declares what is expected"""
     make: Callable[[Path], Path]
-    """writes it into an empty folder; returns what to hand in"""
+    """writes it into an empty folder; returns the folder or zip to submit"""
 
     def __str__(self) -> str:
         return f"{self.heading}-{self.name}"
 
     @property
     def sentence(self) -> str:
-        """What it tries, in one line."""
+        """The attempt, in one line."""
         body = ast.parse(self.text).body
         doc = ast.get_docstring(body[0] if isinstance(body[0], ast.FunctionDef) else ast.parse(self.text))
         return (doc or "").partition("\n")[0]
@@ -64,11 +64,11 @@ class Attack:
         return re.findall(r'# reads "(.*)"$', self.text, re.MULTILINE)
 
     def sees(self, tier: str) -> list[str]:
-        """What the tier is known not to stop."""
+        """Return what the tier is known not to stop."""
         return re.findall(rf"# {tier}: (sees .*)$", self.text, re.MULTILINE)
 
     def takes(self, tier: str) -> list[str]:
-        """Why the tier may need longer."""
+        """Return the reasons why the tier may need longer."""
         return re.findall(rf"# {tier}: (takes \d+ s more.*)$", self.text, re.MULTILINE)
 
 

@@ -1,4 +1,4 @@
-"""The arena, once for a tier; where HOSTILE_RESULTS names a file, the outcome of each attack is added to it."""
+"""The arena, once for a tier; if HOSTILE_RESULTS names a file, the outcome of each attack is added to it."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import pytest
 from gradeprop.core.errors import NoJailError
 from tests.hostile.arena import Arena
 
-collect_ignore = ["course", "attacks"]  # what lies there is not for us to run
+collect_ignore = ["course", "attacks"]  # not tests of ours
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ WORDS = {"passed": "stopped", "failed": "NOT STOPPED", "skipped": "no such tier"
 
 
 def run(uid: int | None, results: Path) -> int:
-    """The attacks, one line per outcome added to ``results``."""
+    """Run the attacks, and add a line per outcome to ``results``."""
     user = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"] if uid else []
     files = [str(ROOT / "tests" / "hostile" / f"test_{tier}.py") for tier in TIERS]
     with tempfile.TemporaryDirectory() as home:
@@ -44,7 +44,7 @@ def run(uid: int | None, results: Path) -> int:
 
 
 def reachable(uid: int) -> bool:
-    """Whether a user of no rights can run this Python on this folder, and start it once more from there."""
+    """Return True if an ordinary user can run this Python on this folder, and start it once more from there."""
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import torch, gradeprop'], check=True)"
     command = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", sys.executable, "-c", code]
     return (
@@ -54,10 +54,10 @@ def reachable(uid: int) -> bool:
 
 
 def table(rows: list[dict[str, str]]) -> list[str]:
-    """A row per attack: what became of it, by tier, for all users together."""
+    """Draw a row per attack: its outcome by tier, for all users together."""
     found: dict[tuple[str, str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for row in rows:
-        said = f"{WORDS[row['result']]}{''.join(f'; {known}' for known in row['known'])}"
+        said = f"{WORDS[row['outcome']]}{''.join(f'; {known}' for known in row['known'])}"
         found[row["heading"], row["attack"], row["sentence"]][row["tier"]].add(said)
     lines, last = [], ""
     for (heading, _, sentence), tiers in found.items():
@@ -74,7 +74,7 @@ def head(rows: list[dict[str, str]], users: list[str]) -> list[str]:
     held = sum(row["outcome"] == "passed" for row in rows)
     versions = f"Linux {platform.release()}, python {platform.python_version()}, torch {torch.__version__}"
     return [
-        "# What hostile submissions were tried, and what became of them",
+        "# Hostile submissions: what was tried, and what happened",
         "",
         f"{len(attacks)} attacks, each a resubmission over an old full score, graded under both tiers as",
         f"{' and as '.join(users)}: {held} of {len(rows)} runs held. In each, no point was gained, none of the",
