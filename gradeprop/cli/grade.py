@@ -5,14 +5,13 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gradeprop.cli.options import data_option, find_assignment, pairs, seed_option, unsafe_option
+from gradeprop.cli.options import RunOptions, data_option, find_assignment, pairs, seed_option, unsafe_option
 from gradeprop.cli.output import main_remark, points, print_line, print_results, print_table, progress, waiting, warn
 from gradeprop.core.errors import SubmissionError
 from gradeprop.core.models import Assignment, GradeRecord
@@ -28,18 +27,6 @@ if TYPE_CHECKING:
 
 Named = Sequence[tuple[Path, str]]
 """submissions, each with its student"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """Options of a command that say how to run submissions."""
-
-    dataset: str
-    seed: int | None = None
-    unsafe: bool = False
-    workers: int | None = None
-    scheduler: str | None = None
-    resources: Mapping[str, float] = field(default_factory=dict)
 
 
 @click.command()
@@ -88,11 +75,17 @@ def grade(
     observations; leaves all other grades alone. --recheck and --force do more.
     A class may also be one zip or folder as downloaded from Canvas, Moodle or Blackboard.
     """
+    from gradeprop.grading.jobs import graded_students
+
     course, one = find_assignment(ctx, assignment)
     if not submissions and how != "recheck":
         raise click.UsageError("Name the folders or zips to grade, or give --recheck for all that were graded before.")
     run = RunOptions(**options)
-    named, skipped = _find(ctx, course, one, submissions, student) if submissions else (None, 0)
+    if submissions:
+        named, skipped = _find(ctx, course, one, submissions, student)
+    else:
+        graded_students(course.assignment(one.name).autograded)  # raises if there are none, before a lock is written
+        named, skipped = None, 0
     with open_store(course, one, run) as store:
         run_jobs(store, _plan(store, named, how or "changed"), run)
     if skipped:

@@ -1,6 +1,7 @@
 """Options and arguments that several commands share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +12,18 @@ from gradeprop.core.paths import CoursePaths
 from gradeprop.course.config import read_assignment
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """Options of a command that say how to run submissions."""
+
+    dataset: str
+    seed: int | None = None
+    unsafe: bool = False
+    workers: int | None = None
+    scheduler: str | None = None
+    resources: Mapping[str, float] = field(default_factory=dict)
 
 
 def find_assignment(ctx: click.Context, name: str) -> tuple[CoursePaths, Assignment]:

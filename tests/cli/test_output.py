@@ -11,7 +11,7 @@ from gradeprop.cli import output
 from gradeprop.cli.progress import ProgressDisplay, summary
 from gradeprop.core.models import Assignment, CheckResult, GradeRecord
 from gradeprop.core.paths import AssignmentPaths
-from gradeprop.grading.batch import Job
+from gradeprop.grading.jobs import Job
 
 
 def record(student: str = "ada", **fields: Any) -> GradeRecord:

@@ -163,5 +163,5 @@ def test_a_gradebook_that_cannot_be_read_is_a_sentence(course: Course) -> None:
 def test_a_remembered_export_that_is_damaged_is_named(course: Course) -> None:
     course.export(CANVAS)
     course.paths.exported("canvas").write_text("{")
-    with pytest.raises(CourseError, match=r"canvas\.json: not a PastExport"):
+    with pytest.raises(CourseError, match=r"canvas\.json: is not a PastExport"):
         prepare_export(course.paths, ExportOptions(CANVAS))
