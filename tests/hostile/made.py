@@ -79,7 +79,7 @@ def make_a_zip_with_one_name_many_times(folder: Path) -> Path:
 
 def make_another_archive_called_a_zip(folder: Path) -> Path:
     """A pickle that would run a program, called eve.zip."""
-    # reads "is not a zip, or was cut short on its way"
+    # reads "is not a zip, or was cut off in transfer"
     (folder / "eve.zip").write_bytes(_payload())
     return folder / "eve.zip"
 

@@ -135,7 +135,7 @@ def test_a_download_is_graded_from_the_command_as_zip_and_as_folder(toy: Assignm
     (tmp_path / "all.zip").write_bytes(zip_of(CANVAS | {"readme.txt": "x"}))
     result = CliRunner().invoke(main, ["--course", str(toy.course.root), "grade", "toy", str(tmp_path / "all.zip")])
     assert result.exit_code == 1
-    assert "download from Canvas, of 2 students" in result.output
+    assert "download from Canvas with 2 students" in result.output
     assert "readme.txt does not follow the naming scheme of Canvas" in result.output
     assert points(toy) == {"12345": "10", "23456": "10"}
     if "ALL_TESTS" not in os.environ:
