@@ -14,7 +14,7 @@ import click
 from gradeprop.cli.options import RunOptions, data_option, find_assignment, pairs, seed_option, unsafe_option
 from gradeprop.cli.output import main_remark, points, print_line, print_results, print_table, progress, waiting, warn
 from gradeprop.core.errors import SubmissionError
-from gradeprop.core.models import Assignment, GradeRecord
+from gradeprop.core.models import Assignment, GradeRecord, Unattributed
 from gradeprop.core.paths import CoursePaths
 from gradeprop.core.sanitize import for_terminal
 from gradeprop.course.config import resolve_dataset
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gradeprop.grading.settings import RunSettings
     from gradeprop.grading.store import Store
     from gradeprop.jail.tiers import TierReport
+    from gradeprop.submissions.discovery import Found
 
 Named = Sequence[tuple[Path, str]]
 """submissions, each with its student"""
@@ -42,6 +43,9 @@ Named = Sequence[tuple[Path, str]]
     "One more starts if slow submissions occupy them all.",
 )
 @unsafe_option
+@click.option(
+    "--as-is", is_flag=True, help="Also grade submissions that need attention: what was not found is worth nothing."
+)
 @click.option("--scheduler", metavar="ADDRESS", help="Run submissions on the workers of this Dask scheduler.")
 @click.option(
     "--resources",
@@ -69,28 +73,30 @@ def grade(
 ) -> None:
     """Grade folders or zips, or a class of them.
 
-    Each of the SUBMISSIONS is named for its student; a folder that holds only folders and zips is a class.
+    Each of the SUBMISSIONS is named for its student; a folder of folders and zips is a class. Where it is not clear
+    what the work is, or whose, nothing is graded, and a list at the end says what was found.
 
     Does only what is needed: runs new and changed submissions; if only the checks changed, re-evaluates the stored
     observations; leaves all other grades alone. --recheck and --force do more.
-    A class may also be one zip or folder as downloaded from Canvas, Moodle or Blackboard.
+    A class may also be one zip or folder as downloaded from Canvas, Moodle, Blackboard, Brightspace or Gradescope.
     """
     from gradeprop.grading.jobs import graded_students
 
     course, one = find_assignment(ctx, assignment)
     if not submissions and how != "recheck":
         raise click.UsageError("Name the folders or zips to grade, or give --recheck for all that were graded before.")
-    run = RunOptions(**options)
+    run, found = RunOptions(**options), None
     if submissions:
-        named, skipped = _find(ctx, course, one, submissions, student)
+        found = _find(ctx, course, one, submissions, student)
+        for sentence in found.notes:
+            warn(sentence)
     else:
         graded_students(course.assignment(one.name).autograded)  # raises if there are none, before a lock is written
-        named, skipped = None, 0
     with open_store(course, one, run) as store:
-        run_jobs(store, _plan(store, named, how or "changed"), run)
-    if skipped:
-        entries, were = ("1 entry", "was") if skipped == 1 else (f"{skipped} entries", "were")
-        raise click.ClickException(f"{entries} of {submissions[0]} {were} skipped; see the warnings above.")
+        if found:
+            store.set_unattributed(found.unattributed, *(path.absolute() for path in submissions))
+        jobs = _plan(store, found.submissions if found else None, how or "changed")
+        run_jobs(store, jobs, run, found.unattributed if found else ())
 
 
 def open_store(course: CoursePaths, one: Assignment, run: RunOptions) -> "Store":
@@ -104,10 +110,10 @@ def _settings(course: CoursePaths, one: Assignment, run: RunOptions, results: Pa
     """Complete the options of a command; results go below ``results`` or, without it, below autograded/."""
     from gradeprop.grading.settings import RunSettings
 
-    return RunSettings(course, one, resolve_dataset(one, run.dataset), run.seed, results, run.unsafe)
+    return RunSettings(course, one, resolve_dataset(one, run.dataset), run.seed, results, run.unsafe, run.as_is)
 
 
-def run_jobs(store: "Store", jobs: Sequence["Job"], run: RunOptions) -> None:
+def run_jobs(store: "Store", jobs: Sequence["Job"], run: RunOptions, unattributed: Sequence[Unattributed] = ()) -> None:
     """Run the jobs with a progress display, then print a summary; exit with status 130 if Ctrl-C stopped them."""
     from rich.console import Console
 
@@ -127,7 +133,7 @@ def run_jobs(store: "Store", jobs: Sequence["Job"], run: RunOptions) -> None:
         click.echo(line)
     if len(graded) < len(jobs):
         sys.exit(128 + signal.SIGINT)
-    print_results(store.settings.course, store.settings.assignment, graded)
+    print_results(store.settings.course, store.settings.assignment, graded, unattributed)
 
 
 def _plan(store: "Store", named: Named | None, how: "How") -> list["Job"]:
@@ -142,9 +148,10 @@ def _plan(store: "Store", named: Named | None, how: "How") -> list["Job"]:
 
 def _find(
     ctx: click.Context, course: CoursePaths, one: Assignment, paths: Sequence[Path], student: str | None
-) -> tuple[Named, int]:
-    """Find the submissions in the paths; also count the entries of a platform's download that were skipped."""
-    from gradeprop.submissions import discovery
+) -> "Found":
+    """Find the submissions in the paths, or in a platform's download."""
+    from gradeprop.results import gradebook_db
+    from gradeprop.submissions.discovery import Found, find_submissions
     from gradeprop.submissions.lms_downloads import open_lms_download
 
     download = None
@@ -152,12 +159,10 @@ def _find(
         with contextlib.suppress(SubmissionError):  # not a zip: one submission, and its record says what is wrong
             download = ctx.with_resource(open_lms_download(paths[0], one, course.cache))
     if download is None:
-        return discovery.find_submissions(paths, student), 0
+        return find_submissions(paths, one, student, gradebook_db.students(gradebook_db.url(course)))
     count = len(download.submissions)
     click.echo(f"{paths[0].name} is a download from {download.platform} with {count} student{'s' * (count != 1)}")
-    for sentence in download.warnings:
-        warn(sentence)
-    return list(download.submissions), len(download.warnings)
+    return Found(download.submissions, download.unattributed)
 
 
 @click.command()
@@ -252,7 +257,7 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     """
     from gradeprop.course.demo import demo_class
     from gradeprop.course.release import release as write_release
-    from gradeprop.submissions import discovery
+    from gradeprop.submissions.discovery import find_submissions
 
     course, one = find_assignment(ctx, assignment)
     run = RunOptions(dataset=resolve_dataset(one, dataset))
@@ -261,7 +266,7 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     with waiting(f"training the reference solution on {run.dataset or 'no data set'}, once"):
         folder = demo_class(one, course.assignment(one.name), run.dataset)
     with open_store(course, one, run) as store:
-        run_jobs(store, _plan(store, discovery.find_submissions([folder]), "changed"), run)
+        run_jobs(store, _plan(store, find_submissions([folder], one).submissions, "changed"), run)
 
 
 @click.command()

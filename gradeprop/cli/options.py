@@ -21,6 +21,7 @@ class RunOptions:
     dataset: str
     seed: int | None = None
     unsafe: bool = False
+    as_is: bool = False
     workers: int | None = None
     scheduler: str | None = None
     resources: Mapping[str, float] = field(default_factory=dict)

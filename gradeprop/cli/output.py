@@ -9,13 +9,19 @@ from collections.abc import Callable, Iterator, Sequence
 
 import click
 
-from gradeprop.core.models import Assignment, GradeRecord
+from gradeprop.core.models import Assignment, GradeRecord, Unattributed
 from gradeprop.core.paths import CoursePaths
 from gradeprop.core.sanitize import for_terminal
 
 _UNSAFE = (
     "ran without a jail (--unsafe). Their code could do all that you can, and forge any grade, also a classmate's."
 )
+
+
+_WHAT_TO_DO = """\
+Look at each submission: complete or rename its files, or ask the student to submit again; then run the same command.
+To grade one as it is:            gradeprop grade ASSIGNMENT PATH --student NAME --as-is
+To say whose a submission is:     gradeprop grade ASSIGNMENT PATH --student NAME"""
 
 
 def warn(sentence: str, colour: str = "yellow") -> None:
@@ -62,8 +68,13 @@ def progress(text: str, total: int | None) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
-def print_results(course: CoursePaths, assignment: Assignment, graded: Sequence[GradeRecord]) -> None:
-    """Print the table of a run, and the files that it wrote.
+def print_results(
+    course: CoursePaths,
+    assignment: Assignment,
+    graded: Sequence[GradeRecord],
+    unattributed: Sequence[Unattributed] = (),
+) -> None:
+    """Print the table of a run, the files that it wrote, and the submissions that a person must look at.
 
     Raises:
         click.ClickException: a submission got no grade.
@@ -74,8 +85,16 @@ def print_results(course: CoursePaths, assignment: Assignment, graded: Sequence[
         click.echo(f"{what:10}{where}")
     if unsafe := sum(record.unsafe for record in graded):
         warn(f"WARNING: {unsafe} of {len(graded)} {_UNSAFE}", "red")
-    if waits := [record for record in graded if record.status != "graded"]:
+    attention = [(record.student, record.attention) for record in graded if record.attention]
+    attention += [("?", each.reason) for each in unattributed]
+    if attention:
+        print_table(("student", "what was found"), attention, f"{len(attention)} need attention")
+        click.echo(_WHAT_TO_DO)
+    waits = [record for record in graded if record.status not in ("graded", "needs_attention")]
+    if waits:
         raise click.ClickException(f"{len(waits)} of {len(graded)} on hold. The first: {_one_line(waits[0].reason)}")
+    if attention:
+        raise click.ClickException(f"{len(attention)} need attention; no zero was given, and no older grade changed.")
 
 
 def _one_line(text: str) -> str:

@@ -46,8 +46,9 @@ class ProgressDisplay:
         self._console.print(text, highlight=False, soft_wrap=True, markup=False)
 
     def _counted(self) -> str:
-        failed, review = self.counts["not_graded"], self.counts["needs_review"]
-        return f"{failed} not graded, {review} to review, {60 * self._rate_hz():.0f}/min"
+        words = {"not_graded": "not graded", "needs_review": "to review", "needs_attention": "need attention"}
+        counted = ", ".join(f"{self.counts[status]} {word}" for status, word in words.items())
+        return f"{counted}, {60 * self._rate_hz():.0f}/min"
 
     def _time_left(self) -> str:
         if not self._rate_hz():

@@ -15,8 +15,9 @@ SCHEMA = 1
 Verdict = Literal["passed", "failed", "error", "timeout", "crash", "missing", "broken"]
 """The verdict of one check. ``broken`` is the instructor's error; all others are results of the student's work."""
 
-Status = Literal["graded", "needs_review", "not_graded"]
-"""``graded``; ``needs_review``: an error of the course; ``not_graded``: the machine failed."""
+Status = Literal["graded", "needs_attention", "needs_review", "not_graded"]
+"""``graded``; ``needs_attention``: a person must look at the submission first; ``needs_review``: an error of the
+course; ``not_graded``: the machine failed."""
 
 ProbeStatus = Literal["ok", "error", "timeout", "crash", "absent"]
 """The end of a probe in the jail. ``absent``: the student's function or file is missing."""
@@ -137,6 +138,10 @@ class Submission(Record, frozen=True, kw_only=True):
     """SHA-256 of the required files only; the student's packer prints the same"""
     problems: tuple[str, ...]
     """sentences for the student: files that were left out or cannot be read"""
+    attention: str = ""
+    """why a person must look before it is graded: what was found; empty if it can be graded"""
+    seen: str = ""
+    """where it was, and its state there, by which a later run sees that nothing has changed; empty if it was in flux"""
 
 
 class ProbeResult(Record, frozen=True, kw_only=True):
@@ -213,6 +218,23 @@ class QuestionScore(Record, frozen=True, kw_only=True):
     possible: float
 
 
+class Unattributed(Record, frozen=True, kw_only=True):
+    """Something that may be a submission, but nothing says reliably whose."""
+
+    path: str
+    reason: str
+    """a sentence: what was found, and what to do"""
+
+
+class Held(Record, frozen=True, kw_only=True):
+    """A newer submission that a person must look at; the older grade stands meanwhile."""
+
+    reason: str
+    sha256: str
+    problems: tuple[str, ...]
+    seen: str = ""
+
+
 class GradeRecord(Record, frozen=True, kw_only=True):
     """The grade of one submission, and how it was computed."""
 
@@ -234,6 +256,8 @@ class GradeRecord(Record, frozen=True, kw_only=True):
     sha256: str = ""
     receipt: str = ""
     """the receipt that the student's packer printed, if the files arrived unchanged"""
+    seen: str = ""
+    """as in Submission"""
     seed: int = 0
     dataset: str = ""
     tier: str = ""
@@ -243,6 +267,15 @@ class GradeRecord(Record, frozen=True, kw_only=True):
     """fingerprints of everything that the run in the jail depends on: name → version or start of a SHA-256"""
     judged_with: dict[str, str] = {}
     """fingerprints of everything that the verdicts depend on, in the same form"""
+    held: Held | None = None
+    """a newer submission that needs attention"""
+
+    @property
+    def attention(self) -> str:
+        """What a person must look at, as a sentence; empty if there is nothing."""
+        if self.held:
+            return f"A newer submission needs attention: {self.held.reason}"
+        return self.reason if self.status == "needs_attention" else ""
 
     @property
     def unsafe(self) -> bool:

@@ -4,8 +4,9 @@
 <root>/grader_tests/…          hidden checks, which never leave the grader
 <root>/release/<hw>/…          files for students
 <root>/autograded/.exported/   last export for each platform
-<root>/autograded/<hw>/        grades.csv, report.html, .lock (held by the grader that runs), .grading-<pid>…/ (one
-                               submission in progress), and for each student:
+<root>/autograded/.arrivals/   when each submission arrived
+<root>/autograded/<hw>/        grades.csv, report.html, unattributed.json, .lock (held by the grader
+                               that runs), .grading-<pid>…/ (one submission in progress), and for each student:
     <key>/submitted/…          safe copy of the submission
     <key>/run.json, observations.safetensors
     <key>/record.json, feedback.html
@@ -27,6 +28,7 @@ PACKER = "submit.py"
 ASKED = "submission.json"
 GRADES = "grades.csv"
 REPORT = "report.html"
+UNATTRIBUTED = "unattributed.json"
 
 _MAX_KEY_BYTES = 120  # file systems allow 255; nbgrader and we append to it
 
@@ -38,7 +40,7 @@ def student_key(student: str) -> str:
     beside these folders. A name too long for a file system is cut, and a hash makes it unique.
     """
     key = "".join(quote(c, safe="") if c in '/\\%:*?"<>|' or not c.isprintable() else c for c in student)
-    if key.startswith((".", "~", "-")) or key.casefold() in (GRADES, REPORT):
+    if key.startswith((".", "~", "-")) or key.casefold() in (GRADES, REPORT, UNATTRIBUTED):
         key = f"%{ord(key[0]):02X}{key[1:]}"
     if len(key.encode()) > _MAX_KEY_BYTES:
         stem = key.encode()[: _MAX_KEY_BYTES - 13].decode(errors="ignore")
@@ -199,6 +201,15 @@ class AssignmentPaths:
     def report(self) -> Path:
         return self.autograded / REPORT
 
+    @property
+    def unattributed(self) -> Path:
+        """The list of what may be a submission, but of nobody knows whom."""
+        return self.autograded / UNATTRIBUTED
+
+    def arrival(self, student: str) -> Path:
+        """Return the file that stores when a student's submission arrived."""
+        return self.course.root / "autograded" / ".arrivals" / self.name / student_key(student)
+
     def student(self, key: str) -> "StudentPaths":
         return StudentPaths(self.autograded / key)
 
@@ -212,6 +223,11 @@ class StudentPaths:
     @property
     def submitted(self) -> Path:
         return self.folder / "submitted"
+
+    @property
+    def held(self) -> Path:
+        """The safe copy of a newer submission that needs attention."""
+        return self.folder / "held"
 
     @property
     def run(self) -> Path:

@@ -1,6 +1,8 @@
 """Write and read records as JSON files, atomically."""
 
 import contextlib
+import os
+import stat
 from pathlib import Path
 from typing import TypeVar
 
@@ -37,6 +39,21 @@ def write_bytes(data: bytes, file: Path) -> None:
         with contextlib.suppress(OSError):
             part.unlink()
         raise JailError(f"{file} cannot be written: {error.strerror or error}") from error
+
+
+def read_private(file: Path, max_bytes: int = 2**20) -> bytes | None:
+    """Read a note of ours; None if there is none, or if others than its owner may have made it.
+
+    The file is opened once, without following a link or waiting for a pipe, and checked through the descriptor.
+    """
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as opened:
+        status = os.fstat(descriptor)
+        is_ours = stat.S_ISREG(status.st_mode) and not status.st_mode & stat.S_IWOTH and status.st_nlink == 1
+        return opened.read(max_bytes) if is_ours else None
 
 
 def read(kind: type[T], file: Path) -> T:

@@ -87,7 +87,7 @@ def finish(store: Store, graded: Sequence[GradeRecord], old: Sequence[GradeRecor
     person may have added to that score.
     """
     settings, everyone = store.settings, store.records()
-    grades_csv.write_csv(everyone, settings.paths.grades_csv)
+    grades_csv.write_csv(everyone, settings.paths.grades_csv, store.unattributed())
     db_url = db_url or gradebook_db.url(settings.course)
     if settings.assignment.late == LatePolicy():
         old = gradebook.records_to_write(old, settings.assignment, db_url)

@@ -127,7 +127,7 @@ class _Session:
         try:
             while self._sent or (self._waiting and not self._cluster.stop.requested):
                 self._meet_workers()
-                self._send_more()
+                yield from self._send_more()
                 time.sleep(_POLL_S)
                 for future in self._completed.next_batch(block=False):
                     if (sent := self._sent.pop(future, None)) and (record := self._result(future, sent)):
@@ -169,8 +169,12 @@ class _Session:
         self._refused[address] = why
         self._cluster.tell(f"The worker {self._names[address]} is refused: {why}.")
 
-    def _send_more(self) -> None:
-        """Send as much as the workers can hold; send again what only lost workers may run, since Dask would wait."""
+    def _send_more(self) -> Results:
+        """Send as much as the workers can hold; send again what only lost workers may run, since Dask would wait.
+
+        Yields:
+            The submissions that need attention, which no worker gets.
+        """
         live = frozenset(self._threads)
         if not live:
             return
@@ -182,14 +186,18 @@ class _Session:
         room = _PER_THREAD * sum(self._threads.values()) - len(self._sent)
         while self._waiting and room > 0 and not self._cluster.stop.requested:
             job, room = self._waiting.pop(), room - 1
-            self._send(job, job.submission or self._take(job))
+            submission = job.submission or self._take(job)
+            if submission.attention and not self._store.settings.as_is:
+                yield job, self._store.folders.hold(submission)
+            else:
+                self._send(job, submission)
 
     def _take(self, job: Job) -> Submission:
-        copy = self._store.copy_folder(job.key)
+        copy = self._store.folders.copy_folder(job.key)
         return take(self._store.settings, self._sources, Path(job.path), job.student, copy)
 
     def _send(self, job: Job, submission: Submission) -> None:
-        copy, workers = self._store.copy_folder(job.key), frozenset(self._threads)
+        copy, workers = self._store.folders.copy_folder(job.key), frozenset(self._threads)
         future = self._client.submit(
             dask_worker.grade,
             self._run,
@@ -216,7 +224,7 @@ class _Session:
 
     def _write(self, sent: _Sent, data: bytes, failure: str) -> GradeRecord:
         """Write the result of a worker beside the safe copy, as the student's folder."""
-        settings, copy = self._store.settings, self._store.copy_folder(sent.job.key)
+        settings, copy = self._store.settings, self._store.folders.copy_folder(sent.job.key)
         with self._store.folders.replace(sent.job.key) as files:
             if copy.exists():
                 copy.rename(files.submitted)

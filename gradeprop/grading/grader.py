@@ -26,7 +26,7 @@ from gradeprop.grading.store import StudentFolders, write_result
 from gradeprop.jail import Jail, open_jail
 from gradeprop.jail.observe import observe, record_without_run
 from gradeprop.judge.client import Judge
-from gradeprop.submissions import intake
+from gradeprop.submissions.identity import claimed_student
 
 _TRIES = 3
 """runs of a submission on which the machine fails"""
@@ -77,19 +77,20 @@ class Grader:
 
     def grade_one(self, path: Path, student: str | None = None) -> GradeRecord:
         """Grade a student's folder or zip, which is named for the student unless ``student`` is given."""
-        name = student if student is not None else intake.student_name(path)
+        name = student if student is not None else claimed_student(path)
         return self._grade(Job(student=name, path=str(path), need="all", why=""))
 
     def check_again(self, key: str) -> GradeRecord:
         """Evaluate a student's stored observations with the checks as they are now; no student code runs."""
         files = self.folders.student(key)
         old = storage.read(GradeRecord, files.record)
-        if not files.run.is_file():  # the machine failed before there was anything to judge
+        if not files.run.is_file():  # there was never anything to judge
             return old
-        fields = {name: getattr(old, name) for name in ("student", "key", "files", "sha256", "receipt", "problems")}
+        names = ("student", "key", "files", "sha256", "receipt", "problems", "seen")
+        fields = {name: getattr(old, name) for name in names}
         with self.folders.replace(old.key, copy_old=True) as files:
             record = self._settle(Submission(**fields), files, lambda: storage.read(JailRun, files.run))
-            record = msgspec.structs.replace(record, ran_with=old.ran_with)
+            record = msgspec.structs.replace(record, ran_with=old.ran_with, held=old.held)
             write_result(self.settings.assignment, record, files)
         return record
 
@@ -100,21 +101,26 @@ class Grader:
         return record
 
     def _grade(self, job: Job) -> GradeRecord:
-        with self.folders.replace(job.key) as files:
-            try:
-                submission = self._take(job, files.submitted)
-            except (JailError, OSError) as error:
+        copy = self.folders.copy_folder(job.key)
+        try:
+            submission = self._take(job, copy)
+        except (JailError, OSError) as error:
+            with self.folders.replace(job.key) as files:
                 record = scoring.not_graded(self.settings.assignment, scoring.unread(job.student), str(error))
                 write_result(self.settings.assignment, record, files)
-                return record
+            return record
+        if submission.attention and not self.settings.as_is:
+            return self.folders.hold(submission)
+        with self.folders.replace(job.key) as files:
+            if copy.is_dir():
+                copy.rename(files.submitted)
             return self.run_and_judge(submission, files)
 
-    def _take(self, job: Job, into: Path) -> Submission:
+    def _take(self, job: Job, copy: Path) -> Submission:
         """Use the safe copy that the plan has made; read the submission if there is none, or a killed worker had it."""
-        if job.submission is not None and Path(job.copy).is_dir():
-            Path(job.copy).rename(into)
+        if job.submission is not None and copy.is_dir():
             return job.submission
-        return take(self.settings, self.sources, Path(job.path), job.student, into)
+        return take(self.settings, self.sources, Path(job.path), job.student, copy)
 
     def _observe(self, submission: Submission, files: StudentPaths) -> JailRun:
         assignment, paths, seed, dataset = (

@@ -5,6 +5,7 @@ job carries that copy, and a grader uses it: each submission is read once, and w
 """
 
 import shutil
+import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,10 @@ from gradeprop.grading.scoring import unread
 from gradeprop.grading.settings import RunSettings, Sources
 from gradeprop.grading.staleness import Need
 from gradeprop.grading.store import Store
-from gradeprop.submissions import arrival_time, intake, notebook_answers
+from gradeprop.submissions import arrival_time, intake, notebook_answers, reader
+
+_SETTLED_S = 2.0
+"""how long ago the last change must be for the state of a submission to be trusted"""
 
 How = Literal["changed", "recheck", "force"]
 """grade what has changed; evaluate stored observations again; or grade everything from scratch"""
@@ -37,9 +41,7 @@ class Job(Record, frozen=True, kw_only=True):
     why: str
     """the reason, as a clause"""
     submission: Submission | None = None
-    """what intake says of the safe copy, if the plan has made one"""
-    copy: str = ""
-    """the folder of that copy"""
+    """what intake says of the safe copy, if the plan has made one; it is in ``StudentFolders.copy_folder``"""
 
     @property
     def key(self) -> str:
@@ -65,19 +67,37 @@ class Backend(Protocol):
 def take(settings: RunSettings, sources: Sources, path: Path, student: str, into: Path) -> Submission:
     """Make the safe copy of a submission in ``into``, and compare its notebook and time stamp with what we know.
 
-    A submission that cannot be read at all becomes one without files and with a sentence; ``into`` then does not exist.
+    A submission that cannot be read at all needs attention and has no files; ``into`` then does not exist.
 
     Raises:
         JailError: the copy cannot be written.
     """
+    seen = seen_at(path)
     try:
         submission = intake.take(path, student, settings.assignment, into)
     except SubmissionError as error:
-        return unread(student, str(error))
+        return msgspec.structs.replace(unread(student, str(error)), seen=seen)
     cells = sources.cells
     answers = notebook_answers.read(into / settings.paths.notebook.name, notebook_answers.cell_ids(cells))
-    more = (*notebook_answers.find_problems(cells, answers), *arrival_time.timestamp_warnings(path))
-    return msgspec.structs.replace(submission, problems=(*submission.problems, *more))
+    more = (
+        *notebook_answers.find_problems(cells, answers),
+        *arrival_time.timestamp_warnings(path, settings.paths.arrival(student)),
+    )
+    return msgspec.structs.replace(submission, problems=(*submission.problems, *more), seen=seen)
+
+
+def seen_at(path: Path) -> str:
+    """Describe the place and state of a submission; empty if it cannot be read, or has changed just now.
+
+    A change within the resolution of the file system's clock would leave the state as it was.
+    """
+    try:
+        count, size, changed = reader.state(path)
+    except SubmissionError:
+        return ""
+    if time.time() - changed / 1e9 < _SETTLED_S:
+        return ""
+    return f"{path.absolute()} {count} {size} {changed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +134,25 @@ class Planner:
         observations_exist = files.run.is_file() and files.observations.is_file()
         if why := staleness.reason_to_run(old, self.sources.ran_with, settings, observations_exist):
             return _job(path, student, "all", why)
-        copy = self.store.copy_folder(key)
-        submission = take(settings, self.sources, path, student, copy)
-        ended = "" if submission.problems == old.problems else storage.read(JailRun, files.run).ended
-        if staleness.is_resubmission(old, submission, ended):
-            job = _job(path, student, "all", "the submission has changed")
-            return msgspec.structs.replace(job, submission=submission, copy=str(copy))
-        shutil.rmtree(copy, ignore_errors=True)
+        unchanged = staleness.is_as_seen(old, seen_at(path))
+        if not unchanged and (job := self._resubmission(old, path, student)):
+            return job
         if why := staleness.reason_to_check(old, self.sources.judged_with):
             return _job(path, student, "checks", why)
         return _job(path, student, "nothing", "nothing has changed")
+
+    def _resubmission(self, old: GradeRecord, path: Path, student: str) -> Job | None:
+        """Read a submission, and compare it with the one that was graded; None if it is the same."""
+        settings, files = self.store.settings, self.store.folders.student(old.key)
+        copy = self.store.folders.copy_folder(old.key)
+        submission = take(settings, self.sources, path, student, copy)
+        is_the_same = submission.problems == old.problems or not files.run.is_file()
+        ended = "" if is_the_same else storage.read(JailRun, files.run).ended
+        if staleness.is_resubmission(old, submission, ended):
+            job = _job(path, student, "all", "the submission has changed")
+            return msgspec.structs.replace(job, submission=submission)
+        shutil.rmtree(copy, ignore_errors=True)
+        return None
 
 
 def _job(path: Path, student: str, need: Need, why: str) -> Job:

@@ -2,8 +2,19 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from gradeprop import __version__
-from gradeprop.core.models import Assignment, CheckResult, GradeRecord, JailRun, QuestionScore, Status, Submission
+from gradeprop.core.models import (
+    Assignment,
+    CheckResult,
+    GradeRecord,
+    Held,
+    JailRun,
+    QuestionScore,
+    Status,
+    Submission,
+)
 from gradeprop.core.paths import student_key
 
 _RUN_FIELDS = ("seed", "dataset", "tier", "wall_s", "cpu_s")
@@ -21,14 +32,23 @@ def not_graded(assignment: Assignment, submission: Submission, reason: str) -> G
     return _record(assignment, submission, "not_graded", reason, (), None)
 
 
+def needs_attention(assignment: Assignment, submission: Submission, old: GradeRecord | None) -> GradeRecord:
+    """Make the record of a submission that a person must look at; an older grade stands meanwhile."""
+    if old is None or old.status == "needs_attention":
+        return _record(assignment, submission, "needs_attention", submission.attention, (), None)
+    fields = {name: getattr(submission, name) for name in ("sha256", "problems", "seen")}
+    return msgspec.structs.replace(old, held=Held(reason=submission.attention, **fields))
+
+
 def needs_review(assignment: Assignment, submission: Submission, reason: str) -> GradeRecord:
     """Make the record of a submission that cannot be graded because of an error in the course."""
     return _record(assignment, submission, "needs_review", reason, (), None)
 
 
-def unread(student: str, *problems: str) -> Submission:
-    """Make a submission without files: it could not be read."""
-    return Submission(student=student, key=student_key(student), files=(), sha256="", problems=problems)
+def unread(student: str, attention: str = "") -> Submission:
+    """Make a submission without files: it could not be read, for the reason given."""
+    key = student_key(student)
+    return Submission(student=student, key=key, files=(), sha256="", problems=(), attention=attention)
 
 
 def _record(
@@ -59,6 +79,7 @@ def _record(
         files=submission.files,
         sha256=submission.sha256,
         receipt=submission.receipt,
+        seen=submission.seen,
         **run_fields,
     )
 

@@ -29,6 +29,8 @@ class RunSettings:
     """where results go; without it, autograded/<hw>"""
     unsafe: bool = False
     """run the code even if this machine can make no jail; every record says so"""
+    as_is: bool = False
+    """grade submissions that need attention as they are: what was not found is worth nothing"""
     drawn_seed: int = field(default_factory=_draw_seed)
 
     @property

@@ -1,6 +1,7 @@
 """Decide from plain values whether a grade record is stale; nothing here reads or writes a file.
 
 reason_to_run     the code must run again, whatever the submission holds
+is_as_seen        the submission need not even be read
 is_resubmission   the submission is not the one that was graded
 reason_to_check   the stored observations must be evaluated again
 """
@@ -8,7 +9,7 @@ reason_to_check   the stored observations must be evaluated again
 from collections.abc import Mapping
 from typing import Literal
 
-from gradeprop.core.models import GradeRecord, Submission
+from gradeprop.core.models import GradeRecord, Held, Submission
 from gradeprop.grading.fingerprints import changes
 from gradeprop.grading.settings import RunSettings
 
@@ -23,6 +24,10 @@ def reason_to_run(
 
     The seed counts only if one was requested: each run draws its own, and a grade under an older one is as good.
     """
+    if old.status == "needs_attention":
+        return "it is graded as it is (--as-is)" if settings.as_is else ""
+    if old.held and settings.as_is:
+        return "the newer submission is graded as it is (--as-is)"
     if old.status == "not_graded":
         return "the machine had failed"
     if old.unsafe:
@@ -40,14 +45,25 @@ def is_resubmission(old: GradeRecord, submission: Submission, ended: str) -> boo
     """Return True if the bytes differ, or if intake reports other problems than when it was graded.
 
     Args:
+        old: the grade, with the newer submission that needs attention, if there is one.
+        submission: the submission as it is now.
         ended: the sentence on how the old run ended early; scoring adds it to the problems of intake.
     """
-    return submission.sha256 != old.sha256 or old.problems not in (
+    known = old.held or old
+    reason = known.reason if isinstance(known, Held) or known.status == "needs_attention" else ""
+    return (submission.sha256, submission.attention) != (known.sha256, reason) or known.problems not in (
         submission.problems,
         (*submission.problems, ended),
     )
 
 
+def is_as_seen(old: GradeRecord, seen: str) -> bool:
+    """Return True if the submission is where it was, and nothing in it has changed."""
+    return seen != "" and seen == (old.held or old).seen
+
+
 def reason_to_check(old: GradeRecord, judged_with: Mapping[str, str]) -> str:
     """Say why the stored observations must be evaluated again, as a clause; empty if they need not."""
+    if old.status == "needs_attention":
+        return ""
     return changes(old.judged_with, judged_with) or ("it needed review" if old.status == "needs_review" else "")

@@ -13,19 +13,22 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+import msgspec
+
 from gradeprop.core import storage
 from gradeprop.core.errors import CourseError, JailError, NoJailError
-from gradeprop.core.models import Assignment, GradeRecord
+from gradeprop.core.models import Assignment, GradeRecord, Submission, Unattributed
 from gradeprop.core.paths import StudentPaths
 from gradeprop.grading import scoring
 from gradeprop.grading.run_lock import RunLock
 from gradeprop.grading.settings import RunSettings
 from gradeprop.results import feedback
+from gradeprop.results.unattributed import read_unattributed
 
 _ASIDE, _COPIES = ".grading-", ".copies"
 _INTERRUPTED = "An earlier run was interrupted while it graded this submission; grade it again."
@@ -49,6 +52,29 @@ class StudentFolders:
 
     def student(self, key: str) -> StudentPaths:
         return StudentPaths(self.settings.results / key)
+
+    def copy_folder(self, key: str) -> Path:
+        """Return the folder for a safe copy that waits to be graded."""
+        return self.settings.results / _COPIES / key
+
+    def hold(self, submission: Submission) -> GradeRecord:
+        """Keep a submission that a person must look at: beside the older grade, which stands, or as its own record.
+
+        Raises:
+            JailError: the files cannot be written.
+        """
+        files, copy = self.student(submission.key), self.copy_folder(submission.key)
+        old = None
+        with contextlib.suppress(CourseError):  # a record of an older schema
+            old = storage.read(GradeRecord, files.record) if files.record.is_file() else None
+        record = scoring.needs_attention(self.settings.assignment, submission, old)
+        with self.replace(submission.key, copy_old=record.held is not None) as files:
+            place = files.held if record.held else files.submitted
+            shutil.rmtree(place, ignore_errors=True)
+            if copy.is_dir():
+                copy.rename(place)
+            write_result(self.settings.assignment, record, files)
+        return record
 
     @contextlib.contextmanager
     def replace(self, key: str, copy_old: bool = False) -> Iterator[StudentPaths]:
@@ -146,10 +172,6 @@ class Store:
             self.folders.recover(aside)
         shutil.rmtree(self.settings.results / _COPIES, ignore_errors=True)
 
-    def copy_folder(self, key: str) -> Path:
-        """Return the folder for a safe copy that waits to be graded."""
-        return self.settings.results / _COPIES / key
-
     def record(self, key: str) -> GradeRecord | None:
         """Return a student's grade record; None if there is none.
 
@@ -170,6 +192,21 @@ class Store:
     def forget(self, key: str) -> None:
         """Read a student's record again when it is needed: an error may have changed it on disk."""
         self._records.pop(key, None)
+
+    def unattributed(self) -> tuple[Unattributed, ...]:
+        """Return what may be a submission, but nothing says reliably whose."""
+        return read_unattributed(self.settings.paths)
+
+    def set_unattributed(self, found: Iterable[Unattributed], *searched: Path) -> None:
+        """Store what was found in some places, in place of what was found there before."""
+        kept = [
+            one
+            for one in self.unattributed()
+            if Path(one.path).exists() and not any(Path(one.path).is_relative_to(place) for place in searched)
+        ]
+        everything = sorted({one.path: one for one in (*kept, *found)}.values(), key=lambda one: one.path)
+        if everything or self.settings.paths.unattributed.exists():
+            storage.write_bytes(msgspec.json.encode(everything), self.settings.paths.unattributed)
 
     def records(self) -> list[GradeRecord]:
         """Return the records of the whole class, by key."""

@@ -16,6 +16,7 @@ from gradeprop.core.models import Assignment, CheckResult, GradeRecord, Question
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths
 from gradeprop.core.storage import write_bytes
 from gradeprop.results import similarity
+from gradeprop.results.unattributed import read_unattributed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,7 +82,9 @@ def page(assignment: Assignment, records: Sequence[GradeRecord], paths: Assignme
         assignment=assignment,
         records=records,
         graded=graded,
-        on_hold=[record for record in records if record.status != "graded"],
+        on_hold=[record for record in records if record.status not in ("graded", "needs_attention")],
+        attention=[record for record in records if record.attention],
+        unattributed=read_unattributed(paths),
         unsafe=[record for record in records if record.unsafe],
         totals=_statistics(points),
         histogram=_histogram_rows(points, assignment.points),

@@ -13,6 +13,7 @@ from gradeprop.core.models import Assignment, CheckResult, Curves, GradeRecord
 from gradeprop.core.storage import write_bytes
 
 ON_HOLD = {
+    "needs_attention": "Not graded yet: your instructor must look at what you submitted. This costs you no points.",
     "needs_review": "Your instructor is reviewing this grade: one of the checks is broken. This costs you no points.",
     "not_graded": "Not graded yet: the grading machine failed, not your work. It will be graded again.",
 }

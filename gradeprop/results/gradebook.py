@@ -1,7 +1,8 @@
 """Grade records in nbgrader's database, where formgrader and ``nbgrader export`` find them.
 
-    graded                      the score of each automatic question in its cell; scores given by hand stay
-    needs_review, not_graded    no score, and the cells need manual grading: never a zero, never an old score
+    graded                  the score of each automatic question in its cell; scores given by hand stay
+    any other status        no score, and the cells need manual grading: never a zero, never an old score
+    a newer submission      that needs attention: the scores stay, and a person must confirm them
 
 nbgrader's own API commits after every small step, and prints its errors. Therefore this module adds the rows itself,
 and commits all those of a record together.
@@ -13,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gradeprop.core import sanitize
 from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Assignment, GradeRecord, LatePolicy, Question
+from gradeprop.core.paths import student_key
 from gradeprop.course.notebook import Cell
 from gradeprop.results import late_penalty
 from gradeprop.results.gradebook_db import (
@@ -45,6 +48,16 @@ _SCORES = """
 def student_id(key: str) -> str:
     """Return the student's id in the gradebook: the key, with characters encoded that split or start a CSV formula."""
     return re.sub(r"[,;]|^[=+@-]", lambda match: f"%{ord(match[0]):02X}", key)
+
+
+def _possible_ids(record: GradeRecord) -> tuple[str, ...]:
+    """Return the ids that a student may have in the gradebook: the name, if nbgrader collected it, or the encoded key.
+
+    A name that is another student's encoded key is not the first: "a%2C b" must not get the row of "a, b".
+    """
+    encoded, decoded = student_id(record.key), unquote(record.student)
+    is_another = decoded != record.student and student_id(student_key(decoded)) == record.student
+    return (encoded,) if is_another else (record.student, encoded)
 
 
 def write(records: Iterable[GradeRecord], assignment: Assignment, db_url: str, patience_s: float = PATIENCE_S) -> None:
@@ -75,7 +88,8 @@ def records_to_write(records: Sequence[GradeRecord], assignment: Assignment, db_
     return [
         record
         for record in records
-        if stored.get(record.student, stored.get(student_id(record.key))) != _cell_scores(record, max_points)
+        if next((stored[each] for each in _possible_ids(record) if each in stored), None)
+        != _cell_scores(record, max_points)
     ]
 
 
@@ -200,8 +214,9 @@ def _find_submission(db: Any, notebook: Any, student: Any) -> Any:
 
 
 def _write_one(db: Any, notebook: Any, record: GradeRecord, assignment: Assignment) -> None:
-    known = db.query(api.Student).filter_by(id=record.student).one_or_none()  # if nbgrader collected the submission
-    submitted = _find_submission(db, notebook, known or find_or_add(db, api.Student, id=student_id(record.key)))
+    rows = (db.query(api.Student).filter_by(id=each).one_or_none() for each in _possible_ids(record))
+    student = next(filter(None, rows), None) or add_row(db, api.Student, id=student_id(record.key))
+    submitted = _find_submission(db, notebook, student)
     changed = _write_comments(db, submitted, record)
     earned = _earned(record)
     by_hand = {question.name for question in assignment.questions if question.manual}
@@ -212,6 +227,7 @@ def _write_one(db: Any, notebook: Any, record: GradeRecord, assignment: Assignme
             grade.needs_manual_grade = changed or grade.manual_score is None or grade.needs_manual_grade
         else:
             _write_score(grade, _clamped(earned.get(cell.name), cell.max_score))
+            grade.needs_manual_grade = grade.needs_manual_grade or record.held is not None
     if assignment.late != LatePolicy() or submitted.late_submission_penalty:
         _write_penalty(db, submitted, assignment)
 
@@ -238,7 +254,9 @@ def _clamped(points: float | None, maximum: float) -> float | None:
 
 def _write_comments(db: Any, submitted: Any, record: GradeRecord) -> bool:
     """Name the submission and its problems in the automatic comments; return True if a comment changed."""
-    comment = "\n".join([f"Submission {record.sha256[:12]}.", *filter(None, (record.reason, *record.problems))])
+    comment = "\n".join(
+        [f"Submission {record.sha256[:12]}.", *filter(None, (record.attention or record.reason, *record.problems))]
+    )
     comment = sanitize.for_markdown(comment)  # it has names of files, and nbgrader's feedback renders its HTML
     comments = {each.cell_id: each for each in submitted.comments}
     changed = False

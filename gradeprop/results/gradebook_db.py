@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 # nbgrader loads jsonschema, which spends two seconds on a grammar for URIs if this module exists; nothing needs it
@@ -29,6 +30,7 @@ __all__ = [
     "persist",
     "prepare_database",
     "require_same_version",
+    "students",
     "url",
 ]
 
@@ -52,6 +54,20 @@ def url(course: CoursePaths) -> str:
         if isinstance(db_url := config.CourseDirectory.get("db_url"), str):
             return db_url
     return f"sqlite:///{course.gradebook}"
+
+
+def students(db_url: str) -> frozenset[str]:
+    """Return the ids of all students in the gradebook; none if there is no gradebook that can be read."""
+    if (file := make_url(db_url)).drivername == "sqlite" and not Path(file.database or "").is_file():
+        return frozenset()  # connecting would create it
+    engine = create_engine(db_url)
+    try:
+        with contextlib.closing(engine.connect()) as connection:
+            return frozenset(connection.execute(text("SELECT id FROM student")).scalars())
+    except (SQLAlchemyError, ModuleNotFoundError):  # no tables yet; writing to it reports any other reason
+        return frozenset()
+    finally:
+        engine.dispose()
 
 
 def hide_password(db_url: str) -> str:

@@ -9,19 +9,25 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
-from gradeprop.core.models import GradeRecord
+from gradeprop.core.models import GradeRecord, Unattributed
 from gradeprop.core.sanitize import for_csv_cell
 from gradeprop.core.storage import write_bytes
 
 
-def write_csv(records: Iterable[GradeRecord], file: Path) -> None:
-    """Write one row per record, sorted by student; a record that is not graded has empty points, never 0."""
+def write_csv(records: Iterable[GradeRecord], file: Path, unattributed: Iterable[Unattributed] = ()) -> None:
+    """Write one row per record, sorted by student; a record that is not graded has empty points, never 0.
+
+    A student whose newer submission needs attention keeps the points of the one before. What could not be assigned to
+    a student comes last.
+    """
     rows = sorted(records, key=lambda record: (record.student.casefold(), record.key))
     questions = list(dict.fromkeys(question.name for record in rows for question in record.questions))
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC)  # also where a semicolon is the separator
     writer.writerow(["student", "status", "points", "possible", *map(for_csv_cell, questions), "reason", "problems"])
     writer.writerows(_row(record, questions) for record in rows)
+    empty = [""] * (2 + len(questions))
+    writer.writerows(["", "needs_attention", *empty, for_csv_cell(each.reason), ""] for each in unattributed)
     write_bytes(text.getvalue().encode("utf-8-sig"), file)
 
 
@@ -30,9 +36,10 @@ def _row(record: GradeRecord, questions: list[str]) -> list[str | float]:
     points = {question.name: short(question.points) for question in record.questions} if graded else {}
     total = short(record.points) if graded else ""
     cells = [points.get(name, "") for name in questions]
-    reason = for_csv_cell(record.reason or ("run without a jail" if record.unsafe else ""))
+    reason = for_csv_cell(record.attention or record.reason or ("run without a jail" if record.unsafe else ""))
     student = for_csv_cell(record.student)
-    return [student, record.status, total, short(record.possible), *cells, reason, len(record.problems)]
+    status = "needs_attention" if record.attention else record.status
+    return [student, status, total, short(record.possible), *cells, reason, len(record.problems)]
 
 
 def short(points: float) -> float:

@@ -1,9 +1,13 @@
 """The student's side: untrusted folders, zips and downloads → safe copies.
 
-discovery          paths on the command line → submissions
+discovery          paths on the command line → submissions, and whose they are
+inbox              folder that submissions arrive in → each student's latest
 lms_downloads      bulk download of a platform → submissions
-reader             safe reader of a folder or zip: one entry for each file
+identity           owner, name and platform's id → is it the student's?
+reader             the only code that opens a student's files: one entry for each, by descriptor
 intake             entries → safe copy, limited and hashed
+layout             names in the copy → the requested files, or a question to a person
+text               text in any encoding → UTF-8
 validation         safe copy → sentences on missing files and wrong formats
 notebook_answers   submitted notebook → answers, and a report of other changes
 arrival_time       arrival time, as recorded by the system that received the submission

@@ -2,19 +2,19 @@
 
 nbgrader trusts the ``timestamp.txt`` in a submission, and the name of its folder in the exchange, which the student's
 own process makes. The kernel knows better: nobody can set the change time of a file (ctime), and it only grows.
+The recorded time is stored in a note in autograded/, where no student can write.
 """
 
-import contextlib
 import os
 import re
 import shutil
-import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gradeprop.core.errors import JailError
+from gradeprop.core.errors import JailError, SubmissionError
 from gradeprop.core.sanitize import filename
-from gradeprop.core.storage import write_bytes
+from gradeprop.core.storage import read_private, write_bytes
+from gradeprop.submissions import reader
 
 STAMP, NO_NOTEBOOK = "timestamp.txt", "no_notebook.ipynb"
 _EMPTY = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
@@ -27,13 +27,12 @@ _MAX_COPYING_S = 300.0
 
 
 def last_change(folder: Path) -> datetime:
-    """Return the latest change time of anything in a folder, from the kernel; naive UTC."""
-    latest = folder.lstat().st_ctime
-    for place, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            with contextlib.suppress(OSError):
-                latest = max(latest, Path(place, name).lstat().st_ctime)
-    return datetime.fromtimestamp(latest, UTC).replace(tzinfo=None)
+    """Return the latest change time of anything in a folder, from the kernel; naive UTC.
+
+    Raises:
+        SubmissionError: the folder cannot be read.
+    """
+    return datetime.fromtimestamp(reader.state(folder)[2] / 1e9, UTC).replace(tzinfo=None)
 
 
 def trusted_time(claim: datetime | None, changed: datetime) -> datetime:
@@ -51,23 +50,23 @@ def parse_time(time: str) -> datetime | None:
         return None
 
 
-def write_arrival_time(folder: Path, time: datetime | None, claim: str = "") -> None:
-    """Store the arrival time of a submission next to its folder.
+def write_arrival_time(note: Path, time: datetime | None, claim: str = "") -> None:
+    """Store the arrival time of a submission.
 
     Args:
-        folder: the submission.
+        note: ``AssignmentPaths.arrival`` of its student.
         time: naive UTC; None if no trusted time is known.
         claim: the time that the submission itself claims, as text.
     """
-    write_bytes(f"{time.isoformat(' ') if time else ''}\n{' '.join(claim.split())}\n".encode(), _note_file(folder))
+    write_bytes(f"{time.isoformat(' ') if time else ''}\n{' '.join(claim.split())}\n".encode(), note)
 
 
-def read_arrival_time(folder: Path) -> datetime | None:
+def read_arrival_time(note: Path, folder: Path) -> datetime | None:
     """Return the arrival time of the submission in a folder; None if no trusted time is known."""
-    return _read_note(folder)[0]
+    return _read_note(note, folder)[0]
 
 
-def write_trusted_timestamp(folder: Path) -> datetime | None:
+def write_trusted_timestamp(folder: Path, note: Path) -> datetime | None:
     """Correct the ``timestamp.txt`` of a submission, since nbgrader and formgrader trust it; return the arrival time.
 
     Afterwards the file contains the arrival time, or is removed. If the notebook is missing, an empty one with another
@@ -76,12 +75,12 @@ def write_trusted_timestamp(folder: Path) -> datetime | None:
     Raises:
         JailError: the folder cannot be written.
     """
-    time, earlier_claim = _read_note(folder)
-    stamp, notebook, placeholder = folder / STAMP, folder / f"{folder.name}.ipynb", folder / NO_NOTEBOOK
+    time, earlier_claim = _read_note(note, folder)
+    notebook, placeholder = folder / f"{folder.name}.ipynb", folder / NO_NOTEBOOK
     try:
-        if not _matches(claim := _read_claim(stamp), time):
-            write_arrival_time(folder, time, earlier_claim or claim)
-            _replace(format_timestamp(time), stamp)
+        if not _matches(claim := _read_claim(folder), time):
+            write_arrival_time(note, time, earlier_claim or claim)
+            _replace(format_timestamp(time), folder / STAMP)
         if os.path.lexists(notebook) == os.path.lexists(placeholder):
             _replace("" if os.path.lexists(notebook) else _EMPTY, placeholder)
     except OSError as error:
@@ -104,27 +103,27 @@ def format_timestamp(time: datetime | None) -> str:
     return f"{time} UTC" if time else ""
 
 
-def timestamp_warnings(folder: Path) -> list[str]:
+def timestamp_warnings(folder: Path, note: Path) -> list[str]:
     """Warn if a submission claims another arrival time than the recorded one; an empty list if it does not."""
-    time, claim = _read_note(folder)
-    stamp = _read_claim(folder / STAMP)
+    time, claim = _read_note(note, folder)
+    stamp = _read_claim(folder)
     claim = claim or ("" if _matches(stamp, time) else stamp)
     if not claim:
         return []
     return [f"The file {STAMP} says {filename(claim)}; it is ignored, and the recorded arrival time is used."]
 
 
-def _note_file(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.arrived")
-
-
-def _read_note(folder: Path) -> tuple[datetime | None, str]:
+def _read_note(note: Path, folder: Path) -> tuple[datetime | None, str]:
+    if sent := INBOUND.fullmatch(folder.name):  # the folder is still in the exchange
+        try:
+            return trusted_time(parse_time(sent["time"]), last_change(folder)), ""
+        except SubmissionError:
+            return None, ""
     try:
-        time, claim, *_ = [*_note_file(folder).read_text().split("\n"), ""]
+        time, claim, *_ = [*(read_private(note) or b"").decode().split("\n"), ""]
         return (datetime.fromisoformat(time) if time else None), claim
-    except (OSError, ValueError):
-        sent = INBOUND.fullmatch(folder.name)  # the folder is still in the exchange
-        return (trusted_time(parse_time(sent["time"]), last_change(folder)) if sent and folder.is_dir() else None), ""
+    except ValueError:
+        return None, ""
 
 
 def _matches(claim: str, time: datetime | None) -> bool:
@@ -135,12 +134,10 @@ def _matches(claim: str, time: datetime | None) -> bool:
         return claim == format_timestamp(time)
 
 
-def _read_claim(stamp: Path) -> str:
+def _read_claim(folder: Path) -> str:
     """Read the start of a timestamp file that a student may have made; "" if there is none."""
     try:
-        if not stat.S_ISREG(stamp.lstat().st_mode):
-            return f"something that is not a {STAMP}"
-        with stamp.open("rb") as file:
-            return " ".join(file.read(100).decode(errors="replace").split()) or "nothing"
-    except OSError:
-        return ""
+        start = reader.read_small(folder, STAMP, 100)
+    except reader.Refused:
+        return f"something that is not a {STAMP}"
+    return "" if start is None else " ".join(start.decode(errors="replace").split()) or "nothing"

@@ -1,37 +1,215 @@
-"""Discovery of submissions in the paths that a command receives."""
+"""Find the submissions in the paths that a command receives, and whose they are.
 
-from collections.abc import Sequence
+<class>/<student>/  <class>/<student>.zip       a class; other files in it are named and left out
+<class>/<student>/<hw>/                         the same, as nbgrader lays it out
+<student>/  <student>.zip                       one submission
+a platform's download                           see lms_downloads
+"""
+
+import itertools
+import os
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from gradeprop.core.errors import SubmissionError
+from gradeprop.core.models import Assignment, Unattributed
 from gradeprop.core.paths import student_key
-from gradeprop.submissions.intake import student_name
+from gradeprop.core.sanitize import filename
+from gradeprop.submissions import identity
+from gradeprop.submissions.reader import Entry, Member, entries, is_ignored, list_folder
+
+_MIN_CLASS = 2
+_WORK = (".py", ".ipynb")
 
 
-def find_submissions(paths: Sequence[Path], student: str | None = None) -> list[tuple[Path, str]]:
-    """Find the submissions in some paths: (path, student) pairs.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The submissions in some paths."""
 
-    A folder or zip is named after its student; a single folder that contains only folders and zips is a class. If
-    there are several paths, none is a class: the inner folder of a submission must not be taken for a student.
+    submissions: tuple[tuple[Path, str], ...]
+    """(folder or archive, student)"""
+    unattributed: tuple[Unattributed, ...] = ()
+    """possible submissions that a person must assign to a student"""
+    notes: tuple[str, ...] = ()
+    """sentences on files that are no submissions"""
+
+
+def find_submissions(
+    paths: Sequence[Path], assignment: Assignment, student: str | None = None, students: Collection[str] = ()
+) -> Found:
+    """Find the submissions in some paths.
+
+    If there are several paths, none is a class: the inner folder of a submission must not be taken for a student.
+
+    Args:
+        paths: folders and archives.
+        assignment: names the requested files.
+        student: whose the one submission is; a person's word, so nothing is doubted.
+        students: ids of the gradebook.
 
     Raises:
-        SubmissionError: a path does not exist, or two submissions belong to one student: neither may win by chance.
+        SubmissionError: a path does not exist, or it is not clear what it is.
     """
-    found = [each for path in paths for each in _expand(path, alone=len(paths) == 1)]
-    if student is not None and len(found) != 1:
-        raise SubmissionError(f"--student names one student, but there are {len(found)} submissions.")
-    submissions = [(path, student or student_name(path)) for path in found]
-    seen: dict[str, Path] = {}
-    for path, name in submissions:
-        if (first := seen.setdefault(student_key(name), path)) is not path:
-            raise SubmissionError(f"{first} and {path} both belong to the student {name!r}; remove one of them.")
-    return submissions
+    for path in paths:
+        if not os.path.lexists(path):
+            raise SubmissionError(f"{path} does not exist.")
+    if student is not None:
+        if len(paths) != 1:
+            raise SubmissionError(f"--student names one student, but there are {len(paths)} submissions.")
+        return Found(((_nbgrader_folder(paths[0], assignment), student),))
+    if len(paths) == 1 and (members := _class_members(paths[0], assignment)) is not None:
+        return _class(paths[0], members, assignment, students)
+    for path in paths:
+        _require_name(path, assignment)
+    return _attributed([(_nbgrader_folder(path, assignment), _named(path, assignment)) for path in paths], students)
 
 
-def _expand(path: Path, alone: bool) -> list[Path]:
-    """Return the submissions in a class folder; any other path is itself a submission."""
-    if not path.exists():
-        raise SubmissionError(f"{path} does not exist.")
-    entries = [each for each in sorted(path.iterdir()) if not each.name.startswith(".")] if path.is_dir() else []
-    is_class = alone and entries and all(each.is_dir() or each.suffix.lower() == ".zip" for each in entries)
-    return entries if is_class else [path]
+def _class_members(path: Path, assignment: Assignment) -> list[Member] | None:
+    """Return the entries of a class folder; None if the path is one submission.
+
+    Raises:
+        SubmissionError: it may be either.
+    """
+    if not path.is_dir():
+        _refuse_class_archive(path, assignment)
+        return None
+    members = [entry for entry in list_folder(path) if not entry.name.startswith(".") and not is_ignored(entry.name)]
+    inner = [entry for entry in members if entry.is_folder or _is_archive(entry.name)]
+    if not inner:
+        return None
+    if len(inner) == len(members):
+        return members
+    with_work = itertools.islice((entry for entry in inner if _holds_work(entry.path, assignment)), _MIN_CLASS)
+    is_class = len(list(with_work)) == _MIN_CLASS
+    has_work = any(entry.name in assignment.asked_files for entry in members)
+    if has_work and not is_class:
+        return None
+    if is_class and not has_work:
+        return members
+    raise SubmissionError(
+        f"{path} contains {len(inner)} folders or zips and other files, so it may be a class or one student's work. "
+        "For a class, remove the other files; for one student, add --student NAME."
+    )
+
+
+def _class(folder: Path, members: Iterable[Member], assignment: Assignment, students: Collection[str]) -> Found:
+    """Sort the entries of a class folder: submissions, files that may be one, and others."""
+    claims: list[tuple[Path, str]] = []
+    loose, notes = list[Unattributed](), list[str]()
+    for entry in members:
+        path = entry.path
+        if entry.is_folder:
+            other = _other_assignments(path, assignment)
+            if other:
+                notes.append(f"{filename(entry.name)} has no folder {assignment.name}, so nothing was submitted.")
+            else:
+                claims.append((_nbgrader_folder(path, assignment), identity.claimed_student(path)))
+        elif _is_archive(entry.name):
+            claims.append((path, identity.claimed_student(path)))
+        elif path.suffix in _WORK:
+            why = "is a single file in a folder of submissions; put it into a folder with its student's name"
+            loose.append(Unattributed(path=str(path), reason=f"{filename(entry.name)} {why}."))
+        else:
+            notes.append(f"{filename(entry.name)} is neither a folder nor a zip; it is left out.")
+    found = _attributed(claims, students)
+    return Found(found.submissions, (*loose, *found.unattributed), (*notes, *found.notes))
+
+
+def _attributed(claims: Sequence[tuple[Path, str]], students: Collection[str]) -> Found:
+    """Set aside the submissions whose owner contradicts the name, and all that claim the same student."""
+    by_key: dict[str, list[Path]] = defaultdict(list)
+    for path, student in claims:
+        by_key[student_key(student)].append(path)
+    submissions, doubtful = list[tuple[Path, str]](), list[Unattributed]()
+    for path, student in claims:
+        rivals = by_key[student_key(student)]
+        if len(rivals) > 1:
+            names = " and ".join(filename(rival.name) for rival in rivals)
+            doubt = f"is one of several submissions for {filename(student)} ({names}); keep one of them"
+        else:
+            doubt = identity.doubt_about_owner(student, path.lstat().st_uid, students)
+        if doubt:
+            doubtful.append(Unattributed(path=str(path), reason=f"{filename(path.name)} {doubt}."))
+        else:
+            submissions.append((path, student))
+    return Found(tuple(submissions), tuple(doubtful))
+
+
+def _refuse_class_archive(path: Path, assignment: Assignment) -> None:
+    """Refuse an archive that looks like a whole class but is no download that we know.
+
+    Raises:
+        SubmissionError: several folders or names in it hold the requested files.
+    """
+    try:
+        with entries(path) as found:
+            names = [entry.name for entry in found if not is_ignored(entry.name)]
+    except SubmissionError:  # intake reports it
+        return
+    holders = {name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in assignment.asked_files}
+    marked = {name for name in names for file in assignment.asked_files if name.endswith((f" - {file}", f"_{file}"))}
+    if max(len(holders), len(marked)) >= _MIN_CLASS:
+        raise SubmissionError(
+            f"{path.name} looks like a class ({max(len(holders), len(marked))} times the requested files), but is no "
+            "download of Canvas, Moodle, Blackboard, Brightspace or Gradescope. Unpack it, give each student one "
+            "folder, and grade the folder; if it is one student's work, add --student NAME."
+        )
+
+
+def _require_name(path: Path, assignment: Assignment) -> None:
+    """Refuse a path that is named after the assignment.
+
+    Raises:
+        SubmissionError: its name is not a student's.
+    """
+    if identity.claimed_student(path) == assignment.name and not _in_submitted(path):
+        raise SubmissionError(f"{path.name} is named after the assignment, not after a student; add --student NAME.")
+
+
+def _named(path: Path, assignment: Assignment) -> str:
+    in_place = path.name == assignment.name and _in_submitted(path)
+    return identity.claimed_student(path.absolute().parent if in_place else path)
+
+
+def _in_submitted(path: Path) -> bool:
+    """Return True for submitted/<student>/<hw>, as nbgrader lays it out."""
+    return path.is_dir() and path.absolute().parent.parent.name == "submitted"
+
+
+def _nbgrader_folder(path: Path, assignment: Assignment) -> Path:
+    """Return the folder of this assignment if a student's folder has one, and no work beside it."""
+    inner = path / assignment.name
+    if path.is_symlink() or not path.is_dir() or inner.is_symlink() or not inner.is_dir():
+        return path
+    return path if any(_is_work(entry.name, assignment) for entry in list_folder(path)) else inner
+
+
+def _other_assignments(path: Path, assignment: Assignment) -> bool:
+    """Return True if a student's folder has only the folders of other assignments."""
+    course = Path(assignment.root) / "source"
+    names = [entry.name for entry in list_folder(path) if not entry.name.startswith(".")]
+    known = [name for name in names if (course / name / "assignment.toml").is_file()]
+    return bool(names) and assignment.name not in names and len(known) == len(names)
+
+
+def _holds_work(path: Path, assignment: Assignment) -> bool:
+    """Return True if a folder or zip contains a requested file."""
+    try:
+        with entries(path) as found:
+            return any(_requested(found, assignment))
+    except SubmissionError:
+        return False
+
+
+def _requested(found: Iterable[Entry], assignment: Assignment) -> Iterator[bool]:
+    return (entry.name.rpartition("/")[2] in assignment.asked_files for entry in found)
+
+
+def _is_work(name: str, assignment: Assignment) -> bool:
+    return name in assignment.asked_files or name.endswith(_WORK)
+
+
+def _is_archive(name: str) -> bool:
+    return name.lower().endswith(identity.ARCHIVES)

@@ -1,168 +1,214 @@
 """Intake: a student's folder or zip → a safe copy, or a clear refusal.
 
-No path leaves the copy, only regular files are copied, and sizes are limited both as claimed and as read. A file that
-must be refused is left out, and a sentence says so; only a submission that cannot be read at all is an error.
+No path leaves the copy, only regular files are copied, and sizes are limited both as claimed and as read. Each file is
+read once; what follows works on our copy: zips in it are unpacked, the requested files are found, and text is
+converted to UTF-8. A file that must be refused is left out, and a sentence says so. If it is not clear what the work
+is, ``Submission.attention`` says why, and a person decides.
 """
 
 import hashlib
-import os
 import re
 import shutil
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gradeprop.core.errors import JailError
-from gradeprop.core.models import Assignment, Limits, Submission
-from gradeprop.core.paths import GIVEN, student_key
+from gradeprop.core.errors import JailError, SubmissionError
+from gradeprop.core.models import Assignment, Submission
+from gradeprop.core.paths import CoursePaths, student_key
 from gradeprop.core.sanitize import filename
-from gradeprop.submissions import validation
-from gradeprop.submissions.reader import IGNORED, MAX_DEPTH, Entry, Refused, entries
+from gradeprop.submissions import layout, validation
+from gradeprop.submissions.reader import (
+    MAX_DEPTH,
+    MAX_ENTRIES,
+    Entry,
+    Refused,
+    Unreadable,
+    copy_file,
+    entries,
+    is_ignored,
+)
+from gradeprop.submissions.text import to_utf8
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names that Windows reserves
-_CHUNK_BYTES = 2**16
 _MAX_NAME_BYTES = 255
 _MAX_SENTENCES = 20
+_MAX_ZIPS = 10
+"""zips in a submission that are unpacked, if there is no code beside them"""
+_WORK = (".py", ".ipynb", ".zip")
+"""files that are copied before others, if the limits do not allow for all"""
 
 
-def student_name(path: Path) -> str:
-    """Return the name of the student that a folder or zip is named after."""
-    name = os.fsencode(path.absolute().name).decode("utf-8", "backslashreplace")
-    return unicodedata.normalize("NFC", name[:-4] if name.lower().endswith(".zip") else name)
-
-
-def take(path: Path, student: str | None, assignment: Assignment, into: Path) -> Submission:
+def take(path: Path, student: str, assignment: Assignment, into: Path) -> Submission:
     """Make a safe copy of a submission in the folder ``into``, which then contains nothing else.
 
     Raises:
         SubmissionError: the submission cannot be read at all; ``into`` does not exist then.
         JailError: the copy cannot be written.
     """
-    name = student or student_name(path)
     part = into.with_name(f".{into.name}.part")
-    problems: list[str] = []
     try:
         for old in (part, into):
             shutil.rmtree(old, ignore_errors=True)
-        part.mkdir(parents=True)
-        with entries(path) as found:
-            digests = _copy(_select(found, assignment, problems), assignment.limits, part, problems)
-        part.replace(into)
+        copy = _Copy(assignment, part / "copied")
+        copy.folder.mkdir(parents=True)
+        copy.add(path)
+        copy.unpack_zips(part)
+        found = layout.arrange(copy.digests, assignment.submission, _stubs(assignment))
+        digests, final = {}, part / "submitted"
+        final.mkdir()
+        for name, target in found.names.items():
+            digests[target] = copy.digests[name]
+            (final / target).parent.mkdir(parents=True, exist_ok=True)
+            (copy.folder / name).rename(final / target)
+        asked = {name: digest for name, digest in digests.items() if name in assignment.asked_files}
+        notes = list(found.notes)
+        for name in sorted(digests):
+            if (remark := to_utf8(final / name)) is not None:
+                digests[name] = hashlib.sha256((final / name).read_bytes()).digest()
+                notes += [f"{filename(name)} {remark}"] if remark else []
+        final.replace(into)
     except OSError as error:
         raise JailError(f"a submission could not be copied to {into}: {error.strerror}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+    problems, files = [*copy.problems, *notes], tuple(sorted(digests))
     if len(problems) > _MAX_SENTENCES:
         problems[_MAX_SENTENCES:] = [f"{len(problems) - _MAX_SENTENCES} more were left out."]
-    files = tuple(sorted(digests))
     problems += validation.find_problems(into, files, assignment.submission)
-    asked = {name: digest for name, digest in digests.items() if name in assignment.asked_files}
     return Submission(
-        student=name,
-        key=student_key(name),
+        student=student,
+        key=student_key(student),
         files=files,
         sha256=_sha256(digests),
         receipt=_sha256(asked) if asked else "",
         problems=tuple(problems),
+        attention=" ".join(filter(None, [found.doubt, *copy.doubts(files)])),
     )
 
 
-def _select(found: Iterable[Entry], assignment: Assignment, problems: list[str]) -> list[Entry]:
-    """Choose the entries to copy, the required files first, so that no other file can crowd them out."""
-    safe: list[Entry] = []
-    for entry in found:
-        if not IGNORED.isdisjoint(entry.name.split("/")):
-            continue
-        if flaw := entry.flaw or refusal(entry.name):
-            problems.append(f"{filename(entry.name)} {flaw}, and was left out.")
-        else:
-            safe.append(entry)
-    ranked = sorted(
-        enumerate(_without_outer_folder(safe)),  # if a name occurs twice, the last one counts, as in every unzip
-        key=lambda pair: (pair[1].name not in assignment.asked_files, pair[1].name.count("/"), pair[1].name, -pair[0]),
-    )
-    chosen: dict[str, Entry] = {}
-    for _, entry in ranked:
-        first = chosen.setdefault(unicodedata.normalize("NFC", entry.name).casefold(), entry)
-        if first is not entry and first.name == entry.name:
-            problems.append(f"{filename(entry.name)} occurs more than once; the last one is used.")
-        elif first is not entry:
-            problems.append(
-                f"{filename(entry.name)} has the same name as {filename(first.name)} except for case, and was left out."
-            )
-    return list(chosen.values())
+def _stubs(assignment: Assignment) -> frozenset[bytes]:
+    """Return the SHA-256 of the released stub, with the line ends of every system."""
+    try:
+        stub = CoursePaths(Path(assignment.root)).stub.read_bytes()
+    except OSError:
+        return frozenset()
+    return frozenset(hashlib.sha256(text).digest() for text in (stub, stub.replace(b"\n", b"\r\n")))
 
 
-def refusal(name: str) -> str:
-    """Return the reason why a relative name is refused; "" if it is valid."""
-    parts = name.split("/")
+@dataclass(slots=True)
+class _Copy:
+    """The files of a submission, as they were copied."""
+
+    assignment: Assignment
+    folder: Path
+    digests: dict[str, bytes] = field(default_factory=dict)
+    """SHA-256 of each file by name"""
+    problems: list[str] = field(default_factory=list)
+    """sentences on files that were left out"""
+    _refused: list[tuple[str, Refused]] = field(default_factory=list)
+    _bytes: int = 0
+
+    def add(self, path: Path, below: str = "") -> None:
+        """Copy a folder or zip, as far as the limits allow; names begin with ``below``.
+
+        Raises:
+            SubmissionError: it cannot be read.
+        """
+        limits = self.assignment.limits
+        with entries(path) as found:
+            chosen = self._choose(replace(entry, name=below + entry.name) for entry in found)
+            for position, entry in enumerate(chosen):
+                if len(self.digests) == limits.files:
+                    rest = f"{len(chosen) - position} were left out, such as {filename(entry.name)}"
+                    self.problems.append(f"There are more than {limits.files} files; {rest}.")
+                    break
+                try:
+                    left = limits.submission_mib * 2**20 - self._bytes
+                    self.digests[entry.name], size = copy_file(entry, self.folder / entry.name, left)
+                    self._bytes += size
+                except Refused as refused:
+                    self._leave_out(entry.name, refused)
+
+    def unpack_zips(self, scratch: Path) -> None:
+        """While there is no code, replace each zip by a folder of its content."""
+        for number in range(_MAX_ZIPS):
+            zips = sorted((name for name in self.digests if name.lower().endswith(".zip")), key=lambda n: n.count("/"))
+            if not zips or layout.has_code(self.digests):
+                return
+            zipped = (self.folder / zips[0]).rename(scratch / f"{number}.zip")
+            del self.digests[zips[0]]
+            self._bytes -= zipped.stat().st_size
+            try:
+                self.add(zipped, f"{zips[0]}/")
+            except SubmissionError as error:
+                self._leave_out(zips[0], Unreadable(f"cannot be unpacked ({error})"))
+
+    def doubts(self, files: Sequence[str]) -> list[str]:
+        """Say which files were left out that the work may need, given the names of the submission's files."""
+        wanted = {name for name in self.assignment.asked_files if name not in files}
+        return [
+            f"{filename(name)} {refused}."
+            for name, refused in self._refused
+            if name.rpartition("/")[2] in wanted
+            or (isinstance(refused, Unreadable) and (name.endswith((".py", ".zip")) or "." not in name))
+        ]
+
+    def _choose(self, found: Iterable[Entry]) -> list[Entry]:
+        """Choose the entries to copy, the important ones first, so that no other file can crowd them out."""
+        safe: list[Entry] = []
+        for number, entry in enumerate(found, 1):
+            if number == MAX_ENTRIES:
+                self.problems.append(f"There are {MAX_ENTRIES:,} files or more; the rest was not even listed.")
+            if is_ignored(entry.name):
+                continue
+            if flaw := entry.flaw or refusal(entry.name):
+                self._leave_out(entry.name, flaw)
+            else:
+                safe.append(replace(entry, name=_stripped(entry.name)))
+        ranked = sorted(enumerate(safe), key=lambda pair: (*self._rank(pair[1].name), -pair[0]))
+        chosen: dict[str, Entry] = {}
+        for _, entry in ranked:  # if a name occurs twice, the last one counts, as in every unzip
+            first = chosen.setdefault(unicodedata.normalize("NFC", entry.name).casefold(), entry)
+            name = filename(entry.name)
+            if first is not entry and first.name == entry.name:
+                self.problems.append(f"{name} occurs more than once; the last one is used.")
+            elif first is not entry:
+                other = filename(first.name)
+                self.problems.append(f"{name} has the same name as {other} except for case, and was left out.")
+        return list(chosen.values())
+
+    def _rank(self, name: str) -> tuple[bool, bool, int, str]:
+        base = name.rpartition("/")[2]
+        return base not in self.assignment.asked_files, not base.lower().endswith(_WORK), name.count("/"), name
+
+    def _leave_out(self, name: str, refused: Refused) -> None:
+        self._refused.append((name, refused))
+        self.problems.append(f"{filename(name)} {refused}, and was left out.")
+
+
+def _stripped(name: str) -> str:
+    """Remove blanks around the name of each folder and file, which no two systems treat alike."""
+    return "/".join(part.strip() for part in name.split("/"))
+
+
+def refusal(name: str) -> Refused | None:
+    """Return the reason why a relative name is refused; None if it is valid."""
+    parts = [part.strip() for part in name.split("/")]
     if name.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", name):
-        return "is outside the submission"
-    if not name.isprintable() or "\\" in name or any(part in ("", ".") or part != part.strip() for part in parts):
-        return "has an odd name"
+        return Refused("is outside the submission")
+    if not name.isprintable() or "\\" in name or any(part in ("", ".") for part in parts):
+        return Refused("has an odd name")
     if any(_DEVICE.fullmatch(part) for part in parts):
-        return "has the name of a device"
+        return Refused("has the name of a device")
     if (
         len(parts) > MAX_DEPTH
         or len(name) > 2 * _MAX_NAME_BYTES
         or any(len(part.encode()) > _MAX_NAME_BYTES for part in parts)
     ):
-        return "has a name that is too long"
-    return ""
-
-
-def _without_outer_folder(found: Sequence[Entry]) -> Sequence[Entry]:
-    """Remove the outer folders that all entries share from their names."""
-    while len(tops := {entry.name.partition("/")[0] for entry in found}) == 1 and tops != {GIVEN}:
-        if not all("/" in entry.name for entry in found):
-            break
-        found = [replace(entry, name=entry.name.partition("/")[2]) for entry in found]
-    return found
-
-
-def _copy(chosen: Sequence[Entry], limits: Limits, into: Path, problems: list[str]) -> dict[str, bytes]:
-    """Copy as many entries as the limits allow; return the SHA-256 of each file by name."""
-    digests: dict[str, bytes] = {}
-    max_bytes = limits.submission_mib * 2**20
-    for position, entry in enumerate(chosen):
-        if len(digests) == limits.files:
-            rest = len(chosen) - position
-            problems.append(f"There are more than {limits.files} files; {rest} were left out, such as {entry.name}.")
-            break
-        target = into / entry.name
-        try:
-            digests[entry.name], size = copy_file(entry, target, max_bytes)
-            max_bytes -= size
-        except Refused as refused:
-            problems.append(f"{filename(entry.name)} {refused}, and was left out.")
-    return digests
-
-
-def copy_file(entry: Entry, target: Path, max_bytes: int) -> tuple[bytes, int]:
-    """Copy one file of at most ``max_bytes`` bytes, whatever size it claims; return its SHA-256 and size.
-
-    Raises:
-        Refused: the file is larger, cannot be read, or conflicts with another.
-    """
-    digest, size = hashlib.sha256(), 0
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with entry.opened() as read, target.open("xb") as file:
-            while entry.size <= max_bytes and (chunk := read(_CHUNK_BYTES)):
-                file.write(chunk)
-                digest.update(chunk)
-                if (size := size + len(chunk)) > max_bytes:
-                    break
-    except (FileExistsError, NotADirectoryError):
-        raise Refused("is in a folder that also exists as a file") from None
-    except Refused:
-        target.unlink(missing_ok=True)
-        raise
-    if max(size, entry.size) > max_bytes:
-        target.unlink()
-        raise Refused("makes the submission larger than is allowed")
-    return digest.digest(), size
+        return Refused("has a name that is too long")
+    return None
 
 
 def _sha256(digests: dict[str, bytes]) -> str:

@@ -1,42 +1,51 @@
 """Parser of a platform's bulk download: one zip or folder of long names → one folder or zip for each student.
 
-    Canvas      lovelaceada_LATE_12345_67890_student_code-1.py        name, lateness, user, file, name as uploaded
-    Moodle      Ada Lovelace_12345_assignsubmission_file_/student_code.py      or ..._file_student_code.py
-    Blackboard  Lab 1_ada_attempt_2026-01-31-12-30-00_student_code.py
+    Canvas       lovelaceada_LATE_12345_67890_student_code-1.py       name, lateness, user, file, name as uploaded
+    Moodle       Ada Lovelace_12345_assignsubmission_file_/student_code.py     or ..._file_student_code.py
+    Blackboard   Lab 1_ada_attempt_2026-01-31-12-30-00_student_code.py
+    Brightspace  12345-678 - Ada Lovelace - Jan 31, 2026 1130 AM/student_code.py      or ... AM - student_code.py
+    Gradescope   submission_678/student_code.py, and submission_metadata.yml with the student of each
 
-A student is identified as the platform does it: by the user number in Canvas, the participant number in Moodle, the
-login in Blackboard. Text that a student can choose, such as their own name or a file's, never decides who owns a file:
-each pattern matches at the first possible position, and the platform has cleaned the text before it.
+A student is identified as the platform does it: by the user number in Canvas and Brightspace, the participant number in
+Moodle, the login in Blackboard, the student id or e-mail address in Gradescope. Text that a student can choose, such as
+their own name or a file's, never decides who owns a file: where a name can be read in two ways, a person decides.
 
 Source: instructure/canvas-lms, lib/content_zipper.rb; moodle/moodle, mod/assign/locallib.php;
-nbgrader, plugins/zipcollect.py (Blackboard).
+nbgrader, plugins/zipcollect.py (Blackboard); community.d2l.com and help.gradescope.com (the last two).
 """
 
 import contextlib
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
+import yaml  # type: ignore[import-untyped]
+
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import Assignment
+from gradeprop.core.models import Assignment, Unattributed
 from gradeprop.core.paths import student_key
 from gradeprop.core.sanitize import filename
 from gradeprop.core.scratch import ScratchDir
-from gradeprop.submissions.intake import copy_file, refusal
-from gradeprop.submissions.reader import IGNORED, MAX_ENTRIES, Entry, Refused, entries
+from gradeprop.submissions.intake import refusal
+from gradeprop.submissions.reader import MAX_ENTRIES, Entry, Refused, copy_file, entries, is_ignored
 
 _SCHEMES = {
-    "Canvas": re.compile(
-        r"(?:\w*?_)??(?:LATE_)?(?P<student>\d+|anon_[A-Za-z0-9]+)_(?:\d+_(?P<file>[^/]+)|(?P<text>(?:text|link)\.html))"
+    "Canvas": re.compile(  # found at every position, see _canvas
+        r"(?:^|(?<=_))(?=(?P<student>\d+|anon_[A-Za-z0-9]+)_(?:\d+_(?P<file>[^/]+)|(?P<text>(?:text|link)\.html))$)"
     ),
     "Moodle": re.compile(r"[^_/]+_(?P<student>\d+)_assignsubmission_(?:file|onlinetext)_?(?:/|(?<=_))(?P<file>.+)"),
     "Blackboard": re.compile(
         r"(?P<before>[^/]+?)_(?P<student>[^_/]+)_attempt_(?P<attempt>\d{4}(?:-\d\d){5})(?:_(?P<file>[^/]+)|\.txt)"
     ),
+    "Brightspace": re.compile(r"(?P<student>\d+)-\d+ - [^/]+? - (?P<date>[^/]*?\b\d{4}\b[^/]*?)(?:/| - )(?P<file>.+)"),
 }
+_GRADESCOPE, _METADATA = re.compile(r"(?P<submission>submission_\d+)/(?P<file>.+)"), "submission_metadata.yml"
+_MAX_METADATA_BYTES = 8 * 2**20
+_PLATFORM_FILES = frozenset({"index.html", _METADATA})
 _COPY_NUMBER = re.compile(r"-\d+(?=\.\w+$)")  # Canvas adds it if the student has uploaded that name before
 
 
@@ -52,6 +61,8 @@ class ParsedName:
     """2026-01-31-12-30-00; empty if the download contains only one attempt"""
     before: str = ""
     """the text before the student, if that is the assignment's name"""
+    rivals: tuple[str, ...] = ()
+    """other students that the file may belong to"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +72,8 @@ class Download:
     platform: str
     submissions: tuple[tuple[Path, str], ...]
     """(folder or zip, student)"""
-    warnings: tuple[str, ...]
-    """sentences for the instructor: entries that were left out, and why"""
+    unattributed: tuple[Unattributed, ...]
+    """entries that were left out, and why"""
     attempts: dict[str, str]
     """student → time of the latest attempt; empty if the names do not contain it"""
 
@@ -70,11 +81,27 @@ class Download:
 def parse_name(name: str, platform: str | None = None) -> ParsedName | None:
     """Parse a file name by the scheme of one platform, or of the first one that fits; None if none does."""
     for known, pattern in _SCHEMES.items():
-        if platform in (None, known) and (match := pattern.fullmatch(name)):
-            found = match.groupdict(default="")
+        if platform not in (None, known):
+            continue
+        if known == "Canvas":
+            readings = [match for match in pattern.finditer(name) if re.fullmatch(r"(?:\w+_)?", name[: match.start()])]
+        else:
+            readings = [match] if (match := pattern.fullmatch(name)) else []
+        if readings:
+            found = readings[0].groupdict(default="")
+            rivals = tuple(dict.fromkeys(match["student"] for match in readings[1:]))
             file = found["file"] or found.get("text", "")
-            return ParsedName(known, found["student"], file, found.get("attempt", ""), found.get("before", ""))
+            attempt = found.get("attempt") or _attempt(found.get("date", ""))
+            return ParsedName(known, found["student"], file, attempt, found.get("before", ""), rivals)
     return None
+
+
+def _attempt(date: str) -> str:
+    """Convert a date of Brightspace's to the form of Blackboard's; empty for a date in another language."""
+    try:
+        return datetime.strptime(date, "%b %d, %Y %I%M %p").strftime("%Y-%m-%d-%H-%M-%S")
+    except ValueError:
+        return ""
 
 
 def detect_platform(names: Sequence[str]) -> str | None:
@@ -103,10 +130,9 @@ def open_lms_download(
     """
     with entries(path) as lazily:
         every_entry = list(lazily)
-        found = _without_outer_folder(
-            [e for e in every_entry if IGNORED.isdisjoint(e.name.split("/")) and e.name not in skip]
-        )
-        platform = detect_platform([entry.name for entry in found])
+        found = _without_outer_folder([e for e in every_entry if not is_ignored(e.name) and e.name not in skip])
+        submitters = _gradescope_students(found)
+        platform = "Gradescope" if submitters else detect_platform([entry.name for entry in found])
         if platform is None:
             yield None
             return
@@ -115,31 +141,77 @@ def open_lms_download(
         within.mkdir(parents=True, exist_ok=True)
         scratch = ScratchDir(within)
         try:
-            yield _unpack(platform, found, assignment, scratch.path)
+            unpack = _Unpacking(platform, assignment, scratch.path)
+            for entry in found:
+                unpack.sort(entry, _parse(entry.name, platform, submitters))
+            yield unpack.finish()
         finally:
             scratch.remove()
 
 
-def _unpack(platform: str, found: Sequence[Entry], assignment: Assignment, into: Path) -> Download:
-    warnings: list[str] = []
-    by_student: dict[str, list[tuple[ParsedName, Entry]]] = defaultdict(list)
-    for entry in found:
-        if named := parse_name(entry.name, platform):
-            by_student[unicodedata.normalize("NFC", named.student)].append((named, entry))
-        else:
-            warnings.append(f"{filename(entry.name)} does not follow the naming scheme of {platform}; it was left out.")
-    submissions, attempts = [], {}
-    for student, files in by_student.items():
-        attempts[student] = max(named.attempt for named, _ in files)
-        try:
-            latest = [pair for pair in files if pair[0].attempt == attempts[student]]
-            submission = _write_submission(
-                _latest_files(student, files, latest), assignment, into / student_key(student)
-            )
-            submissions.append((submission, student))
-        except Refused as refused:
-            warnings.append(f"The submission of {filename(student)} was left out: {refused}.")
-    return Download(platform, tuple(submissions), tuple(warnings), attempts)
+def _parse(name: str, platform: str, submitters: Mapping[str, Sequence[str]]) -> list[ParsedName]:
+    """Return the name's reading for each student that the file belongs to; several for a group in Gradescope."""
+    if platform != "Gradescope":
+        return [named] if (named := parse_name(name, platform)) else []
+    match = _GRADESCOPE.fullmatch(name)
+    students = submitters.get(match["submission"], ()) if match else ()
+    return [ParsedName(platform, student, match["file"]) for student in students if match]
+
+
+def _gradescope_students(found: Iterable[Entry]) -> dict[str, list[str]]:
+    """Read whose each submission of a Gradescope export is: folder → ids; empty if this is no such export."""
+    entry = next((entry for entry in found if entry.name == _METADATA), None)
+    if entry is None:
+        return {}
+    try:
+        with entry.opened() as read:
+            about = yaml.safe_load(read(_MAX_METADATA_BYTES))
+        return {
+            folder: [str(who.get(":sid") or who.get(":email") or who[":name"]) for who in one[":submitters"]]
+            for folder, one in about.items()
+        }
+    except (Refused, yaml.YAMLError, AttributeError, KeyError, TypeError, RecursionError):
+        return {}
+
+
+class _Unpacking:
+    """The entries of a download, sorted by student."""
+
+    def __init__(self, platform: str, assignment: Assignment, into: Path) -> None:
+        self._platform, self._assignment, self._into = platform, assignment, into
+        self._files: dict[str, list[tuple[ParsedName, Entry]]] = defaultdict(list)
+        self._unattributed: list[Unattributed] = []
+
+    def sort(self, entry: Entry, names: Sequence[ParsedName]) -> None:
+        """Add an entry to its student's, or leave it out."""
+        if entry.name in _PLATFORM_FILES:
+            return
+        if not names:
+            self._leave_out(entry.name, f"does not follow the naming scheme of {self._platform}; it was left out.")
+        for named in names:
+            if named.rivals:
+                students = " or ".join((named.student, *named.rivals))
+                self._leave_out(entry.name, f"may belong to {students}; it was left out.")
+            else:
+                self._files[unicodedata.normalize("NFC", named.student)].append((named, entry))
+
+    def finish(self) -> Download:
+        """Write the latest attempt of each student."""
+        submissions, attempts = [], {}
+        for student, files in self._files.items():
+            attempts[student] = max(named.attempt for named, _ in files)
+            try:
+                latest = [pair for pair in files if pair[0].attempt == attempts[student]]
+                submission = _write_submission(
+                    _latest_files(student, files, latest), self._assignment, self._into / student_key(student)
+                )
+                submissions.append((submission, student))
+            except Refused as refused:
+                self._leave_out(f"The submission of {student}", f"was left out: {refused}.")
+        return Download(self._platform, tuple(submissions), tuple(self._unattributed), attempts)
+
+    def _leave_out(self, name: str, why: str) -> None:
+        self._unattributed.append(Unattributed(path=name, reason=f"{filename(name)} {why}"))
 
 
 def _latest_files(

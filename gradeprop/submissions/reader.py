@@ -6,6 +6,7 @@ with a second name (a hard link) is refused like a symbolic link: on a shared di
 
 import contextlib
 import errno
+import hashlib
 import os
 import stat
 import struct
@@ -21,25 +22,36 @@ from gradeprop.core.sanitize import filename
 
 T = TypeVar("T")
 
-IGNORED = frozenset({
-    *("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"),
+_IGNORED = frozenset({
+    *("__macosx", ".ds_store", "thumbs.db", "desktop.ini", ".localized"),
     *("timestamp.txt", "submission_secret.txt", "no_notebook.ipynb"),  # nbgrader's and ours, or forged ones
-    *("__pycache__", ".git", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv"),
+    *("__pycache__", ".git", ".vscode", ".idea", ".ipynb_checkpoints", ".venv"),
+    *(".mypy_cache", ".pytest_cache", ".ruff_cache"),
 })  # fmt: skip
-"""files that programs leave behind: left out without a message"""
 MAX_DEPTH = 16
 """maximum depth of nested folders"""
+_CHUNK_BYTES = 2**16
 MAX_ENTRIES = 20_000
 """maximum number of files and folders; the rest is not even listed"""
 
 _MAX_DIRECTORY_BYTES = 4 * 2**20  # of a zip's central directory, which zipfile reads at once
 _OTHER_ARCHIVES = {b"\x1f\x8b": "gzip", b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!": "RAR", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
+_WRONG_KIND = "{} is neither a folder nor a regular file; submit a folder or a zip."
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # non-blocking: a pipe or terminal cannot stop us
 _ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, RuntimeError, OverflowError)
 
 
 class Refused(Exception):
     """The reason why one file is left out; the text continues a sentence that begins with the file's name."""
+
+
+class Unreadable(Refused):
+    """The file may be good work, but this machine cannot read it: no permission, or damage in transfer."""
+
+
+def is_ignored(name: str) -> bool:
+    """Return True if programs leave such files behind, or any folder in the name: no message is worth it."""
+    return any(part.casefold() in _IGNORED or part.startswith("._") for part in name.split("/"))
 
 
 class Source(Protocol):
@@ -58,8 +70,8 @@ class Entry:
     size: int
     """bytes that it claims to have"""
     opener: Callable[[], Source]
-    flaw: str = ""
-    """reason why it cannot be copied; "" if there is none"""
+    flaw: Refused | None = None
+    """reason why it cannot be copied"""
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Callable[[int], bytes]]:
@@ -79,27 +91,125 @@ def entries(path: Path) -> Iterator[Iterator[Entry]]:
     Raises:
         SubmissionError: ``path`` is neither, or cannot be read.
     """
+    with opened(path) as descriptor:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            yield _walk_folder(descriptor, status.st_uid)
+            return
+        with os.fdopen(os.dup(descriptor), "rb") as file, _open_zip(file, filename(path.name)) as archive:
+            found = (_zip_entry(archive, info) for info in archive.infolist()[:MAX_ENTRIES])
+            yield (entry for entry in found if not entry.name.endswith("/"))
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """Open a folder or regular file for reading; the descriptor is of what was checked, whatever the path becomes.
+
+    Raises:
+        SubmissionError: ``path`` is neither, or cannot be read.
+    """
     name = filename(path.name)
     try:
-        kind = path.lstat().st_mode
-        if not stat.S_ISDIR(kind) and not stat.S_ISREG(kind):
-            raise SubmissionError(f"{name} is neither a folder nor a regular file; submit a folder or a zip.")
         descriptor = os.open(path, _READ)
     except OSError as error:
-        raise SubmissionError(f"{name} cannot be read: {error.strerror}.") from error
-    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        reason = f"{name} cannot be read: {error.strerror}."
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            reason = _WRONG_KIND.format(name)
+        raise SubmissionError(reason) from error
+    try:
+        kind = os.fstat(descriptor).st_mode
+        if not stat.S_ISDIR(kind) and not stat.S_ISREG(kind):
+            raise SubmissionError(_WRONG_KIND.format(name))
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One entry of a folder of submissions."""
+
+    path: Path
+    is_folder: bool
+    owner: int
+    """user id"""
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+
+def list_folder(path: Path) -> list[Member]:
+    """List a folder in order of name, without following links.
+
+    Raises:
+        SubmissionError: it is not a folder, or cannot be read.
+    """
+    with opened(path) as descriptor:
         try:
-            yield _walk_folder(descriptor)
-        finally:
-            os.close(descriptor)
-        return
-    with os.fdopen(descriptor, "rb") as file, _open_zip(file, name) as archive:
-        found = (_zip_entry(archive, info) for info in archive.infolist()[:MAX_ENTRIES])
-        yield (entry for entry in found if not entry.name.endswith("/"))
+            found = _list_folder(descriptor, (), MAX_ENTRIES)
+        except OSError as error:
+            raise SubmissionError(f"{filename(path.name)} cannot be read: {error.strerror}.") from error
+    return [Member(path / name, stat.S_ISDIR(status.st_mode), status.st_uid) for name, status in found]
 
 
-def _walk_folder(root: int) -> Iterator[Entry]:
-    """Yield the files below ``root``, level by level."""
+State = tuple[int, int, int]
+"""number of files and folders, their size in bytes, time of the last change in ns, from the kernel"""
+
+
+def state(path: Path) -> State:
+    """Return the state of a submission; it differs after any change that the student can make.
+
+    Raises:
+        SubmissionError: ``path`` is neither a folder nor a regular file, or cannot be read.
+    """
+    with opened(path) as descriptor:
+        status = os.fstat(descriptor)
+        count, size, changed = 1, status.st_size, status.st_ctime_ns
+        for _, inner in _walk(descriptor) if stat.S_ISDIR(status.st_mode) else ():
+            if not isinstance(inner, OSError):
+                count, size, changed = count + 1, size + inner.st_size, max(changed, inner.st_ctime_ns)
+    return count, size, changed
+
+
+def read_small(path: Path, name: str, max_bytes: int) -> bytes | None:
+    """Read the start of a regular file in a folder of a student's; None if there is none.
+
+    Raises:
+        Refused: it is not a regular file, or cannot be read.
+    """
+    try:
+        with opened(path) as root, contextlib.closing(_open_file(root, os.fstat(root).st_uid, (name,))) as file:
+            return file.read(max_bytes)
+    except (FileNotFoundError, NotADirectoryError, SubmissionError):
+        return None
+    except OSError as error:
+        raise _refusal(error) from error
+
+
+def is_whole_zip(path: Path) -> bool:
+    """Return True if a file ends with a zip's list of contents, so that nothing more of it is expected."""
+    try:
+        with opened(path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
+            return zipfile.is_zipfile(file)
+    except (SubmissionError, OSError):
+        return False
+
+
+def _walk_folder(root: int, owner: int) -> Iterator[Entry]:
+    """Yield the files below ``root``, a folder of the user ``owner``, level by level."""
+    for parts, status in _walk(root):
+        name = "/".join(parts)
+        if isinstance(status, OSError):
+            yield Entry(name or "The folder", 0, _unreadable, _refusal(status))
+        elif not stat.S_ISDIR(status.st_mode):
+            yield _file_entry(root, owner, parts, status)
+        elif len(parts) == MAX_DEPTH:
+            yield Entry(name, 0, _unreadable, Refused("is nested too deeply"))
+
+
+def _walk(root: int) -> Iterator[tuple[tuple[str, ...], os.stat_result | OSError]]:
+    """Yield the names and states of all below ``root``, level by level; for an unreadable folder, the error, too."""
     level: list[tuple[str, ...]] = [()]
     left = MAX_ENTRIES
     while level:
@@ -108,16 +218,13 @@ def _walk_folder(root: int) -> Iterator[Entry]:
             try:
                 found = _list_folder(root, parts, left)
             except OSError as error:
-                yield Entry("/".join(parts) or "The folder", 0, _unreadable, _reason(error))
+                yield parts, error
                 continue
             left -= len(found)
             for name, status in found:
                 inner = (*parts, name)
-                if not stat.S_ISDIR(status.st_mode):
-                    yield _file_entry(root, inner, status)
-                elif len(inner) == MAX_DEPTH:
-                    yield Entry("/".join(inner), 0, _unreadable, "is nested too deeply")
-                elif name not in IGNORED:
+                yield inner, status
+                if stat.S_ISDIR(status.st_mode) and len(inner) < MAX_DEPTH and not is_ignored(name):
                     deeper.append(inner)
         level = deeper
 
@@ -132,19 +239,20 @@ def _list_folder(root: int, parts: tuple[str, ...], max_entries: int) -> list[tu
         os.close(folder)
 
 
-def _file_entry(root: int, parts: tuple[str, ...], status: os.stat_result) -> Entry:
-    return Entry("/".join(parts), status.st_size, lambda: _open_file(root, parts), _flaw(status))
+def _file_entry(root: int, owner: int, parts: tuple[str, ...], status: os.stat_result) -> Entry:
+    name = "/".join(parts)
+    return Entry(name, status.st_size, lambda: _open_file(root, owner, parts), _flaw(status, owner))
 
 
-def _open_file(root: int, parts: tuple[str, ...]) -> BinaryIO:
+def _open_file(root: int, owner: int, parts: tuple[str, ...]) -> BinaryIO:
     folder = _descend(root, parts[:-1])
     try:
         descriptor = os.open(parts[-1], _READ, dir_fd=folder)
     finally:
         os.close(folder)
-    if flaw := _flaw(os.fstat(descriptor)):  # checked again, since it may have changed since it was listed
+    if flaw := _flaw(os.fstat(descriptor), owner):  # checked again, since it may have changed since it was listed
         os.close(descriptor)
-        raise Refused(flaw)
+        raise flaw
     return os.fdopen(descriptor, "rb")
 
 
@@ -160,12 +268,16 @@ def _descend(root: int, parts: Sequence[str]) -> int:
     return folder
 
 
-def _flaw(status: os.stat_result) -> str:
+def _flaw(status: os.stat_result, owner: int) -> Refused | None:
     if stat.S_ISLNK(status.st_mode):
-        return "is a link"
+        return Refused("is a link")
     if not stat.S_ISREG(status.st_mode):
-        return "is not a regular file"
-    return "is a hard link (the file has a second name)" if status.st_nlink > 1 else ""
+        return Refused("is not a regular file")
+    if status.st_nlink > 1:
+        return Refused("is a hard link (the file has a second name)")
+    if status.st_uid not in (owner, 0, os.geteuid()):
+        return Unreadable("belongs to another user of this machine than its folder")
+    return None
 
 
 class _BoundedFile:
@@ -194,33 +306,59 @@ def _open_zip(file: BinaryIO, name: str) -> zipfile.ZipFile:
 
 def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
     kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system == 3 else 0
-    flaw = ""
+    flaw: Refused | None = None
     if kind == stat.S_IFLNK:
-        flaw = "is a link"
+        flaw = Refused("is a link")
     elif kind not in (0, stat.S_IFREG):
-        flaw = "is not a regular file"
+        flaw = Refused("is not a regular file")
     elif info.flag_bits & 0x1:
-        flaw = "is encrypted"
+        flaw = Unreadable("is encrypted")
     elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        flaw = "uses an unusual compression (the usual one is deflate)"  # others may need gigabytes to unpack
+        flaw = Unreadable("uses an unusual compression (the usual one is deflate)")  # others may need gigabytes
     name = info.orig_filename.replace("\\", "/")  # some programs on Windows write backslashes
     return Entry(name, info.file_size, lambda: archive.open(info), flaw)
 
 
 def _unreadable() -> Source:
-    raise Refused("cannot be read")
+    raise Unreadable("cannot be read")
 
 
 def _as_refusal(call: Callable[[], T]) -> T:
     try:
         return call()
     except _ERRORS as error:
-        raise Refused(_reason(error)) from error
+        raise _refusal(error) from error
 
 
-def _reason(error: BaseException) -> str:
+def _refusal(error: BaseException) -> Refused:
     if isinstance(error, OSError) and error.errno in (errno.ELOOP, errno.ENOTDIR):
-        return "is a link"
+        return Refused("is a link")
     if isinstance(error, OSError) and error.strerror:
-        return f"cannot be read ({error.strerror})"
-    return "is damaged in the zip"
+        return Unreadable(f"cannot be read ({error.strerror})")
+    return Unreadable("is damaged in the zip")
+
+
+def copy_file(entry: Entry, target: Path, max_bytes: int) -> tuple[bytes, int]:
+    """Copy one file of at most ``max_bytes`` bytes, whatever size it claims; return its SHA-256 and size.
+
+    Raises:
+        Refused: the file is larger, cannot be read, or conflicts with another.
+    """
+    digest, size = hashlib.sha256(), 0
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with entry.opened() as read, target.open("xb") as file:
+            while entry.size <= max_bytes and (chunk := read(_CHUNK_BYTES)):
+                file.write(chunk)
+                digest.update(chunk)
+                if (size := size + len(chunk)) > max_bytes:
+                    break
+    except (FileExistsError, NotADirectoryError):
+        raise Refused("is in a folder that also exists as a file") from None
+    except Refused:
+        target.unlink(missing_ok=True)
+        raise
+    if max(size, entry.size) > max_bytes:
+        target.unlink()
+        raise Refused("makes the submission larger than is allowed")
+    return digest.digest(), size

@@ -4,7 +4,6 @@ Nothing is run or unpickled. Only the first bytes and the outline of each file a
 memory or time.
 """
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -49,23 +48,12 @@ def find_problems(folder: Path, files: Sequence[str], expected: Mapping[str, str
     for names, what in expected.items():
         name = next((name for name in names.split(" or ") if name in files), names)
         if name not in files:
-            similar = next(filter(None, (_suggest(one, files) for one in names.split(" or "))), "")
-            sentences.append(f"{name} is missing ({what}).{similar}")
+            sentences.append(f"{name} is missing ({what}).")
         elif name.endswith(".safetensors"):
             sentences += _weights(folder / name)
         elif name.endswith((".ipynb", ".json")):
             sentences += _json(folder / name)
     return sentences
-
-
-def _suggest(name: str, files: Sequence[str]) -> str:
-    """Suggest a file that may have been meant; "" if there is none."""
-    elsewhere = [file for file in files if Path(file).name == name]
-    if elsewhere:
-        return f" There is {elsewhere[0]}: move it to the top folder of your submission."
-    plain = {re.sub(r"[^a-z0-9.]", "", file.lower()): file for file in reversed(files) if "/" not in file}
-    near = difflib.get_close_matches(re.sub(r"[^a-z0-9.]", "", name.lower()), plain, n=1, cutoff=0.85)
-    return f" There is {plain[near[0]]!r}: if it is the same file, rename it to {name}." if near else ""
 
 
 def _json(file: Path) -> Iterator[str]:

@@ -48,7 +48,7 @@ def take(into: Path) -> Take:
             held_out={},
             root="",
         )
-        return intake.take(path, None, assignment, into)
+        return intake.take(path, "ada", assignment, into)
 
     return call
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gradeprop.core.errors import JailError, SubmissionError
-from gradeprop.submissions import intake, reader
+from gradeprop.submissions import identity, reader
 from tests.submissions.conftest import ASKED, GOOD, Take, copied, folder, zipped
 
 
@@ -62,7 +62,7 @@ def test_a_copy_holds_nothing_of_an_older_submission(take: Take, into: Path, tmp
     ],
 )
 def test_a_folder_or_zip_is_named_for_its_student(path: str, name: str) -> None:
-    assert intake.student_name(Path(path)) == name
+    assert identity.claimed_student(Path(path)) == name
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_ten_gigabytes_in_a_folder_are_left_out_without_being_read(take: Take, i
 def test_a_file_that_grows_while_it_is_read_is_left_out(take: Take, into: Path) -> None:
     source = Endless()
     with pytest.raises(reader.Refused, match="larger"):
-        intake.copy_file(reader.Entry("endless", 5, lambda: source), into / "endless", 2**20)
+        reader.copy_file(reader.Entry("endless", 5, lambda: source), into / "endless", 2**20)
     assert copied(into) == {}
     assert source.given < 2 * 2**20
 

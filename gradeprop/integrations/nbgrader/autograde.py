@@ -126,7 +126,7 @@ def _grade(converter: Any, staged: Path) -> None:
         release.build_release(assignment, course) if runs else {paths.notebook.name: release.released_notebook(paths)}
     )
     named = _submissions(converter, assignment.name)
-    arrivals = {student: write_trusted_timestamp(path) for path, student in named}
+    arrivals = {student: write_trusted_timestamp(path, paths.arrival(student)) for path, student in named}
     with Store(RunSettings(course, assignment, resolve_dataset(assignment, "auto"))) as store:
         jobs = plan(store, named, "force" if converter.force else "changed")
         waiting: list[tuple[Path, Job]] = []

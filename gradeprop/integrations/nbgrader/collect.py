@@ -1,35 +1,67 @@
-"""``nbgrader collect`` and formgrader's button, without following links or trusting a student's clock.
+"""``nbgrader collect`` and formgrader's button, without following links or trusting a student's names and clock.
 
-nbgrader's own class copies what a link in the exchange points to, with the rights of the instructor. It takes the time
-from the name of a folder, which a student's process chose, and stops at the first folder that it cannot copy or parse.
+nbgrader's own class copies what a link in the exchange points to, with the rights of the instructor. It takes the
+student and the time from the name of a folder, which any account can choose, and stops at the first folder that it
+cannot copy or parse.
 """
 
-import shutil
-import stat
-from collections.abc import Callable, Sequence
 from datetime import datetime
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from nbgrader.exchange.default import ExchangeCollect
-from nbgrader.utils import ignore_patterns, parse_utc
+from nbgrader.utils import parse_utc
 
+from gradeprop.core.errors import SubmissionError
+from gradeprop.core.paths import CoursePaths
+from gradeprop.results import gradebook_db
+from gradeprop.submissions import identity
 from gradeprop.submissions.arrival_time import last_change, trusted_time, write_arrival_time, write_trusted_timestamp
+from gradeprop.submissions.intake import refusal
+from gradeprop.submissions.reader import Entry, Refused, copy_file, entries
 
-Ignore = Callable[[str, Sequence[str]], set[str]]
+_UNKNOWN = datetime.min
 
 
 class Collect(ExchangeCollect):  # type: ignore[misc]
-    """Copies links as links, which intake then reports and leaves out, and notes the arrival times."""
+    """Copies regular files, each opened once, from folders that belong to their student; notes the arrival times."""
 
     def _path_to_record(self, path: str) -> dict[str, Any]:
-        name = Path(path).name
-        username, _, claimed, *_ = name.rsplit("+", 3)  # <student>+<assignment>+<time>+<random>
-        return {
+        folder = Path(path)
+        username, _, claimed, *_ = folder.name.rsplit("+", 3)  # <student>+<assignment>+<time>+<random>
+        record: dict[str, Any] = {
             "username": username,
-            "filename": name,
-            "timestamp": trusted_time(_time(claimed), last_change(Path(path))),
+            "filename": folder.name,
+            "timestamp": _UNKNOWN,
+            "owner": 0,
+            "doubt": "",
         }
+        try:
+            record["owner"] = folder.lstat().st_uid
+            record["timestamp"] = trusted_time(_time(claimed), last_change(folder))
+        except (OSError, SubmissionError) as error:
+            return record | {"doubt": f"cannot be read: {error}"}
+        students = gradebook_db.students(self.coursedir.db_url)
+        return record | {"doubt": identity.doubt_about_owner(username, record["owner"], students)}
+
+    def _sort_by_timestamp(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Sort a student's submissions, the latest first, and those that may be another's last."""
+        trusted = [record for record in records if not record["doubt"]]
+        if identity.conflicts({"": [record["owner"] for record in trusted]}):
+            for record in trusted:
+                record["doubt"] = f"claims to be of {record['username']}, as another account's does"
+        return sorted(records, key=lambda record: (not record["doubt"], record["timestamp"]), reverse=True)
+
+    src_records: list[dict[str, Any]]
+
+    def copy_files(self) -> None:
+        """Copy the latest submission of each student, and name those that a person must look at."""
+        for record in self.src_records:
+            if record["doubt"]:
+                self.log.error("%s %s; it is not collected", record["filename"], record["doubt"])
+        self.src_records = [record for record in self.src_records if not record["doubt"]]
+        super().copy_files()
 
     def do_copy(self, src: str, dest: str, log: Any = None) -> None:
         """Copy a submission as far as possible, and note its arrival time.
@@ -37,16 +69,46 @@ class Collect(ExchangeCollect):  # type: ignore[misc]
         Raises:
             JailError: the copy cannot be written.
         """
-        course = self.coursedir
-        unwanted = ignore_patterns(course.ignore, course.include, course.max_file_size, self.log)
-        try:
-            shutil.copytree(src, dest, symlinks=True, ignore=_limited(unwanted, 1000 * course.max_dir_size))
-        except shutil.Error as error:  # raised after everything else was copied
-            self.log.error("%s could not be copied completely: %s", src, error.args[0][0][2])
+        self._copy(Path(src), Path(dest))
         record = self._path_to_record(src)
         claimed, arrival = record["filename"].rsplit("+", 3)[2], record["timestamp"]
-        write_arrival_time(Path(dest), arrival, "" if _time(claimed) == arrival else claimed)
-        write_trusted_timestamp(Path(dest))
+        paths = CoursePaths(Path(self.coursedir.root)).assignment(self.coursedir.assignment_id)
+        note = paths.arrival(record["username"])
+        write_arrival_time(note, arrival, "" if _time(claimed) == arrival else claimed)
+        write_trusted_timestamp(Path(dest), note)
+
+    def _copy(self, source: Path, target: Path) -> None:
+        """Copy the files that nbgrader's settings allow, and name those that were left out."""
+        target.mkdir(parents=True)
+        left = 1000 * self.coursedir.max_dir_size
+        try:
+            with entries(source) as found:
+                for entry in found:
+                    try:
+                        if self._is_wanted(entry):
+                            left -= copy_file(entry, target / entry.name, left)[1]
+                    except Refused as refused:
+                        self.log.warning("%s: %s %s, and was left out", source.name, entry.name, refused)
+        except SubmissionError as error:
+            self.log.error("%s", error)
+
+    def _is_wanted(self, entry: Entry) -> bool:
+        """Return True if a file is to be copied.
+
+        Raises:
+            Refused: it must not be copied, or is too large.
+        """
+        course = self.coursedir
+        if flaw := entry.flaw or refusal(entry.name):
+            raise flaw
+        *folders, name = entry.name.split("/")
+        if any(fnmatch(part, pattern) for part in (*folders, name) for pattern in course.ignore):
+            return False
+        if course.include and not any(fnmatch(name, pattern) for pattern in course.include):
+            return False
+        if course.max_file_size and entry.size > 1000 * course.max_file_size:
+            raise Refused(f"is larger than {course.max_file_size} kB (CourseDirectory.max_file_size)")
+        return True
 
 
 def _time(claimed: str) -> datetime | None:
@@ -55,22 +117,3 @@ def _time(claimed: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return time
-
-
-def _limited(unwanted: Ignore, max_bytes: int) -> Ignore:
-    """Also ignore what is not a file, folder or link, and the files beyond a total size."""
-    copied = 0
-
-    def ignore(folder: str, names: Sequence[str]) -> set[str]:
-        nonlocal copied
-        ignored = set(unwanted(folder, names))
-        for name in names:
-            about = Path(folder, name).lstat()
-            if stat.S_ISREG(about.st_mode) and name not in ignored:
-                ignored |= {name} if copied + about.st_size > max_bytes else set()
-                copied += 0 if name in ignored else about.st_size
-            elif not (stat.S_ISDIR(about.st_mode) or stat.S_ISLNK(about.st_mode)):
-                ignored.add(name)
-        return ignored
-
-    return ignore

@@ -6,6 +6,7 @@
 <student>/<hw>/submission_secret.txt   nbgrader's key to the feedback page
 """
 
+import contextlib
 import shutil
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,6 +25,7 @@ from gradeprop.jail.kernel_provisioner import KernelSandbox
 from gradeprop.results import feedback
 from gradeprop.submissions import notebook_answers
 from gradeprop.submissions.arrival_time import STAMP, format_timestamp
+from gradeprop.submissions.reader import Refused, read_small
 
 _MAX_FILE_BYTES = 2**20
 """larger files of a submission are not shown to the person who grades: code and JSON are small, weights are not"""
@@ -130,6 +132,6 @@ def write_timestamp(folder: Path, arrival: datetime | None) -> None:
 
 def copy_secret(submission: Path, folder: Path) -> None:
     """Copy the secret by which ``nbgrader release_feedback`` names a page, so that only its student finds it."""
-    secret = submission / _SECRET
-    if not secret.is_symlink() and secret.is_file() and secret.stat().st_size <= _MAX_SECRET_BYTES:
-        (folder / _SECRET).write_bytes(secret.read_bytes())
+    with contextlib.suppress(Refused):
+        if secret := read_small(submission, _SECRET, _MAX_SECRET_BYTES):
+            (folder / _SECRET).write_bytes(secret)

@@ -48,8 +48,8 @@ class Extractor(ExtractorPlugin):  # type: ignore[misc]  # nbgrader publishes no
                     if download is None:
                         self.log.warning("%s is not a download from Canvas, Moodle or Blackboard; skipped.", path)
                         continue
-                    for sentence in download.warnings:
-                        self.log.warning(sentence)
+                    for entry in download.unattributed:
+                        self.log.warning(entry.reason)
                     for submission, student in download.submissions:
                         self._take(submission, student, assignment, into)
                     times |= download.attempts
@@ -85,8 +85,8 @@ class Collector(FileNameCollectorPlugin):  # type: ignore[misc]
             return None
         times, course = dict(self._times(extracted)), self.parent.coursedir
         if student in times:  # the platform's time, which autograde trusts
-            folder = Path(course.format_path(course.submitted_directory, student, course.assignment_id))
-            write_arrival_time(folder, datetime.fromisoformat(times[student]))
+            paths = CoursePaths.find(Path(course.root)).assignment(course.assignment_id)
+            write_arrival_time(paths.arrival(student), datetime.fromisoformat(times[student]))
         return {"student_id": student, "file_id": "/".join(rest)} | (
             {"timestamp": times[student]} if student in times else {}
         )

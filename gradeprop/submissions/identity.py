@@ -1,0 +1,66 @@
+"""Decide who a submission belongs to: from the account that owns it, the platform's id, and its name together.
+
+A name alone is a claim: any account can create a folder or zip in another student's name. The kernel knows the owner,
+and the platform writes its ids. Where these contradict the name, a person decides.
+"""
+
+import contextlib
+import os
+import pwd
+import unicodedata
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from gradeprop.core.paths import student_key
+
+ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".tgz", ".gz", ".xz", ".bz2")
+
+
+def claimed_student(path: Path) -> str:
+    """Return the name of the student that a folder or archive is named after."""
+    name = os.fsencode(path.absolute().name).decode("utf-8", "backslashreplace")
+    while name.lower().endswith(ARCHIVES):
+        name = name[: name.rindex(".")]
+    return unicodedata.normalize("NFC", name)
+
+
+def doubt_about_owner(student: str, owner: int, students: Collection[str] = ()) -> str:
+    """Say why a submission may not be the student's, as a clause; empty if nothing contradicts its name.
+
+    A submission of this account or of root was put there by the instructor. An owner without an account of the
+    student's name raises no doubt unless the owner is a student, too: a hub may write for everyone.
+
+    Args:
+        student: whom the name claims.
+        owner: the user id that owns the folder or file.
+        students: ids of the gradebook.
+    """
+    if owner in (0, os.geteuid()):
+        return ""
+    account = account_name(owner)
+    known = {student_key(each).casefold() for each in students}
+    if account.casefold() == student_key(student).casefold():
+        return ""
+    if account.casefold() in known or _user_id(student) is not None:
+        return f"belongs to the account {account}, and not to {student}"
+    return ""
+
+
+def conflicts(owners: Mapping[str, Collection[int]]) -> set[str]:
+    """Return the students whose submissions come from several accounts, this one and root left aside."""
+    trusted = {0, os.geteuid()}
+    return {student for student, users in owners.items() if len(set(users) - trusted) > 1}
+
+
+def account_name(user: int) -> str:
+    """Return the name of an account; ``user 1234`` if the account no longer exists."""
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"
+
+
+def _user_id(student: str) -> int | None:
+    with contextlib.suppress(KeyError, ValueError):
+        return pwd.getpwnam(student).pw_uid
+    return None
