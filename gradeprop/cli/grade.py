@@ -86,13 +86,14 @@ def grade(
     if not submissions and how != "recheck":
         raise click.UsageError("Name the folders or zips to grade, or give --recheck for all that were graded before.")
     run, found = RunOptions(**options), None
+    opening = open_store(course, one, run)
     if submissions:
         found = _find(ctx, course, one, submissions, student)
         for sentence in found.notes:
             warn(sentence)
     else:
         graded_students(course.assignment(one.name).autograded)  # raises if there are none, before a lock is written
-    with open_store(course, one, run) as store:
+    with opening as store:
         if found:
             store.set_unattributed(found.unattributed, *(path.absolute() for path in submissions))
         jobs = _plan(store, found.submissions if found else None, how or "changed")

@@ -9,7 +9,7 @@ a platform's download                           see lms_downloads
 import itertools
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +17,8 @@ from gradeprop.core.errors import SubmissionError
 from gradeprop.core.models import Assignment, Unattributed
 from gradeprop.core.paths import student_key
 from gradeprop.core.sanitize import filename
-from gradeprop.submissions import identity
-from gradeprop.submissions.reader import Entry, Member, entries, is_ignored, list_folder
+from gradeprop.submissions import identity, layout
+from gradeprop.submissions.reader import Member, entries, is_ignored, list_folder
 
 _MIN_CLASS = 2
 _WORK = (".py", ".ipynb")
@@ -198,13 +198,9 @@ def _holds_work(path: Path, assignment: Assignment) -> bool:
     """Return True if a folder or zip contains a requested file."""
     try:
         with entries(path) as found:
-            return any(_requested(found, assignment))
+            return any(layout.is_requested(entry.name, assignment.asked_files) for entry in found)
     except SubmissionError:
         return False
-
-
-def _requested(found: Iterable[Entry], assignment: Assignment) -> Iterator[bool]:
-    return (entry.name.rpartition("/")[2] in assignment.asked_files for entry in found)
 
 
 def _is_work(name: str, assignment: Assignment) -> bool:

@@ -67,6 +67,11 @@ def arrange(files: Mapping[str, bytes], wanted: Collection[str], stubs: frozense
     return Layout(_names(files, root, chosen), tuple(_notes(files, root, chosen, stubs)), " ".join(doubts))
 
 
+def is_requested(file: str, wanted: Iterable[str]) -> bool:
+    """Return True if a file has the name of a requested one, or a similar name."""
+    return any(_base(file) == name or _is_similar(_base(file), name) for name in wanted)
+
+
 def has_code(names: Iterable[str]) -> bool:
     """Return True if a file may be the student's code."""
     return any(_is_own(name) and name.endswith(".py") for name in names)

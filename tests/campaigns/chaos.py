@@ -95,7 +95,7 @@ def student(folder: Path) -> dict[str, Any]:
 
 def _timeless(found: Any) -> Any:
     if isinstance(found, dict):
-        return {key: _timeless(value) for key, value in found.items() if key not in ("wall_s", "cpu_s")}
+        return {key: _timeless(value) for key, value in found.items() if key not in ("wall_s", "cpu_s", "seen")}
     return [_timeless(value) for value in found] if isinstance(found, list) else found
 
 
@@ -278,7 +278,7 @@ def serve(course: Path) -> None:
         say("ready")
         for line in sys.stdin:
             how, folder, *more = line.rstrip("\n").split("\t")
-            named = discovery.find_submissions([Path(folder)])
+            named = list(discovery.find_submissions([Path(folder)], settings.assignment).submissions)
             if how == "grade":
                 say("begin")
                 grade(grader, named, lambda: say("next"))

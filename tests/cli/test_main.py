@@ -96,7 +96,7 @@ def test_a_class_is_graded_from_the_command_and_judged_again(toy: AssignmentPath
 
 def test_the_command_says_what_it_did_and_why(toy: AssignmentPaths, tmp_path: Path) -> None:
     folder = class_of(tmp_path / "class", {"ada": RIGHT, "bob": WRONG})
-    submission(folder / "eve", "", {"notes.txt": ""})
+    submission(folder / "eve", "x = 1\n", {"notes.txt": ""})
     assert run(toy, "grade", "toy", str(folder), "--seed", "7")[0] == 0
     submission(tmp_path / "fay")
     before = {name: toy.student(name).record.read_bytes() for name in ("ada", "bob", "eve")}

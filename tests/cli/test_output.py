@@ -89,6 +89,6 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(monkeypatch: pytest.
         display.job_finished(jobs()[3], record())
         display.job_finished(jobs()[0], record(status="not_graded"))
     first, second = text.getvalue().splitlines()
-    assert first == "2 of 4 done, 0 not graded, 0 to review, 0/min, time left unknown"
+    assert first == "2 of 4 done, 0 not graded, 0 to review, 0 need attention, 0/min, time left unknown"
     assert second.startswith("3 of 4 done, 1 not graded, 0 to review, ")
     assert second.endswith(" s left")

@@ -11,7 +11,7 @@ from gradeprop.submissions.discovery import find_submissions
 def test_the_sample_class_has_every_kind_of_submission(toy: AssignmentPaths, toy_assignment: Assignment) -> None:
     toy.notebook.write_text("{}")
     folder = demo_class(toy_assignment, toy, "sample")
-    names = {name for _, name in find_submissions([folder])}
+    names = {name for _, name in find_submissions([folder], toy_assignment).submissions}
     assert {"reference", "stub", "empty folder", "syntax error", "hostile", "pickled weights", "zipped"} <= names
     assert any(name.startswith("wrong ") for name in names)
     assert any(name.startswith("right ") for name in names)

@@ -12,11 +12,17 @@ from gradeprop.grading.jobs import plan
 from gradeprop.grading.settings import RunSettings
 from gradeprop.grading.store import Store
 from gradeprop.grading.workers import Serial
+from gradeprop.submissions.discovery import find_submissions
 
 
 def settings_of(toy: AssignmentPaths, seed: int | None = None, results: Path | None = None) -> RunSettings:
     """The settings of a run over a copy of the toy course, on the sample."""
     return RunSettings(toy.course, read_assignment(toy.course, toy.name), "sample", seed, results)
+
+
+def found(settings: RunSettings, *paths: Path) -> list[tuple[Path, str]]:
+    """The submissions in some paths, each with its student."""
+    return list(find_submissions(paths, settings.assignment).submissions)
 
 
 def grade_all(store: Store, named: Sequence[tuple[Path, str]], grader: Grader | None = None) -> list[GradeRecord]:

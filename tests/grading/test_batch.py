@@ -19,10 +19,9 @@ from gradeprop.grading import batch, workers
 from gradeprop.grading.batch import Local
 from gradeprop.grading.jobs import plan
 from gradeprop.grading.store import Store
-from gradeprop.submissions.discovery import find_submissions
 from tests.conftest import copy_toy
 from tests.factory import RIGHT, WRONG, class_of, slow
-from tests.grading.runs import grade_all, settings_of
+from tests.grading.runs import found, grade_all, settings_of
 
 LONG = pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
 
@@ -37,7 +36,7 @@ def test_two_workers_of_whom_one_is_killed_give_what_one_process_gives(
     toy: AssignmentPaths, class_folder: Path, tmp_path: Path
 ) -> None:
     """They leave nothing else."""
-    named, killed = find_submissions([class_folder]), list[int]()
+    named, killed = found(settings_of(toy), class_folder), list[int]()
     with Store(settings_of(toy, 7, tmp_path / "one")) as store:
         alone = grade_all(store, named)
 
@@ -67,7 +66,7 @@ def test_long_ones_on_every_place_do_not_block_the_short(
     class_of(tmp_path / "class", {"a": trains, "b": trains, **dict.fromkeys("cdefgh", RIGHT)})
     ended: list[str] = []
     with Store(settings_of(toy)) as store:
-        jobs = plan(store, find_submissions([tmp_path / "class"]))
+        jobs = plan(store, found(settings_of(toy), tmp_path / "class"))
         backend = Local(store, workers=2)
         graded = batch.run(store, jobs, backend, lambda job, record: ended.append(job.student))
     assert {record.points for record in graded} == {10}
@@ -76,7 +75,7 @@ def test_long_ones_on_every_place_do_not_block_the_short(
 
 def timeless(record: GradeRecord) -> bytes:
     """A record but for its times."""
-    return msgspec.json.encode(msgspec.structs.replace(record, wall_s=0.0, cpu_s=0.0))
+    return msgspec.json.encode(msgspec.structs.replace(record, wall_s=0.0, cpu_s=0.0, seen=""))
 
 
 @pytest.mark.parametrize("workers", [1, 2] if "ALL_TESTS" in os.environ else [1])

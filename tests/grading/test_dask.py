@@ -21,10 +21,9 @@ from gradeprop.grading import batch
 from gradeprop.grading.interrupt import Stop
 from gradeprop.grading.jobs import Job, Results, plan
 from gradeprop.grading.store import Store
-from gradeprop.submissions import discovery
 from tests.conftest import REPOSITORY, copy_toy
 from tests.factory import HANGS, RIGHT, slow, submission
-from tests.grading.runs import grade_all, settings_of
+from tests.grading.runs import found, grade_all, settings_of
 
 dask = pytest.importorskip("dask", reason="needs Dask: pip install 'gradeprop[cluster]'")
 pytest.importorskip("distributed", reason="needs Dask: pip install 'gradeprop[cluster]'")
@@ -106,7 +105,7 @@ def grade(
     often = dask.config.set({"distributed.client.scheduler-info-interval": "5ms"})  # what one second hides in a crowd
     with often, Store(settings_of(toy, 7)) as store:
         cluster = dask_client.Cluster(store, scheduler, Nobody(), Stop(), told.append, **more)
-        graded = batch.run(store, plan(store, discovery.find_submissions([folder])), cluster, each)
+        graded = batch.run(store, plan(store, found(store.settings, folder)), cluster, each)
     return graded, told
 
 
@@ -119,7 +118,7 @@ class Nobody:
 
 
 def timeless(record: GradeRecord) -> GradeRecord:
-    return msgspec.structs.replace(record, wall_s=0.0, cpu_s=0.0)
+    return msgspec.structs.replace(record, wall_s=0.0, cpu_s=0.0, seen="")
 
 
 @LONG
@@ -141,7 +140,7 @@ def test_three_workers_of_whom_one_is_killed_and_one_comes_late_give_what_one_pr
     assert any("worker one at tcp" in line and "is lost" in line for line in told)
     assert [record.points for record in graded[:4]] == [10, 2, 0, 0]
     with Store(settings_of(alone, 7)) as store:
-        expected = grade_all(store, discovery.find_submissions([folder]))
+        expected = grade_all(store, found(store.settings, folder))
     assert [timeless(record) for record in graded] == [timeless(record) for record in expected]
     for record in graded:
         kept, must = toy.student(record.key), alone.student(record.key)
@@ -151,7 +150,7 @@ def test_three_workers_of_whom_one_is_killed_and_one_comes_late_give_what_one_pr
     assert toy.grades_csv.read_bytes() == alone.grades_csv.read_bytes()
     assert not list(toy.autograded.glob(".grading*"))
     with Store(settings_of(toy)) as store:
-        assert {job.need for job in plan(store, discovery.find_submissions([folder]))} == {"nothing"}
+        assert {job.need for job in plan(store, found(store.settings, folder))} == {"nothing"}
 
 
 @LONG
@@ -241,6 +240,6 @@ def test_a_scheduler_that_goes_away_costs_no_grade(machines: Machines, tmp_path:
     assert 2 <= done < 8
     time.sleep(0.1)
     with Store(settings_of(toy)) as store:
-        needs = [job.need for job in plan(store, discovery.find_submissions([folder]))]
+        needs = [job.need for job in plan(store, found(store.settings, folder))]
         assert needs.count("nothing") == done
-        assert len(grade_all(store, discovery.find_submissions([folder]))) == 8
+        assert len(grade_all(store, found(store.settings, folder))) == 8

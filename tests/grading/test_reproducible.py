@@ -91,7 +91,7 @@ def grade_in(jail: Jail, grader: Grader, name: str, code: str) -> GradeRecord:
 
 
 def timeless(record: GradeRecord) -> bytes:
-    return storage.to_json(msgspec.structs.replace(record, wall_s=0, cpu_s=0, tier=""))
+    return storage.to_json(msgspec.structs.replace(record, wall_s=0, cpu_s=0, tier="", seen=""))
 
 
 def digest(grader: Grader, record: GradeRecord) -> str:

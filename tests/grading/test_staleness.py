@@ -15,10 +15,10 @@ from gradeprop.grading import batch, jobs
 from gradeprop.grading.jobs import plan
 from gradeprop.grading.staleness import is_resubmission, reason_to_check, reason_to_run
 from gradeprop.grading.store import Store
-from gradeprop.submissions import discovery, intake
+from gradeprop.submissions import intake
 from tests.conftest import copy_toy
 from tests.factory import RIGHT, WRONG, class_of, submission
-from tests.grading.runs import grade_all, settings_of
+from tests.grading.runs import found, grade_all, settings_of
 
 
 @pytest.fixture(scope="module")
@@ -27,16 +27,16 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[AssignmentPaths, P
     root = tmp_path_factory.mktemp("graded")
     toy, folder = copy_toy(root / "course"), root / "class"
     class_of(folder, {"ada": RIGHT, "bob": WRONG})
-    submission(folder / "eve", "", {"notes.txt": ""})
+    submission(folder / "eve", "x = 1\n", {"notes.txt": ""})
     with Store(settings_of(toy, 7)) as store:
-        grade_all(store, discovery.find_submissions([folder]))
+        grade_all(store, found(store.settings, folder))
     return toy, folder
 
 
 def planned(graded: tuple[AssignmentPaths, Path], seed: int | None = None, dataset: str = "sample") -> dict[str, str]:
     toy, folder = graded
     with Store(dataclasses.replace(settings_of(toy, seed), dataset=dataset)) as store:
-        return {job.student: f"{job.need}: {job.why}" for job in plan(store, discovery.find_submissions([folder]))}
+        return {job.student: f"{job.need}: {job.why}" for job in plan(store, found(store.settings, folder))}
 
 
 def test_what_is_as_it_was_is_kept_under_its_old_seed(graded: tuple[AssignmentPaths, Path]) -> None:

@@ -123,7 +123,7 @@ def test_cant_hand_in_for_another_through_the_exchange(opened: Opened, tmp_path:
     os.chown(exchange(tmp_path, "daemon", "11:00:00", WRONG), other.pw_uid, other.pw_gid)
     seen = Seen(opened, tmp_path)
     assert seen.once() == [("daemon", 10)]
-    assert "belongs to nobody and not to daemon" in seen.said[0]
+    assert "belongs to the account nobody, and not to daemon" in seen.said[0]
 
 
 def command(toy: AssignmentPaths, *arguments: str) -> subprocess.Popen[str]:

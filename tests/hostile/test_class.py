@@ -90,9 +90,10 @@ def test_cant_have_the_judge_import_from_the_folder_one_stands_in(
     assert not (tmp_path / "ran").exists()
 
 
-def test_cant_be_somebody_else_by_a_folder_in_a_folder(submit: Submit) -> None:
+def test_cant_be_somebody_else_by_a_folder_in_a_folder(store: Store, submit: Submit) -> None:
     ada, inner = submit("ada", RIGHT), submit("eve/ada", WRONG)
-    assert discovery.find_submissions([ada, inner.parent]) == [(ada, "ada"), (inner.parent, "eve")]
+    found = discovery.find_submissions([ada, inner.parent], store.settings.assignment)
+    assert found.submissions == ((ada, "ada"), (inner.parent, "eve"))
 
 
 def test_cant_keep_the_class_from_being_judged_again(

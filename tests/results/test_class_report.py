@@ -95,7 +95,7 @@ class Text(HTMLParser):
 
 def test_it_says_what_the_records_say(written: tuple[AssignmentPaths, str]) -> None:
     text = Text(written[1]).text
-    assert "17 submissions: 16 graded, 1 to review, 0 not graded" in text
+    assert "17 submissions: 16 graded, 0 need attention, 1 to review, 0 not graded" in text
     assert "Twice as much 6" in text
     assert "9 A number is doubled. (Twice as much)" in text, "of 16 graded nine have an even number"
     assert re.search(r"held needs review .* test_toy\.py:9: ZeroDivisionError", text)

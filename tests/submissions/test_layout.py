@@ -6,7 +6,13 @@ import pytest
 
 from gradeprop.submissions import layout
 
-WANTED = ("hw.ipynb", "student_code.py", "lenet5.safetensors", "lenet5_regularised.safetensors", "results.txt or r.json")
+WANTED = (
+    "hw.ipynb",
+    "student_code.py",
+    "lenet5.safetensors",
+    "lenet5_regularised.safetensors",
+    "results.txt or r.json",
+)
 STUB = b"stub"
 
 

@@ -217,7 +217,7 @@ def test_a_regrade_keeps_what_a_person_gave_and_takes_off_what_the_policy_says(t
         book.update_or_create_assignment("toy", duedate=due)
     folder, _ = submit(toy, "ada")
     (folder / "timestamp.txt").write_text("2026-04-30 12:00:00 UTC")  # her own
-    write_arrival_time(folder, due + timedelta(hours=30))
+    write_arrival_time(toy.arrival("ada"), due + timedelta(hours=30))
     convert(Autograde, toy)
     with Gradebook(url) as book:
         assert book.find_submission("toy", "ada").late_submission_penalty == 2

@@ -44,9 +44,8 @@ def test_nbgrader_collects_by_the_same_rules(toy: AssignmentPaths) -> None:
         "23456/toy/student_code.py",
         "grace/toy/student_code.py",
         "grace/toy/timestamp.txt",
-        "grace/.toy.arrived",
     }
-    assert read_arrival_time(submitted / "grace" / "toy") == datetime(2026, 1, 31, 12, 30)
+    assert read_arrival_time(toy.arrival("grace"), submitted / "grace" / "toy") == datetime(2026, 1, 31, 12, 30)
     assert (submitted / "grace" / "toy" / "timestamp.txt").read_text().startswith("2026-01-31 12:30:00")
     for what in ("readme.txt does not follow", "../../x_1_2_out.py does not follow", "broken.zip is not a zip"):
         assert what in done.stderr
