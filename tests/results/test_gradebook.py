@@ -38,7 +38,7 @@ def test_writing_the_same_again_changes_nothing(url: str) -> None:
     assert rows(url) == before
 
 
-@pytest.mark.parametrize("status", ["needs_review", "not_graded"])
+@pytest.mark.parametrize("status", ["needs_review", "not_graded", "needs_attention"])
 def test_a_record_that_is_not_graded_leaves_neither_a_zero_nor_an_old_score(url: str, status: str) -> None:
     gradebook.write([record()], HW, url)
     give_by_hand(url, "why", 3)
@@ -138,6 +138,16 @@ def test_any_name_goes_through_nbgraders_own_export(url: str, tmp_path: Path) ->
         row = exported[gradebook.student_id(student_key(name))]
         assert (float(row["score"]), float(row["max_score"])) == (i % 7 + 1.5, 15)
     assert not any(row["student_id"].startswith("=") or None in row for row in exported.values())
+
+
+def test_a_student_named_like_anothers_id_does_not_get_the_others_row(url: str) -> None:
+    ada, eve = (record(name, net=net) for name, net in (("Lovelace, Ada", 6), ("Lovelace%2C Ada", 0)))
+    ada, eve = (msgspec.structs.replace(each, key=student_key(each.student)) for each in (ada, eve))
+    gradebook.write([ada], HW, url)
+    gradebook.write([eve], HW, url)
+    assert gradebook.records_to_write([ada, eve], HW, url) == []
+    with Gradebook(url) as book:
+        assert {each.id: each.score for each in book.students} == {"Lovelace%2C Ada": 7.5, "Lovelace%252C Ada": 1.5}
 
 
 def test_a_plain_name_stays_as_it_is() -> None:

@@ -196,7 +196,7 @@ def _run(converter: Any, store: Store, jobs: Sequence[Job]) -> list[GradeRecord]
         return []
     graded = batch.run(store, jobs, report=lambda job, record: tick(), db_url=converter.coursedir.db_url)
     for record in graded:
-        result = record.reason or f"{record.points:g} of {record.possible:g} points"
+        result = record.attention or record.reason or f"{record.points:g} of {record.possible:g} points"
         converter.log.info("%s: %s, %s", record.student, record.status.replace("_", " "), result)
     return graded
 

@@ -74,7 +74,7 @@ def fill_in(notebook: Any, record: GradeRecord, paths: StudentPaths) -> None:
             text = _as_text(record, meta.grade_id)
             data = {"text/html": feedback.cell_html(record, meta.grade_id), "text/plain": text}
             cell.outputs = [nbformat.v4.new_output("display_data", data=data)]
-    if sentences := [*filter(None, [feedback.ON_HOLD.get(record.status)]), *record.problems]:
+    if sentences := [*filter(None, [feedback.ON_HOLD.get(record.status), record.attention]), *record.problems]:
         lines = ["### About your submission", "", *(f"- {sanitize.for_markdown_line(each)}" for each in sentences)]
         _insert_first(notebook, "\n".join(lines), "about")
 
