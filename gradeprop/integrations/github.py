@@ -26,6 +26,8 @@ from gradeprop.core.paths import CoursePaths, StudentPaths, student_key
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}")
+_MAX_DESCRIPTION = 140
+"""characters that GitHub allows in a commit status"""
 _STUDENTS = "# One GitHub account per line. Each student's repository is called {hw}-<account>.\n"
 
 
@@ -86,13 +88,13 @@ def _fetched_commits(course: CoursePaths) -> Iterator[tuple[str, str]]:
 
 
 def _status(record: GradeRecord) -> dict[str, str]:
-    on_hold = record.status != "graded"
+    on_hold = record.status != "graded" or record.held is not None
     points = f"{record.points:g} of {record.possible:g} points, SHA-256 {record.sha256[:12]}"
-    text = "on hold for your instructor; this is not a zero" if on_hold else points
+    text = f"on hold for your instructor; this is not a zero. {record.attention}" if on_hold else points
     return {
         "context": f"gradeprop/{record.assignment}",
         "state": "error" if on_hold else "success",
-        "description": text,
+        "description": text.strip()[:_MAX_DESCRIPTION],
     }
 
 

@@ -29,6 +29,9 @@ from tests.factory import LINK, RIGHT, WRONG, canvas_name, moodle_name, write_fi
         ("Ada Lovelace_12345_assignsubmission_onlinetext_/onlinetext.html", "12345", "onlinetext.html"),
         ("Lab 1_ada_attempt_2026-01-31-12-30-00_student_code.py", "ada", "student_code.py"),
         ("Lab 1_ada_attempt_2026-01-31-12-30-00.txt", "ada", ""),
+        ("12345-678 - Ada L - Jan 31, 2026 1130 AM - student_code.py", "12345", "student_code.py"),
+        ("12345-678 - Ada L - Jan 31, 2026 1130 AM/hw1/student_code.py", "12345", "hw1/student_code.py"),
+        ("12345-678 - Ada L - 31 janv. 2026 11h30 - student_code.py", "12345", "student_code.py"),
     ],
 )
 def test_a_platforms_name_tells_student_and_file(name: str, student: str, file: str) -> None:
@@ -40,6 +43,7 @@ def test_a_platforms_name_tells_student_and_file(name: str, student: str, file: 
     ("name", "student"),
     [
         ("Eve_66_assignsubmission_file_/Bob_77_assignsubmission_file_/student_code.py", "66"),
+        ("66-1 - Eve - Jan 31, 2026 1130 AM - 77-1 - Bob - Jan 31, 2026 1130 AM - student_code.py", "66"),
         ("Lab_eve_attempt_2026-01-31-12-30-00_Lab_bob_attempt_2026-01-31-12-30-00_student_code.py", "eve"),
     ],
 )
@@ -108,6 +112,47 @@ def test_the_latest_attempt_counts_and_one_without_files_is_there_too(
     attempts = {f"Lab 1_ada_attempt_2026-01-{day}-12-30-00_{file}": file for day, file in (("02", "b.py"), ("10", "c"))}
     found = unpack(attempts | {"Lab 1_bob_attempt_2026-01-02-12-30-00.txt": "Name: Bob"}, toy_assignment, tmp_path)
     assert found == {"ada": ["c"], "bob": [], "": ""}
+
+
+def test_of_several_submissions_in_brightspace_the_latest_counts(toy_assignment: Assignment, tmp_path: Path) -> None:
+    times = {"Jan 31, 2026 1130 AM": WRONG, "Jan 31, 2026 130 PM": RIGHT, "Jan 4, 2026 900 PM": WRONG}
+    files = {f"501-77 - Ada L - {time} - student_code.py": code for time, code in times.items()}
+    zip_file(tmp_path / "all.zip", files | {"index.html": "x"})
+    with open_lms_download(tmp_path / "all.zip", toy_assignment, tmp_path / "cache") as download:
+        assert download
+        ((path, student),) = download.submissions
+        assert (student, download.attempts, download.unattributed) == ("501", {"501": "2026-01-31-13-30-00"}, ())
+        assert (path / "student_code.py").read_text() == RIGHT
+
+
+ABOUT = """
+submission_1:
+  :submitters:
+  - :name: Ada Lovelace
+    :sid: '501'
+    :email: ada@uni.edu
+  - :name: Bob
+    :email: bob@uni.edu
+submission_2:
+  :submitters:
+  - :name: Cy
+"""
+
+
+@pytest.mark.parametrize("about", [ABOUT, "not: [yaml", "a: 1", "[]", "submission_1: {:submitters: 3}"])
+def test_gradescope_says_whose_each_submission_is_and_a_group_shares_one(
+    about: str, toy_assignment: Assignment, tmp_path: Path
+) -> None:
+    names = ("submission_1/student_code.py", "submission_2/student_code.py", "submission_3/student_code.py")
+    files = {f"assignment_9_export/{name}": RIGHT for name in names}
+    zip_file(tmp_path / "all.zip", files | {"assignment_9_export/submission_metadata.yml": about})
+    with open_lms_download(tmp_path / "all.zip", toy_assignment, tmp_path / "cache") as download:
+        if about != ABOUT:
+            assert download is None, "discovery says that it looks like a class"
+            return
+        assert download
+        assert [student for _, student in download.submissions] == ["501", "bob@uni.edu", "Cy"]
+        assert [each.path for each in download.unattributed] == ["submission_3/student_code.py"]
 
 
 def test_two_logins_that_read_alike_are_not_made_one(toy_assignment: Assignment, tmp_path: Path) -> None:
