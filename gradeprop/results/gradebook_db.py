@@ -95,7 +95,8 @@ def persist(write: Callable[[], None], db_url: str, patience_s: float) -> None:
             )
             raise CourseError(message, hide_password(db_url)) from error
         except SQLAlchemyError as error:
-            busy = "locked" in str(error) or isinstance(error, IntegrityError)  # two writers of a new database
+            # two writers of a new database: both insert a row, or both create a table
+            busy = isinstance(error, IntegrityError) or any(word in str(error) for word in ("locked", "already exists"))
             if not busy:
                 message = f"the gradebook cannot be written: {str(error).splitlines()[0]}"
                 raise CourseError(message, hide_password(db_url)) from error

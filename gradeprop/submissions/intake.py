@@ -16,7 +16,7 @@ from pathlib import Path
 
 from gradeprop.core.errors import JailError, SubmissionError
 from gradeprop.core.models import Assignment, Submission
-from gradeprop.core.paths import CoursePaths, student_key
+from gradeprop.core.paths import STUDENT_CODE, CoursePaths, student_key
 from gradeprop.core.sanitize import filename
 from gradeprop.submissions import layout, validation
 from gradeprop.submissions.reader import (
@@ -32,6 +32,7 @@ from gradeprop.submissions.reader import (
 from gradeprop.submissions.text import to_utf8
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names that Windows reserves
+_DEF, _NOT_IMPLEMENTED = re.compile(rb"^\s*def \w+", re.M), re.compile(rb"^\s*raise NotImplementedError", re.M)
 _MAX_NAME_BYTES = 255
 _MAX_SENTENCES = 20
 _MAX_ZIPS = 10
@@ -55,7 +56,7 @@ def take(path: Path, student: str, assignment: Assignment, into: Path) -> Submis
         copy.folder.mkdir(parents=True)
         copy.add(path)
         copy.unpack_zips(part)
-        found = layout.arrange(copy.digests, assignment.submission, _stubs(assignment))
+        found = layout.arrange(copy.digests, assignment.submission, _stubs(assignment, copy))
         digests, final = {}, part / "submitted"
         final.mkdir()
         for name, target in found.names.items():
@@ -88,13 +89,20 @@ def take(path: Path, student: str, assignment: Assignment, into: Path) -> Submis
     )
 
 
-def _stubs(assignment: Assignment) -> frozenset[bytes]:
-    """Return the SHA-256 of the released stub, with the line ends of every system."""
+def _stubs(assignment: Assignment, copy: "_Copy") -> frozenset[bytes]:
+    """Return the SHA-256 of each file without work: the released stub, or one whose functions all raise its error."""
     try:
         stub = CoursePaths(Path(assignment.root)).stub.read_bytes()
     except OSError:
-        return frozenset()
-    return frozenset(hashlib.sha256(text).digest() for text in (stub, stub.replace(b"\n", b"\r\n")))
+        stub = b""
+    texts = {
+        name: (copy.folder / name).read_bytes() for name in copy.digests if layout.is_requested(name, [STUDENT_CODE])
+    }
+    return frozenset(
+        copy.digests[name]
+        for name, text in texts.items()
+        if text.replace(b"\r\n", b"\n") == stub or 0 < len(_DEF.findall(text)) == len(_NOT_IMPLEMENTED.findall(text))
+    )
 
 
 @dataclass(slots=True)

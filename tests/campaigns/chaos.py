@@ -61,7 +61,7 @@ ANSWERS = (
     "def halve(x):\n    return x\n",
     "import os\ndef double(x):\n    if len(x) == 3: os.kill(os.getpid(), 9)\n    return x + x\n",
     WRONG,
-    "",
+    "x = 1\n",
     "def double(x):\n    return x + nothing\n",
     SLOW + "def double(x):\n    return x * 2.0\n",
 )
@@ -69,7 +69,7 @@ NAMES = ("ada", "bob, Jr", "=cmd()", "李小龍", "eve", "dan", "fay", "gus", "h
 
 
 def write_class(folder: Path, shift: int, number: int = len(NAMES)) -> Path:
-    """A class; with another ``shift`` everybody hands in something else. One is a zip, one empty."""
+    """A class; with another ``shift`` everybody submits something else. Some are zips."""
     for place, name in enumerate(NAMES[:number]):
         code = ANSWERS[(place + shift) % len(ANSWERS)]
         if place % 6 == 5:
