@@ -25,6 +25,7 @@ PUBLIC_CHECKS = "public_checks.py"
 GIVEN = "given"
 PACKER = "submit.py"
 ASKED = "submission.json"
+GRADER = "grader.json"
 GRADES = "grades.csv"
 REPORT = "report.html"
 

@@ -22,6 +22,7 @@ class CourseConfig(Record, frozen=True, kw_only=True):
     assignments: tuple[str, ...]
     limits: dict[str, Any] = {}  # noqa: RUF012  (msgspec copies defaults)
     late: dict[str, Any] = {}  # noqa: RUF012
+    grader: dict[str, Any] = {}  # noqa: RUF012
 
 
 def read_course(course: CoursePaths) -> CourseConfig:
@@ -39,7 +40,7 @@ def read_course(course: CoursePaths) -> CourseConfig:
 
 
 def read_assignment(course: CoursePaths, name: str) -> Assignment:
-    """Read source/<name>/assignment.toml; limits and late policy that it does not set are those of course.toml.
+    """Read source/<name>/assignment.toml; limits, late policy and grader that it does not set are those of course.toml.
 
     Raises:
         CourseError: a file is missing, is not TOML, or has an invalid value.
@@ -52,6 +53,7 @@ def read_assignment(course: CoursePaths, name: str) -> Assignment:
     table = _toml(where)
     table["limits"] = config.limits | table.get("limits", {})
     table["late"] = config.late | table.get("late", {})
+    table["grader"] = config.grader | table.get("grader", {})
     return _validated(_convert(table | {"name": name, "root": str(course.root)}, Assignment, where), where)
 
 

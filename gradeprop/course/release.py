@@ -5,6 +5,7 @@ source/<hw>/<hw>.ipynb          nbgrader's own GenerateAssignment      release/<
 source/<hw>/public_checks.py    unchanged                              release/<hw>/public_checks.py
 source/given/<name>             unchanged, if listed                   release/<hw>/given/<name>
 source/<hw>/assignment.toml     required files, for submit.py          release/<hw>/given/submission.json
+source/course.toml              [grader], for submit.py                release/<hw>/given/grader.json
 """
 
 import hashlib
@@ -27,6 +28,7 @@ from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Assignment, Question
 from gradeprop.core.paths import ASKED, GIVEN, PACKER, PUBLIC_CHECKS, STUDENT_CODE, AssignmentPaths, CoursePaths
 from gradeprop.core.storage import write_bytes
+from gradeprop.course.files import grader_file
 from gradeprop.course.notebook import Cell, normalise, read_cells
 from gradeprop.course.solutions import regions, strip_python
 
@@ -95,6 +97,7 @@ def build_release(assignment: Assignment, course: CoursePaths) -> dict[str, byte
         files[f"{GIVEN}/{name}"] = _unchanged(course.given / name)
     if PACKER in assignment.given:
         files[f"{GIVEN}/{ASKED}"] = _packer_config(assignment, files[STUDENT_CODE])
+    files |= grader_file(assignment)
     files[paths.notebook.name] = released_notebook(paths)
     return files
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
+from . import hints
+
 Status = Literal["error", "absent"]
 
 LIMIT = 4096  # characters
@@ -18,7 +20,7 @@ def explain(error: BaseException, student: ModuleType | None, submission: Path) 
     """Explain an error: ("error" or "absent", a sentence with the line of the student's own files that raised it)."""
     try:
         absent = _absent(error, submission, student)
-        text = absent or _text(error)
+        text = absent or " ".join(filter(None, (_text(error), hints.hint(error, submission))))
         text = text.replace(f"{submission}/", "").replace(f"{submission.parent}/", "~/")
         lines = [re.sub(r" at 0x[0-9a-f]{6,}", "", text), _line(error, submission)]  # addresses differ in every run
     except BaseException:  # an exception class of the student's can do anything when it is formatted

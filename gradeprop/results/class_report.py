@@ -12,10 +12,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from gradeprop.core import storage
-from gradeprop.core.models import Assignment, CheckResult, GradeRecord, QuestionScore
+from gradeprop.core.models import Assignment, Cause, CheckResult, GradeRecord, QuestionScore
+from gradeprop.core.own_modules import own_modules
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths
 from gradeprop.core.storage import write_bytes
 from gradeprop.results import similarity
+from gradeprop.results.feedback import COULD_NOT_RUN, prose
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,13 +45,15 @@ class QuestionRow(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """A check that cost points."""
+    """A check that cost points, or a reason why several checks of a submission could not run."""
 
     check: str
+    """file and function; "" for a reason"""
     line: str
     title: str
     """of its question"""
     failures: int
+    """submissions"""
     lost: float
     """points that the class lost by it"""
     message: str
@@ -140,15 +144,40 @@ def _question_row(scores: Sequence[QuestionScore]) -> QuestionRow:
 
 
 def _mistakes(graded: Sequence[GradeRecord]) -> list[Mistake]:
-    """Return the checks that cost points, the most frequent first."""
+    """Return the checks that cost points, the most frequent first.
+
+    If several checks of a submission could not run for one reason, the reason is listed in their place.
+    """
     by_check: dict[str, list[tuple[GradeRecord, CheckResult]]] = defaultdict(list)
+    by_reason: dict[str, list[tuple[GradeRecord, Cause]]] = defaultdict(list)
     titles = {score.name: score.title for record in graded for score in record.questions}
     for record in graded:
+        reasons = {each.message: each for each in record.causes if each.is_shared and each.verdict in COULD_NOT_RUN}
+        for reason in reasons.values():
+            by_reason[reason.message.splitlines()[0]].append((record, reason))
         for result in record.results:
-            if result.points < result.possible:
+            if result.points < result.possible and result.message not in reasons:
                 by_check[result.check].append((record, result))
-    mistakes = [_mistake(failures, titles) for failures in by_check.values()]
-    return sorted(mistakes, key=lambda mistake: (-mistake.failures, mistake.check))
+    mistakes = [
+        *(_reason(failures) for failures in by_reason.values()),
+        *(_mistake(failures, titles) for failures in by_check.values()),
+    ]
+    return sorted(mistakes, key=lambda mistake: (-mistake.failures, mistake.check, mistake.message))
+
+
+def _reason(failures: Sequence[tuple[GradeRecord, Cause]]) -> Mistake:
+    message, same_message = Counter(cause.message for _, cause in failures).most_common(1)[0]
+    checks = [cause.checks for _, cause in failures]
+    return Mistake(
+        check="",
+        line="Several checks could not run.",
+        title=f"{min(checks)} to {max(checks)} checks" if min(checks) < max(checks) else f"{checks[0]} checks each",
+        failures=len(failures),
+        lost=sum(cause.lost for _, cause in failures),
+        message=message,
+        same_message=same_message,
+        students=[record for record, _ in failures],
+    )
 
 
 def _mistake(failures: Sequence[tuple[GradeRecord, CheckResult]], titles: dict[str, str]) -> Mistake:
@@ -168,7 +197,7 @@ def _mistake(failures: Sequence[tuple[GradeRecord, CheckResult]], titles: dict[s
 
 def _similar_submissions(
     records: Iterable[GradeRecord], paths: AssignmentPaths
-) -> tuple[list[similarity.IdenticalGroup], list[similarity.SimilarPair]]:
+) -> tuple[list[similarity.IdenticalGroup], list[similarity.SimilarGroup]]:
     stub = _text(paths.course.stub) + _text(paths.release / STUDENT_CODE)
     weights: dict[str, list[Path]] = {}
     code: dict[str, list[str]] = {}
@@ -176,8 +205,15 @@ def _similar_submissions(
         folder = paths.student(record.key).submitted
         names = [name for name in record.files if name.endswith(".safetensors")]
         weights[record.student] = [folder / name for name in names if (folder / name).is_file()]
-        code[record.student] = similarity.tokenize(_text(folder / STUDENT_CODE), stub)
-    return [*similarity.identical_files(weights), *similarity.identical_code(code)], similarity.similar_code(code)
+        code[record.student] = similarity.tokenize_files(_own_code(folder, record.files), stub)
+    identical = similarity.merge([*similarity.identical_files(weights), *similarity.identical_code(code)])
+    return identical, similarity.group(similarity.similar_code(code))
+
+
+def _own_code(folder: Path, files: Sequence[str]) -> list[str]:
+    """Return the text of student_code.py and of each own module that it imports."""
+    existing = [name for name in files if (folder / name).is_file()]
+    return [_text(folder / name) for name in (STUDENT_CODE, *own_modules(folder, existing))]
 
 
 def _text(file: Path) -> str:
@@ -249,5 +285,9 @@ def _svg(figure: "Figure") -> Markup:
 def _environment() -> Environment:
     loader = PackageLoader("gradeprop.results")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"short": lambda number: f"{number:.3g}" if number < 1000 else f"{number:.0f}"}
+    environment.filters |= {"short": _short, "prose": prose}
     return environment
+
+
+def _short(number: float) -> str:
+    return f"{number:.3g}" if number < 1000 else f"{number:.0f}"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from gradeprop.core.errors import JailError
 from gradeprop.core.models import Assignment, Limits, Submission
+from gradeprop.core.own_modules import own_modules
 from gradeprop.core.paths import GIVEN, student_key
 from gradeprop.core.sanitize import filename
 from gradeprop.submissions import validation
@@ -57,13 +58,14 @@ def take(path: Path, student: str | None, assignment: Assignment, into: Path) ->
         problems[_MAX_SENTENCES:] = [f"{len(problems) - _MAX_SENTENCES} more were left out."]
     files = tuple(sorted(digests))
     problems += validation.find_problems(into, files, assignment.submission)
-    asked = {name: digest for name, digest in digests.items() if name in assignment.asked_files}
+    covered = assignment.asked_files | own_modules(into, files)
+    graded = {name: digest for name, digest in digests.items() if name in covered}
     return Submission(
         student=name,
         key=student_key(name),
         files=files,
         sha256=_sha256(digests),
-        receipt=_sha256(asked) if asked else "",
+        receipt=_sha256(graded) if graded else "",
         problems=tuple(problems),
     )
 

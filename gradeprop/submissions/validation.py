@@ -5,6 +5,7 @@ memory or time.
 """
 
 import difflib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -75,6 +76,8 @@ def _json(file: Path) -> Iterator[str]:
         yield f"{file.name} has {size / 2**20:.0f} MiB, which is too large to be checked; clear its outputs."
         return
     data = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    if not is_notebook:
+        data = _as_utf8(data)
     try:
         if is_notebook:
             outline = msgspec.json.decode(data, type=_Notebook)
@@ -88,6 +91,14 @@ def _json(file: Path) -> Iterator[str]:
         line, column = _place(data, str(error))
         kind = "a notebook: it is not JSON" if is_notebook else "JSON"
         yield f"{file.name} is not {kind} (line {line}, column {column}). Save it again in the program that wrote it."
+
+
+def _as_utf8(data: bytes) -> bytes:
+    """Convert JSON from UTF-16 or Latin-1 to UTF-8; probes read it in the same encodings."""
+    try:
+        return data.decode(json.detect_encoding(data)).encode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1").encode()
 
 
 def _place(data: bytes, message: str) -> tuple[int, int]:
