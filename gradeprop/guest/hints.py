@@ -11,6 +11,7 @@ from pathlib import Path
 GRADER = "given/grader.json"
 _NEWER_SYNTAX = (  # message and source line → first version that accepts it
     (re.compile(r"^f-string"), re.compile(""), "3.12"),
+    (re.compile(""), re.compile(r"\br?f([\"'])((?!\1).)*\{((?!\1)[^}])*\1", re.IGNORECASE), "3.12"),
     (re.compile(""), re.compile(r"^\s*((async\s+)?def|class)\s+\w+\["), "3.12"),
     (re.compile("^invalid syntax"), re.compile(r"^\s*type\s+\w+\s*(\[.*\])?\s*="), "3.12"),
     (re.compile("^multiple exception types"), re.compile(""), "3.14"),

@@ -76,7 +76,7 @@ def encoding_problem(data: bytes) -> str:
 
 
 def newer_syntax(data: bytes) -> str:
-    """Name the first line that this Python accepts and the older one of the grader does not; "" if there is none."""
+    """Name the first place that this Python accepts and the older one of the grader does not; "" if there is none."""
     told = grader().get("python", "")
     if not told or (version := tuple(map(int, told.split(".")))) >= HERE:
         return ""
@@ -86,7 +86,7 @@ def newer_syntax(data: bytes) -> str:
         line = _nested_f_string(data) if version < (3, 12) <= HERE else None
     except SyntaxError as error:
         line = error.lineno
-    return f"Line {line} needs a newer Python than {told}, which grades it (given/grader.json)." if line else ""
+    return f"The code that ends in line {line} needs a newer Python than {told}, which grades it." if line else ""
 
 
 def _nested_f_string(data: bytes) -> int | None:

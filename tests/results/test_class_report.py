@@ -107,7 +107,7 @@ def test_similar_submissions_are_named_and_the_stub_is_not(written: tuple[Assign
     text = Text(written[1]).text
     assert "net.safetensors 2 show student0 , student1" in text
     assert "code, ignoring names and comments 2 show copy , student3" in text
-    assert re.search(r"near student5 \d\d\.\d %", text)
+    assert re.search(r"near , student5 2 \d\d\.\d %", text)
     assert not re.search(r"stub , |, stub\b", text.rpartition("Similar submissions")[2])
 
 
