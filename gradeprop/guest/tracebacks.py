@@ -20,9 +20,13 @@ def explain(error: BaseException, student: ModuleType | None, submission: Path) 
     """Explain an error: ("error" or "absent", a sentence with the line of the student's own files that raised it)."""
     try:
         absent = _absent(error, submission, student)
-        text = absent or " ".join(filter(None, (_text(error), hints.hint(error, submission))))
+        text = absent or _text(error)
         text = text.replace(f"{submission}/", "").replace(f"{submission.parent}/", "~/")
-        lines = [re.sub(r" at 0x[0-9a-f]{6,}", "", text), _line(error, submission)]  # addresses differ in every run
+        lines = [
+            re.sub(r" at 0x[0-9a-f]{6,}", "", text),  # addresses differ in every run
+            _line(error, submission),
+            "" if absent else hints.hint(error, submission),
+        ]
     except BaseException:  # an exception class of the student's can do anything when it is formatted
         absent, lines = "", ["The code raised an exception that cannot be shown."]
     message = "\n".join(filter(None, lines))[:LIMIT].encode(errors="replace").decode()
