@@ -81,9 +81,16 @@ def test_an_error_is_the_students_and_names_their_line(
 @pytest.mark.parametrize(
     ("code", "says"),
     [
-        ("import seaborn_of_ada", "seaborn_of_ada is not installed where this is graded"),
-        ("def double(x):\n    return f(:", "SyntaxError: invalid syntax This is graded with Python 3."),
-        ("import sys\nsys.exit(2)", "SystemExit: 2 The code ended itself"),
+        (
+            "import seaborn_of_ada",
+            "ModuleNotFoundError: No module named 'seaborn_of_ada'\nstudent_code.py, line 1: import seaborn_of_ada\n"
+            "seaborn_of_ada is not installed where this is graded",
+        ),
+        (
+            "def double(x):\n    return f(:",
+            "SyntaxError: invalid syntax\nstudent_code.py, line 2: return f(:\nThis is graded with Python 3.",
+        ),
+        ("import sys\nsys.exit(2)", "SystemExit: 2\nstudent_code.py, line 2: sys.exit(2)\nThe code ended itself"),
         ("open('data.csv')", "data.csv is not there."),
     ],
 )
