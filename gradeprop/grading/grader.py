@@ -125,7 +125,8 @@ class Grader:
             self.settings.assignment, self.settings.paths, self.settings.seed, self.settings.dataset,
         )  # fmt: skip
         if STUDENT_CODE not in submission.files:
-            why = next(iter(submission.problems), f"{STUDENT_CODE} is missing, so nothing could be run.")
+            about_it = (problem for problem in submission.problems if STUDENT_CODE in problem or not submission.files)
+            why = next(about_it, f"{STUDENT_CODE} is missing, so nothing could be run.")
             return record_without_run(assignment, submission, files, why, seed, dataset)
         assert self.jail is not None
         inputs = self.judge.inputs(dataset, seed)

@@ -44,6 +44,8 @@ def _missing_module(name: str, submission: Path) -> str:
 
 
 def _syntax(message: str, line: str) -> str:
+    if "codec can't decode" in message or message.startswith("Non-UTF-8"):
+        return "Save the file with the encoding UTF-8."
     here = f"This is graded with Python {_version()}"
     for expected, source, first in _NEWER_SYNTAX:
         if expected.search(message) and source.search(line) and sys.version_info < tuple(map(int, first.split("."))):

@@ -51,7 +51,7 @@ class Mistake(NamedTuple):
     """file and function; "" for a reason"""
     line: str
     title: str
-    """of its question"""
+    """of its question; for a reason, the number of checks"""
     failures: int
     """submissions"""
     lost: float
@@ -154,7 +154,7 @@ def _mistakes(graded: Sequence[GradeRecord]) -> list[Mistake]:
     for record in graded:
         reasons = {each.message: each for each in record.causes if each.is_shared and each.verdict in COULD_NOT_RUN}
         for reason in reasons.values():
-            by_reason[reason.message.splitlines()[0]].append((record, reason))
+            by_reason[reason.message.partition("\n")[0]].append((record, reason))
         for result in record.results:
             if result.points < result.possible and result.message not in reasons:
                 by_check[result.check].append((record, result))
@@ -162,19 +162,20 @@ def _mistakes(graded: Sequence[GradeRecord]) -> list[Mistake]:
         *(_reason(failures) for failures in by_reason.values()),
         *(_mistake(failures, titles) for failures in by_check.values()),
     ]
-    return sorted(mistakes, key=lambda mistake: (-mistake.failures, mistake.check, mistake.message))
+    return sorted(mistakes, key=lambda mistake: (-mistake.failures, -mistake.lost, mistake.check, mistake.line))
 
 
 def _reason(failures: Sequence[tuple[GradeRecord, Cause]]) -> Mistake:
     message, same_message = Counter(cause.message for _, cause in failures).most_common(1)[0]
-    checks = [cause.checks for _, cause in failures]
+    line, _, rest = message.partition("\n")
+    checks = sorted({cause.checks for _, cause in failures})
     return Mistake(
         check="",
-        line="Several checks could not run.",
-        title=f"{min(checks)} to {max(checks)} checks" if min(checks) < max(checks) else f"{checks[0]} checks each",
+        line=line,
+        title=f"{' to '.join(map(str, {checks[0]: 0, checks[-1]: 0}))} checks could not run",
         failures=len(failures),
         lost=sum(cause.lost for _, cause in failures),
-        message=message,
+        message=rest,
         same_message=same_message,
         students=[record for record, _ in failures],
     )

@@ -72,6 +72,12 @@ def test_a_plain_mistake_is_not_blamed_on_the_version(code: str, tmp_path: Path)
     assert hint(error_of(code, tmp_path), tmp_path) == f"This is graded with Python {VERSION}."
 
 
+def test_an_encoding_that_python_does_not_expect_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SyntaxError) as caught:
+        compile("x = 'é'".encode("latin-1"), "student_code.py", "exec")
+    assert hint(caught.value, tmp_path) == "Save the file with the encoding UTF-8."
+
+
 def test_a_name_that_the_standard_library_has_not_yet_mentions_the_version(tmp_path: Path) -> None:
     assert f"Python {VERSION}" in hint(error_of("from typing import of_the_year_2099", tmp_path), tmp_path)
     assert hint(error_of("from tests.factory import nothing_of_the_kind", tmp_path), tmp_path) == ""
