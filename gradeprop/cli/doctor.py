@@ -47,7 +47,7 @@ def _print_environment(folder: Path) -> None:
     graders = [read_assignment(course, name).grader for name in read_course(course).assignments]
     for what in dict.fromkeys(each for grader in graders for each in environment.missing(grader)):
         warn(
-            f"[grader] in source/course.toml tells students of {what}, which this machine lacks: it will not grade.",
+            f"[grader] in source/course.toml tells students of {what}, which this machine lacks; it will not grade.",
             "red",
         )
     for clause in dict.fromkeys(each for grader in graders for each in environment.differences(grader)):

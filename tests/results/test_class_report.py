@@ -119,7 +119,7 @@ def test_submissions_without_code_are_one_entry(toy: AssignmentPaths) -> None:
     assert "12 student_code.py is missing (your code ). (50 checks could not run) −600" in text
     assert text.count("1 of 1 with this message") == 2
     assert "``" not in html
-    assert html.count(">empty3<") == 2, "in the entry, and among the slowest"
+    assert re.search(r">empty3<.*>empty11<", html) or re.search(r">empty11<.*>empty3<", html)
 
 
 def add_failures(paths: AssignmentPaths, student: str, messages: list[str]) -> None:
