@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from gradeprop.course.notebook import Cell, normalise, read_cells
 from gradeprop.course.solutions import regions, strip_python
 
 _HIDDEN = frozenset({"assignment.toml", "reference.py", "README.md", "instructor.md"})  # allowed, never released
+_GIVEN_IMPORT = re.compile(rf"^from (?:{GIVEN})?\.(\w+) import ", re.MULTILINE)
 _CACHES = frozenset({"__pycache__", ".ipynb_checkpoints", ".DS_Store"})
 
 
@@ -94,7 +96,10 @@ def build_release(assignment: Assignment, course: CoursePaths) -> dict[str, byte
     files = {STUDENT_CODE: strip_python(_text(course.solution), course.solution).encode()}
     files[PUBLIC_CHECKS] = _unchanged(paths.public_checks)
     for name in assignment.given:
-        files[f"{GIVEN}/{name}"] = _unchanged(course.given / name)
+        files[f"{GIVEN}/{name}"] = data = _unchanged(course.given / name)
+        for module in _GIVEN_IMPORT.findall(data.decode()):
+            if f"{module}.py" not in assignment.given:
+                raise CourseError(f"given lists {name}, but not {module}.py, which it imports", paths.toml)
     if PACKER in assignment.given:
         files[f"{GIVEN}/{ASKED}"] = _packer_config(assignment, files[STUDENT_CODE])
     files |= grader_file(assignment)

@@ -66,6 +66,13 @@ def test_a_release_holds_what_is_listed_and_nothing_else(course: AssignmentPaths
     assert course.course.stub.read_bytes() == (course.release / "student_code.py").read_bytes()
 
 
+@pytest.mark.parametrize("statement", ["from .other import x", "from given.other import (\n    x,\n)"])
+def test_a_given_file_needs_those_that_it_imports(course: AssignmentPaths, statement: str) -> None:
+    (course.course.given / "plots.py").write_text(statement)
+    with pytest.raises(CourseError, match=r"given lists plots.py, but not other.py, which it imports"):
+        make(course)
+
+
 def test_nothing_hidden_is_in_a_release(course: AssignmentPaths) -> None:
     everything = b"".join(contents(make(course)).values())
     for hidden in (b"secret_of_the_notebook", b"hidden_test", b"model answer", b"return 2 * x", b"SOLUTION", b"HIDDEN"):

@@ -48,7 +48,8 @@ def test_the_same_seed_draws_the_same(jail: Jail) -> None:
 def test_sys_exit_is_an_error_of_the_code(jail: Jail) -> None:
     assert ask(jail, "import sys\ndef it(draw): sys.exit(0)")[:2] == (
         "error",
-        "SystemExit: 0\nstudent_code.py, line 2: def it(draw): sys.exit(0)",
+        "SystemExit: 0\nstudent_code.py, line 2: def it(draw): sys.exit(0)\n"
+        'The code ended itself, by exit() or sys.exit(): keep such calls below if __name__ == "__main__".',
     )
 
 
