@@ -1,6 +1,6 @@
 """A student's own modules: the files of a submission that student_code.py imports, directly or through one another.
 
-Nothing is parsed, since a parser can be crashed: every word after ``import`` or ``from`` counts. It may find a module
+Nothing is parsed, since a parser can be crashed: every word of a statement with ``import`` or ``from`` counts. It may find a module
 that is not run, but misses none that is imported by its name. source/given/environment.py finds the same ones.
 """
 
@@ -11,7 +11,8 @@ from pathlib import Path
 from gradeprop.core.paths import GIVEN, PUBLIC_CHECKS, STUDENT_CODE
 
 _IMPORT = re.compile(r"\b(?:from|import|import_module|__import__)[\s\\('\"]+([\w., \t]+)")
-_MAX_BYTES = 2**20
+_WORD = re.compile(r"\w+")
+_MAX_BYTES = 2**18
 """of a file; what is imported after it is not found"""
 
 
@@ -30,10 +31,9 @@ def own_modules(folder: Path, files: Iterable[str]) -> set[str]:
         with (folder / left.pop()).open("rb") as file:
             text = file.read(_MAX_BYTES).decode(errors="replace")
         for words in _IMPORT.findall(text):
-            for word in words.split(","):
-                new = places.pop(re.match(r"[\s.]*(\w*)", word)[1], [])  # type: ignore[index]
-                found.update(new)
-                left += new
+            for name in places.keys() & set(_WORD.findall(words)):
+                left += places[name]
+                found.update(places.pop(name))
     return found
 
 

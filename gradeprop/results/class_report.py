@@ -214,7 +214,7 @@ def _similar_submissions(
 def _own_code(folder: Path, files: Sequence[str]) -> list[str]:
     """Return the text of student_code.py and of each own module that it imports."""
     existing = [name for name in files if (folder / name).is_file()]
-    return [_text(folder / name) for name in (STUDENT_CODE, *own_modules(folder, existing))]
+    return [_text(folder / name) for name in (STUDENT_CODE, *sorted(own_modules(folder, existing)))]
 
 
 def _text(file: Path) -> str:

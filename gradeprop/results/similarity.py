@@ -157,8 +157,12 @@ def tokenize(code: str, stub: str = "") -> list[str]:
 
 
 def tokenize_files(texts: Iterable[str], stub: str = "") -> list[str]:
-    """Return the tokens of several files, in an order that does not depend on their names."""
-    return [token for tokens in sorted(tokenize(text, stub) for text in texts) for token in tokens]
+    """Return the tokens of several files, in an order that does not depend on their names; of too much code, a part."""
+    found, left = [], _MAX_BYTES
+    for text in texts:
+        found.append(tokenize(text[:left], stub))
+        left -= len(text[:left])
+    return [token for tokens in sorted(found) for token in tokens]
 
 
 def _normalized(code: str, known: set[str]) -> tuple[str, ...]:

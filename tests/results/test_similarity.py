@@ -113,6 +113,10 @@ def test_files_that_the_same_students_share_are_one_group() -> None:
     assert merge(groups) == [IdenticalGroup("a; b", ("ada", "bob")), IdenticalGroup("c", ("bob", "eve"))]
 
 
+def test_many_large_files_take_no_longer_than_one() -> None:
+    assert len(tokenize_files(["x = 1\n" * 100_000] * 50)) <= 2**18
+
+
 def test_code_is_the_same_in_files_of_other_names_and_another_order() -> None:
     texts = [answer(3), answer(4), "from mine import *"]
     assert tokenize_files(texts, STUB) == tokenize_files(texts[::-1], STUB)

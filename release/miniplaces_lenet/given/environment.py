@@ -19,7 +19,7 @@ GRADER = Path(__file__).with_name("grader.json")
 HERE = sys.version_info[:2]
 _PROVIDED = ("given", "public_checks")  # part of the assignment, so not of a submission
 _IMPORT = re.compile(r"\b(?:from|import|import_module|__import__)[\s\\('\"]+([\w., \t]+)")
-_MAX_BYTES = 2**20
+_MAX_BYTES = 2**18  # of a file; what is imported after it is not found
 
 
 def grader() -> dict:
@@ -32,7 +32,7 @@ def grader() -> dict:
 def own_modules(folder: Path) -> list[str]:
     """Find the files that student_code.py imports, directly or through one another; the grader finds the same ones.
 
-    Every word after ``import`` or ``from`` counts, whatever surrounds it.
+    Every word of a statement with ``import`` or ``from`` counts, whatever surrounds it.
     """
     found, left, seen = [], [CODE], {Path(CODE).stem, *_PROVIDED}
     while left:
@@ -42,13 +42,10 @@ def own_modules(folder: Path) -> list[str]:
         except OSError:
             continue
         for words in _IMPORT.findall(text):
-            for word in words.split(","):
-                name = re.match(r"[\s.]*(\w*)", word)[1]
-                if name not in seen:
-                    seen.add(name)
-                    new = _files(folder, name)
-                    found += new
-                    left += new
+            for name in set(re.findall(r"\w+", words)) - seen:
+                seen.add(name)
+                left += (new := _files(folder, name))
+                found += new
     return sorted(found)
 
 
