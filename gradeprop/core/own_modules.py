@@ -1,7 +1,8 @@
 """A student's own modules: the files of a submission that student_code.py imports, directly or through one another.
 
-Nothing is parsed, since a parser can be crashed: every word of a statement with ``import`` or ``from`` counts. It may find a module
-that is not run, but misses none that is imported by its name. source/given/environment.py finds the same ones.
+Nothing is parsed, since a parser can be crashed: every word of a statement with ``import`` or ``from`` counts. It may
+find a module that is not run, but misses none that is imported by its name, except by a very long file.
+source/given/environment.py finds the same ones.
 """
 
 import re

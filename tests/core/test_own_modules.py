@@ -1,6 +1,7 @@
 """A student's own modules: found however they are imported, the same by the packer and by the grader."""
 
 import importlib.util
+import tempfile
 from pathlib import Path
 from types import ModuleType
 
@@ -88,8 +89,6 @@ PIECES = st.sampled_from(
 
 @drawn(st.dictionaries(st.sampled_from(["a.py", "b/c.py", "c.py", "é.py"]), st.lists(PIECES, max_size=12).map("".join)))
 def test_packer_and_grader_find_the_same_in_anything(files: dict[str, str]) -> None:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         found(submission(Path(folder), "import a, b\nfrom é import x", files))
 
