@@ -39,6 +39,13 @@ def test_the_lock_pins_what_the_package_asks_for_and_holds_no_address() -> None:
     assert {re.split(r"[>=;\[]", name)[0].lower() for name in asked} - {"gradeprop"} <= pinned
 
 
+def test_students_are_told_the_versions_that_the_lock_pins() -> None:
+    pinned = dict(re.findall(r"^([\w-]+)==(\d+\.\d+)", (ROOT / "requirements.lock").read_text(), re.M))
+    told = tomllib.loads(REPOSITORY.course_toml.read_text())["grader"]["modules"]
+    packages = {"PIL": "pillow", "sklearn": "scikit-learn"}
+    assert told == {module: pinned[packages.get(module, module)] for module in told}
+
+
 def test_the_stub_at_the_root_is_made_from_the_solution() -> None:
     assert REPOSITORY.stub.read_text() == strip_python(REPOSITORY.solution.read_text(), REPOSITORY.solution)
 

@@ -1,11 +1,11 @@
-"""Commands that run submissions: grade, watch, verify, demo, doctor."""
+"""Commands that run submissions: grade, watch, verify, demo."""
 
 import contextlib
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from gradeprop.grading.jobs import Backend, How, Job
     from gradeprop.grading.settings import RunSettings
     from gradeprop.grading.store import Store
-    from gradeprop.jail.tiers import TierReport
     from gradeprop.submissions.discovery import Found
 
 Named = Sequence[tuple[Path, str]]
@@ -268,32 +267,3 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
         folder = demo_class(one, course.assignment(one.name), run.dataset)
     with open_store(course, one, run) as store:
         run_jobs(store, _plan(store, find_submissions([folder], one).submissions, "changed"), run)
-
-
-@click.command()
-def doctor() -> None:
-    """Test which isolation tiers this machine supports.
-
-    Tries to break out of each, and prints which attacks it stops.
-    """
-    from gradeprop.jail import probe_tiers
-
-    with waiting("trying to break out of each jail"):
-        reports = probe_tiers()
-    print_table(("attack", *(report.tier for report in reports)), list(_attacks(reports)))
-    for report in reports:
-        click.echo(f"{report.tier}: {report.problem or _how_limited(report)}")
-    click.echo("none: stops nothing; student code runs in it only with gradeprop grade --unsafe")
-    if all(report.problem for report in reports):
-        raise click.ClickException("No jail can be made on this machine, so gradeprop will not run any submission.")
-
-
-def _attacks(reports: Sequence["TierReport"]) -> Iterator[tuple[str, ...]]:
-    words = {True: "stopped", False: "NOT stopped", None: "–"}
-    for attempt in dict.fromkeys(attempt for report in reports for attempt in report.stops):
-        yield attempt, *(words[report.stops.get(attempt)] for report in reports)
-
-
-def _how_limited(report: "TierReport") -> str:
-    by = "a control group" if report.has_cgroup else "limits of each process, and checks ten times a second"
-    return f"ready in {report.ready_s:.1f} s; memory and processes are limited by {by}"

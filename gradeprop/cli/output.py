@@ -124,7 +124,6 @@ def points(record: GradeRecord) -> str:
 
 
 def main_remark(record: GradeRecord) -> str:
-    """Cut out the first line of the message that cost most points."""
-    lost = sorted((o for o in record.results if o.points < o.possible), key=lambda o: o.points - o.possible)
-    messages = [record.reason, *(result.message for result in lost), *record.problems]
-    return next((for_terminal(message.splitlines()[0][:100]) for message in messages if message), "")
+    """Cut out the first line of the reason that cost most points."""
+    messages = [record.reason, *(cause.message for cause in record.causes), *record.problems]
+    return next((for_terminal(message.splitlines()[0].replace("``", "")[:100]) for message in messages if message), "")

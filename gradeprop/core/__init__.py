@@ -5,6 +5,7 @@ models         records that the stages exchange
 paths          all file and folder names of a course
 storage        records as JSON files, written atomically
 observations   the observations file: written by the jail, read by the judge
+own_modules    files of a submission that student_code.py imports
 sanitize       untrusted text and pictures, made safe for each sink
 scratch        temporary folders that are removed even after a kill
 """

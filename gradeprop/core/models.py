@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-SCHEMA = 1
+SCHEMA = 2
 
 Verdict = Literal["passed", "failed", "error", "timeout", "crash", "missing", "broken"]
 """The verdict of one check. ``broken`` is the instructor's error; all others are results of the student's work."""
@@ -95,6 +95,15 @@ class DatasetRequirements(Record, frozen=True, kw_only=True):
     """files in the data set's folder; it is on disk if one of them exists, or, if none is listed, the folder"""
 
 
+class GraderEnvironment(Record, frozen=True, kw_only=True):
+    """The Python and the modules that run submissions, as students are told; without it they are told nothing."""
+
+    python: Annotated[str, msgspec.Meta(pattern=r"^(\d+\.\d+)?$")] = ""
+    """major and minor version, such as 3.11"""
+    modules: dict[str, str] = {}
+    """name in an import statement → version; those of the standard library are not listed"""
+
+
 class Assignment(Record, rename="kebab", frozen=True, kw_only=True):
     """One assignment, read from its folders."""
 
@@ -109,6 +118,7 @@ class Assignment(Record, rename="kebab", frozen=True, kw_only=True):
     held_out: dict[str, DatasetRequirements] = {}
     late: LatePolicy = LatePolicy()
     notebook: NotebookRun = NotebookRun()
+    grader: GraderEnvironment = GraderEnvironment()
     root: str
     """the folder of the course"""
 
@@ -135,7 +145,7 @@ class Submission(Record, frozen=True, kw_only=True):
     sha256: str
     """SHA-256 of all names and contents"""
     receipt: str = ""
-    """SHA-256 of the required files only; the student's packer prints the same"""
+    """SHA-256 of the required files and the student's own modules; the student's packer prints the same"""
     problems: tuple[str, ...]
     """sentences for the student: files that were left out or cannot be read"""
     attention: str = ""
@@ -209,6 +219,20 @@ class CheckResult(Record, frozen=True, kw_only=True):
     exhibits: tuple[Table | Curves, ...] = ()
 
 
+class Cause(Record, frozen=True, kw_only=True):
+    """One reason why points are lost, and the number of checks that failed for it."""
+
+    message: str
+    verdict: Verdict
+    checks: int
+    lost: float
+
+    @property
+    def is_shared(self) -> bool:
+        """True if several checks failed for the same reason, so that it is shown once for all of them."""
+        return self.checks > 1
+
+
 class QuestionScore(Record, frozen=True, kw_only=True):
     """The sum of the points of a question's checks."""
 
@@ -246,6 +270,8 @@ class GradeRecord(Record, frozen=True, kw_only=True):
     status: Status
     reason: str = ""
     """one sentence if the status is not ``graded``; else empty"""
+    causes: tuple[Cause, ...] = ()
+    """why points are lost, the reason that cost most first"""
     points: float
     possible: float
     questions: tuple[QuestionScore, ...]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import Assignment, Record
+from gradeprop.core.models import Assignment, GraderEnvironment, Record
 from gradeprop.core.paths import CoursePaths, holds_any
 
 T = TypeVar("T")
@@ -22,6 +22,7 @@ class CourseConfig(Record, frozen=True, kw_only=True):
     assignments: tuple[str, ...]
     limits: dict[str, Any] = {}  # noqa: RUF012  (msgspec copies defaults)
     late: dict[str, Any] = {}  # noqa: RUF012
+    grader: GraderEnvironment = GraderEnvironment()
 
 
 def read_course(course: CoursePaths) -> CourseConfig:
@@ -39,7 +40,7 @@ def read_course(course: CoursePaths) -> CourseConfig:
 
 
 def read_assignment(course: CoursePaths, name: str) -> Assignment:
-    """Read source/<name>/assignment.toml; limits and late policy that it does not set are those of course.toml.
+    """Read source/<name>/assignment.toml; limits, late policy and grader that it does not set are those of course.toml.
 
     Raises:
         CourseError: a file is missing, is not TOML, or has an invalid value.
@@ -52,6 +53,7 @@ def read_assignment(course: CoursePaths, name: str) -> Assignment:
     table = _toml(where)
     table["limits"] = config.limits | table.get("limits", {})
     table["late"] = config.late | table.get("late", {})
+    table["grader"] = msgspec.to_builtins(config.grader) | table.get("grader", {})
     return _validated(_convert(table | {"name": name, "root": str(course.root)}, Assignment, where), where)
 
 

@@ -1,9 +1,11 @@
 """Files of an assignment that are sent to the jail or given to students."""
 
+import json
 from pathlib import Path
 
 from gradeprop.core.errors import CourseError
-from gradeprop.core.paths import GIVEN, AssignmentPaths
+from gradeprop.core.models import Assignment
+from gradeprop.core.paths import GIVEN, GRADER, AssignmentPaths
 
 
 def read_probes(file: Path) -> bytes:
@@ -29,3 +31,12 @@ def given_files(paths: AssignmentPaths, names: tuple[str, ...]) -> dict[str, byt
     except FileNotFoundError as error:
         missing = Path(str(error.filename)).name
         raise CourseError(f"given lists {missing}, which is not in source/given", paths.toml) from None
+
+
+def grader_file(assignment: Assignment) -> dict[str, bytes]:
+    """Build given/grader.json, which tells students what runs their code; {} if the course does not say it."""
+    grader = assignment.grader
+    if not grader.python:
+        return {}
+    content = {"schema": 1, "python": grader.python, "modules": grader.modules}
+    return {f"{GIVEN}/{GRADER}": json.dumps(content, indent=1).encode() + b"\n"}

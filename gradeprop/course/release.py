@@ -5,12 +5,14 @@ source/<hw>/<hw>.ipynb          nbgrader's own GenerateAssignment      release/<
 source/<hw>/public_checks.py    unchanged                              release/<hw>/public_checks.py
 source/given/<name>             unchanged, if listed                   release/<hw>/given/<name>
 source/<hw>/assignment.toml     required files, for submit.py          release/<hw>/given/submission.json
+source/course.toml              [grader], for submit.py                release/<hw>/given/grader.json
 """
 
 import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,10 +29,12 @@ from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Assignment, Question
 from gradeprop.core.paths import ASKED, GIVEN, PACKER, PUBLIC_CHECKS, STUDENT_CODE, AssignmentPaths, CoursePaths
 from gradeprop.core.storage import write_bytes
+from gradeprop.course.files import grader_file
 from gradeprop.course.notebook import Cell, normalise, read_cells
 from gradeprop.course.solutions import regions, strip_python
 
 _HIDDEN = frozenset({"assignment.toml", "reference.py", "README.md", "instructor.md"})  # allowed, never released
+_GIVEN_IMPORT = re.compile(rf"^from (?:{GIVEN})?\.(\w+) import ", re.MULTILINE)
 _CACHES = frozenset({"__pycache__", ".ipynb_checkpoints", ".DS_Store"})
 
 
@@ -92,9 +96,13 @@ def build_release(assignment: Assignment, course: CoursePaths) -> dict[str, byte
     files = {STUDENT_CODE: strip_python(_text(course.solution), course.solution).encode()}
     files[PUBLIC_CHECKS] = _unchanged(paths.public_checks)
     for name in assignment.given:
-        files[f"{GIVEN}/{name}"] = _unchanged(course.given / name)
+        files[f"{GIVEN}/{name}"] = data = _unchanged(course.given / name)
+        for module in _GIVEN_IMPORT.findall(data.decode()):
+            if f"{module}.py" not in assignment.given:
+                raise CourseError(f"given lists {name}, but not {module}.py, which it imports", paths.toml)
     if PACKER in assignment.given:
         files[f"{GIVEN}/{ASKED}"] = _packer_config(assignment, files[STUDENT_CODE])
+    files |= grader_file(assignment)
     files[paths.notebook.name] = released_notebook(paths)
     return files
 

@@ -37,6 +37,7 @@ def ran_with(assignment: Assignment, paths: AssignmentPaths, dataset: str) -> Fi
         "held_out.py": _hash_files([paths.held_out]),
         "given": _hash_files(paths.course.given / name for name in assignment.given),
         "limits": _hash(msgspec.json.encode(assignment.limits)),
+        "grader": _hash(msgspec.json.encode(assignment.grader)),
         "data set": data_listing(assignment, dataset),
         "jail": _hash_files(PACKAGE / name for name in IN_JAIL),
         **library_versions(),

@@ -17,8 +17,9 @@ from gradeprop.core import storage
 from gradeprop.core.errors import CourseError, JailError, NoJailError
 from gradeprop.core.models import GradeRecord, JailRun, Submission
 from gradeprop.core.paths import STUDENT_CODE, StudentPaths
+from gradeprop.course import environment
 from gradeprop.course.config import label_folders
-from gradeprop.course.files import given_files, read_probes
+from gradeprop.course.files import given_files, grader_file, read_probes
 from gradeprop.grading import scoring
 from gradeprop.grading.jobs import Job, take
 from gradeprop.grading.settings import RunSettings, Sources
@@ -44,9 +45,12 @@ def open_grader(folders: StudentFolders, with_jail: bool = True) -> Iterator["Gr
 
     Raises:
         NoJailError: this machine cannot hold untrusted code.
+        CourseError: this machine lacks a module that students were told they may use, or its Python is older.
     """
     settings = folders.settings
     sources = Sources.read(settings)
+    if with_jail:
+        environment.require(settings.assignment.grader, settings.course.course_toml)
     with contextlib.ExitStack() as stack:
         judge, jail = stack.enter_context(Judge(settings.assignment, settings.paths)), None
         if with_jail:
@@ -127,11 +131,12 @@ class Grader:
             self.settings.assignment, self.settings.paths, self.settings.seed, self.settings.dataset,
         )  # fmt: skip
         if STUDENT_CODE not in submission.files:
-            why = next(iter(submission.problems), f"{STUDENT_CODE} is missing, so nothing could be run.")
+            why = submission.attention or f"{STUDENT_CODE} is missing, so nothing could be run."
             return record_without_run(assignment, submission, files, why, seed, dataset)
         assert self.jail is not None
         inputs = self.judge.inputs(dataset, seed)
-        probes, given = read_probes(paths.probes), given_files(paths, assignment.given)
+        probes = read_probes(paths.probes)
+        given = given_files(paths, assignment.given) | grader_file(assignment)
         return observe(assignment, paths, submission, files, self.jail, probes, given, inputs, seed, dataset)
 
     def _settle(self, submission: Submission, files: StudentPaths, run: Callable[[], JailRun]) -> GradeRecord:

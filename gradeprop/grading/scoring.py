@@ -1,5 +1,6 @@
 """Compute a grade record from check results; pure: the same results give the same record."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from gradeprop import __version__
 from gradeprop.core.models import (
     Assignment,
+    Cause,
     CheckResult,
     GradeRecord,
     Held,
@@ -14,6 +16,7 @@ from gradeprop.core.models import (
     QuestionScore,
     Status,
     Submission,
+    Verdict,
 )
 from gradeprop.core.paths import student_key
 
@@ -71,6 +74,7 @@ def _record(
         key=submission.key,
         status=status,
         reason=reason,
+        causes=find_causes(results),
         points=round(sum(question.points for question in questions), 6),
         possible=assignment.points,
         questions=questions,
@@ -82,6 +86,27 @@ def _record(
         seen=submission.seen,
         **run_fields,
     )
+
+
+def find_causes(results: Sequence[CheckResult]) -> tuple[Cause, ...]:
+    """Group the checks that lost points by their message, the message that cost most points first.
+
+    A check without a message, or a broken one, is not a cause.
+    """
+    groups: dict[tuple[str, Verdict], list[CheckResult]] = defaultdict(list)
+    for result in results:
+        if result.points < result.possible and result.message and result.verdict != "broken":
+            groups[result.message, result.verdict].append(result)
+    causes = [
+        Cause(
+            message=message,
+            verdict=verdict,
+            checks=len(group),
+            lost=round(sum(result.possible - result.points for result in group), 6),
+        )
+        for (message, verdict), group in groups.items()
+    ]
+    return tuple(sorted(causes, key=lambda cause: -cause.lost))
 
 
 def _questions(assignment: Assignment, results: Sequence[CheckResult]) -> tuple[QuestionScore, ...]:

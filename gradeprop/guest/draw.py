@@ -4,6 +4,7 @@ The draws are the same for the same run seed and probe, and unknown before the r
 import nothing of ours, so what probes share is here, as methods.
 """
 
+import codecs
 import hashlib
 import json
 from collections.abc import Callable
@@ -26,6 +27,15 @@ def values(seed: int, size: int, period: int | None = None) -> Tensor:
     """
     drawn = torch.randn(min(size, period or size), generator=torch.Generator().manual_seed(seed + size))
     return drawn if period is None else drawn.repeat(-(-size // period))[:size]
+
+
+def decode(data: bytes) -> str:
+    """Decode text: UTF-8, or UTF-16 with a byte order mark, and Latin-1 if it is neither."""
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 class Draw:
@@ -114,7 +124,15 @@ class Draw:
 
     def history(self) -> list[dict[str, Any]]:
         """Return at most 8 tables with a "train_loss" of the submission's history.json, each with its ``name``."""
-        return _curves(json.loads((self.submission / "history.json").read_text(encoding="utf-8")))[:8]
+        return _curves(json.loads(self.text("history.json")))[:8]
+
+    def text(self, name: str) -> str:
+        """Read a text file of the submission in any encoding that editors write.
+
+        Raises:
+            FileNotFoundError: it is missing.
+        """
+        return decode((self.submission / name).read_bytes())
 
     def held_out_logits(
         self,

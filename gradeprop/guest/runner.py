@@ -68,13 +68,15 @@ def _header(name: str, status: str, message: str, wall_s: float, values: dict[st
 def _import(submission: Path) -> tuple[ModuleType | None, Observed | None]:
     sys.path.insert(0, str(submission))
     os.chdir(submission)
+    sys.argv[:] = ["student_code.py"]  # without arguments, for an argparse in it
     if not Path("student_code.py").is_file():
         return None, ("absent", "student_code.py is not there.", {}, b"")
     try:
         _reset(0, submission)
         return importlib.import_module("student_code"), None
     except BaseException as error:
-        return None, (*explain(error, None, submission), {}, b"")
+        status, message = explain(error, None, submission)
+        return None, (status, f"student_code.py could not be imported, so nothing was run: {message}", {}, b"")
 
 
 def run_probe(probe: Probe, student: ModuleType | None, draw: Draw, budget: int) -> Observed:

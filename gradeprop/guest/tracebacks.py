@@ -7,6 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
+from . import hints
+
 Status = Literal["error", "absent"]
 
 LIMIT = 4096  # characters
@@ -20,7 +22,11 @@ def explain(error: BaseException, student: ModuleType | None, submission: Path) 
         absent = _absent(error, submission, student)
         text = absent or _text(error)
         text = text.replace(f"{submission}/", "").replace(f"{submission.parent}/", "~/")
-        lines = [re.sub(r" at 0x[0-9a-f]{6,}", "", text), _line(error, submission)]  # addresses differ in every run
+        lines = [
+            re.sub(r" at 0x[0-9a-f]{6,}", "", text),  # addresses differ in every run
+            _line(error, submission),
+            "" if absent else hints.hint(error, submission),
+        ]
     except BaseException:  # an exception class of the student's can do anything when it is formatted
         absent, lines = "", ["The code raised an exception that cannot be shown."]
     message = "\n".join(filter(None, lines))[:LIMIT].encode(errors="replace").decode()

@@ -12,10 +12,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from gradeprop.core import storage
-from gradeprop.core.models import Assignment, CheckResult, GradeRecord, QuestionScore
+from gradeprop.core.models import Assignment, GradeRecord, QuestionScore
+from gradeprop.core.own_modules import own_modules
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths
 from gradeprop.core.storage import write_bytes
 from gradeprop.results import similarity
+from gradeprop.results.feedback import prose
+from gradeprop.results.mistakes import find_mistakes
 from gradeprop.results.unattributed import read_unattributed
 
 if TYPE_CHECKING:
@@ -41,22 +44,6 @@ class QuestionRow(NamedTuple):
     """submissions with all points"""
     none: int
     """submissions without any point"""
-
-
-class Mistake(NamedTuple):
-    """A check that cost points."""
-
-    check: str
-    line: str
-    title: str
-    """of its question"""
-    failures: int
-    lost: float
-    """points that the class lost by it"""
-    message: str
-    """the most frequent one"""
-    same_message: int
-    students: list[GradeRecord]
 
 
 def write_class_report(assignment: Assignment, paths: AssignmentPaths) -> Path:
@@ -89,7 +76,7 @@ def page(assignment: Assignment, records: Sequence[GradeRecord], paths: Assignme
         totals=_statistics(points),
         histogram=_histogram_rows(points, assignment.points),
         questions=_question_rows(graded),
-        mistakes=_mistakes(graded),
+        mistakes=find_mistakes(graded),
         wall_s=_statistics(wall_s),
         slowest=sorted(records, key=lambda record: -record.wall_s)[:10],
         identical=identical,
@@ -142,36 +129,9 @@ def _question_row(scores: Sequence[QuestionScore]) -> QuestionRow:
     )
 
 
-def _mistakes(graded: Sequence[GradeRecord]) -> list[Mistake]:
-    """Return the checks that cost points, the most frequent first."""
-    by_check: dict[str, list[tuple[GradeRecord, CheckResult]]] = defaultdict(list)
-    titles = {score.name: score.title for record in graded for score in record.questions}
-    for record in graded:
-        for result in record.results:
-            if result.points < result.possible:
-                by_check[result.check].append((record, result))
-    mistakes = [_mistake(failures, titles) for failures in by_check.values()]
-    return sorted(mistakes, key=lambda mistake: (-mistake.failures, mistake.check))
-
-
-def _mistake(failures: Sequence[tuple[GradeRecord, CheckResult]], titles: dict[str, str]) -> Mistake:
-    first = failures[0][1]
-    message, same_message = Counter(result.message for _, result in failures).most_common(1)[0]
-    return Mistake(
-        check=first.check,
-        line=first.line,
-        title=titles.get(first.question, first.question),
-        failures=len(failures),
-        lost=sum(result.possible - result.points for _, result in failures),
-        message=message,
-        same_message=same_message,
-        students=[record for record, _ in failures],
-    )
-
-
 def _similar_submissions(
     records: Iterable[GradeRecord], paths: AssignmentPaths
-) -> tuple[list[similarity.IdenticalGroup], list[similarity.SimilarPair]]:
+) -> tuple[list[similarity.IdenticalGroup], list[similarity.SimilarGroup]]:
     stub = _text(paths.course.stub) + _text(paths.release / STUDENT_CODE)
     weights: dict[str, list[Path]] = {}
     code: dict[str, list[str]] = {}
@@ -179,8 +139,15 @@ def _similar_submissions(
         folder = paths.student(record.key).submitted
         names = [name for name in record.files if name.endswith(".safetensors")]
         weights[record.student] = [folder / name for name in names if (folder / name).is_file()]
-        code[record.student] = similarity.tokenize(_text(folder / STUDENT_CODE), stub)
-    return [*similarity.identical_files(weights), *similarity.identical_code(code)], similarity.similar_code(code)
+        code[record.student] = similarity.tokenize_files(_own_code(folder, record.files), stub)
+    identical = similarity.merge([*similarity.identical_files(weights), *similarity.identical_code(code)])
+    return identical, similarity.group(similarity.similar_code(code))
+
+
+def _own_code(folder: Path, files: Sequence[str]) -> list[str]:
+    """Return the text of student_code.py and of each own module that it imports."""
+    existing = [name for name in files if (folder / name).is_file()]
+    return [_text(folder / name) for name in (STUDENT_CODE, *sorted(own_modules(folder, existing)))]
 
 
 def _text(file: Path) -> str:
@@ -252,5 +219,9 @@ def _svg(figure: "Figure") -> Markup:
 def _environment() -> Environment:
     loader = PackageLoader("gradeprop.results")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"short": lambda number: f"{number:.3g}" if number < 1000 else f"{number:.0f}"}
+    environment.filters |= {"short": _short, "prose": prose}
     return environment
+
+
+def _short(number: float) -> str:
+    return f"{number:.3g}" if number < 1000 else f"{number:.0f}"

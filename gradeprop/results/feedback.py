@@ -1,10 +1,11 @@
 """The page that a student reads: one HTML file without scripts, which loads nothing from elsewhere."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import starmap
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -18,6 +19,9 @@ ON_HOLD = {
     "not_graded": "Not graded yet: the grading machine failed, not your work. It will be graded again.",
 }
 """the sentence for the student, by status"""
+COULD_NOT_RUN = frozenset({"error", "timeout", "crash", "missing"})
+"""verdicts of checks whose probe returned nothing"""
+_MAX_CAUSES = 10
 _MARKS = {"passed": "✓", "broken": "…"}
 _WORDS = {
     "passed": "passed",
@@ -28,6 +32,14 @@ _WORDS = {
     "missing": "missing",
     "broken": "on hold for your instructor",
 }
+
+
+class Group(NamedTuple):
+    """Checks of one question that lost points for the same reason; or one other check."""
+
+    results: list[CheckResult]
+    number: int
+    """of the reason in the list at the top of the page; 0 if the message is shown here"""
 
 
 def write_feedback(assignment: Assignment, record: GradeRecord, file: Path) -> None:
@@ -44,11 +56,15 @@ def page(assignment: Assignment, record: GradeRecord) -> str:
     by_question: dict[str, list[CheckResult]] = defaultdict(list)
     for result in record.results:
         by_question[result.question].append(result)
+    causes = record.causes[:_MAX_CAUSES] if record.status == "graded" else ()
+    numbers = {cause.message: number for number, cause in enumerate(causes, 1) if cause.is_shared}
     template = _environment().get_template("feedback.html")
     return template.render(
         assignment=assignment,
         record=record,
-        by_question=by_question,
+        causes=causes,
+        problems=[problem for problem in record.problems if problem not in {cause.message for cause in causes}],
+        questions=[(question, _groups(by_question[question.name], numbers)) for question in record.questions],
         manual=[question for question in assignment.questions if question.manual],
         style=Markup(_environment().get_template("style.css").render()),
     )
@@ -57,7 +73,26 @@ def page(assignment: Assignment, record: GradeRecord) -> str:
 def cell_html(record: GradeRecord, question: str) -> str:
     """Return the check results of one question as HTML for a cell of a notebook; every text in it is escaped."""
     results = [result for result in record.results if result.question == question]
-    return _environment().get_template("cell.html").render(results=results)
+    return _environment().get_template("cell.html").render(groups=_groups(results, {}))
+
+
+def _groups(results: Sequence[CheckResult], numbers: Mapping[str, int]) -> list[Group]:
+    """Put checks that lost points for the same reason together, at the place of the first.
+
+    Args:
+        numbers: the reasons in the list at the top of the page: message → number.
+    """
+    groups: dict[str, Group] = {}
+    for position, result in enumerate(results):
+        alone = not result.message or result.points >= result.possible or result.verdict == "broken"
+        key = str(position) if alone else f" {result.message}"
+        groups.setdefault(key, Group([], 0 if alone else numbers.get(result.message, 0))).results.append(result)
+    return list(groups.values())
+
+
+def extent(verdict: str, checks: int) -> str:
+    """Say how many checks failed for one reason: "48 checks could not run"."""
+    return f"{checks} check{'s' * (checks > 1)} {'could not run' if verdict in COULD_NOT_RUN else 'lost points'}"
 
 
 @cache
@@ -65,7 +100,7 @@ def _environment() -> Environment:
     loader = PackageLoader("gradeprop.results")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters |= {"points": points, "differs": _differs, "prose": prose, "chart": chart}
-    environment.globals.update(marks=defaultdict(lambda: "✗", _MARKS), words=_WORDS, on_hold=ON_HOLD)
+    environment.globals.update(marks=defaultdict(lambda: "✗", _MARKS), words=_WORDS, on_hold=ON_HOLD, extent=extent)
     return environment
 
 

@@ -48,6 +48,14 @@ class SimilarPair:
     similarity: float
 
 
+@dataclass(frozen=True, slots=True)
+class SimilarGroup:
+    """Students of whom each has code similar to that of another; ``similarity`` is that of the closest pair."""
+
+    students: tuple[str, ...]
+    similarity: float
+
+
 def identical_files(files: Mapping[str, Sequence[Path]]) -> list[IdenticalGroup]:
     """Group the students who submitted the same bytes under the same file name, the largest group first.
 
@@ -103,6 +111,36 @@ def similar_code(tokens: Mapping[str, Sequence[str]], min_similarity: float = _M
     return sorted(pairs, key=lambda pair: (-pair.similarity, pair.first, pair.second))
 
 
+def merge(groups: Iterable[IdenticalGroup]) -> list[IdenticalGroup]:
+    """Merge the groups of the same students into one that names everything that is identical."""
+    contents: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for each in groups:
+        contents[each.students].append(each.content)
+    merged = [IdenticalGroup("; ".join(names), students) for students, names in contents.items()]
+    return sorted(merged, key=lambda each: (-len(each.students), each.content, each.students))
+
+
+def group(pairs: Sequence[SimilarPair]) -> list[SimilarGroup]:
+    """Join the pairs that share a student, so that each student is in one group; the most similar group first."""
+    leaders: dict[str, str] = {}
+
+    def leader(student: str) -> str:
+        while (above := leaders.setdefault(student, student)) != student:
+            leaders[student] = student = leaders[above]
+        return student
+
+    for pair in pairs:
+        leaders[leader(pair.second)] = leader(pair.first)
+    students: dict[str, list[str]] = defaultdict(list)
+    closest: dict[str, float] = defaultdict(float)
+    for student in sorted(leaders):
+        students[leader(student)].append(student)
+    for pair in pairs:
+        closest[leader(pair.first)] = max(pair.similarity, closest[leader(pair.first)])
+    found = [SimilarGroup(tuple(names), closest[first]) for first, names in students.items()]
+    return sorted(found, key=lambda each: (-each.similarity, each.students))
+
+
 def _letters(distinct: Iterable[Sequence[str]]) -> dict[str, str]:
     """Assign a character to each token, the most frequent first: comparing is fastest among the first 256."""
     common = [token for token, _ in Counter(token for each in distinct for token in each).most_common()]
@@ -116,6 +154,15 @@ def tokenize(code: str, stub: str = "") -> list[str]:
     known = set(re.findall(r"\w+", stub))
     blocks = _BLOCK.split(code[:_MAX_BYTES])
     return [token for block in blocks if _normalized(block, set()) not in given for token in _normalized(block, known)]
+
+
+def tokenize_files(texts: Iterable[str], stub: str = "") -> list[str]:
+    """Return the tokens of several files, in an order that does not depend on their names; of too much code, a part."""
+    found, left = [], _MAX_BYTES
+    for text in texts:
+        found.append(tokenize(text[:left], stub))
+        left -= len(text[:left])
+    return [token for tokens in sorted(found) for token in tokens]
 
 
 def _normalized(code: str, known: set[str]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from gradeprop.core.errors import JailError, SubmissionError
 from gradeprop.core.models import Assignment, Submission
+from gradeprop.core.own_modules import own_modules
 from gradeprop.core.paths import STUDENT_CODE, CoursePaths, student_key
 from gradeprop.core.sanitize import filename
 from gradeprop.submissions import layout, validation
@@ -63,8 +64,7 @@ def take(path: Path, student: str, assignment: Assignment, into: Path) -> Submis
             digests[target] = copy.digests[name]
             (final / target).parent.mkdir(parents=True, exist_ok=True)
             (copy.folder / name).rename(final / target)
-        asked = {name: digest for name, digest in digests.items() if name in assignment.asked_files}
-        notes = list(found.notes)
+        as_packed, notes = dict(digests), list(found.notes)
         for name in sorted(digests):
             if (remark := to_utf8(final / name)) is not None:
                 digests[name] = hashlib.sha256((final / name).read_bytes()).digest()
@@ -78,12 +78,14 @@ def take(path: Path, student: str, assignment: Assignment, into: Path) -> Submis
     if len(problems) > _MAX_SENTENCES:
         problems[_MAX_SENTENCES:] = [f"{len(problems) - _MAX_SENTENCES} more were left out."]
     problems += validation.find_problems(into, files, assignment.submission)
+    covered = assignment.asked_files | own_modules(into, files)
+    packed = {name: digest for name, digest in as_packed.items() if name in covered}
     return Submission(
         student=student,
         key=student_key(student),
         files=files,
         sha256=_sha256(digests),
-        receipt=_sha256(asked) if asked else "",
+        receipt=_sha256(packed) if packed else "",
         problems=tuple(problems),
         attention=" ".join(filter(None, [found.doubt, *copy.doubts(files)])),
     )

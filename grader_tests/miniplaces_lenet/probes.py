@@ -436,7 +436,7 @@ def floats(values):
 
 def read_history(draw):
     """Every run in history.json: its name, its validation accuracies, and the seconds it took."""
-    found = json.loads((draw.submission / "history.json").read_text(encoding="utf-8"))
+    found = json.loads(draw.text("history.json"))
     runs = found.items() if isinstance(found, dict) else ()
     return [
         {"name": str(name), **{key: floats(values) for key, values in run.items() if isinstance(values, list)}}
@@ -450,8 +450,7 @@ def probe_history(student, draw):
 
 
 def probe_results_file(student, draw):
-    text = (draw.submission / "results.txt").read_text(encoding="utf-8", errors="replace")
-    return {"text": text[:4000]}
+    return {"text": draw.text("results.txt")[:4000]}
 
 
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import msgspec
+import numpy
 import pytest
 from click.testing import CliRunner
 
@@ -76,6 +77,17 @@ def test_the_doctor_tries_what_each_jail_stops() -> None:
     assert "--unsafe" in tiers["none"]
     missed = {attempt: found for attempt, found in stopped.items() if found != ["stopped", "stopped"]}
     assert missed == {"find out which files exist": ["stopped", "NOT stopped"]} or "–" in str(missed)
+
+
+def test_the_doctor_compares_this_python_with_what_students_are_told(toy: AssignmentPaths) -> None:
+    modules = "{ numpy = '0.1', seaborn_of_ada = '1.0' }"
+    toy.course.course_toml.write_text(
+        f"{toy.course.course_toml.read_text()}\n[grader]\npython = '3.1'\nmodules = {modules}\n"
+    )
+    said = run(toy, "doctor")[1]
+    assert "tells students of seaborn_of_ada, which this machine lacks; it will not grade." in said
+    assert "Python is {}.{}, and students are told 3.1".format(*sys.version_info) in said
+    assert f"numpy is {numpy.__version__}, and students are told 0.1" in said
 
 
 def test_a_class_is_graded_from_the_command_and_judged_again(toy: AssignmentPaths, class_folder: Path) -> None:

@@ -40,6 +40,17 @@ def test_a_slip_in_the_assignment_names_the_file(toy: AssignmentPaths, old: str,
     assert says in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("grader", "says"),
+    [("python = 3.11", "got `float`"), ("python = '3.11.7'", "matching regex"), ("modules = ['torch']", "got `array`")],
+)
+def test_a_slip_in_what_grades_names_course_toml(toy: AssignmentPaths, grader: str, says: str) -> None:
+    toy.course.course_toml.write_text(f"{toy.course.course_toml.read_text()}\n[grader]\n{grader}\n")
+    with pytest.raises(CourseError, match="course.toml") as error:
+        read_assignment(toy.course, "toy")
+    assert says in str(error.value)
+
+
 def test_an_unknown_assignment_lists_those_there_are(toy: AssignmentPaths) -> None:
     with pytest.raises(CourseError, match="no assignment 'tow' in this course; it has: toy"):
         read_assignment(toy.course, "tow")

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import AssignmentPaths
+from gradeprop.course import environment
 from gradeprop.course.config import read_assignment, read_course
 from gradeprop.course.release import build_release, check_release, release
 from tests.conftest import REPOSITORY
@@ -62,6 +64,13 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_release_holds_what_is_listed_and_nothing_else(course: AssignmentPaths) -> None:
     assert set(contents(make(course))) == {"toy.ipynb", "student_code.py", "public_checks.py", "given/plots.py"}
     assert course.course.stub.read_bytes() == (course.release / "student_code.py").read_bytes()
+
+
+@pytest.mark.parametrize("statement", ["from .other import x", "from given.other import (\n    x,\n)"])
+def test_a_given_file_needs_those_that_it_imports(course: AssignmentPaths, statement: str) -> None:
+    (course.course.given / "plots.py").write_text(statement)
+    with pytest.raises(CourseError, match=r"given lists plots.py, but not other.py, which it imports"):
+        make(course)
 
 
 def test_nothing_hidden_is_in_a_release(course: AssignmentPaths) -> None:
@@ -272,6 +281,17 @@ def test_the_packer_is_told_what_is_handed_in_and_no_more(real: tuple[Assignment
         "most_files": assignment.limits.files,
         "stub_sha256": hashlib.sha256(files["student_code.py"]).hexdigest(),
     }
+
+
+def test_students_are_told_what_runs_their_code(real: tuple[AssignmentPaths, dict[str, bytes]]) -> None:
+    paths, files = real
+    told = json.loads(files["given/grader.json"])
+    assert told == {"schema": 1, **tomllib.loads(REPOSITORY.course_toml.read_text())["grader"]}
+    assert list(environment.missing(read_assignment(REPOSITORY, paths.name).grader)) == []
+
+
+def test_a_course_that_does_not_say_what_grades_tells_nothing(course: AssignmentPaths) -> None:
+    assert "given/grader.json" not in contents(make(course))
 
 
 def readable(data: bytes) -> list[str]:

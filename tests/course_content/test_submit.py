@@ -1,10 +1,13 @@
 """The student's packer: what it finds, one zip for the same files, and a receipt that the grader repeats."""
 
 import ast
+import contextlib
 import hashlib
 import importlib.util
+import json
 import os
 import shutil
+import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -31,7 +34,8 @@ from tests import factory
 from tests.conftest import REPOSITORY
 from tests.factory import canvas_name, moodle_name, write_files, zip_file
 
-PACKER = REPOSITORY.given / "submit.py"
+GIVEN_FILES = ("submit.py", "environment.py")
+HERE = "{}.{}".format(*sys.version_info)
 HW = Assignment(
     name="hw",
     title="",
@@ -43,7 +47,7 @@ HW = Assignment(
         "net.safetensors": "the weights",
         "history.json": "the curves",
     },
-    given=("submit.py",),
+    given=GIVEN_FILES,
     limits=Limits(submission_mib=1),
     root="",
 )
@@ -72,19 +76,27 @@ PLATFORM_NAMES = (canvas_name("31415", "hw-1.zip", late=True), moodle_name("3141
 def folder(tmp_path: Path) -> Path:
     """The folder of an assignment with all that is asked for in it."""
     write_files(tmp_path / "hw", GOOD | {"given/submission.json": _packer_config(HW, STUB), "given/__init__.py": b""})
-    shutil.copy(PACKER, tmp_path / "hw" / "given")
+    for name in GIVEN_FILES:
+        shutil.copy(REPOSITORY.given / name, tmp_path / "hw" / "given")
     return tmp_path / "hw"
 
 
 @pytest.fixture
 def packer(folder: Path) -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("packer", folder / "given" / "submit.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
+    yield import_packer(folder / "given")
     assert "student_code_as_saved" not in sys.modules
+
+
+def import_packer(given: Path) -> ModuleType:
+    """Import given.submit as a part of another package, since the course's own ``given`` may be imported, too."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "packed"]:
+        del sys.modules[name]
+    spec = importlib.util.spec_from_file_location(
+        "packed", given / "__init__.py", submodule_search_locations=[str(given)]
+    )
+    assert spec is not None
+    sys.modules["packed"] = importlib.util.module_from_spec(spec)
+    return importlib.import_module("packed.submit")
 
 
 def pack(packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str], ends: int = 0) -> str:
@@ -167,11 +179,7 @@ def test_a_file_that_changed_on_its_way_changes_the_receipt(
 
 @drawn(st.dictionaries(st.text(min_size=1), st.binary()))
 def test_packer_and_grader_compute_the_same(contents: dict[str, bytes]) -> None:
-    spec = importlib.util.spec_from_file_location("packer", PACKER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = import_packer(REPOSITORY.given)
     contents = {name.encode(errors="replace").decode(): data for name, data in contents.items()}
     digests = {name: hashlib.sha256(data).digest() for name, data in contents.items()}
     assert module.receipt(contents) == intake._sha256(digests)
@@ -272,6 +280,177 @@ def test_own_modules_are_packed_with_the_code_that_imports_them(
         assert {*packed.namelist()} == {*GOOD, "layers.py", "loops.py"}
 
 
+def test_the_receipt_covers_own_modules_and_the_grader_finds_the_same(
+    packer: ModuleType, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A submission whose code is in a module has another receipt as soon as the module changes."""
+    receipts = set()
+    for body in ("# nothing done yet\n", "def net():\n    return 1\n"):
+        own = {"student_code.py": "from mine import *\n", "mine.py": "import net.layers", "net/layers.py": body}
+        write_files(folder, own | {"diary.py": "import this", "net/notes.txt": body})
+        receipts.add(printed := receipt(pack(packer, folder, capsys)))
+        assert taken(folder / "hw.zip", tmp_path / "into") == printed
+        assert taken(folder, tmp_path / "into") == printed, "the whole folder"
+    assert len(receipts) == 2
+
+
+# ---- what grades the code: given/grader.json
+
+
+def told(folder: Path, python: str = HERE, modules: str = '{"torch": "0.1", "numpy": "2.0"}') -> None:
+    (folder / "given" / "grader.json").write_text(f'{{"schema": 1, "python": "{python}", "modules": {modules}}}')
+
+
+@pytest.mark.parametrize("module", ["msgspec", "torhc", "msgspec.json"])
+def test_a_module_that_the_grader_has_not_is_a_problem_even_if_it_is_here(
+    module: str, packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told(folder)
+    write_files(folder, {"student_code.py": "import mine, json, torch", "mine.py": f"import {module} as m"})
+    said = pack(packer, folder, capsys, ends=1)
+    assert f"It imports {module.partition('.')[0]}, which is not installed where it is graded." in said
+    assert "Installed are torch, numpy; see given/grader.json." in said
+    assert said.count("✗") == 2
+    assert "✗ mine.py, imported by your code" in said
+    assert "hw.zip is packed: 6 files" in said
+
+
+@pytest.mark.parametrize(
+    ("code", "remark"),
+    [
+        ("try:\n    import msgspec\nexcept ImportError:\n    msgspec = None", False),
+        ("if __name__ == '__main__':\n    import msgspec", False),
+        ("def show():\n    import msgspec", True),
+        ("def show():\n    try:\n        import msgspec\n    except ImportError: pass", False),
+        ("class A:\n    def show(self):\n        from msgspec import json", True),
+    ],
+)
+def test_a_module_that_may_not_be_needed_is_no_problem(
+    code: str, remark: bool, packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told(folder)
+    (folder / "student_code.py").write_text(code)
+    said = pack(packer, folder, capsys)
+    assert ("(Remark) A function imports msgspec" in said) == remark
+
+
+@pytest.mark.parametrize(("python", "problem"), [("3.9", True), (HERE, False), ("3.99", False)])
+def test_syntax_that_the_python_of_the_grader_cannot_read_is_a_problem(
+    python: str, problem: bool, packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told(folder, python)
+    (folder / "student_code.py").write_text("x = 1\nmatch x:\n    case 1: pass\n")
+    said = pack(packer, folder, capsys, ends=int(problem))
+    assert ("The code that ends in line 3 needs a newer Python than 3.9, which grades it" in said) == problem
+
+
+def runs(python: str) -> bool:
+    """Return True if there is such an interpreter, and it runs."""
+    with contextlib.suppress(OSError):
+        return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
+    return False
+
+
+NEWER = {  # code → line that Python 3.11 cannot read, 0 if it can read all of it
+    'def f(d):\n    return f"{d["a"]}"': 2,
+    "x = f'{\"\\n\".join(a)}'": 1,
+    'x = f"{f"{1}"}"': 1,
+    "f'{f\"{d['a']}\"}'": 1,
+    "x = f'{\n1}'": 1,
+    'f"""{1 # one\n}"""': 1,
+    "type X = int": 1,
+    "\ndef f[T](x): pass": 2,
+    "class A[T]: pass": 1,
+    "f'{d[\"a\"]:>{n}}' f\"{'x'}\\n\"": 0,
+    'f"""{d["a"]} {d[\'b\']}\n{\n1}"""': 0,
+    "f'{{}} \\\\ {1}' + rf'\\d{1}'": 0,
+    "f'{f\"{1}\"}' '\\n'": 0,
+}
+
+
+@pytest.mark.parametrize("python", ["python3.12", "python3.13", "python3.14"])
+def test_syntax_of_python_3_12_is_found_by_a_newer_python(python: str, folder: Path) -> None:
+    if not runs(python):
+        pytest.skip(f"there is no {python}")
+    told(folder, "3.11")
+    script = "import json, sys; from given.environment import newer_syntax; codes = json.load(sys.stdin); "
+    script += "print(json.dumps([newer_syntax(code.encode()) for code in codes]))"
+    done = subprocess.run(
+        [python, "-c", script], cwd=folder, input=json.dumps([*NEWER]), capture_output=True, text=True, check=True
+    )
+    found = dict(zip(NEWER, json.loads(done.stdout), strict=True))
+    assert {code: int(said.split()[6]) if said else 0 for code, said in found.items()} == NEWER
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python accepts all of it")
+@pytest.mark.parametrize(("code", "line"), NEWER.items())
+def test_python_3_11_cannot_read_what_is_called_newer(code: str, line: int) -> None:
+    with pytest.raises(SyntaxError) if line else contextlib.nullcontext():
+        ast.parse(code)
+
+
+@pytest.mark.parametrize(
+    ("python", "modules", "note"),
+    [
+        (HERE, "{}", ""),
+        ("3.99", "{}", f"Here runs Python {HERE}; your code is graded with Python 3.99 (given/grader.json)."),
+        (HERE, '{"torch": "0.1"}', "your code is graded with torch 0.1 (given/grader.json)."),
+    ],
+)
+def test_another_version_alone_is_a_remark_and_no_alarm(
+    python: str, modules: str, note: str, packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told(folder, python, modules)
+    said = pack(packer, folder, capsys)
+    assert note in said
+    assert ("given/grader.json" in said) == bool(note)
+
+
+# ---- encodings
+
+DECLARED = b"# -*- coding: latin-1 -*-\n# \xf6\xe4\ndef net():\n    return 1\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        (DECLARED, ""),
+        (b"\xef\xbb\xbf# \xc3\xb6\nx = 1\n", ""),
+        (b"# -*- coding: cp1252 -*-\nx = '\x80'\n", ""),
+        (b"# \xf6\xe4\nx = 1\n", "UTF-8"),
+        (b"x = 1\n\n\ny = '\xf6'\n", "Line 4 is not UTF-8, which Python expects: save the file"),
+        (b"# coding: no-such\nx = 1\n", "Its encoding is not what Python expects"),
+        ("x = 1\n".encode("utf-16"), "save the file with the encoding UTF-8"),
+    ],
+)
+def test_code_in_any_encoding_is_packed(
+    code: bytes, problem: str, packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "student_code.py").write_bytes(code)
+    said = pack(packer, folder, capsys, ends=int(bool(problem)))
+    assert problem in said
+    with zipfile.ZipFile(folder / "hw.zip") as packed:
+        assert packed.read("student_code.py") == code
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_json_with_a_byte_order_mark_is_json(
+    encoding: str, packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "history.json").write_bytes('{"a": [1]}'.encode(encoding))
+    assert "✗" not in pack(packer, folder, capsys)
+
+
+def test_a_program_with_arguments_is_imported_without_those_of_the_kernel(
+    packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["ipykernel_launcher.py", "-f", "kernel.json"])
+    (folder / "student_code.py").write_text("import argparse\nargparse.ArgumentParser().parse_args()\n")
+    packer.submit(folder)
+    assert "✓ student_code.py" in capsys.readouterr().out
+    assert sys.argv[1] == "-f"
+
+
 def test_too_much_is_not_packed(packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "net.safetensors").write_bytes(save({"w": torch.ones(2**18)}))
     said = pack(packer, folder, capsys, ends=1)
@@ -301,10 +480,10 @@ def test_a_disk_that_takes_nothing_is_a_sentence_and_an_older_zip_stays(
 
 
 def test_it_needs_nothing_but_the_standard_library() -> None:
-    tree = ast.parse(PACKER.read_bytes())
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    trees = [ast.parse((REPOSITORY.given / name).read_bytes()) for name in GIVEN_FILES]
+    imports = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     names = {(getattr(node, "module", None) or node.names[0].name).partition(".")[0] for node in imports}
-    assert names <= sys.stdlib_module_names
+    assert names <= {*sys.stdlib_module_names, "environment"}
 
 
 def test_the_command_does_the_same(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gradeprop.core import storage
-from gradeprop.core.errors import JailError, NoJailError
+from gradeprop.core.errors import CourseError, JailError, NoJailError
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.grading import fingerprints
@@ -76,6 +76,57 @@ def test_an_error_is_the_students_and_names_their_line(
     assert (record.status, record.points) == ("graded", 0)
     assert {result.verdict for result in record.results} == {verdict}
     assert all(says in result.message for result in record.results)
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (
+            "import seaborn_of_ada",
+            "ModuleNotFoundError: No module named 'seaborn_of_ada'\nstudent_code.py, line 1: import seaborn_of_ada\n"
+            "seaborn_of_ada is not installed where this is graded",
+        ),
+        (
+            "def double(x):\n    return f(:",
+            "SyntaxError: invalid syntax\nstudent_code.py, line 2: return f(:\nThis is graded with Python 3.",
+        ),
+        ("import sys\nsys.exit(2)", "SystemExit: 2\nstudent_code.py, line 2: sys.exit(2)\nThe code ended itself"),
+        ("open('data.csv')", "data.csv is not there."),
+    ],
+)
+def test_code_that_cannot_be_imported_has_one_cause(
+    grader: Grader, submit: Callable[..., Path], code: str, says: str
+) -> None:
+    record = grader.grade_one(submit(student_code=code))
+    (cause,) = record.causes
+    assert cause.message.startswith(f"student_code.py could not be imported, so nothing was run: {says}")
+    assert (cause.checks, cause.lost) == (3, 10)
+
+
+def test_a_missing_module_is_told_with_those_that_the_course_promises(tmp_path: Path) -> None:
+    toy = copy_toy(tmp_path / "course")
+    toy.course.course_toml.write_text(
+        f"{toy.course.course_toml.read_text()}\n[grader]\npython = '3.11'\nmodules = {{ torch = '2.6' }}\n"
+    )
+    with open_grader(StudentFolders(settings_of(toy))) as grader:
+        record = grader.grade_one(write_files(tmp_path / "ada", {"student_code.py": "import seaborn_of_ada"}))
+    assert "Installed are torch; see given/grader.json." in record.causes[0].message
+
+
+@pytest.mark.parametrize("promise", ["python = '3.99'", "python = '3.11'\nmodules = { seaborn_of_ada = '1.0' }"])
+def test_nothing_is_graded_where_a_promise_is_not_kept(promise: str, tmp_path: Path) -> None:
+    toy = copy_toy(tmp_path / "course")
+    toy.course.course_toml.write_text(f"{toy.course.course_toml.read_text()}\n[grader]\n{promise}\n")
+    with (
+        pytest.raises(CourseError, match="tells students that there is"),
+        open_grader(StudentFolders(settings_of(toy))),
+    ):
+        pass
+
+
+def test_a_program_that_reads_its_arguments_finds_none(grader: Grader, submit: Callable[..., Path]) -> None:
+    code = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--n', default=2)\nn = p.parse_args().n\n"
+    assert grader.grade_one(submit(student_code=f"{code}def double(x):\n    return n * x\n")).points == 10
 
 
 def test_a_mistake_in_one_task_leaves_the_other_its_points(grader: Grader, submit: Callable[..., Path]) -> None:

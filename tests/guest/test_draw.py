@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from gradeprop.guest.draw import Draw, values
+from gradeprop.guest.draw import Draw, decode, values
 
 
 def draw(tmp_path: Path, seed: int = 1, probe: str = "p") -> Draw:
@@ -113,3 +113,17 @@ def test_a_history_is_found_at_any_depth_with_its_name(tmp_path: Path, submissio
     assert draw(tmp_path).history() == [{"name": "", **lists}]
     (submission / "history.json").write_text("[1, 2]")
     assert draw(tmp_path).history() == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1"])
+def test_text_is_read_in_any_encoding_that_editors_write(encoding: str, tmp_path: Path) -> None:
+    mark = "\ufeff" if encoding.startswith("utf-16-") else ""
+    (tmp_path / "submission").mkdir()
+    (tmp_path / "submission" / "history.json").write_bytes(f'{mark}{{"é": {{"train_loss": [1]}}}}'.encode(encoding))
+    assert draw(tmp_path).text("history.json") == '{"é": {"train_loss": [1]}}'
+    assert draw(tmp_path).history() == [{"name": "é", "train_loss": [1]}]
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfea", b"\xef\xbb\xbf\xff", b"\xfe\xff\xd8\x00"])
+def test_bytes_that_are_no_text_are_text_all_the_same(data: bytes) -> None:
+    assert isinstance(decode(data), str)

@@ -1,5 +1,7 @@
 """One job: results, seeds, errors of student code, and file names."""
 
+import sys
+
 import pytest
 
 from gradeprop.core.errors import CourseError, JailError
@@ -46,7 +48,8 @@ def test_the_same_seed_draws_the_same(jail: Jail) -> None:
 def test_sys_exit_is_an_error_of_the_code(jail: Jail) -> None:
     assert ask(jail, "import sys\ndef it(draw): sys.exit(0)")[:2] == (
         "error",
-        "SystemExit: 0\nstudent_code.py, line 2: def it(draw): sys.exit(0)",
+        "SystemExit: 0\nstudent_code.py, line 2: def it(draw): sys.exit(0)\n"
+        'The code ended itself, by exit() or sys.exit(): keep such calls below if __name__ == "__main__".',
     )
 
 
@@ -63,7 +66,9 @@ def test_a_name_that_is_not_there_is_absent(jail: Jail) -> None:
 def test_a_syntax_error_names_its_line(jail: Jail) -> None:
     assert ask(jail, "x = 1\ndef it(draw:\n    pass") == (
         "error",
-        "SyntaxError: '(' was never closed\nstudent_code.py, line 2: def it(draw:",
+        "student_code.py could not be imported, so nothing was run: SyntaxError: '(' was never closed\n"
+        "student_code.py, line 2: def it(draw:\n"
+        "This is graded with Python {}.{}.".format(*sys.version_info),
         None,
     )
 

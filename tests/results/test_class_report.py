@@ -14,6 +14,7 @@ from gradeprop.core import storage
 from gradeprop.core.models import CheckResult, GradeRecord, QuestionScore
 from gradeprop.core.paths import AssignmentPaths, student_key
 from gradeprop.course.config import read_assignment
+from gradeprop.grading.scoring import find_causes
 from gradeprop.results.class_report import page, write_class_report
 from tests.conftest import copy_toy
 
@@ -44,14 +45,17 @@ def add(paths: AssignmentPaths, student: str, number: int, code: str = "", **mor
         QuestionScore(name="double", title="Twice as much", points=points, possible=6),
         QuestionScore(name="held", title="On held-out numbers", points=number % 5, possible=4),
     )
-    fields = {"status": "graded", "reason": "", "wall_s": 0.05 + number % 7 / 100} | more
+    fields = {
+        "status": "graded", "reason": "", "wall_s": 0.05 + number % 7 / 100,
+        "files": ("net.safetensors", "student_code.py"),
+    } | more  # fmt: skip
     kept = paths.student(student_key(student))
     kept.submitted.mkdir(parents=True)
     (kept.submitted / "student_code.py").write_text(code or answer(number))
     (kept.submitted / "net.safetensors").write_bytes(b"weights" if number < 2 else str(number).encode())
     record = GradeRecord(
         gradeprop="0", assignment="toy", student=student, key=student_key(student), points=points + number % 5,
-        possible=10, questions=scores, results=(result,), files=("net.safetensors", "student_code.py"), **fields,
+        possible=10, questions=scores, results=(result,), **fields,
     )  # fmt: skip
     storage.write(record, kept.record)
 
@@ -103,11 +107,53 @@ def test_it_says_what_the_records_say(written: tuple[AssignmentPaths, str]) -> N
     assert re.search(r"Median: [\d.]+ s\. 95th percentile: [\d.]+ s\. Maximum: 0\.11 s\.", text)
 
 
+def test_submissions_without_code_are_one_entry(toy: AssignmentPaths) -> None:
+    """Twelve students without code, and one whose check fails for another reason."""
+    missing = "student_code.py is missing (your ``code``).\nThere is 'code (1).py'."
+    for number in range(12):
+        add_failures(toy, f"empty{number}", [missing] * 50)
+    add_failures(toy, "bob", [f"wrong by ``{number}``" for number in range(2)])
+    html = page_of(toy)
+    text = Text(html).text
+    assert html.count("is missing") == 1
+    assert "12 student_code.py is missing (your code ). (50 checks could not run) −600" in text
+    assert text.count("1 of 1 with this message") == 2
+    assert "``" not in html
+    assert re.search(r">empty3<.*>empty11<", html) or re.search(r">empty11<.*>empty3<", html)
+
+
+def add_failures(paths: AssignmentPaths, student: str, messages: list[str]) -> None:
+    """A record of one point for each message; the same message twice is of a run that did not reach the checks."""
+    results = tuple(
+        CheckResult(
+            check=f"test_toy.py::test_{number}", question="double", line=f"Check ``{number}``.",
+            verdict="missing" if len(set(messages)) == 1 else "failed", points=0, possible=1, message=message,
+        )
+        for number, message in enumerate(messages)
+    )  # fmt: skip
+    score = QuestionScore(name="double", title="Twice as much", points=0, possible=len(messages))
+    record = GradeRecord(
+        gradeprop="0", assignment="toy", student=student, key=student, status="graded", points=0,
+        possible=len(messages), questions=(score,), results=results, causes=find_causes(results),
+    )  # fmt: skip
+    storage.write(record, paths.student(student).record)
+
+
+def test_own_modules_are_compared_too(toy: AssignmentPaths) -> None:
+    toy.course.stub.write_text(STUB)
+    for student, number, name in (("ada", 1, "mine"), ("copy", 1, "other"), ("bob", 9, "mine")):
+        add(toy, student, 4, f"from {name} import *\n", files=("student_code.py", f"{name}.py"))
+        (toy.student(student).submitted / f"{name}.py").write_text(answer(number))
+    text = Text(page_of(toy)).text
+    assert "code, ignoring names and comments 2 show ada , copy" in text
+    assert not re.search(r"bob , |, bob\b", text.rpartition("Similar submissions")[2])
+
+
 def test_similar_submissions_are_named_and_the_stub_is_not(written: tuple[AssignmentPaths, str]) -> None:
     text = Text(written[1]).text
     assert "net.safetensors 2 show student0 , student1" in text
     assert "code, ignoring names and comments 2 show copy , student3" in text
-    assert re.search(r"near student5 \d\d\.\d %", text)
+    assert re.search(r"near , student5 2 \d\d\.\d %", text)
     assert not re.search(r"stub , |, stub\b", text.rpartition("Similar submissions")[2])
 
 

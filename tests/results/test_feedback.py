@@ -6,7 +6,7 @@ from gradeprop.core.models import Assignment, CheckResult, Curves, GradeRecord, 
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.config import read_assignment
 from gradeprop.grading.scoring import grade, needs_review, not_graded
-from gradeprop.results.feedback import chart, page, points, prose
+from gradeprop.results.feedback import cell_html, chart, page, points, prose
 
 RUN = JailRun(
     assignment="toy", student="", seed=7, dataset="sample", tier="full", probes=(), values={}, ended="It stopped."
@@ -83,3 +83,71 @@ def test_only_a_row_that_differs_from_what_is_expected_is_marked(assignment: Ass
 
 def test_points_are_written_as_people_write_them() -> None:
     assert [points(4.0), points(2.5), points(0), points(1 / 3)] == ["4", "2.5", "0", "0.33"]
+
+
+# ---- the cause comes first
+
+IMPORT = "student_code.py could not be imported, so nothing was run: SyntaxError: bad\nstudent_code.py, line 12: x ="
+
+
+def test_one_cause_of_many_checks_is_told_once_and_first(assignment: Assignment) -> None:
+    results = [result(check=str(i), verdict="error", message=IMPORT, possible=1) for i in range(6)]
+    held = [result(check=str(i), verdict="error", message=IMPORT, possible=1, question="held") for i in range(4)]
+    html = page(assignment, graded(assignment, *results, *held))
+    assert html.count("could not be imported") == 1
+    assert html.index("could not be imported") < html.index("<main>")
+    assert "10 checks could not run for this reason." in html
+    assert "6 checks could not run for <a" in html
+    assert "4 checks could not run for <a" in html
+    assert html.count("A number is doubled.") == 10, "each check is still listed"
+
+
+def test_several_causes_are_sorted_by_points(assignment: Assignment) -> None:
+    results = [result(message="first ``x``\nmore of it", possible=1), result(message="second", possible=2)]
+    results += [result(message="third", possible=1, check=str(i)) for i in range(3)]
+    record = graded(assignment, *results, result(message="fine", points=4, verdict="passed"))
+    assert [(cause.message.split()[0], cause.lost, cause.checks) for cause in record.causes] == [
+        ("third", 3, 3),
+        ("second", 2, 1),
+        ("first", 1, 1),
+    ]
+    html = page(assignment, record)
+    top = html[html.index('class="causes"') : html.index("<main>")]
+    assert top.index("third") < top.index("second") < top.index("first <code>x</code>")
+    assert "more of it" not in top, "the whole message of a single check is at its question"
+    assert html.count("more of it") == 1
+    assert "3 checks lost points for this reason." in top
+
+
+def test_a_cause_that_is_also_a_problem_of_the_submission_is_not_repeated(assignment: Assignment) -> None:
+    record = graded(assignment, *(result(check=str(i), verdict="crash", message="It stopped.") for i in range(2)))
+    assert page(assignment, record).count("It stopped.") == 1
+
+
+def test_an_exhibit_of_a_check_in_a_group_is_shown(assignment: Assignment) -> None:
+    table = Table(caption="your layers", header=("a",), rows=(("1",),))
+    record = graded(assignment, result(message="so"), result(message="so", exhibits=(table,)))
+    assert page(assignment, record).count("your layers") == 1
+
+
+def test_a_cell_of_a_notebook_tells_the_reason_itself_once(assignment: Assignment) -> None:
+    record = graded(assignment, *(result(check=str(i), verdict="error", message=IMPORT) for i in range(3)))
+    html = cell_html(record, "double")
+    assert html.count("could not be imported") == 1
+    assert "3 checks could not run for this reason" in html
+    assert "#reason" not in html
+
+
+def test_full_points_have_no_cause_and_a_page_on_hold_shows_none(assignment: Assignment) -> None:
+    assert "What cost points" not in page(assignment, graded(assignment, result(verdict="passed", points=4)))
+    record = graded(assignment, result(message="wrong"), result(verdict="broken", message="test_toy.py:3: KeyError"))
+    assert [cause.message for cause in record.causes] == ["wrong"]
+    assert "What cost points" not in page(assignment, record)
+
+
+def test_only_the_costliest_causes_are_at_the_top(assignment: Assignment) -> None:
+    html = page(assignment, graded(assignment, *(result(message=f"cause {i}", possible=i + 1) for i in range(14))))
+    top = html[html.index('class="causes"') : html.index("<main>")]
+    assert top.count('<li id="reason') == 10
+    assert "cause 3" not in top
+    assert "Less costly: 4 more, below." in top

@@ -1,12 +1,24 @@
 """Identical and similar submissions are found, whatever names, comments or layout a student changed."""
 
+import itertools
 import re
 import time
 from pathlib import Path
 
 import pytest
 
-from gradeprop.results.similarity import identical_code, identical_files, similar_code, tokenize
+from gradeprop.results.similarity import (
+    IdenticalGroup,
+    SimilarGroup,
+    SimilarPair,
+    group,
+    identical_code,
+    identical_files,
+    merge,
+    similar_code,
+    tokenize,
+    tokenize_files,
+)
 
 STUB = 'def double(x):\n    """Twice x."""\n    ### YOUR CODE HERE\n    raise NotImplementedError\n'
 
@@ -71,3 +83,41 @@ def test_identical_files_are_found_under_the_same_name(tmp_path: Path) -> None:
     other.write_bytes(b"weights")
     (group,) = identical_files({student: [file] for student, file in files.items()} | {"zoe": [other]})
     assert (group.content, group.students) == ("net.safetensors", ("ada", "eve"))
+
+
+def test_each_student_is_in_one_group_of_similar_code() -> None:
+    names = [f"s{number:02}" for number in range(15)]
+    pairs = [SimilarPair(a, b, 0.95) for a, b in itertools.combinations(names, 2)]
+    pairs += [SimilarPair("x", "y", 0.93), SimilarPair("s03", "x", 0.92), SimilarPair("p", "q", 0.99)]
+    assert group(pairs) == [
+        SimilarGroup(("p", "q"), 0.99),
+        SimilarGroup((*names, "x", "y"), 0.95),
+    ]
+    assert group([]) == []
+
+
+def test_a_large_class_is_grouped_in_time() -> None:
+    names = [f"s{number}" for number in range(600)]
+    pairs = [SimilarPair(a, b, 0.95) for a, b in itertools.combinations(names, 2)]
+    began = time.process_time()
+    assert len(group(pairs)) == 1
+    assert time.process_time() - began < 5
+
+
+def test_files_that_the_same_students_share_are_one_group() -> None:
+    groups = [
+        IdenticalGroup("a", ("ada", "bob")),
+        IdenticalGroup("b", ("ada", "bob")),
+        IdenticalGroup("c", ("bob", "eve")),
+    ]
+    assert merge(groups) == [IdenticalGroup("a; b", ("ada", "bob")), IdenticalGroup("c", ("bob", "eve"))]
+
+
+def test_many_large_files_take_no_longer_than_one() -> None:
+    assert len(tokenize_files(["x = 1\n" * 100_000] * 50)) <= 2**18
+
+
+def test_code_is_the_same_in_files_of_other_names_and_another_order() -> None:
+    texts = [answer(3), answer(4), "from mine import *"]
+    assert tokenize_files(texts, STUB) == tokenize_files(texts[::-1], STUB)
+    assert len(tokenize_files(texts, STUB)) == sum(len(tokenize(text, STUB)) for text in texts)

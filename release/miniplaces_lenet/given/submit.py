@@ -20,10 +20,12 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from . import environment
+from .environment import CODE
+
 ASKED = Path(__file__).with_name("submission.json")
-CODE = "student_code.py"
-PROVIDED = ("given", "public_checks.py")  # part of the assignment, so not of a submission
 MIB = 2**20
+REMARK = "(Remark) "  # starts a sentence that names no problem
 
 
 def submit(folder: str | Path = ".") -> None:
@@ -55,9 +57,9 @@ def _pack(folder: Path, asked: dict, run: bool) -> int:
     if not chosen:
         print(f"✗ None of these files is in {folder}, so there is nothing to pack.")
         return 1
-    own = [name for name in _own_modules(folder) if name not in chosen]  # the code needs them; the receipt does not
+    own = [name for name in environment.own_modules(folder) if name not in chosen] if CODE in chosen else []
     for name in own:
-        print(f"✓ {name}, imported by your code")
+        problems += _report(f"{name}, imported by your code", _python(folder / name))
     contents = {name: (folder / name).read_bytes() for name in sorted([*chosen, *own])}
     total = sum(map(len, contents.values()))
     if total > asked["submission_mib"] * MIB or len(contents) > asked["most_files"]:
@@ -69,7 +71,9 @@ def _pack(folder: Path, asked: dict, run: bool) -> int:
     part.write_bytes(archive(contents))
     part.replace(target)
     print(f"\n{target.name} is packed: {len(contents)} files, {_size(target.stat().st_size)}.")
-    print(f"Receipt: {receipt({name: contents[name] for name in chosen})}")
+    print(f"Receipt: {receipt(contents)}")
+    if note := environment.version_note():
+        print(note)
     if problems:
         print(f"{problems} problem{'s' * (problems > 1)} above (✗). Fix and run submit again, or submit as is.")
     return 1 if problems else 0
@@ -86,12 +90,19 @@ def _check_files(folder: Path, asked: dict, run: bool) -> tuple[list[str], int]:
             problems += 1
             print(f"✗ {names} is missing: {what}.")
         for name in existing:
-            wrong = list(_problems(folder / name, asked, run))
-            problems += len(wrong)
-            print(f"{'✗' if wrong else '✓'} {name}, {_size((folder / name).stat().st_size)}")
-            for sentence in wrong:
-                print(f"    {sentence}")
+            size = _size((folder / name).stat().st_size)
+            problems += _report(f"{name}, {size}", _problems(folder / name, asked, run))
     return chosen, problems
+
+
+def _report(title: str, sentences: Iterator[str]) -> int:
+    """Print a file and what was found in it; return the number of problems, which are all but the remarks."""
+    found = list(sentences)
+    problems = [sentence for sentence in found if not sentence.startswith(REMARK)]
+    print(f"{'✗' if problems else '✓'} {title}")
+    for sentence in found:
+        print(f"    {sentence}")
+    return len(problems)
 
 
 def archive(contents: dict[str, bytes]) -> bytes:
@@ -137,23 +148,40 @@ def _code(file: Path, asked: dict, run: bool) -> Iterator[str]:
     if hashlib.sha256(data.replace(b"\r\n", b"\n")).hexdigest() == asked["stub_sha256"]:
         yield "It is unchanged: none of your work is in it. Did you save it, and is this the right folder?"
         return
+    # the sections of other assignments do not matter
+    text = data.decode(errors="replace")
+    section = re.search(rf"^# -+ {asked['assignment']}$(.*?)(^# -{{9,}} |\Z)", text, re.S | re.M)
+    if todo := re.findall(r"raise NotImplementedError\([\"'](Task [\w.]*)", section[1] if section else ""):
+        yield f"Still to do: {', '.join(todo)}."
+    problems = list(_python(file))
+    yield from problems
+    if run and not problems:
+        yield from _import(file)
+
+
+def _python(file: Path) -> Iterator[str]:
+    """Yield a sentence for each reason why the grader may not run a file."""
+    data = file.read_bytes()
+    if problem := environment.encoding_problem(data):
+        yield problem
     try:
         tree = ast.parse(data)
     except (SyntaxError, ValueError) as error:
         line = f"line {getattr(error, 'lineno', None)}: " * hasattr(error, "lineno")
         yield f"Python cannot read it: {line}{getattr(error, 'msg', error)}."
         return
-    # the sections of other assignments do not matter
-    section = re.search(rf"^# -+ {asked['assignment']}$(.*?)(^# -{{9,}} |\Z)", data.decode(), re.S | re.M)
-    if todo := re.findall(r"raise NotImplementedError\([\"'](Task [\w.]*)", section[1] if section else ""):
-        yield f"Still to do: {', '.join(todo)}."
-    for module in sorted(_imported(tree)):
+    if newer := environment.newer_syntax(data):
+        yield newer
+    at_once, later = environment.imports(tree)
+    for module in environment.missing_modules(at_once, file.parent):
+        at_once.remove(module)
+        yield f"It imports {module}, which is not installed where it is graded. {environment.installed()}"
+    for module in environment.missing_modules(later, file.parent):
+        yield f"{REMARK}A function imports {module}, which is not installed where it is graded."
+    for module in sorted(at_once):
         here = (file.parent / f"{module}.py", file.parent / module, ASKED.parents[1] / module)
         if module not in sys.modules and not any(place.exists() for place in here) and not _is_installed(module):
             yield f"It imports {module}, which is not installed here."
-            return
-    if run:
-        yield from _import(file)
 
 
 def _import(file: Path) -> Iterator[str]:
@@ -162,12 +190,14 @@ def _import(file: Path) -> Iterator[str]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look there
     sys.path.insert(0, str(file.parent))
+    arguments, sys.argv = sys.argv, [CODE]
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             spec.loader.exec_module(module)
     except BaseException as error:  # SystemExit too: a script may end with exit()
         yield f"It cannot be imported: {type(error).__name__}: {error}."
     finally:
+        sys.argv = arguments
         sys.path.remove(str(file.parent))
         del sys.modules[spec.name]
 
@@ -177,30 +207,6 @@ def _is_installed(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):
         return False
-
-
-def _imported(tree: ast.AST) -> set[str]:
-    """Return the modules that the file imports at once; imports in functions and ``try`` may be for another machine."""
-    found = set()
-    for node in tree.body:
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            found.add(node.module.partition(".")[0])
-    return found
-
-
-def _own_modules(folder: Path) -> list[str]:
-    """Find the files of the folder that student_code.py imports, and those that these import in turn."""
-    found, left = [], [CODE]
-    while left:
-        with contextlib.suppress(OSError, SyntaxError, ValueError):
-            for module in sorted(_imported(ast.parse((folder / left.pop()).read_bytes()))):
-                name = f"{module}.py"
-                if (folder / name).is_file() and name not in (CODE, *PROVIDED, *found):
-                    found.append(name)
-                    left.append(name)
-    return found
 
 
 def _notebook(file: Path) -> Iterator[str]:
