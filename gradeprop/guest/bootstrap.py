@@ -25,6 +25,7 @@ ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "",
+    "TORCHDYNAMO_DISABLE": "1",  # compiling takes longer than a probe may
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # fewer page tables to copy at each fork
 }
 

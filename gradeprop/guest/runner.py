@@ -67,6 +67,7 @@ def _header(name: str, status: str, message: str, wall_s: float, values: dict[st
 
 def _import(submission: Path) -> tuple[ModuleType | None, Observed | None]:
     sys.path.insert(0, str(submission))
+    sys.argv = ["student_code.py"]  # as for a script without arguments
     os.chdir(submission)
     if not Path("student_code.py").is_file():
         return None, ("absent", "student_code.py is not there.", {}, b"")
