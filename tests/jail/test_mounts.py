@@ -10,7 +10,7 @@ import pytest
 
 from gradeprop.core.errors import NoJailError
 from gradeprop.jail import Jail, open_jail
-from tests.jail.conftest import HIDDEN, ONE, ROOT, SITE, ask
+from tests.jail.conftest import HIDDEN, ONE, PLANTED, ROOT, SITE, ask
 
 
 def test_a_course_is_not_seen_wherever_it_is_on_this_machine(planted: list[str], jail: Jail) -> None:
@@ -41,8 +41,8 @@ def test_a_course_is_not_seen_wherever_it_is_on_this_machine(planted: list[str],
                 seen += [f"found: {{parent}}/{{name}}" for name in folders + files if "planted" in name]
             return seen
     """
-    assert len(planted) > 10 or os.getuid() != 0
-    assert all(Path(folder, "gradebook.db").read_text() == "planted" for folder in planted)
+    assert len(planted) > (10 if PLANTED in os.environ or os.getuid() == 0 else 1)
+    assert all(Path(folder, "gradebook.db").read_text() == "# planted" for folder in planted)
     assert ask(jail, code) == ("ok", "", [])
 
 
