@@ -8,7 +8,8 @@ runner           drops the remaining rights, imports student_code, runs the prob
 notebook_kernel  replaces zygote and supervisor for a Jupyter kernel
 draw             random inputs of probes             framing      messages on a pipe or socket
 serialize        probe results → JSON and tensors    tracebacks   errors in student code, as sentences
-hints            sentences on missing modules and newer syntax
+adapt            libraries made to do without what the jail has not
+hints            sentences on errors due to where code is graded
 privileges       namespaces, limits, filters         syscalls     Linux system calls by ctypes
 usage            memory and disk of a job            trees        removal of folders that students filled
 networks         measurements of student networks     lazy_dynamo  stub of torch._dynamo

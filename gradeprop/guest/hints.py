@@ -1,4 +1,4 @@
-"""Sentences added to an error that comes from the difference between the student's Python and the one that grades.
+"""Explanations of errors that are due to where code is graded: its Python, its modules, no GPU.
 
 They name the modules in given/grader.json, which students have, too.
 """
@@ -17,6 +17,23 @@ _NEWER_SYNTAX = (  # message and source line → first version that accepts it
     (re.compile("^multiple exception types"), re.compile(""), "3.14"),
     (re.compile("^invalid syntax"), re.compile(r"\b(t|tr|rt)[\"']", re.IGNORECASE), "3.14"),
 )
+_DEVICE = "Use the device of the model, as in x.to(next(model.parameters()).device)."
+EXPLANATIONS = {
+    r"CUDA in forked subprocess|compiled with CUDA enabled|No CUDA GPUs|no NVIDIA driver|CUDA error|CUDA unknown": (
+        f"There is no GPU where this is graded. {_DEVICE}"
+    ),
+    r"support for mps|support for the 'mps'|MPS backend": f"There is no Apple GPU where this is graded. {_DEVICE}",
+    r"name 'get_ipython' is not defined|'NoneType' object has no attribute 'run_(line|cell)_magic'": (
+        "get_ipython() exists in notebooks only: remove it from student_code.py. "
+        "A notebook's lines that begin with % or ! become such calls."
+    ),
+}
+"""pattern of an error's type and text → what the student reads"""
+
+
+def explanation(error: str) -> str:
+    """Return the explanation of an error, given as "its type: its text"; "" if there is none."""
+    return next((text for pattern, text in EXPLANATIONS.items() if re.search(pattern, error)), "")
 
 
 def hint(error: BaseException, submission: Path) -> str:

@@ -67,8 +67,8 @@ def _header(name: str, status: str, message: str, wall_s: float, values: dict[st
 
 def _import(submission: Path) -> tuple[ModuleType | None, Observed | None]:
     sys.path.insert(0, str(submission))
+    sys.argv = ["student_code.py"]  # as for a script without arguments
     os.chdir(submission)
-    sys.argv[:] = ["student_code.py"]  # without arguments, for an argparse in it
     if not Path("student_code.py").is_file():
         return None, ("absent", "student_code.py is not there.", {}, b"")
     try:

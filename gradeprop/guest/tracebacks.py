@@ -51,8 +51,8 @@ def _text(error: BaseException) -> str:
         return f"{type(error).__name__}: {error.msg}"
     if isinstance(error, PermissionError) and error.filename is None and _through(error, *_STARTERS):
         return "Processes cannot be started during grading; in a DataLoader use num_workers=0."
-    text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    return hints.explanation(text) or text
 
 
 def _through(error: BaseException, *files: str) -> bool:

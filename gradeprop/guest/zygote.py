@@ -7,8 +7,6 @@ out: {"ready": …} or {"fault": sentence}; for each job {"started": …} with a
 """
 
 import contextlib
-import functools
-import inspect
 import json
 import os
 import select
@@ -20,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import privileges, syscalls, trees
+from . import adapt, privileges, syscalls, trees
 
 
 def main() -> None:
@@ -84,8 +82,10 @@ def _warm(path: list[str], tier: str) -> None:
     lazy_dynamo.stub_torch_dynamo()
     _warm_figures()
     _warm_training()
+    adapt.keep_figures_in_memory()
+    adapt.call_instead_of_compiling()
     if tier == "restricted":
-        _load_in_one_process()
+        adapt.load_in_one_process()
     syscalls.prepare_to_fork()
     deadline = time.monotonic() + 10
     while len(threads := os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
@@ -134,29 +134,6 @@ def _warm_training() -> None:
             optimizer.step()
     torch.manual_seed(0)  # the first call reads the source of half a dozen files
     safetensors.torch.save({"weight": layers[0].weight.detach()})
-
-
-def _load_in_one_process() -> None:
-    """Make every DataLoader load in its own process, since no other can be started; the batches stay the same."""
-    from torch.utils.data import DataLoader
-
-    original = DataLoader.__init__
-    parameters = inspect.signature(original)
-    alone = {
-        "num_workers": 0,
-        "timeout": 0,
-        "persistent_workers": False,
-        "prefetch_factor": None,
-        "multiprocessing_context": None,
-    }
-
-    @functools.wraps(original)
-    def init(*args: Any, **given: Any) -> None:
-        asked = parameters.bind(*args, **given)
-        asked.arguments |= {name: alone[name] for name in asked.arguments.keys() & alone}
-        original(*asked.args, **asked.kwargs)
-
-    DataLoader.__init__ = init  # type: ignore[method-assign]
 
 
 def _receive(control: socket.socket) -> int | None:

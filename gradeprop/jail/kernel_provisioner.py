@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -21,6 +20,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from gradeprop.core.errors import NoJailError
 from gradeprop.core.models import Limits, Record
+from gradeprop.core.scratch import ScratchDir
 from gradeprop.guest import framing
 from gradeprop.jail.jail import _BOOT
 from gradeprop.jail.mounts import GUEST, python
@@ -61,10 +61,10 @@ class JailProvisioner(LocalProvisioner):
         """Plan the jail, and make the folder for the sockets."""
         manager = self.parent
         self._plan = make_plan("full", map(Path, self.sandbox.hide))
-        self._sockets = tempfile.TemporaryDirectory(prefix="gradeprop-kernel-")
+        self._sockets = ScratchDir()
         if self._plan.bootstrap["uid"] is not None:
-            os.chown(self._sockets.name, self._plan.bootstrap["uid"], self._plan.bootstrap["uid"])
-        manager.ip = f"{self._sockets.name}/k"  # of the sockets: k-1, k-2, …
+            os.chown(self._sockets.path, self._plan.bootstrap["uid"], self._plan.bootstrap["uid"])
+        manager.ip = f"{self._sockets.path}/k"  # of the sockets: k-1, k-2, …
         return await super().pre_launch(**given)
 
     async def launch_kernel(self, cmd: list[str], **given: Any) -> Any:
@@ -72,7 +72,7 @@ class JailProvisioner(LocalProvisioner):
         plan, sandbox, info = self._plan, self.sandbox, self.parent.get_connection_info()
         info["key"] = info["key"].decode() if isinstance(info["key"], bytes) else info["key"]
         info["ip"] = f"{_SOCKETS}/k"
-        bootstrap = plan.bootstrap | {"main": "notebook_kernel", "shared": {_SOCKETS: self._sockets.name}}
+        bootstrap = plan.bootstrap | {"main": "notebook_kernel", "shared": {_SOCKETS: str(self._sockets.path)}}
         bootstrap["binds"] = bootstrap["binds"] | sandbox.folders
         setting = plan.zygote | {
             "sockets": [_SOCKETS],
@@ -111,9 +111,7 @@ class JailProvisioner(LocalProvisioner):
 
     async def cleanup(self, restart: bool = False) -> None:
         self._control.close()
-        if self._plan.scratch is not None:
-            self._plan.scratch.remove()
-        self._sockets.cleanup()
+        self._sockets.remove()
 
 
 def _send(ours: socket.socket, files: Mapping[str, bytes]) -> None:

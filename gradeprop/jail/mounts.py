@@ -1,36 +1,54 @@
-"""Mount plan: files of this machine that the jail can see; by allow-list: system programs, Python, its libraries."""
+"""Mount plan: files of this machine that the jail can see; an allow-list, by name, of what Python needs."""
 
 import os
+import re
+import shutil
+import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from gradeprop.core.errors import NoJailError
+from gradeprop.guest.bootstrap import ENVIRONMENT
 
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
-_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/sys/devices/system/cpu")  # torch selects kernels by the last one
+_DATA = (
+    "/bin/sh",
+    "/etc/ld.so.cache",
+    "/sys/devices/system/cpu",  # torch selects kernels by it
+    "/usr/lib/locale/C.utf8",
+    "/usr/share/zoneinfo",
+)
+_PROGRAMS = ("sh", "env", "cat", "cp", "echo", "ls", "mkdir", "mv", "rm", "sleep", "touch", "uname")  # for os.system
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 GUEST = Path(__file__).parents[1] / "guest"
+
+_PACKAGES = ("site-packages", "dist-packages")
+_BY_NAME = ("libgcc_s.so.1", "libnss_files.so.2")  # the C library loads them by name, when they are needed
+_OF_MKL = ("libmkl_*.so*", "libiomp5.so")  # so does MKL
+_EXTENSION = re.compile(r"\.so(\.[\d.]+)?$")
+_WITHOUT_EXTENSIONS = {"tests", "test", "include", "share", "static", "node_modules", "__pycache__", *_PACKAGES}
+_FOUND = re.compile(r"^\t(?:\S+ => )?(/.+) \(0x[0-9a-f]+\)$", re.MULTILINE)
+_AT_ONCE = 25  # extensions in one question to the loader, which compares each with all others
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """Folders and files that the jail can see, at the same paths."""
 
-    folders: tuple[Path, ...]
+    paths: tuple[Path, ...]
     links: dict[str, str]
-    """symlinks of the system's layout, such as /bin → usr/bin"""
+    """symlinks on the way to ``paths``, such as /bin → usr/bin"""
     hidden: tuple[Path, ...]
-    """parts of ``folders`` that must stay invisible"""
+    """parts of ``paths`` that must stay invisible"""
     libraries: tuple[str, ...]
     """Python's search path for installed packages"""
 
     def landlock_paths(self) -> tuple[list[str], list[str]]:
-        """Return ``folders`` as Landlock paths (to read, to list only); Landlock cannot exclude a part of a folder."""
+        """Return ``paths`` as Landlock paths (to read, to list only); Landlock cannot exclude a part of a folder."""
         read: list[str] = []
         names: list[str] = []
-        waiting = [*self.folders, *map(Path, _DEVICES)]
+        waiting = [*self.paths, *map(Path, _DEVICES)]
         while waiting:
             path = waiting.pop().resolve()
             if any(hidden.is_relative_to(path) for hidden in self.hidden):
@@ -47,33 +65,73 @@ def python() -> Path:
 
 
 def make_view(hide: Iterable[Path]) -> View:
-    """Plan the view: everything that Python needs, without the folders in ``hide``.
+    """Plan the view: what Python needs, without the folders in ``hide``.
 
     Raises:
-        NoJailError: Python is installed in a folder that must stay invisible.
+        NoJailError: Python needs a folder that must stay invisible.
     """
-    libraries = [entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")]
-    prefixes = {Path(sys.base_prefix).resolve(), Path(sys.base_exec_prefix).resolve(), python().parent}
-    wanted = (
-        [Path(path) for path in _SYSTEM + _FILES] + sorted(prefixes) + [Path(entry).resolve() for entry in libraries]
-    )
-    links = {str(path): str(path.readlink()) for path in wanted if path.is_symlink() and path.parent == Path("/")}
-    folders: list[Path] = []
-    for path in wanted:  # a folder inside another is already visible
-        if path.exists() and str(path) not in links and not any(path.is_relative_to(other) for other in folders):
-            folders.append(path)
-    hidden = tuple({path.resolve() for path in hide if any(path.resolve().is_relative_to(f) for f in folders)})
-    if bad := next(
-        (folder for folder in (*folders, *map(Path, libraries)) for h in hidden if folder.is_relative_to(h)), None
-    ):
+    links: dict[str, str] = {}
+    libraries = [_follow(Path(entry), links) for entry in sys.path if Path(entry).name in _PACKAGES]
+    dynamic = [Path(entry) for entry in sys.path if Path(entry).name == "lib-dynload"]
+    folders = [_follow(folder, links) for folder in (Path(os.__file__).parent, *dynamic, *libraries) if folder.is_dir()]
+    programs = [Path(found) for name in _PROGRAMS if (found := shutil.which(name, path=ENVIRONMENT["PATH"]))]
+    linked = (
+        entry for folder in folders for entry in folder.iterdir() if entry.is_symlink()
+    )  # uv and Nix link packages
+    files = {python(), *programs, *linked, *map(Path, (*_shared_libraries(folders, programs), *_DATA))}
+    wanted = sorted({*folders, *(_follow(file, links) for file in files if file.exists())})
+    paths = tuple(path for path in wanted if not any(path != one and path.is_relative_to(one) for one in wanted))
+    hidden = {path.resolve() for path in hide}
+    hidden = {path for path in hidden if any(path.is_relative_to(shown) for shown in paths)}
+    if bad := next((path for path in wanted if any(path.is_relative_to(folder) for folder in hidden)), None):
         raise NoJailError(
             f"Python needs {bad}, which is inside the course; move the course, or Python, to a separate folder."
         )
-    if bad := next((folder for folder in folders if len(folder.parts) < 2), None):
-        raise NoJailError(
-            f"Python is installed in {bad}, so all of this machine would be visible; install it in a separate folder."
-        )
-    return View(tuple(folders), links, hidden, tuple(str(Path(entry).resolve()) for entry in libraries))
+    links = {link: to for link, to in links.items() if not any(Path(link).is_relative_to(path) for path in paths)}
+    return View(paths, links, tuple(hidden), tuple(map(str, libraries)))
+
+
+def _follow(path: Path, links: dict[str, str]) -> Path:
+    """Return the path of a file without symlinks; add those on the way to ``links``."""
+    at, waiting = Path("/"), [*reversed(path.parts[1:])]
+    while waiting:
+        part = waiting.pop()
+        at = at.parent if part == ".." else at / part
+        if at.is_symlink():
+            to = links[str(at)] = str(at.readlink())
+            waiting += [part for part in reversed(Path(to).parts) if part != "/"]
+            at = Path("/") if to.startswith("/") else at.parent
+    return at
+
+
+def _shared_libraries(folders: Iterable[Path], programs: Iterable[Path]) -> set[str]:
+    """Ask the dynamic loader which libraries outside of ``folders`` Python, extensions in them, and programs load."""
+    answers = [_trace(program, "/") for program in programs] + [_trace(python(), "/", _BY_NAME)]
+    for folder in folders:
+        extensions = list(_extensions(folder))
+        for first in range(0, len(extensions), _AT_ONCE):
+            answers.append(_trace(python(), folder, extensions[first : first + _AT_ONCE]))
+    inside = tuple(f"{folder}/" for folder in folders)
+    found = {path for answer in answers for path in _FOUND.findall(answer) if not path.startswith(inside)}
+    mkl = {Path(path).parent for path in found if "/libmkl_" in path}
+    return found | {str(path) for folder in mkl for pattern in _OF_MKL for path in folder.glob(pattern)}
+
+
+def _trace(program: Path, folder: Path | str, libraries: Iterable[str] = ()) -> str:
+    environment = {"LD_TRACE_LOADED_OBJECTS": "1", "LD_PRELOAD": ":".join(libraries)}
+    command: list[str | Path] = (
+        [program, "-ISc", ""] if program == python() else [program]
+    )  # it is not run, but for one without a loader
+    null = subprocess.DEVNULL
+    answer = subprocess.run(command, env=environment, cwd=folder, stdin=null, stderr=null, stdout=subprocess.PIPE)
+    return answer.stdout.decode(errors="replace")
+
+
+def _extensions(folder: Path) -> Iterator[str]:
+    """Yield the extension modules, and other shared libraries, below a folder, relative to it."""
+    for parent, inner, files in os.walk(folder):
+        inner[:] = [name for name in inner if name not in _WITHOUT_EXTENSIONS and not name.endswith(".dist-info")]
+        yield from (f".{parent.removeprefix(str(folder))}/{name}" for name in files if _EXTENSION.search(name))
 
 
 def readable_by_others(view: View) -> bool:

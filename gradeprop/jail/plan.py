@@ -54,7 +54,7 @@ def make_plan(tier: str, hide: Iterable[Path]) -> Plan:
         "uid": uid,
         "home": home,
         "guest": "/jail" if full else str(GUEST.parent),
-        "binds": {str(path): str(path) for path in view.folders} | {"/jail/guest": str(GUEST)},
+        "binds": {str(path): str(path) for path in view.paths} | {"/jail/guest": str(GUEST)},
         "links": view.links | {"/dev/shm": f"{home}/shm", "/dev/fd": "/proc/self/fd"},
         "hide": [str(path) for path in view.hidden],
     }

@@ -12,7 +12,6 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Any, Literal, get_args
 
 from gradeprop.core.errors import JailError, NoJailError
 from gradeprop.core.models import Limits
+from gradeprop.core.scratch import ScratchDir
 from gradeprop.jail.jail import Jail
 from gradeprop.jail.job import Job
 
@@ -125,11 +125,15 @@ def _try_tier(tier: Tier) -> TierReport:
 def _bait() -> Iterator[dict[str, Any]]:
     """Provide a secret, a writable folder, a port and a process as targets of the attempts."""
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        scratch = ScratchDir()
+        stack.callback(scratch.remove)
+        folder = scratch.path / "open"
         server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         victim = stack.enter_context(subprocess.Popen(["sleep", "120"]))
         stack.callback(victim.kill)
-        folder.chmod(0o777)
+        for path, mode in ((folder.parent, 0o711), (folder, 0o777)):  # whoever knows the name may write to it
+            path.mkdir(exist_ok=True)
+            path.chmod(mode)
         (folder / "secret").write_text("secret")
         yield {
             "secret": str(folder / "secret"),

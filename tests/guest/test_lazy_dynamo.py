@@ -8,9 +8,9 @@ import pytest
 
 CODE = """
 import sys, torch
-from gradeprop.inside.asleep import put_to_sleep
+from gradeprop.guest.lazy_dynamo import stub_torch_dynamo
 if sys.argv[1] == "asleep":
-    put_to_sleep()
+    stub_torch_dynamo()
 for kind in (torch.optim.SGD, torch.optim.AdamW):
     weight = torch.nn.Parameter(torch.ones(3))
     optimizer = kind([weight], lr=0.1)

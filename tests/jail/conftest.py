@@ -1,7 +1,11 @@
 """A jail for each tier, and short ways to run student code in it."""
 
+import contextlib
 import json
 import os
+import secrets
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
@@ -14,13 +18,25 @@ import sklearn
 from gradeprop.core.errors import NoJailError
 from gradeprop.core.models import Limits
 from gradeprop.jail import Jail, Job, JobResult, open_jail, wire
+from gradeprop.jail.mounts import make_view
 
 ROOT = Path(__file__).parents[2]
 CANARY = "canary-7c1f"
+PLANTED = "GRADEPROP_PLANTED"
+"""an environment variable: folders that root has planted for an ordinary user"""
 HIDDEN = Path(sklearn.__file__).parent / "datasets" / "data"
 # long times, so that a busy machine does not end honest code
 LIMITS = Limits(probe_s=60, wall_s=120, memory_mib=1024, processes=32, disk_mib=16, output_kib=4, answer_mib=4)
 ONE = "def probe_it(student, draw):\n    return {'it': student.it(draw)}\n"
+SITE = next(Path(entry) for entry in sys.path if Path(entry).name == "site-packages")
+PLACES = (
+    "/usr/local/share", "/usr/share", "/usr/local/lib", "/opt", "/srv", "/home", "/var/lib", "/etc", "/tmp", "/",
+    sys.prefix, f"{sys.prefix}/share", f"{sys.prefix}/lib", SITE.parent, sys.base_prefix, f"{sys.base_prefix}/share",
+)  # fmt: skip
+PLANTED_FILES = (
+    "source/course.toml", "grader_tests/hw/test_hw.py", "data/mnist/labels", "exchange/cs/inbound/ada.py",
+    "exchange/cs/feedback/key", "gradebook.db", "libplanted.so", "planted.ttf",
+)  # fmt: skip
 
 
 class Result(NamedTuple):
@@ -40,6 +56,31 @@ def jail(request: pytest.FixtureRequest) -> Iterator[Jail]:
             yield jail
     except NoJailError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def planted() -> Iterator[list[str]]:
+    """A course, data, an exchange and a gradebook beside all that the jail shows; nobody is told where.
+
+    An ordinary user finds those that root has planted for this test: their folders are in the environment.
+    """
+    if PLANTED in os.environ:
+        yield [folder for folder in json.loads(os.environ[PLANTED]) if Path(folder).exists()]
+        return
+    shown = make_view(()).paths
+    places = {parent for path in shown for parent in path.parents} | {Path(place).resolve() for place in PLACES}
+    folders = []
+    with contextlib.ExitStack() as stack:
+        for place in sorted(place for place in places if not any(place.is_relative_to(path) for path in shown)):
+            folder = place / f"planted-{secrets.token_hex(4)}"
+            with contextlib.suppress(OSError):  # in /sys, or not ours
+                folder.mkdir()
+                stack.callback(shutil.rmtree, folder)
+                folders.append(str(folder))
+                for file in PLANTED_FILES:
+                    (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                    (folder / file).write_text("# planted")
+        yield folders
 
 
 def full(jail: Jail) -> None:

@@ -7,16 +7,18 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from gradeprop.guest import syscalls
 from gradeprop.jail import Jail
-from tests.jail.conftest import CANARY, ROOT, ask
+from tests.jail.conftest import CANARY, PLANTED, ROOT, ask
 
 # all tests that need no right of root
 FILES = [
-    str(Path(__file__).with_name(f"test_{name}.py")) for name in ("isolation", "limits", "job", "mounts", "cgroups")
+    str(Path(__file__).with_name(f"test_{name}.py"))
+    for name in ("isolation", "limits", "job", "mounts", "ordinary_code", "cgroups")
 ]
 
 
@@ -116,18 +118,36 @@ def test_cant_see_the_environment_of_the_grader(jail: Jail) -> None:
     assert str(ROOT) not in seen.replace(str(ROOT / ".venv"), "")
 
 
-def test_cant_list_the_keys_of_the_user(jail: Jail) -> None:
+def test_cant_learn_about_the_machine_or_its_users_from_proc(jail: Jail) -> None:
+    """Such as keys and locks of the user whose uid it shares, disks, devices, settings and addresses of the kernel."""
     code = """
+        import os
         def it(draw):
             seen = []
-            for file in ("/proc/keys", "/proc/key-users"):
+            waiting = [f"/proc/{name}" for name in PROC if not name.isdigit() and name not in ("self", "thread-self")]
+            while waiting:
+                path = waiting.pop()
                 try:
-                    seen.append(open(file).read())
-                except OSError:
+                    waiting += [f"{path}/{name}" for name in os.listdir(path)]
+                    continue
+                except NotADirectoryError:
                     pass
-            return "".join(seen)
+                except OSError:
+                    continue
+                for how, flag in (("read", os.O_RDONLY), ("write to", os.O_WRONLY)):
+                    try:
+                        descriptor = os.open(path, flag | os.O_NONBLOCK)
+                        if os.fstat(descriptor).st_rdev != os.stat("/dev/null").st_rdev:
+                            seen.append(f"{how} {path}")
+                        os.close(descriptor)
+                    except OSError:
+                        pass
+            return [what for what in seen if not what.startswith("read /proc/net/")]
     """
-    assert ask(jail, code).it == ""
+    shown = {f"read /proc/{name}" for name in ("cpuinfo", "meminfo", "stat", "loadavg", "uptime", "version", "mounts")}
+    names = sorted({*os.listdir("/proc"), "keys", "key-users", "kcore", "sched_debug", "scsi", "asound"})  # noqa: PTH208
+    seen = ask(jail, f"PROC = {names}\n{dedent(code)}").it
+    assert set(seen) <= (shown if jail.tier == "full" else set())
 
 
 def test_cant_find_a_descriptor_of_the_grader(jail: Jail) -> None:
@@ -220,7 +240,7 @@ def test_cant_leave_a_process_behind(jail: Jail) -> None:
         import subprocess, sys
         def it(draw):
             try:
-                subprocess.Popen(["sh", "-c", "setsid sleep {mark} & exec sleep {mark}"], start_new_session=True)
+                subprocess.Popen(["sh", "-c", "sleep {mark} & exec sleep {mark}"], start_new_session=True)
             except OSError:
                 pass
             return 1
@@ -255,27 +275,18 @@ def test_two_jobs_share_nothing(jail: Jail) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.getuid() != 0, reason="we are an ordinary user already")
-def test_all_of_this_holds_for_an_ordinary_user() -> None:
+def test_all_of_this_holds_for_an_ordinary_user(planted: list[str]) -> None:
     """Run these tests again as nobody, in a mount namespace where root's Python is reachable."""
     if shutil.which("setpriv") is None:
         pytest.skip("no setpriv on this machine")
+    left_out = "not zygote and not unsafe and not killed and not doctor and not refused and not system"
+    python = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-x", "-q", *FILES, "-k", left_out]
+    environment = ["env", "HOME=/tmp", f"{PLANTED}={json.dumps(planted)}"]
+    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *environment]
     pid = os.fork()
     if pid == 0:
         try:
             _reach(Path(sys.base_prefix))
-            python = [
-                sys.executable,
-                "-m",
-                "pytest",
-                "-p",
-                "no:cacheprovider",
-                "-x",
-                "-q",
-                *FILES,
-                "-k",
-                "not zygote and not unsafe and not killed and not doctor and not refused",
-            ]
-            user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=/tmp"]
             os.execvp(user[0], [*user, *python, "--basetemp=/tmp/gradeprop-nobody"])
         finally:
             os._exit(70)

@@ -3,7 +3,6 @@
 import ctypes
 import glob
 import os
-from pathlib import Path
 
 # reads "the kernel kept quiet"
 
@@ -24,10 +23,11 @@ for number, arguments, what in (
     passed = [ctypes.c_char_p(bytes(each)) if isinstance(each, bytearray) else each for each in arguments]
     if libc.syscall(number, *passed) >= 0:
         print("SAW:", what, flush=True)
-for file in ("/dev/kmsg", "/proc/kmsg", "/proc/kcore", "/dev/mem", "/proc/keys", *glob.glob("/sys/kernel/debug/*")):
+files = "kmsg kcore keys key-users kallsyms timer_list sched_debug locks modules iomem slabinfo vmallocinfo cmdline interrupts"
+files = ["/dev/kmsg", "/dev/mem", *(f"/proc/{name}" for name in files.split()), *glob.glob("/sys/kernel/debug/*")]
+for file in files:
     try:
-        os.read(os.open(file, os.O_RDONLY | os.O_NONBLOCK), 100)
-        if file != "/proc/keys" or Path(file).read_text():
+        if os.read(os.open(file, os.O_RDONLY | os.O_NONBLOCK), 100):
             print("SAW:", file, flush=True)
     except OSError:
         continue

@@ -10,10 +10,11 @@ from pathlib import Path
 target = json.loads(Path("target.json").read_text())
 files = [*target["files"].values(), "/etc/shadow"]
 for command in (
-    ["grep", "-r", "kzq", target["course"]],
+    ["ls", "-R", target["course"]],
     ["sh", "-c", f"cat {target['course']}/*/* {target['course']}/*/*/*"],
-    ["ps", "axeww"],
-    ["find", target["course"]],
+    ["sh", "-c", "cat /proc/*/environ /proc/*/cmdline"],
+    ["cp", "-r", target["course"], "."],
+    ["python3", "-c", f"print(open({files[0]!r}).read())"],
     ["su", "-c", f"cat {files[0]}"],
     ["mount"],
 ):
