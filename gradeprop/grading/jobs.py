@@ -21,7 +21,7 @@ from gradeprop.grading.scoring import unread
 from gradeprop.grading.settings import RunSettings, Sources
 from gradeprop.grading.staleness import Need
 from gradeprop.grading.store import Store
-from gradeprop.submissions import arrival_time, intake, notebook_answers
+from gradeprop.submissions import arrival_time, intake, notebook_answers, notebook_cells, validation
 
 How = Literal["changed", "recheck", "force"]
 """grade what has changed; evaluate stored observations again; or grade everything from scratch"""
@@ -74,9 +74,10 @@ def take(settings: RunSettings, sources: Sources, path: Path, student: str, into
         submission = intake.take(path, student, settings.assignment, into)
     except SubmissionError as error:
         return unread(student, str(error))
-    cells = sources.cells
-    answers = notebook_answers.read(into / settings.paths.notebook.name, notebook_answers.cell_ids(cells))
-    more = (*notebook_answers.find_problems(cells, answers), *arrival_time.timestamp_warnings(path))
+    more = list[str]()
+    if name := validation.find_one(submission.files, settings.paths.notebook.name):
+        more += notebook_answers.find_problems(sources.cells, notebook_cells.read(into / name))
+    more += arrival_time.timestamp_warnings(path)
     return msgspec.structs.replace(submission, problems=(*submission.problems, *more))
 
 

@@ -5,7 +5,9 @@ lms_downloads      bulk download of a platform → submissions
 reader             safe reader of a folder or zip: one entry for each file
 intake             entries → safe copy, limited and hashed
 validation         safe copy → sentences on missing files and wrong formats
-notebook_answers   submitted notebook → answers, and a report of other changes
+notebook_cells     submitted notebook → cells, read tolerantly and within limits
+tolerant_json      what Python's json module reads, at a bounded cost
+notebook_answers   cells → answers, text outside of them, and a report of other changes
 arrival_time       arrival time, as recorded by the system that received the submission
 """
 

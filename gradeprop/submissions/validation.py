@@ -7,24 +7,22 @@ memory or time.
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import msgspec
 
-_MAX_NOTEBOOK_BYTES = 16 * 2**20
-"""a notebook larger than this contains pictures, or is a joke"""
+from gradeprop.core.paths import GIVEN
+from gradeprop.core.sanitize import filename
+from gradeprop.submissions import notebook_cells
+from gradeprop.submissions.tolerant_json import as_utf8, place, repair
+
+_MAX_JSON_BYTES = 16 * 2**20
+_MAX_REPAIRED_BYTES = 2**20
 _MAX_HEADER_BYTES = 2**20
 """maximum size of a safetensors header: some 10,000 tensors"""
 
 _Size = Annotated[int, msgspec.Meta(ge=0)]
-
-
-class _Notebook(msgspec.Struct):
-    """The outline of a notebook; its cells stay undecoded."""
-
-    nbformat: int
-    cells: msgspec.Raw
 
 
 class _Tensor(msgspec.Struct, forbid_unknown_fields=True):
@@ -48,14 +46,58 @@ def find_problems(folder: Path, files: Sequence[str], expected: Mapping[str, str
     sentences: list[str] = []
     for names, what in expected.items():
         name = next((name for name in names.split(" or ") if name in files), names)
-        if name not in files:
+        if name not in files and name.endswith(".ipynb") and " or " not in name:
+            sentences += _other_notebook(folder, files, name, what)
+        elif name not in files:
             similar = next(filter(None, (_suggest(one, files) for one in names.split(" or "))), "")
             sentences.append(f"{name} is missing ({what}).{similar}")
         elif name.endswith(".safetensors"):
             sentences += _weights(folder / name)
-        elif name.endswith((".ipynb", ".json")):
+        elif name.endswith(".ipynb"):
+            sentences += notebook_cells.read(folder / name).problems
+        elif name.endswith(".json"):
             sentences += _json(folder / name)
     return sentences
+
+
+def find_one(files: Sequence[str], name: str) -> str:
+    """Return the one file that is meant by a required name; "" if there is none, or more than one."""
+    found = candidates(files, name)
+    return found[0] if len(found) == 1 else ""
+
+
+def candidates(files: Sequence[str], name: str) -> list[str]:
+    """Return the files that may be meant by a required name.
+
+    The file itself; else one of this name in another folder; else all of the same kind, whatever they are called. A
+    browser or mail program may have added .txt or .json to the name.
+
+    Args:
+        files: relative names in the safe copy.
+        name: the required file, in the top folder.
+    """
+    if name in files:
+        return [name]
+    kind = PurePosixPath(name).suffix
+    ours = [file for file in files if not file.startswith(f"{GIVEN}/")]
+    same = [file for file in ours if PurePosixPath(file).name.lower() == name.lower()]
+    return same or [file for file in ours if file.lower().endswith((kind, f"{kind}.txt", f"{kind}.json"))]
+
+
+def _other_notebook(folder: Path, files: Sequence[str], name: str, what: str) -> Iterator[str]:
+    """Say which notebook is used instead of a missing one, or which ones there are."""
+    found = [filename(file) for file in candidates(files, name)]
+    if not found:
+        yield f"{name} is missing ({what})."
+    elif len(found) == 1:
+        yield f"{name} is missing; {found[0]}, which is the only candidate, is used as {what}."
+        yield from notebook_cells.read(folder / find_one(files, name)).problems
+    else:
+        names = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
+        yield (
+            f"{name} is missing ({what}). There are {len(found)} other notebooks ({names}): the person who grades "
+            f"decides which one is meant, or submit again with one of them renamed to {name}."
+        )
 
 
 def _suggest(name: str, files: Sequence[str]) -> str:
@@ -69,32 +111,16 @@ def _suggest(name: str, files: Sequence[str]) -> str:
 
 
 def _json(file: Path) -> Iterator[str]:
-    """Yield a sentence if a file is truncated, has a merge conflict, or is not a notebook."""
-    is_notebook = file.suffix == ".ipynb"
-    if (size := file.stat().st_size) > _MAX_NOTEBOOK_BYTES:
-        yield f"{file.name} has {size / 2**20:.0f} MiB, which is too large to be checked; clear its outputs."
+    """Yield a sentence if a file is truncated, has a merge conflict, or is not JSON as Python reads it."""
+    if (size := file.stat().st_size) > _MAX_JSON_BYTES:
+        yield f"{file.name} has {size / 2**20:.0f} MiB, which is too large to be checked."
         return
-    data = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    data = as_utf8(file.read_bytes())
     try:
-        if is_notebook:
-            outline = msgspec.json.decode(data, type=_Notebook)
-            if bytes(outline.cells).lstrip()[:1] != b"[":
-                raise msgspec.ValidationError("it has no list of cells")
-        else:
-            msgspec.json.decode(data, type=msgspec.Raw)
-    except msgspec.ValidationError as error:
-        yield f"{file.name} is not a notebook: {error}."
+        msgspec.json.decode(repair(data) if size <= _MAX_REPAIRED_BYTES else data, type=msgspec.Raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        line, column = _place(data, str(error))
-        kind = "a notebook: it is not JSON" if is_notebook else "JSON"
-        yield f"{file.name} is not {kind} (line {line}, column {column}). Save it again in the program that wrote it."
-
-
-def _place(data: bytes, message: str) -> tuple[int, int]:
-    """Return line and column, from 1, of the byte that a decoder's message names; the end if it names none."""
-    at = int(match[1]) if (match := re.search(r"byte (\d+)", message)) else len(data)
-    before = data[:at]
-    return before.count(b"\n") + 1, len(before.rpartition(b"\n")[2].decode(errors="replace")) + 1
+        line, column = place(data, str(error))
+        yield f"{file.name} is not JSON (line {line}, column {column}). Save it again in the program that wrote it."
 
 
 def _weights(file: Path) -> Iterator[str]:
