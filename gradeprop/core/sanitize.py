@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_BRACKETED = re.compile(r"<((?:https?://|mailto:)[^\s<>]+)>", re.IGNORECASE)
 _ACTIVE = re.compile(
     r"\\(href|csname|require|style|class|cssId|mmlToken|bbox|data|action|toggle|\w*tip)\b", re.IGNORECASE
 )
@@ -52,7 +53,7 @@ def for_markdown(text: str, attached: Collection[str] = ()) -> str:
     def picture(match: re.Match[str]) -> str:
         return match[0] if match[1] in attached else f"! [{match[0][2:]}"
 
-    return _UNSAFE_LINK.sub("] ", _PICTURE.sub(picture, _disarm(text)))
+    return _UNSAFE_LINK.sub("] ", _PICTURE.sub(picture, _disarm(_BRACKETED.sub(r"\1", text))))
 
 
 def _disarm(text: str) -> str:

@@ -17,7 +17,7 @@ from gradeprop.submissions.tolerant_json import ERRORS, TooMuch, as_utf8, decode
 
 T = TypeVar("T")
 
-MAX_BYTES = 32 * 2**20
+MAX_BYTES = 24 * 2**20
 """maximum size of a notebook; a larger one is not read"""
 _MAX_CELLS = 2_000
 _MAX_COMMAS = 300_000  # of a notebook that is decoded at once; each may become an object of some 60 bytes
@@ -114,11 +114,10 @@ def _read(file: Path, notebook: SubmittedNotebook) -> None:
         sentence = f"{file.name} has {size / 2**20:.0f} MiB, which is too large to be read"
         notebook.problems.append(f"{sentence}; clear its outputs. The limit is {MAX_BYTES >> 20} MiB.")
         return
-    data, around = as_utf8(file.read_bytes()), bytearray()
-    raws: Iterable[bytes | msgspec.Raw] | None = _decode_at_once(data)
-    if raws is None:
-        around += data
-        raws = scan(data, "cells", around)
+    data = as_utf8(file.read_bytes())
+    at_once = _decode_at_once(data)
+    around = bytearray(data if at_once is None else b"")  # becomes what is around the cells
+    raws: Iterable[bytes | msgspec.Raw] = scan(data, "cells", around) if at_once is None else at_once
     lines, unreadable = 0, 0
     try:
         for number, raw in enumerate(raws, 1):
@@ -141,7 +140,7 @@ def _read(file: Path, notebook: SubmittedNotebook) -> None:
     else:
         if unreadable > _MAX_SENTENCES:
             notebook.problems.append(f"{unreadable} cells of {file.name} cannot be read.")
-        if around and (wrong := _structure(around, data)):
+        if at_once is None and (wrong := _structure(around, data)):
             notebook.problems.append(f"{file.name} is not a notebook: {wrong}")
 
 
@@ -154,10 +153,10 @@ def _decode_at_once(data: bytes) -> list[msgspec.Raw] | None:
         return None
 
 
-def _structure(blank: bytearray, data: bytes) -> str:
+def _structure(around: bytearray, data: bytes) -> str:
     """Describe what is wrong outside of the cells; "" if nothing is."""
     try:
-        outline = decode(blank, _Outline)
+        outline = decode(around, _Outline)
     except msgspec.ValidationError as error:
         return f"{error}."
     except ERRORS as error:

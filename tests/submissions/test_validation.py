@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from gradeprop.submissions import validation
 from tests.submissions.conftest import ASKED, GOOD, NOTEBOOK, Take, folder
 
 
@@ -70,8 +71,67 @@ def test_a_notebook_that_is_none_is_said_with_its_place(data: bytes, says: str, 
 
 
 def test_a_huge_notebook_is_not_looked_at(take: Take, tmp_path: Path) -> None:
-    (problem,) = take(folder(tmp_path, GOOD | {"hw.ipynb": bytes(17 * 2**20)}), ASKED, mib=50).problems
-    assert "17 MiB, which is too large" in problem
+    (problem,) = take(folder(tmp_path, GOOD | {"hw.ipynb": bytes(25 * 2**20)}), ASKED, mib=50).problems
+    assert "25 MiB, which is too large" in problem
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"loss": [NaN, -Infinity]}', b'\xef\xbb\xbf{"a": 1}', '{"a": "ü"}'.encode("utf-16")]
+)
+def test_json_as_python_reads_it_is_json(data: bytes, take: Take, tmp_path: Path) -> None:
+    assert take(folder(tmp_path, GOOD | {"history.json": data}), ASKED).problems == ()
+
+
+@pytest.mark.parametrize("data", [b"{", b"{'a': 1}", b"[" * 10**5, b'{"a": ' * 10**4])
+def test_what_is_no_json_is_said_with_its_place(data: bytes, take: Take, tmp_path: Path) -> None:
+    (problem,) = take(folder(tmp_path, GOOD | {"history.json": data}), ASKED).problems
+    assert "history.json is not JSON (line 1, column " in problem
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["hw.ipynb", "other.ipynb"], ["hw.ipynb"]),
+        (["Copy of hw.ipynb", "code.py"], ["Copy of hw.ipynb"]),
+        (["hw_Ada_Lovelace.ipynb"], ["hw_Ada_Lovelace.ipynb"]),
+        (["HW (1).IPYNB"], ["HW (1).IPYNB"]),
+        (["hw.ipynb.txt"], ["hw.ipynb.txt"]),
+        (["hw.ipynb.json", "history.json"], ["hw.ipynb.json"]),
+        (["work/hw.ipynb", "scratch.ipynb"], ["work/hw.ipynb"]),
+        (["given/demo.ipynb", "mine.ipynb"], ["mine.ipynb"]),
+        (["a.ipynb", "b.ipynb"], ["a.ipynb", "b.ipynb"]),
+        (["a/hw.ipynb", "b/hw.ipynb"], ["a/hw.ipynb", "b/hw.ipynb"]),
+        (["notebook.pdf", "ipynb"], []),
+    ],
+)
+def test_the_notebook_that_is_meant_is_found(files: list[str], expected: list[str]) -> None:
+    assert validation.candidates(files, "hw.ipynb") == expected
+    assert validation.find_one(files, "hw.ipynb") == (expected[0] if len(expected) == 1 else "")
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (
+            ["Copy of hw.ipynb"],
+            "hw.ipynb is missing; Copy of hw.ipynb, which is the only candidate, is used as the notebook.",
+        ),
+        (
+            ["a.ipynb", "b.ipynb"],
+            "hw.ipynb is missing (the notebook). There are 2 other notebooks (a.ipynb, b.ipynb): the person who grades "
+            "decides which one is meant, or submit again with one of them renamed to hw.ipynb.",
+        ),
+    ],
+)
+def test_a_notebook_of_another_name_is_announced(names: list[str], sentence: str, take: Take, tmp_path: Path) -> None:
+    files = {"code.py": b""} | dict.fromkeys(names, NOTEBOOK)
+    assert take(folder(tmp_path, files), {"hw.ipynb": "the notebook"}).problems == (sentence,)
+
+
+def test_a_notebook_of_another_name_is_checked_as_well(take: Take, tmp_path: Path) -> None:
+    used, problem = take(folder(tmp_path, {"x": b"", "my.ipynb": b"{"}), {"hw.ipynb": "the notebook"}).problems
+    assert "my.ipynb" in used
+    assert problem.startswith("my.ipynb is not a notebook")
 
 
 def pickled() -> bytes:

@@ -90,9 +90,9 @@ class _OutsideCells:
             self._count += 1
             body = self._body(one)
             self._room -= len(body.text)
-            is_code = one.cell.cell_type == "code"
-            how = "the student added to the cell above" if one.is_added else "the student wrote in a cell of its own"
-            label = f"**Outside the answer cells:** {'code that was not run, which' if is_code else 'text that'} {how}"
+            what, never_run = ("code", "; it was not run") if one.cell.cell_type == "code" else ("text", "")
+            where = "added to the cell above" if one.is_added else "wrote in a new cell"
+            label = f"**Outside the answer cells:** {what} that the student {where}{never_run}"
             source = f"{label}\n\n{body.text}{_rest(body.cut, self._where)}"
             yield new_markdown_cell(source, id=f"outside-{self._count}", attachments=body.pictures)
 

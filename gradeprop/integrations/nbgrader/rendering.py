@@ -19,11 +19,11 @@ _TAGS = frozenset({
     *("u", "ul"),
 })  # fmt: skip
 _ATTRIBUTES = {
-    "*": ["class", "title"],
+    "*": ["title"],
     "a": ["href"],
+    **{tag: ["class"] for tag in ("code", "div", "li", "pre", "span")},
     "img": ["src", "alt", "width", "height"],
     "input": ["type", "checked", "disabled"],
-    "li": ["value"],
     "ol": ["start"],
     "td": ["style", "colspan", "rowspan"],
     "th": ["style", "colspan", "rowspan"],
