@@ -30,11 +30,12 @@ _UNSAFE_LINK = re.compile(r"\](?=[(:])(?![(:]\s*(?:https?://|mailto:|attachment:
 """the end of a link's text or label before any other target: a scheme, a relative path, or an encoding of one"""
 
 _DATA_URI = re.compile(r"data:image/[\w.+-]{1,40}(?:;[\w.=-]{1,40})?;base64,([\w+/=%-]*)", re.ASCII | re.IGNORECASE)
-_IMAGE_TAG = re.compile(r"<img\b[^<>]*?\bsrc\s*=\s*[\"']?(attachment:[\w.-]+)[^<>]*>", re.IGNORECASE)
+_IMAGE_TAG = re.compile(r"<img\b[^<>]{0,2000}?\bsrc\s*=\s*[\"']?(attachment:[\w.-]+)[^<>]{0,2000}>", re.IGNORECASE)
 _LABEL = re.compile(r"\[([^\[\]\n]{1,200})\]:[ \t]*<?(attachment:[\w.-]+)>?")
 _LABELLED = re.compile(r"!\[([^\[\]\n]{0,200})\](?:\[([^\[\]\n]{0,200})\]|(?!\())")
 _MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "image/gif": b"GIF8"}
 _MAX_PICTURE_BYTES = 4 * 2**20
+_MAX_PICTURES = 50
 _NOT_SHOWN = "picture-not-shown"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # some spreadsheets accept the wide forms too
 
@@ -90,6 +91,8 @@ def with_pictures(text: str, attachments: Mapping[str, Mapping[str, object]], ma
     pictures: dict[str, dict[str, str]] = {}
 
     def keep(output: Mapping[str, object]) -> str:
+        if len(pictures) == _MAX_PICTURES:
+            return _NOT_SHOWN
         found = [
             safe_pictures(dict.fromkeys(_MAGIC, content)) for content in output.values()
         ]  # whatever type it claims
@@ -106,7 +109,7 @@ def with_pictures(text: str, attachments: Mapping[str, Mapping[str, object]], ma
         target = labels.get((match[2] or match[1]).casefold())
         return f"![{match[1]}]({target})" if target else match[0]
 
-    whole = _DATA_URI.sub(embedded, text)
+    whole = _DATA_URI.sub(embedded, text, count=4 * _MAX_PICTURES)
     text = whole[:max_characters]
     spellings = {
         form: new for name, output in attachments.items() for new in [keep(output)] for form in _spellings(name)
@@ -117,29 +120,19 @@ def with_pictures(text: str, attachments: Mapping[str, Mapping[str, object]], ma
     text = re.sub(r"<(attachment:[\w.-]+)>", r"\1", _IMAGE_TAG.sub(r"![](\1)", text))
     labels = {label.casefold(): target for label, target in _LABEL.findall(text)}
     text = for_markdown(_LABELLED.sub(labelled, text), pictures)
-    elsewhere = [name for name in pictures if name not in _PICTURE.findall(text)]
-    notes = [f"![](attachment:{name})" for name in elsewhere]
+    shown = set(_PICTURE.findall(text))
+    notes = [f"![](attachment:{name})" for name in pictures if name not in shown]
     if _NOT_SHOWN in text:
-        notes.append(
-            "*Pictures that are not PNG, JPEG or GIF, or larger than 4 MiB, are only in the submitted notebook.*"
-        )
-    return Markdown(
-        "\n\n".join([text, *notes]), pictures, len(whole) - max_characters if len(whole) > max_characters else 0
-    )
+        limits = f"larger than {_MAX_PICTURE_BYTES >> 20} MiB, or more than {_MAX_PICTURES}"
+        notes.append(f"*Pictures that are not PNG, JPEG or GIF, {limits}, are only in the submitted notebook.*")
+    return Markdown("\n\n".join([text, *notes]), pictures, max(0, len(whole) - max_characters))
 
 
 def _spellings(name: str) -> set[str]:
     """Return the ways in which Markdown may refer to an attachment."""
     escaped = re.sub(r"([\\()\[\]<>_*])", r"\\\1", name)
-    return {
-        name,
-        unquote(name),
-        quote(name),
-        quote(name, safe="()!*'"),
-        name.replace(" ", "%20"),
-        escaped,
-        escape(name),
-    }
+    spaced = name.replace(" ", "%20")
+    return {name, unquote(name), quote(name), quote(name, safe="()!*'"), spaced, escaped, escape(name)}
 
 
 def for_markdown_line(text: str) -> str:

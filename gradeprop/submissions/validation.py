@@ -15,10 +15,9 @@ import msgspec
 from gradeprop.core.paths import GIVEN
 from gradeprop.core.sanitize import filename
 from gradeprop.submissions import notebook_cells
-from gradeprop.submissions.tolerant_json import as_utf8, place, repair
+from gradeprop.submissions.tolerant_json import ERRORS, as_utf8, decode, place
 
 _MAX_JSON_BYTES = 16 * 2**20
-_MAX_REPAIRED_BYTES = 2**20
 _MAX_HEADER_BYTES = 2**20
 """maximum size of a safetensors header: some 10,000 tensors"""
 
@@ -117,8 +116,8 @@ def _json(file: Path) -> Iterator[str]:
         return
     data = as_utf8(file.read_bytes())
     try:
-        msgspec.json.decode(repair(data) if size <= _MAX_REPAIRED_BYTES else data, type=msgspec.Raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        decode(data, msgspec.Raw)
+    except ERRORS as error:
         line, column = place(data, str(error))
         yield f"{file.name} is not JSON (line {line}, column {column}). Save it again in the program that wrote it."
 

@@ -137,6 +137,13 @@ def test_a_picture_that_is_not_shown_is_announced(text: str, attached: dict[str,
     assert "<img" not in rendered(found.text)
 
 
+def test_only_so_many_pictures_are_shown() -> None:
+    text = " ".join(f"![](data:image/gif;base64,{base64.b64encode(b'GIF8%d' % i).decode()})" for i in range(60))
+    found = sanitize.with_pictures(text, {}, 10_000)
+    assert len(found.pictures) == 50
+    assert "or more than 50, are only in the submitted notebook" in found.text
+
+
 def test_pictures_do_not_count_as_text_and_what_is_cut_is_counted() -> None:
     picture = f"![p](data:image/png;base64,{base64.b64encode(b'GIF89a' + bytes(10**6)).decode()})"
     found = sanitize.with_pictures(f"{picture}\n{'x' * 100}", {}, 100)
