@@ -4,6 +4,7 @@ A valid notebook of ordinary size is decoded at once. In any other, the cells ar
 one at a time.
 """
 
+import mmap
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -114,6 +115,7 @@ def _read(file: Path, notebook: SubmittedNotebook) -> None:
         sentence = f"{file.name} has {size / 2**20:.0f} MiB, which is too large to be read"
         notebook.problems.append(f"{sentence}; clear its outputs. The limit is {MAX_BYTES >> 20} MiB.")
         return
+    _require_memory(6 * size + 2**25)
     data = as_utf8(file.read_bytes())
     at_once = _decode_at_once(data)
     around = bytearray(data if at_once is None else b"")  # becomes what is around the cells
@@ -142,6 +144,18 @@ def _read(file: Path, notebook: SubmittedNotebook) -> None:
             notebook.problems.append(f"{unreadable} cells of {file.name} cannot be read.")
         if at_once is None and (wrong := _structure(around, data)):
             notebook.problems.append(f"{file.name} is not a notebook: {wrong}")
+
+
+def _require_memory(size: int) -> None:
+    """Fail before anything is decoded, since msgspec ends the process if memory runs out.
+
+    Raises:
+        MemoryError: there is no more room for ``size`` bytes.
+    """
+    try:
+        mmap.mmap(-1, size).close()  # reserved, never touched
+    except OSError as error:
+        raise MemoryError from error
 
 
 def _decode_at_once(data: bytes) -> list[msgspec.Raw] | None:

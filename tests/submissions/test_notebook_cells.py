@@ -134,6 +134,18 @@ def test_the_text_of_outputs_is_kept_and_nothing_else(tmp_path: Path) -> None:
     assert notebook_cells.output_text(cell) == "(These outputs are too large to be shown.)"
 
 
+def test_too_little_memory_is_a_sentence(tmp_path: Path) -> None:
+    file = write(tmp_path, json.dumps({"source": "x" * 20 * 2**20}))
+    code = (
+        "import resource, sys; from pathlib import Path; from gradeprop.submissions import notebook_cells\n"
+        "used = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 60 * 2**20,) * 2)\n"
+        "print(*notebook_cells.read(Path(sys.argv[1])).problems)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=False)
+    assert done.stdout == "hw.ipynb needs too much memory to be read; clear its outputs.\n", done.stderr
+
+
 HEAD = b'{"nbformat": 4, "cells": ['
 TINY = b'{"cell_type":"code","source":[],"id":"cell-3"},'
 EXPENSIVE = {

@@ -71,7 +71,9 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> AssignmentPaths:
         convert(Autograde, toy)
         assert [points(toy, attack.__name__) for attack in RESUBMITTED] == [10, 10]
     submit_all(toy, CHOSEN)
-    submit(toy, "mallory", RIGHT, SCRIPT)
+    folder, book = submit(toy, "mallory", RIGHT, SCRIPT)
+    book.cells.append(nbformat.v4.new_markdown_cell(f"And this. {SCRIPT}"))
+    save(folder, book)
     for case in read_known_answers(read_assignment(toy.course, "toy"), toy):
         folder = toy.course.root / "submitted" / case.name.replace("/", "-") / "toy"
         write_answer(case, toy, tmp_path_factory.mktemp("weights"), folder)
@@ -129,6 +131,8 @@ def test_feedback_shows_the_messages_and_runs_nothing_of_a_student(graded: Assig
     convert(GenerateFeedback, graded, "raise_the_points")
     page = (graded.course.root / "feedback" / "mallory" / "toy" / "toy.html").read_text()
     assert "alert(1)" in page
+    assert "Outside the answer cells" in page
+    assert "And this." in page
     assert not any(
         active in page for active in ("<script>alert", "<img src=x", 'src="http://spy', "\\href{", 'href="javascript:')
     )
