@@ -217,7 +217,7 @@ def _outside(released: Sequence[ReleasedCell], found: Comparison, name: str) -> 
 
 def _start(text: str) -> str:
     """Quote the start of the first line of a text."""
-    return f"“{filename(next(iter(text.strip().splitlines()), ''))}”"
+    return f"“{filename(next(iter(text.lstrip()[:200].splitlines()), ''))}”"
 
 
 def _changes(cells: Sequence[Cell], found: Comparison, submitted: Sequence[SubmittedCell]) -> Iterator[str]:

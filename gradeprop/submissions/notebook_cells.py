@@ -18,8 +18,8 @@ from gradeprop.submissions.tolerant_json import ERRORS, TooMuch, as_utf8, decode
 
 T = TypeVar("T")
 
-MAX_BYTES = 24 * 2**20
-"""maximum size of a notebook; a larger one is not read"""
+_MAX_BYTES = 64 * 2**20
+_MAX_SCANNED_BYTES = 24 * 2**20  # of a notebook that cannot be decoded at once, which needs a multiple of its size
 _MAX_CELLS = 2_000
 _MAX_COMMAS = 300_000  # of a notebook that is decoded at once; each may become an object of some 60 bytes
 _MAX_LINES = 200_000
@@ -111,13 +111,17 @@ def read(file: Path) -> SubmittedNotebook:
 
 
 def _read(file: Path, notebook: SubmittedNotebook) -> None:
-    if (size := file.stat().st_size) > MAX_BYTES:
-        sentence = f"{file.name} has {size / 2**20:.0f} MiB, which is too large to be read"
-        notebook.problems.append(f"{sentence}; clear its outputs. The limit is {MAX_BYTES >> 20} MiB.")
+    size = file.stat().st_size
+    is_small = size <= _MAX_SCANNED_BYTES
+    data, at_once = b"", None
+    if size <= _MAX_BYTES:
+        _require_memory(3 * size + 2**27)
+        data = as_utf8(file.read_bytes()) if is_small else file.read_bytes()
+        at_once = _decode_at_once(data)
+    if at_once is None and not is_small:
+        sentence = f"{file.name} has {size / 2**20:.0f} MiB, which is too large to be read; clear its outputs."
+        notebook.problems.append(sentence)
         return
-    _require_memory(6 * size + 2**25)
-    data = as_utf8(file.read_bytes())
-    at_once = _decode_at_once(data)
     around = bytearray(data if at_once is None else b"")  # becomes what is around the cells
     raws: Iterable[bytes | msgspec.Raw] = scan(data, "cells", around) if at_once is None else at_once
     lines, unreadable = 0, 0

@@ -13,7 +13,7 @@ import msgspec
 
 T = TypeVar("T")
 
-_MAX_MARKS = 500_000
+_MAX_MARKS = 300_000
 """strings, escapes and brackets that are looked at"""
 _MARK = re.compile(rb'["[\]{}]')
 _CONTROL = bytes(range(32))

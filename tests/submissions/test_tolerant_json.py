@@ -84,7 +84,7 @@ def test_the_objects_of_a_list_are_found_in_good_and_damaged_text(text: bytes) -
     ids=["lists", "escapes", "strings", "depth"],
 )
 def test_no_more_is_looked_at_than_is_allowed(text: bytes) -> None:
-    with pytest.raises(TooMuch, match="more than 500,000 strings"):
+    with pytest.raises(TooMuch, match="more than 300,000 strings"):
         repair(text)
 
 
