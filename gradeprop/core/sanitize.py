@@ -93,13 +93,11 @@ def with_pictures(text: str, attachments: Mapping[str, Mapping[str, object]], ma
     def keep(output: Mapping[str, object]) -> str:
         if len(pictures) == _MAX_PICTURES:
             return _NOT_SHOWN
-        found = [
-            safe_pictures(dict.fromkeys(_MAGIC, content)) for content in output.values()
-        ]  # whatever type it claims
-        for kind, data in [pair for pictures in found for pair in pictures.items()]:
-            name = f"picture-{hashlib.sha256(data.encode()).hexdigest()[:12]}.{kind[6:]}"
-            pictures[name] = {kind: data}
-            return name
+        for content in output.values():
+            for kind, data in safe_pictures(dict.fromkeys(_MAGIC, content)).items():  # whatever type it claims
+                name = f"picture-{hashlib.sha256(data.encode()).hexdigest()[:12]}.{kind[6:]}"
+                pictures[name] = {kind: data}
+                return name
         return _NOT_SHOWN
 
     def embedded(match: re.Match[str]) -> str:

@@ -119,20 +119,24 @@ def _comparable(cells: Sequence[SubmittedCell]) -> list[str]:
 
 def _match(released: Sequence[ReleasedCell], cells: Sequence[SubmittedCell], sources: Sequence[str]) -> dict[int, int]:
     """Return the index of the released cell for the position of each submitted one that was found."""
+    # by name
     names = {cell.name: index for index, cell in enumerate(released) if cell.name}
     found = {at: names[cell.name] for at, cell in enumerate(cells) if cell.name in names}
-    texts = {_words(cell.source): i for i, cell in enumerate(released) if not cell.is_answer and cell.source.strip()}
+    # by text: an answer's own is unknown
+    known = [(index, cell) for index, cell in enumerate(released) if not cell.is_answer]
+    texts = {_words(cell.source): index for index, cell in known if cell.source.strip()}
     nameless = [(at, cell) for at, cell in enumerate(cells) if not cell.name]
     found |= {at: texts[words] for at, cell in nameless if (words := _words(sources[at])) in texts}
-    lines = Counter(line for cell in released if not cell.is_answer for line in _long_lines(cell.source))
-    owners = {line: i for i, c in enumerate(released) if not c.is_answer for line in _long_lines(c.source)}
+    # by id, or else by lines that occur in one released cell alone
+    lines = Counter(line for _, cell in known for line in _long_lines(cell.source))
+    owners = {line: index for index, cell in known for line in _long_lines(cell.source) if lines[line] == 1}
     ids = {cell.id: index for index, cell in enumerate(released)}
     for at, cell in nameless:
         if at not in found:
-            by_id = ids.get(cell.id)
-            shared = Counter(owners[line] for line in _long_lines(sources[at]) if lines[line] == 1)
-            likely = [by_id] if by_id is not None and (released[by_id].is_answer or shared[by_id]) else [*shared]
-            free = [index for index in likely if index is not None and index not in found.values()]
+            shared = Counter(owners[line] for line in _long_lines(sources[at]) if line in owners)
+            by_id = ids.get(cell.id, -1)
+            is_likely = by_id >= 0 and (released[by_id].is_answer or shared[by_id] > 0)
+            free = [index for index in ([by_id] if is_likely else shared) if index not in found.values()]
             if free:
                 found[at] = max(free, key=lambda index: shared[index])
     return found | _by_position(released, cells, found)
