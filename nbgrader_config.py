@@ -20,6 +20,9 @@ c.Autograde.sanitize_preprocessors = []
 c.Autograde.autograde_preprocessors = ["nbgrader.preprocessors.AssignLatePenalties"]
 c.AssignLatePenalties.plugin_class = "gradeprop.integrations.nbgrader.autograde.LatePenalties"
 
+# what formgrader and feedback show of a student's Markdown passes an allow-list
+c.HTMLExporter.filters = {"markdown2html": "gradeprop.integrations.nbgrader.rendering.markdown2html"}
+
 # nbgrader gives students every file of source/<hw> that matches no pattern here, so files with solutions must match
 c.CourseDirectory.ignore = [
     *(".ipynb_checkpoints", "__pycache__", "*.pyc", "feedback"),  # nbgrader's own

@@ -22,7 +22,7 @@ from gradeprop.grading.scoring import unread
 from gradeprop.grading.settings import RunSettings, Sources
 from gradeprop.grading.staleness import Need
 from gradeprop.grading.store import Store
-from gradeprop.submissions import arrival_time, intake, notebook_answers, reader
+from gradeprop.submissions import arrival_time, intake, notebook_answers, notebook_cells, reader
 
 _SETTLED_S = 2.0
 """how long ago the last change must be for the state of a submission to be trusted"""
@@ -77,12 +77,10 @@ def take(settings: RunSettings, sources: Sources, path: Path, student: str, into
         submission = intake.take(path, student, settings.assignment, into)
     except SubmissionError as error:
         return msgspec.structs.replace(unread(student, str(error)), seen=seen)
-    cells = sources.cells
-    answers = notebook_answers.read(into / settings.paths.notebook.name, notebook_answers.cell_ids(cells))
-    more = (
-        *notebook_answers.find_problems(cells, answers),
-        *arrival_time.timestamp_warnings(path, settings.paths.arrival(student)),
-    )
+    notebook, more = settings.paths.notebook.name, list[str]()
+    if notebook in submission.files:
+        more += notebook_answers.find_problems(sources.cells, notebook_cells.read(into / notebook))
+    more += arrival_time.timestamp_warnings(path, settings.paths.arrival(student))
     return msgspec.structs.replace(submission, problems=(*submission.problems, *more), seen=seen)
 
 

@@ -9,7 +9,9 @@ intake             entries → safe copy, limited and hashed
 layout             names in the copy → the requested files, or a question to a person
 text               text in any encoding → UTF-8
 validation         safe copy → sentences on missing files and wrong formats
-notebook_answers   submitted notebook → answers, and a report of other changes
+notebook_cells     submitted notebook → cells, read tolerantly and within limits
+tolerant_json      what Python's json module reads, at a bounded cost
+notebook_answers   cells → answers, text outside of them, and a report of other changes
 arrival_time       arrival time, as recorded by the system that received the submission
 """
 

@@ -16,6 +16,7 @@ from gradeprop.core.sanitize import filename
 
 _ONLY_ONE = (".py", ".ipynb")
 """kinds of files of which the only one is the requested one, whatever its name"""
+_ADDED = (".txt", ".json")
 _COPY = re.compile(r"\s*\(\d+\)|^copy of |[\s_-]+(copy|kopie|copie|final|\d+)$", re.IGNORECASE)
 _MAX_NAMED = 5
 
@@ -99,7 +100,7 @@ def _pick(
         return _one_of([file for file in exact if rank[file] == min(rank.values())], own)
     suffix = PurePosixPath(name).suffix
     return _one_of(
-        similar or [file for file in other if suffix in _ONLY_ONE and file.lower().endswith(suffix)],
+        similar or [file for file in other if suffix in _ONLY_ONE and _kind(file, suffix) == suffix],
         own,
     )
 
@@ -121,13 +122,22 @@ def _is_own(file: str) -> bool:
 def _is_similar(file: str, name: str) -> bool:
     """Return True if a name is the requested one as browsers, editors and students change it."""
     wanted = PurePosixPath(name.lower())
-    file = file.lower().removesuffix(".txt") if wanted.suffix != ".txt" else file.lower()
+    file = _without_added_suffix(file.lower(), wanted.suffix)
     stem, suffix = PurePosixPath(file).stem, PurePosixPath(file).suffix
     if suffix != wanted.suffix:
         return False
     if _letters(_COPY.sub("", stem)) == _letters(wanted.stem):
         return True
     return suffix in _ONLY_ONE and stem.startswith(tuple(f"{wanted.stem}{mark}" for mark in "_- "))
+
+
+def _kind(file: str, suffix: str) -> str:
+    return PurePosixPath(_without_added_suffix(file.lower(), suffix)).suffix
+
+
+def _without_added_suffix(file: str, suffix: str) -> str:
+    """Remove what a browser or mail program adds to a name: hw.ipynb.json, student_code.py.txt."""
+    return next((file.removesuffix(added) for added in _ADDED if file.endswith(f"{suffix}{added}")), file)
 
 
 def _letters(text: str) -> str:

@@ -4,26 +4,20 @@ Nothing is run or unpickled. Only the first bytes and the outline of each file a
 memory or time.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-_MAX_NOTEBOOK_BYTES = 16 * 2**20
-"""a notebook larger than this contains pictures, or is a joke"""
+from gradeprop.submissions import notebook_cells
+from gradeprop.submissions.tolerant_json import ERRORS, as_utf8, decode, place
+
+_MAX_JSON_BYTES = 16 * 2**20
 _MAX_HEADER_BYTES = 2**20
 """maximum size of a safetensors header: some 10,000 tensors"""
 
 _Size = Annotated[int, msgspec.Meta(ge=0)]
-
-
-class _Notebook(msgspec.Struct):
-    """The outline of a notebook; its cells stay undecoded."""
-
-    nbformat: int
-    cells: msgspec.Raw
 
 
 class _Tensor(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,38 +45,24 @@ def find_problems(folder: Path, files: Sequence[str], expected: Mapping[str, str
             sentences.append(f"{name} is missing ({what}).")
         elif name.endswith(".safetensors"):
             sentences += _weights(folder / name)
-        elif name.endswith((".ipynb", ".json")):
+        elif name.endswith(".ipynb"):
+            sentences += notebook_cells.read(folder / name).problems
+        elif name.endswith(".json"):
             sentences += _json(folder / name)
     return sentences
 
 
 def _json(file: Path) -> Iterator[str]:
-    """Yield a sentence if a file is truncated, has a merge conflict, or is not a notebook."""
-    is_notebook = file.suffix == ".ipynb"
-    if (size := file.stat().st_size) > _MAX_NOTEBOOK_BYTES:
-        yield f"{file.name} has {size / 2**20:.0f} MiB, which is too large to be checked; clear its outputs."
+    """Yield a sentence if a file is truncated, has a merge conflict, or is not JSON as Python reads it."""
+    if (size := file.stat().st_size) > _MAX_JSON_BYTES:
+        yield f"{file.name} has {size / 2**20:.0f} MiB, which is too large to be checked."
         return
-    data = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    data = as_utf8(file.read_bytes())
     try:
-        if is_notebook:
-            outline = msgspec.json.decode(data, type=_Notebook)
-            if bytes(outline.cells).lstrip()[:1] != b"[":
-                raise msgspec.ValidationError("it has no list of cells")
-        else:
-            msgspec.json.decode(data, type=msgspec.Raw)
-    except msgspec.ValidationError as error:
-        yield f"{file.name} is not a notebook: {error}."
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        line, column = _place(data, str(error))
-        kind = "a notebook: it is not JSON" if is_notebook else "JSON"
-        yield f"{file.name} is not {kind} (line {line}, column {column}). Save it again in the program that wrote it."
-
-
-def _place(data: bytes, message: str) -> tuple[int, int]:
-    """Return line and column, from 1, of the byte that a decoder's message names; the end if it names none."""
-    at = int(match[1]) if (match := re.search(r"byte (\d+)", message)) else len(data)
-    before = data[:at]
-    return before.count(b"\n") + 1, len(before.rpartition(b"\n")[2].decode(errors="replace")) + 1
+        decode(data, msgspec.Raw)
+    except ERRORS as error:
+        line, column = place(data, str(error))
+        yield f"{file.name} is not JSON (line {line}, column {column}). Save it again in the program that wrote it."
 
 
 def _weights(file: Path) -> Iterator[str]:

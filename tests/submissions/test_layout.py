@@ -113,6 +113,30 @@ def test_every_requested_file_is_found_under_the_name_that_a_browser_or_a_person
     assert not found.doubt
 
 
+@pytest.mark.parametrize(
+    ("files", "candidates"),
+    [
+        (["hw.ipynb", "other.ipynb"], ["hw.ipynb"]),
+        (["Copy of hw.ipynb", "code.py"], ["Copy of hw.ipynb"]),
+        (["hw_Ada_Lovelace.ipynb"], ["hw_Ada_Lovelace.ipynb"]),
+        (["HW (1).IPYNB"], ["HW (1).IPYNB"]),
+        (["hw.ipynb.txt"], ["hw.ipynb.txt"]),
+        (["hw.ipynb.json", "history.json"], ["hw.ipynb.json"]),
+        (["work/hw.ipynb", "scratch.ipynb"], ["work/hw.ipynb"]),
+        (["given/demo.ipynb", "mine.ipynb"], ["mine.ipynb"]),
+        (["a.ipynb", "b.ipynb"], ["a.ipynb", "b.ipynb"]),
+        (["a/hw.ipynb", "b/hw.ipynb"], ["a/hw.ipynb", "b/hw.ipynb"]),
+        (["notebook.pdf", "ipynb"], []),
+    ],
+)
+def test_the_notebook_that_is_meant_is_found_or_asked_for(files: list[str], candidates: list[str]) -> None:
+    found = layout.arrange({file: _sha256(file.encode()) for file in files}, ["hw.ipynb"])
+    chosen = [file for file, name in found.names.items() if name == "hw.ipynb"]
+    assert chosen == (candidates if len(candidates) == 1 else [])
+    assert bool(found.doubt) == (len(candidates) > 1)
+    assert len(candidates) < 2 or all(name in found.doubt for name in candidates)
+
+
 def test_one_networks_weights_are_not_taken_for_anothers() -> None:
     found = arrange("student_code.py", "lenet5_regularised.safetensors", "mlp.safetensors")
     assert "lenet5.safetensors" not in found.names.values()

@@ -54,8 +54,28 @@ def test_a_notebook_that_is_none_is_said_with_its_place(data: bytes, says: str, 
 
 
 def test_a_huge_notebook_is_not_looked_at(take: Take, tmp_path: Path) -> None:
-    (problem,) = take(folder(tmp_path, GOOD | {"hw.ipynb": bytes(17 * 2**20)}), ASKED, mib=50).problems
-    assert "17 MiB, which is too large" in problem
+    (problem,) = take(folder(tmp_path, GOOD | {"hw.ipynb": bytes(25 * 2**20)}), ASKED, mib=50).problems
+    assert "25 MiB, which is too large" in problem
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"loss": [NaN, -Infinity]}', b'\xef\xbb\xbf{"a": 1}', '{"a": "ü"}'.encode("utf-16")]
+)
+def test_json_as_python_reads_it_is_json(data: bytes, take: Take, tmp_path: Path) -> None:
+    assert take(folder(tmp_path, GOOD | {"history.json": data}), ASKED).problems == ()
+
+
+@pytest.mark.parametrize("data", [b"{", b"{'a': 1}", b"[" * 10**5, b'{"a": ' * 10**4, b"[" + b"[]," * 10**5])
+def test_what_is_no_json_is_said_with_its_place(data: bytes, take: Take, tmp_path: Path) -> None:
+    (problem,) = take(folder(tmp_path, GOOD | {"history.json": data}), ASKED).problems
+    assert "history.json is not JSON (line 1, column " in problem
+
+
+def test_json_of_many_lists_is_json(take: Take, tmp_path: Path) -> None:
+    many = b"[" + b"[]," * 300_000
+    assert take(folder(tmp_path / "a", GOOD | {"history.json": many + b"1]"}), ASKED).problems == ()
+    (problem,) = take(folder(tmp_path / "b", GOOD | {"history.json": many + b"NaN"}), ASKED).problems
+    assert "history.json is not JSON" in problem
 
 
 def pickled() -> bytes:

@@ -20,10 +20,11 @@ from gradeprop.core import sanitize
 from gradeprop.core.models import Assignment, GradeRecord
 from gradeprop.core.paths import GIVEN, PUBLIC_CHECKS, StudentPaths
 from gradeprop.course.config import data_folder
+from gradeprop.integrations.nbgrader import answers
 from gradeprop.jail import run_notebook
 from gradeprop.jail.kernel_provisioner import KernelSandbox
 from gradeprop.results import feedback
-from gradeprop.submissions import notebook_answers
+from gradeprop.submissions import notebook_cells
 from gradeprop.submissions.arrival_time import STAMP, format_timestamp
 from gradeprop.submissions.reader import Refused, read_small
 
@@ -65,9 +66,9 @@ def stage(
 
 def fill_in(notebook: Any, record: GradeRecord, paths: StudentPaths) -> None:
     """Put the student's answers, the check results and the problems into the released notebook."""
-    ids = {cell.id: cell.metadata.nbgrader.grade_id for cell in notebook.cells if "nbgrader" in cell.metadata}
-    answers = notebook_answers.read(paths.submitted / f"{record.assignment}.ipynb", ids)
-    notebook_answers.insert_answers(notebook, answers)
+    if (name := f"{record.assignment}.ipynb") in record.files:
+        where = f"autograded/{record.assignment}/{record.key}/{paths.submitted.name}/{name}"
+        answers.insert(notebook, notebook_cells.read(paths.submitted / name), where)
     for cell in notebook.cells:
         meta = cell.metadata.get("nbgrader", {})
         if cell.cell_type == "code" and meta.get("grade") and record.results:

@@ -32,7 +32,8 @@ from tests.grading.runs import grade_all, settings_of
 
 SCRIPT = (
     "<script>alert(1)</script><img src=x onerror=alert(1)> "
-    "![x](http://spy) ![y](attachment:none.png) $\\href{javascript:alert(1)}{x}$"
+    "![x](http://spy) ![y](attachment:none.png) $\\href{javascript:alert(1)}{x}$ "
+    "[figure 3](javascript:alert(1)) [table 1][1]\n\n[1]: javascript:alert(1)"
 )
 
 pytestmark = [  # nbgrader's own
@@ -47,7 +48,7 @@ SENTENCES = [
     ("rewrite_the_tests", "Cell double of the notebook was changed"),
     ("raise_the_points", "The metadata of cell double was changed (points)"),
     ("delete_the_tests", "Cell held of the notebook is missing"),
-    ("strip_the_metadata", "has lost its name"),
+    ("strip_the_metadata", "have lost their names"),
     ("double_the_tests", "Cell double occurs 2 times in the notebook"),
     ("turn_the_order_round", "are in a different order"),
     ("make_the_tests_prose", "cell_type"),
@@ -70,7 +71,9 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> AssignmentPaths:
         convert(Autograde, toy)
         assert [points(toy, attack.__name__) for attack in RESUBMITTED] == [10, 10]
     submit_all(toy, CHOSEN)
-    submit(toy, "mallory", RIGHT, SCRIPT)
+    folder, book = submit(toy, "mallory", RIGHT, SCRIPT)
+    book.cells.append(nbformat.v4.new_markdown_cell(f"And this. {SCRIPT}"))
+    save(folder, book)
     for case in read_known_answers(read_assignment(toy.course, "toy"), toy):
         folder = toy.course.root / "submitted" / case.name.replace("/", "-") / "toy"
         write_answer(case, toy, tmp_path_factory.mktemp("weights"), folder)
@@ -128,7 +131,11 @@ def test_feedback_shows_the_messages_and_runs_nothing_of_a_student(graded: Assig
     convert(GenerateFeedback, graded, "raise_the_points")
     page = (graded.course.root / "feedback" / "mallory" / "toy" / "toy.html").read_text()
     assert "alert(1)" in page
-    assert not any(active in page for active in ("<script>alert", "<img src=x", 'src="http://spy', "\\href{"))
+    assert "Outside the answer cells" in page
+    assert "And this." in page
+    assert not any(
+        active in page for active in ("<script>alert", "<img src=x", 'src="http://spy', "\\href{", 'href="javascript:')
+    )
     page = (graded.course.root / "feedback" / "raise_the_points" / "toy" / "toy.html").read_text()
     assert "A number is doubled." in page
     assert "the original metadata is used" in page

@@ -12,10 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from nbformat import v4 as nbf
 
 from gradeprop.integrations.nbgrader.formgrader.commands import Command, Course, Queue
+from tests.autograding.course import cell
 from tests.browser.servers import Person, Server, course_copy, exchange, jupyter
+from tests.conftest import REPOSITORY
 
 SUBMITTED = re.compile(r"/course/submitted/(?P<student>[^/]+)/toy")
 
@@ -74,7 +78,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     course = course_copy(tmp_path / "prof" / "course")
     submitted = course / "submitted" / "ada" / "mnist_lenet"
     submitted.mkdir(parents=True)
-    (submitted / "mnist_lenet.ipynb").write_text("not a notebook")
+    book = nbformat.read(REPOSITORY.assignment("mnist_lenet").release / "mnist_lenet.ipynb", as_version=4)
+    cell(book, "written_parameters").source = "Most are in conv3, see [figure 3](javascript:alert(1))."
+    book.cells.append(nbf.new_markdown_cell("And see <script>alert(2)</script>."))
+    (submitted / "mnist_lenet.ipynb").write_text(nbformat.writes(book))
     with jupyter(prof, course) as server:
         yield server
 
@@ -96,7 +103,7 @@ def test_the_server_answers_while_it_generates_and_collects(server: Server) -> N
 
 
 def test_the_server_answers_while_it_autogrades(server: Server) -> None:
-    """What was handed in is graded in no time, being no notebook; nbgrader's start is what takes seconds."""
+    """What was handed in is graded in no time, being without code; nbgrader's start is what takes seconds."""
     progress = "/formgrader/api/assignment/mnist_lenet/autograde"
     status, text = server.ask(progress)
     assert (status, json.loads(text)) == (200, {"new": 1, "runs": []})
@@ -114,6 +121,18 @@ def test_the_server_answers_while_it_autogrades(server: Server) -> None:
     assert answer["success"], answer["log"]
     answer, _ = pressed(server, "assignment/mnist_lenet/generate_feedback", "/formgrader/api/status")
     assert answer["success"], answer["log"]
+
+
+def test_the_page_for_manual_grading_shows_all_text_and_runs_none(server: Server) -> None:
+    """On the course's own configuration: a click on a link of a student's once wrote files as the grader."""
+    (one,) = json.loads(server.ask("/formgrader/api/submitted_notebooks/mnist_lenet/mnist_lenet")[1])
+    status, page = server.ask(f"/formgrader/submissions/{one['id']}/")
+    assert status == 200
+    for text in ("figure 3", "Outside the answer cells", "text that the student wrote in a new cell", "And see"):
+        assert text in page
+    assert "<script>alert" not in page
+    assert 'href="javascript' not in page
+    assert 'id="LeNet-5-against' not in page, "the second wall is up: it leaves out the anchors of headings"
 
 
 def test_a_gradebook_that_another_program_holds_is_a_sentence(server: Server) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat import v4 as nbf
 
 from gradeprop.core.models import CheckResult, GradeRecord
 from gradeprop.core.paths import AssignmentPaths
@@ -54,6 +55,23 @@ def test_the_notebook_is_the_released_one_with_the_answer_and_the_messages(toy: 
     assert output.data["text/plain"] == "0 / 6  A number is doubled.  Is it <b>added</b> to itself?"
     assert "&lt;b&gt;added" in output.data["text/html"]
     assert book.cells[0].source == "### About your submission\n\n- A \\*problem\\*."
+
+
+@pytest.mark.parametrize("name", ["toy.ipynb", "Copy of toy.ipynb", "work/toy_Ada.ipynb"])
+def test_text_is_found_wherever_it_is(toy: AssignmentPaths, name: str) -> None:
+    answered = notebook()
+    cell(answered, "written").source = "Because."
+    answered.cells.append(nbf.new_markdown_cell("And [this](javascript:alert(1))."))
+    book = nbformat.read(staged(toy, record(toy, {name: nbformat.writes(answered)})) / "toy.ipynb", as_version=4)
+    assert cell(book, "written").source == "Because."
+    assert book.cells[-1].source.endswith("in a new cell\n\nAnd [this] (javascript:alert(1)).")
+
+
+def test_of_two_notebooks_none_is_chosen(toy: AssignmentPaths) -> None:
+    files = {"a.ipynb": nbformat.writes(notebook()), "b.ipynb": nbformat.writes(notebook())}
+    book = nbformat.read(staged(toy, record(toy, files, problems=("There are 2.",))) / "toy.ipynb", as_version=4)
+    assert "There are 2." in book.cells[0].source
+    assert [one.source for one in book.cells[1:]] == [one.source for one in notebook().cells]
 
 
 def test_a_grade_on_hold_is_said_above_the_first_cell(toy: AssignmentPaths) -> None:
