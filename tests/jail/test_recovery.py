@@ -116,4 +116,4 @@ with open_jail(tier={tier!r}) as jail:
         while running(zygote) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not running(zygote)
-        assert not list(tmp_path.glob("gradeprop-*"))
+        assert not list(tmp_path.glob("gradeprop-*/*"))
