@@ -30,7 +30,7 @@ import torch
 from nbgrader_ratio import copy_course
 
 from gradeprop.core import models, storage
-from gradeprop.core.models import Limits
+from gradeprop.core.assignment import Limits
 from gradeprop.core.paths import CoursePaths, StudentPaths
 from gradeprop.course.config import load_module, read_assignment
 from gradeprop.grading.grader import Grader, open_grader

@@ -34,6 +34,7 @@ import nbformat.v4 as nbf
 from nbgrader.api import Gradebook
 
 from gradeprop.core import models, storage
+from gradeprop.core.assignment import Question
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, CoursePaths
 from gradeprop.course.config import read_assignment
 from gradeprop.course.known_answers import read_known_answers, reference_weights, write_answer
@@ -119,7 +120,7 @@ def nbgraders(paths: AssignmentPaths, dataset: str, _: int, handed_in: Path, cou
         }
 
 
-def notebook(paths: AssignmentPaths, questions: list[models.Question], dataset: str) -> str:
+def notebook(paths: AssignmentPaths, questions: list[Question], dataset: str) -> str:
     """The instructor's notebook: one cell that loads the checks, one grade cell per question."""
 
     def cell(source: str, name: str, **grade: object) -> dict:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gradeprop.core.models import Assignment
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.paths import AssignmentPaths, CoursePaths
 from gradeprop.course.config import read_assignment
 from gradeprop.judge.client import Judge

@@ -13,8 +13,9 @@ import click
 
 from gradeprop.cli.options import RunOptions, data_option, find_assignment, pairs, seed_option, unsafe_option
 from gradeprop.cli.output import main_remark, points, print_line, print_results, print_table, progress, waiting, warn
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import SubmissionError
-from gradeprop.core.models import Assignment, GradeRecord, Unattributed
+from gradeprop.core.models import GradeRecord, Unattributed
 from gradeprop.core.paths import CoursePaths
 from gradeprop.core.sanitize import for_terminal
 from gradeprop.course.config import resolve_dataset

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from gradeprop.core.models import Assignment
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course.config import read_assignment
 

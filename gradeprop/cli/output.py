@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import click
 
-from gradeprop.core.models import Assignment, GradeRecord, Unattributed
+from gradeprop.core.assignment import Assignment
+from gradeprop.core.models import GradeRecord, Unattributed
 from gradeprop.core.paths import CoursePaths
 from gradeprop.core.sanitize import for_terminal
 

@@ -2,6 +2,7 @@
 
 errors         exceptions, by who can fix the cause
 models         records that the stages exchange
+assignment     an assignment as its files describe it
 paths          all file and folder names of a course
 storage        records as JSON files, written atomically
 observations   the observations file: written by the jail, read by the judge

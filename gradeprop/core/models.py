@@ -1,12 +1,12 @@
 """Records that the stages exchange: frozen, typed, and stored as JSON.
 
-course ──▶ Assignment        submissions ──▶ Submission        jail ──▶ JailRun (observations on disk)
+submissions ──▶ Submission        jail ──▶ JailRun (observations on disk)
 judge ──▶ tuple[CheckResult, …]      grading ──▶ GradeRecord
 
 Every record that is stored for others has a field ``schema``, the version of its format.
 """
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
@@ -25,112 +25,6 @@ ProbeStatus = Literal["ok", "error", "timeout", "crash", "absent"]
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A frozen record that rejects unknown fields."""
-
-
-class Limits(Record, rename="kebab", frozen=True, kw_only=True):
-    """Limits of one submission; a run that exceeds one is ended."""
-
-    probe_s: float = 20.0
-    """maximum wall-clock seconds of one probe"""
-    wall_s: float = 120.0
-    """maximum wall-clock seconds of the whole run"""
-    memory_mib: int = 2048
-    """maximum memory of all processes together"""
-    processes: int = 64
-    """maximum number of processes and threads"""
-    disk_mib: int = 64
-    """size of the private file system, without the submission's own files"""
-    output_kib: int = 64
-    """stored size of stdout and stderr; a run that prints 512 times as much is ended"""
-    answer_mib: int = 64
-    """maximum size of everything that the probes return, together"""
-    submission_mib: int = 100
-    """maximum size of a submission; files beyond it are left out"""
-    files: int = 200
-    """maximum number of files in a submission; the others are left out"""
-
-
-class LatePolicy(Record, rename="kebab", frozen=True, kw_only=True):
-    """Penalty for late submissions; without ``[late]`` in course.toml there is none."""
-
-    grace_hours: Annotated[float, msgspec.Meta(ge=0)] = 0.0
-    """hours after the due date that cost nothing"""
-    percent_per_day: Annotated[float, msgspec.Meta(ge=0, le=100)] = 0.0
-    """percent of the score lost for every day begun after the grace"""
-    days: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    """days after which the score is 0; None: never"""
-
-
-class NotebookRun(Record, rename="kebab", frozen=True, kw_only=True):
-    """Settings for running a submitted notebook, so that a human grader sees its plots; no score depends on it."""
-
-    run: Literal["never", "sample", "as-is"] = "never"
-    """``sample``: on the sample data set, for one epoch, without the cells tagged ``minutes``"""
-    cell_s: Annotated[float, msgspec.Meta(gt=0)] = 60.0
-    """maximum wall-clock seconds of one cell"""
-    wall_s: Annotated[float, msgspec.Meta(gt=0)] = 300.0
-    """maximum wall-clock seconds of the whole notebook"""
-
-
-class Question(Record, frozen=True, kw_only=True):
-    """A part of an assignment that carries points."""
-
-    name: str
-    title: str
-    points: float
-    manual: bool = False
-    """graded by hand, from a rubric in the notebook"""
-
-
-class DatasetRequirements(Record, frozen=True, kw_only=True):
-    """Requirements on one data set: accuracy bars in percent of the held-out images, and further bounds for checks."""
-
-    bars: dict[str, tuple[float, float]]
-    """name of the weights → (pass, full)"""
-    bands: dict[str, tuple[float, float]] = {}
-    """name of the run → (lowest, highest) plausible result that a student reports, in percent"""
-    caps: dict[str, float] = {}
-    """name → maximum that a student's own design may use"""
-    files: tuple[str, ...] = ()
-    """files in the data set's folder; it is on disk if one of them exists, or, if none is listed, the folder"""
-
-
-class GraderEnvironment(Record, frozen=True, kw_only=True):
-    """The Python and the modules that run submissions, as students are told; without it they are told nothing."""
-
-    python: Annotated[str, msgspec.Meta(pattern=r"^(\d+\.\d+)?$")] = ""
-    """major and minor version, such as 3.11"""
-    modules: dict[str, str] = {}
-    """name in an import statement → version; those of the standard library are not listed"""
-
-
-class Assignment(Record, rename="kebab", frozen=True, kw_only=True):
-    """One assignment, read from its folders."""
-
-    name: str
-    title: str
-    questions: tuple[Question, ...]
-    submission: dict[str, str]
-    """required files: name → description; "a or b" requires one of the two, and more files are allowed"""
-    given: tuple[str, ...]
-    """files of source/given that students receive with this assignment"""
-    limits: Limits
-    held_out: dict[str, DatasetRequirements] = {}
-    late: LatePolicy = LatePolicy()
-    notebook: NotebookRun = NotebookRun()
-    grader: GraderEnvironment = GraderEnvironment()
-    root: str
-    """the folder of the course"""
-
-    @property
-    def points(self) -> float:
-        """Points of all automatically graded questions."""
-        return sum(question.points for question in self.questions if not question.manual)
-
-    @property
-    def asked_files(self) -> frozenset[str]:
-        """Names of all required files; both names of an "a or b"."""
-        return frozenset(name for names in self.submission for name in names.split(" or "))
 
 
 class Submission(Record, frozen=True, kw_only=True):

@@ -6,8 +6,8 @@ import zipfile
 from collections.abc import Container, Mapping
 from pathlib import Path
 
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import Assignment
 from gradeprop.core.paths import CoursePaths, tree
 from gradeprop.course.files import given_files
 

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from gradeprop.core.assignment import Assignment, GraderEnvironment
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import Assignment, GraderEnvironment, Record
+from gradeprop.core.models import Record
 from gradeprop.core.paths import CoursePaths, holds_any
 
 T = TypeVar("T")

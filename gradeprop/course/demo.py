@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from gradeprop.core.models import Assignment
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths
 from gradeprop.course.known_answers import KnownAnswer, read_known_answers, reference_weights, write_answer
 

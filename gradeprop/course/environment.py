@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from gradeprop.core.assignment import GraderEnvironment
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import GraderEnvironment
 
 
 def require(grader: GraderEnvironment, where: Path) -> None:

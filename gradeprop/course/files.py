@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import Assignment
 from gradeprop.core.paths import GIVEN, GRADER, AssignmentPaths
 
 

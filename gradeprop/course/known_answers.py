@@ -22,8 +22,9 @@ from typing import Literal
 
 import msgspec
 
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import Assignment, Record
+from gradeprop.core.models import Record
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths
 from gradeprop.course.solutions import strip_python
 

@@ -25,8 +25,8 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import SaveCells
 from traitlets.config import Config
 
+from gradeprop.core.assignment import Assignment, Question
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import Assignment, Question
 from gradeprop.core.paths import ASKED, GIVEN, PACKER, PUBLIC_CHECKS, STUDENT_CODE, AssignmentPaths, CoursePaths
 from gradeprop.core.storage import write_bytes
 from gradeprop.course.files import grader_file

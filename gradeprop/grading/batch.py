@@ -12,7 +12,8 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from gradeprop.core.models import GradeRecord, LatePolicy
+from gradeprop.core.assignment import LatePolicy
+from gradeprop.core.models import GradeRecord
 from gradeprop.grading.grader import open_grader
 from gradeprop.grading.interrupt import Stop
 from gradeprop.grading.jobs import Backend, Job, Results

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from gradeprop.core.models import Assignment
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.paths import AssignmentPaths, tree
 from gradeprop.course.config import data_folder
 

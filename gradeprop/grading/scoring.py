@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import msgspec
 
 from gradeprop import __version__
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.models import (
-    Assignment,
     Cause,
     CheckResult,
     GradeRecord,

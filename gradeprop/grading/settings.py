@@ -4,8 +4,8 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import Assignment
 from gradeprop.core.paths import AssignmentPaths, CoursePaths
 from gradeprop.course.notebook import Cell, read_cells
 from gradeprop.grading import fingerprints

@@ -21,8 +21,9 @@ from types import TracebackType
 import msgspec
 
 from gradeprop.core import storage
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError, JailError, NoJailError
-from gradeprop.core.models import Assignment, GradeRecord, Submission, Unattributed
+from gradeprop.core.models import GradeRecord, Submission, Unattributed
 from gradeprop.core.paths import StudentPaths
 from gradeprop.grading import scoring
 from gradeprop.grading.run_lock import RunLock

@@ -80,8 +80,6 @@ def _become_kernel(setting: dict[str, Any], home: Path, limits: dict[str, Any]) 
         privileges.confine(setting, home, limits, resource.RLIMIT_DATA)
         os.environ.update(setting["environment"])
         os.environ |= {"IPYTHONDIR": f"{home}/.ipython", "JUPYTER_RUNTIME_DIR": f"{home}/.jupyter"}
-        (home / "fonts.conf").write_text("<fontconfig/>")  # without it, matplotlib's search for fonts prints warnings
-        os.environ["FONTCONFIG_FILE"] = f"{home}/fonts.conf"
         os.environ.pop("JPY_PARENT_PID", None)  # ipykernel would look for a parent outside of its namespace
         os.chdir(home / "submission")
         sys.path.insert(0, str(home / "submission"))

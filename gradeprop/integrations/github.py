@@ -20,8 +20,9 @@ from pathlib import Path
 import msgspec
 
 from gradeprop.core import storage
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError, JailError
-from gradeprop.core.models import Assignment, GradeRecord
+from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import CoursePaths, StudentPaths, student_key
 
 _TEMPLATES = Path(__file__).parent / "templates"

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gradeprop.core import storage
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import GradepropError
-from gradeprop.core.models import Assignment, CheckResult, GradeRecord, Record, Table
+from gradeprop.core.models import CheckResult, GradeRecord, Record, Table
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course.bundle import course_files, data_files, package_files, zip_files
 from gradeprop.course.config import data_folder, read_assignment

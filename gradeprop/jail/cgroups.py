@@ -10,8 +10,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradeprop.core.assignment import Limits
 from gradeprop.core.errors import JailError
-from gradeprop.core.models import Limits
 
 MIB = 1 << 20
 SPARE_MIB = 256  # for page tables, socket buffers, and pages of the zygote that a job writes to

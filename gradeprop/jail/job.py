@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from gradeprop.core.assignment import Limits
 from gradeprop.core.errors import CourseError, JailError
-from gradeprop.core.models import Limits
 from gradeprop.guest import framing
 
 MIB = 1 << 20

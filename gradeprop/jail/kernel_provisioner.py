@@ -18,8 +18,9 @@ import msgspec
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from gradeprop.core.assignment import Limits
 from gradeprop.core.errors import NoJailError
-from gradeprop.core.models import Limits, Record
+from gradeprop.core.models import Record
 from gradeprop.core.scratch import ScratchDir
 from gradeprop.guest import framing
 from gradeprop.jail.jail import _BOOT

@@ -1,11 +1,12 @@
 """Mount plan: files of this machine that the jail can see; an allow-list, by name, of what Python needs."""
 
+import functools
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,7 @@ _OF_MKL = ("libmkl_*.so*", "libiomp5.so")  # so does MKL
 _EXTENSION = re.compile(r"\.so(\.[\d.]+)?$")
 _WITHOUT_EXTENSIONS = {"tests", "test", "include", "share", "static", "node_modules", "__pycache__", *_PACKAGES}
 _FOUND = re.compile(r"^\t(?:\S+ => )?(/.+) \(0x[0-9a-f]+\)$", re.MULTILINE)
-_AT_ONCE = 25  # extensions in one question to the loader, which compares each with all others
+_AT_ONCE = 60  # extensions in one question to the loader, which compares each with all others
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +76,23 @@ def make_view(hide: Iterable[Path]) -> View:
     dynamic = [Path(entry) for entry in sys.path if Path(entry).name == "lib-dynload"]
     folders = [_follow(folder, links) for folder in (Path(os.__file__).parent, *dynamic, *libraries) if folder.is_dir()]
     programs = [Path(found) for name in _PROGRAMS if (found := shutil.which(name, path=ENVIRONMENT["PATH"]))]
-    linked = (
-        entry for folder in folders for entry in folder.iterdir() if entry.is_symlink()
-    )  # uv and Nix link packages
-    files = {python(), *programs, *linked, *map(Path, (*_shared_libraries(folders, programs), *_DATA))}
+    folders += [_follow(entry, links) for folder in folders for entry in folder.iterdir() if _is_linked_package(entry)]
+    files = {python(), *programs, *map(Path, (*_shared_libraries(tuple(folders), tuple(programs)), *_DATA))}
     wanted = sorted({*folders, *(_follow(file, links) for file in files if file.exists())})
-    paths = tuple(path for path in wanted if not any(path != one and path.is_relative_to(one) for one in wanted))
+    paths = tuple(path for path in wanted if not any(path != one and path.is_relative_to(one) for one in folders))
     hidden = {path.resolve() for path in hide}
     hidden = {path for path in hidden if any(path.is_relative_to(shown) for shown in paths)}
     if bad := next((path for path in wanted if any(path.is_relative_to(folder) for folder in hidden)), None):
         raise NoJailError(
             f"Python needs {bad}, which is inside the course; move the course, or Python, to a separate folder."
         )
-    links = {link: to for link, to in links.items() if not any(Path(link).is_relative_to(path) for path in paths)}
+    links = {link: to for link, to in links.items() if not any(Path(link).is_relative_to(folder) for folder in folders)}
     return View(paths, links, tuple(hidden), tuple(map(str, libraries)))
+
+
+def _is_linked_package(entry: Path) -> bool:
+    """Check for a link to a package that is elsewhere, as Nix makes them."""
+    return entry.is_symlink() and (entry / "__init__.py").exists()
 
 
 def _follow(path: Path, links: dict[str, str]) -> Path:
@@ -104,7 +108,8 @@ def _follow(path: Path, links: dict[str, str]) -> Path:
     return at
 
 
-def _shared_libraries(folders: Iterable[Path], programs: Iterable[Path]) -> set[str]:
+@functools.cache
+def _shared_libraries(folders: tuple[Path, ...], programs: tuple[Path, ...]) -> frozenset[str]:
     """Ask the dynamic loader which libraries outside of ``folders`` Python, extensions in them, and programs load."""
     answers = [_trace(program, "/") for program in programs] + [_trace(python(), "/", _BY_NAME)]
     for folder in folders:
@@ -114,14 +119,12 @@ def _shared_libraries(folders: Iterable[Path], programs: Iterable[Path]) -> set[
     inside = tuple(f"{folder}/" for folder in folders)
     found = {path for answer in answers for path in _FOUND.findall(answer) if not path.startswith(inside)}
     mkl = {Path(path).parent for path in found if "/libmkl_" in path}
-    return found | {str(path) for folder in mkl for pattern in _OF_MKL for path in folder.glob(pattern)}
+    return frozenset(found) | {str(path) for folder in mkl for pattern in _OF_MKL for path in folder.glob(pattern)}
 
 
-def _trace(program: Path, folder: Path | str, libraries: Iterable[str] = ()) -> str:
+def _trace(program: Path, folder: Path | str, libraries: Sequence[str] = ()) -> str:
     environment = {"LD_TRACE_LOADED_OBJECTS": "1", "LD_PRELOAD": ":".join(libraries)}
-    command: list[str | Path] = (
-        [program, "-ISc", ""] if program == python() else [program]
-    )  # it is not run, but for one without a loader
+    command = [str(program), *(["-ISc", ""] if libraries else [])]  # not run, except for a program that has no loader
     null = subprocess.DEVNULL
     answer = subprocess.run(command, env=environment, cwd=folder, stdin=null, stderr=null, stdout=subprocess.PIPE)
     return answer.stdout.decode(errors="replace")

@@ -5,8 +5,9 @@ A check sees nothing but the stored observations, so a fixed check can be run ag
 
 import msgspec
 
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import WireError
-from gradeprop.core.models import Assignment, JailRun, ProbeResult, Submission
+from gradeprop.core.models import JailRun, ProbeResult, Submission
 from gradeprop.core.observations import RawTensor, write_run
 from gradeprop.core.paths import AssignmentPaths, StudentPaths
 from gradeprop.jail import wire

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from gradeprop.core.assignment import Limits
 from gradeprop.core.errors import JailError, NoJailError
-from gradeprop.core.models import Limits
 from gradeprop.core.scratch import ScratchDir
 from gradeprop.jail.jail import Jail
 from gradeprop.jail.job import Job

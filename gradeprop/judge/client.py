@@ -13,8 +13,9 @@ from types import TracebackType
 
 import msgspec
 
+from gradeprop.core.assignment import Assignment, DatasetRequirements
 from gradeprop.core.errors import CourseError, JailError
-from gradeprop.core.models import Assignment, CheckResult, DatasetRequirements, JailRun, Record
+from gradeprop.core.models import CheckResult, JailRun, Record
 from gradeprop.core.paths import AssignmentPaths, StudentPaths
 from gradeprop.judge.protocol import (
     Check,

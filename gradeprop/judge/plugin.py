@@ -12,7 +12,8 @@ import torch
 from _pytest.runner import runtestprotocol
 from torch import Tensor
 
-from gradeprop.core.models import CheckResult, DatasetRequirements
+from gradeprop.core.assignment import DatasetRequirements
+from gradeprop.core.models import CheckResult
 from gradeprop.judge import results
 from gradeprop.judge.accessors import Observed, Seen
 from gradeprop.judge.assertions import Points, Show

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 import msgspec
 
-from gradeprop.core.models import CheckResult, DatasetRequirements, Record
+from gradeprop.core.assignment import DatasetRequirements
+from gradeprop.core.models import CheckResult, Record
 
 _LENGTH = struct.Struct("<Q")
 T = TypeVar("T")

@@ -12,7 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from gradeprop.core import storage
-from gradeprop.core.models import Assignment, GradeRecord, QuestionScore
+from gradeprop.core.assignment import Assignment
+from gradeprop.core.models import GradeRecord, QuestionScore
 from gradeprop.core.own_modules import own_modules
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths
 from gradeprop.core.storage import write_bytes

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gradeprop.core.models import Assignment, CheckResult, Curves, GradeRecord
+from gradeprop.core.assignment import Assignment
+from gradeprop.core.models import CheckResult, Curves, GradeRecord
 from gradeprop.core.storage import write_bytes
 
 ON_HOLD = {

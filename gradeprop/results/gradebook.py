@@ -20,8 +20,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from gradeprop.core import sanitize
+from gradeprop.core.assignment import Assignment, LatePolicy, Question
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import Assignment, GradeRecord, LatePolicy, Question
+from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import student_key
 from gradeprop.course.notebook import Cell
 from gradeprop.results import late_penalty

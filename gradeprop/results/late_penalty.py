@@ -2,7 +2,7 @@
 
 import math
 
-from gradeprop.core.models import LatePolicy
+from gradeprop.core.assignment import LatePolicy
 
 _HOUR_S, _DAY_S = 3600.0, 86400.0
 

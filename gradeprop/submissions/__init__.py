@@ -5,6 +5,7 @@ inbox              folder that submissions arrive in → each student's latest
 lms_downloads      bulk download of a platform → submissions
 identity           owner, name and platform's id → is it the student's?
 reader             the only code that opens a student's files: one entry for each, by descriptor
+zip_reader         entries of a zip                entry    one file, as it is opened, copied or refused
 intake             entries → safe copy, limited and hashed
 layout             names in the copy → the requested files, or a question to a person
 text               text in any encoding → UTF-8

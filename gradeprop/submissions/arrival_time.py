@@ -14,7 +14,7 @@ from pathlib import Path
 from gradeprop.core.errors import JailError, SubmissionError
 from gradeprop.core.sanitize import filename
 from gradeprop.core.storage import read_private, write_bytes
-from gradeprop.submissions import reader
+from gradeprop.submissions import entry, reader
 
 STAMP, NO_NOTEBOOK = "timestamp.txt", "no_notebook.ipynb"
 _EMPTY = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
@@ -138,6 +138,6 @@ def _read_claim(folder: Path) -> str:
     """Read the start of a timestamp file that a student may have made; "" if there is none."""
     try:
         start = reader.read_small(folder, STAMP, 100)
-    except reader.Refused:
+    except entry.Refused:
         return f"something that is not a {STAMP}"
     return "" if start is None else " ".join(start.decode(errors="replace").split()) or "nothing"

@@ -13,12 +13,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import SubmissionError
-from gradeprop.core.models import Assignment, Unattributed
+from gradeprop.core.models import Unattributed
 from gradeprop.core.paths import student_key
 from gradeprop.core.sanitize import filename
 from gradeprop.submissions import identity, layout
-from gradeprop.submissions.reader import Member, entries, is_ignored, list_folder
+from gradeprop.submissions.entry import is_ignored
+from gradeprop.submissions.reader import Member, entries, list_folder
 
 _MIN_CLASS = 2
 _WORK = (".py", ".ipynb")

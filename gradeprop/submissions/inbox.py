@@ -20,7 +20,8 @@ from gradeprop.core.paths import student_key
 from gradeprop.core.sanitize import filename
 from gradeprop.submissions import arrival_time, identity, lms_downloads, reader
 from gradeprop.submissions.arrival_time import INBOUND, STAMP
-from gradeprop.submissions.reader import Member, Refused, State, is_ignored
+from gradeprop.submissions.entry import Refused, is_ignored
+from gradeprop.submissions.reader import Member, State
 
 _UNFINISHED = re.compile(r"^[.~]|(\.(part|partial|filepart|crdownload|tmp|download)|~)$", re.IGNORECASE)
 

@@ -14,22 +14,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import JailError, SubmissionError
-from gradeprop.core.models import Assignment, Submission
+from gradeprop.core.models import Submission
 from gradeprop.core.own_modules import own_modules
 from gradeprop.core.paths import STUDENT_CODE, CoursePaths, student_key
 from gradeprop.core.sanitize import filename
 from gradeprop.submissions import layout, validation
-from gradeprop.submissions.reader import (
-    MAX_DEPTH,
-    MAX_ENTRIES,
-    Entry,
-    Refused,
-    Unreadable,
-    copy_file,
-    entries,
-    is_ignored,
-)
+from gradeprop.submissions.entry import MAX_DEPTH, MAX_ENTRIES, Entry, Refused, Unreadable, copy_file, is_ignored
+from gradeprop.submissions.reader import entries
 from gradeprop.submissions.text import to_utf8
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names that Windows reserves

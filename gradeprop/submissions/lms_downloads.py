@@ -25,13 +25,15 @@ from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
 
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import Assignment, Unattributed
+from gradeprop.core.models import Unattributed
 from gradeprop.core.paths import student_key
 from gradeprop.core.sanitize import filename
 from gradeprop.core.scratch import ScratchDir
+from gradeprop.submissions.entry import MAX_ENTRIES, Entry, Refused, copy_file, is_ignored
 from gradeprop.submissions.intake import refusal
-from gradeprop.submissions.reader import MAX_ENTRIES, Entry, Refused, copy_file, entries, is_ignored
+from gradeprop.submissions.reader import entries
 
 _SCHEMES = {
     "Canvas": re.compile(  # found at every position, see _canvas

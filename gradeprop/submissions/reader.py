@@ -6,82 +6,30 @@ with a second name (a hard link) is refused like a symbolic link: on a shared di
 
 import contextlib
 import errno
-import hashlib
 import os
 import stat
-import struct
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeVar
+from typing import BinaryIO
 
 from gradeprop.core.errors import SubmissionError
 from gradeprop.core.sanitize import filename
+from gradeprop.submissions.entry import (
+    MAX_DEPTH,
+    MAX_ENTRIES,
+    Entry,
+    Refused,
+    Unreadable,
+    is_ignored,
+    refusal_for,
+    unreadable,
+)
+from gradeprop.submissions.zip_reader import zip_entries
 
-T = TypeVar("T")
-
-_IGNORED = frozenset({
-    *("__macosx", ".ds_store", "thumbs.db", "desktop.ini", ".localized"),
-    *("timestamp.txt", "submission_secret.txt", "no_notebook.ipynb"),  # nbgrader's and ours, or forged ones
-    *("__pycache__", ".git", ".vscode", ".idea", ".ipynb_checkpoints", ".venv"),
-    *(".mypy_cache", ".pytest_cache", ".ruff_cache"),
-})  # fmt: skip
-MAX_DEPTH = 16
-"""maximum depth of nested folders"""
-_CHUNK_BYTES = 2**16
-MAX_ENTRIES = 20_000
-"""maximum number of files and folders; the rest is not even listed"""
-
-_MAX_DIRECTORY_BYTES = 4 * 2**20  # of a zip's central directory, which zipfile reads at once
-_OTHER_ARCHIVES = {b"\x1f\x8b": "gzip", b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!": "RAR", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
 _WRONG_KIND = "{} is neither a folder nor a regular file; submit a folder or a zip."
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # non-blocking: a pipe or terminal cannot stop us
-_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, RuntimeError, OverflowError)
-
-
-class Refused(Exception):
-    """The reason why one file is left out; the text continues a sentence that begins with the file's name."""
-
-
-class Unreadable(Refused):
-    """The file may be good work, but this machine cannot read it: no permission, or damage in transfer."""
-
-
-def is_ignored(name: str) -> bool:
-    """Return True if programs leave such files behind, or any folder in the name: no message is worth it."""
-    return any(part.casefold() in _IGNORED or part.startswith("._") for part in name.split("/"))
-
-
-class Source(Protocol):
-    """An opened entry."""
-
-    def read(self, size: int, /) -> bytes: ...
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One file of a submission, not yet checked."""
-
-    name: str
-    """relative, with slashes; untrusted"""
-    size: int
-    """bytes that it claims to have"""
-    opener: Callable[[], Source]
-    flaw: Refused | None = None
-    """reason why it cannot be copied"""
-
-    @contextlib.contextmanager
-    def opened(self) -> Iterator[Callable[[int], bytes]]:
-        """Open the entry: yields a function that reads some bytes.
-
-        Raises:
-            Refused: opening or reading failed.
-        """
-        with contextlib.closing(_as_refusal(self.opener)) as source:
-            yield lambda size: _as_refusal(lambda: source.read(size))
 
 
 @contextlib.contextmanager
@@ -96,9 +44,8 @@ def entries(path: Path) -> Iterator[Iterator[Entry]]:
         if stat.S_ISDIR(status.st_mode):
             yield _walk_folder(descriptor, status.st_uid)
             return
-        with os.fdopen(os.dup(descriptor), "rb") as file, _open_zip(file, filename(path.name)) as archive:
-            found = (_zip_entry(archive, info) for info in archive.infolist()[:MAX_ENTRIES])
-            yield (entry for entry in found if not entry.name.endswith("/"))
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            yield zip_entries(file, filename(path.name))
 
 
 @contextlib.contextmanager
@@ -184,7 +131,7 @@ def read_small(path: Path, name: str, max_bytes: int) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError, SubmissionError):
         return None
     except OSError as error:
-        raise _refusal(error) from error
+        raise refusal_for(error) from error
 
 
 def is_whole_zip(path: Path) -> bool:
@@ -201,11 +148,11 @@ def _walk_folder(root: int, owner: int) -> Iterator[Entry]:
     for parts, status in _walk(root):
         name = "/".join(parts)
         if isinstance(status, OSError):
-            yield Entry(name or "The folder", 0, _unreadable, _refusal(status))
+            yield Entry(name or "The folder", 0, unreadable, refusal_for(status))
         elif not stat.S_ISDIR(status.st_mode):
             yield _file_entry(root, owner, parts, status)
         elif len(parts) == MAX_DEPTH:
-            yield Entry(name, 0, _unreadable, Refused("is nested too deeply"))
+            yield Entry(name, 0, unreadable, Refused("is nested too deeply"))
 
 
 def _walk(root: int) -> Iterator[tuple[tuple[str, ...], os.stat_result | OSError]]:
@@ -278,87 +225,3 @@ def _flaw(status: os.stat_result, owner: int) -> Refused | None:
     if status.st_uid not in (owner, 0, os.geteuid()):
         return Unreadable("belongs to another user of this machine than its folder")
     return None
-
-
-class _BoundedFile:
-    """A file that refuses to be read in large pieces: zipfile would load a central directory of any size."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.seek, self.tell, self.seekable, self.close = file.seek, file.tell, file.seekable, file.close
-
-    def read(self, size: int = -1) -> bytes:
-        if size > _MAX_DIRECTORY_BYTES:
-            raise SubmissionError("The zip contains far too many files.")
-        return self._file.read(_MAX_DIRECTORY_BYTES if size < 0 else size)
-
-
-def _open_zip(file: BinaryIO, name: str) -> zipfile.ZipFile:
-    start = file.read(6)
-    for magic, kind in _OTHER_ARCHIVES.items():
-        if start.startswith(magic):
-            raise SubmissionError(f"{name} is a {kind} archive; submit a folder or a zip.")
-    try:
-        return zipfile.ZipFile(_BoundedFile(file))
-    except _ERRORS as error:
-        raise SubmissionError(f"{name} is not a zip, or was cut off in transfer; create it again.") from error
-
-
-def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
-    kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system == 3 else 0
-    flaw: Refused | None = None
-    if kind == stat.S_IFLNK:
-        flaw = Refused("is a link")
-    elif kind not in (0, stat.S_IFREG):
-        flaw = Refused("is not a regular file")
-    elif info.flag_bits & 0x1:
-        flaw = Unreadable("is encrypted")
-    elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        flaw = Unreadable("uses an unusual compression (the usual one is deflate)")  # others may need gigabytes
-    name = info.orig_filename.replace("\\", "/")  # some programs on Windows write backslashes
-    return Entry(name, info.file_size, lambda: archive.open(info), flaw)
-
-
-def _unreadable() -> Source:
-    raise Unreadable("cannot be read")
-
-
-def _as_refusal(call: Callable[[], T]) -> T:
-    try:
-        return call()
-    except _ERRORS as error:
-        raise _refusal(error) from error
-
-
-def _refusal(error: BaseException) -> Refused:
-    if isinstance(error, OSError) and error.errno in (errno.ELOOP, errno.ENOTDIR):
-        return Refused("is a link")
-    if isinstance(error, OSError) and error.strerror:
-        return Unreadable(f"cannot be read ({error.strerror})")
-    return Unreadable("is damaged in the zip")
-
-
-def copy_file(entry: Entry, target: Path, max_bytes: int) -> tuple[bytes, int]:
-    """Copy one file of at most ``max_bytes`` bytes, whatever size it claims; return its SHA-256 and size.
-
-    Raises:
-        Refused: the file is larger, cannot be read, or conflicts with another.
-    """
-    digest, size = hashlib.sha256(), 0
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with entry.opened() as read, target.open("xb") as file:
-            while entry.size <= max_bytes and (chunk := read(_CHUNK_BYTES)):
-                file.write(chunk)
-                digest.update(chunk)
-                if (size := size + len(chunk)) > max_bytes:
-                    break
-    except (FileExistsError, NotADirectoryError):
-        raise Refused("is in a folder that also exists as a file") from None
-    except Refused:
-        target.unlink(missing_ok=True)
-        raise
-    if max(size, entry.size) > max_bytes:
-        target.unlink()
-        raise Refused("makes the submission larger than is allowed")
-    return digest.digest(), size

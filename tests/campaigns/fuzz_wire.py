@@ -35,8 +35,9 @@ import torch
 from torch import Tensor
 
 from gradeprop.core import observations, storage
+from gradeprop.core.assignment import Limits
 from gradeprop.core.errors import WireError
-from gradeprop.core.models import JailRun, Limits
+from gradeprop.core.models import JailRun
 from gradeprop.core.paths import StudentPaths
 from gradeprop.course.config import load_module
 from gradeprop.guest import framing, runner

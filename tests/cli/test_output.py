@@ -9,7 +9,8 @@ from rich.console import Console
 
 from gradeprop.cli import output
 from gradeprop.cli.progress import ProgressDisplay, summary
-from gradeprop.core.models import Assignment, CheckResult, GradeRecord
+from gradeprop.core.assignment import Assignment
+from gradeprop.core.models import CheckResult, GradeRecord
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.grading.jobs import Job
 

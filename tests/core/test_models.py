@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from gradeprop.core.models import Assignment, GradeRecord, Limits, Question
+from gradeprop.core.assignment import Assignment, Limits, Question
+from gradeprop.core.models import GradeRecord
 
 
 def assignment(**changes: object) -> Assignment:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import Assignment
 from gradeprop.core.paths import AssignmentPaths, CoursePaths
 from gradeprop.course import bundle
 from gradeprop.course.bundle import course_files, data_files, package_files, zip_files

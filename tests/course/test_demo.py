@@ -2,7 +2,7 @@
 
 import zipfile
 
-from gradeprop.core.models import Assignment
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.demo import demo_class
 from gradeprop.submissions.discovery import find_submissions

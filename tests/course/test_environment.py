@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gradeprop.core.assignment import GraderEnvironment
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import GraderEnvironment
 from gradeprop.course import environment
 
 HERE = "{}.{}".format(*sys.version_info)

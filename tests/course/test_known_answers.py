@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import Assignment
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course import known_answers
 from gradeprop.course.known_answers import KnownAnswer, read_known_answers, write_answer

@@ -25,7 +25,8 @@ from nbclient import NotebookClient
 from safetensors.torch import save
 
 from gradeprop.cli.main import main
-from gradeprop.core.models import Assignment, JailRun, Limits, Question
+from gradeprop.core.assignment import Assignment, Limits, Question
+from gradeprop.core.models import JailRun
 from gradeprop.course.release import _packer_config
 from gradeprop.grading.scoring import grade
 from gradeprop.results import feedback

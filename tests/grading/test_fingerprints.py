@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gradeprop.core.models import Assignment
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.grading import fingerprints
 from gradeprop.grading.fingerprints import PACKAGE, changes, judged_with, mismatches, ran_with

@@ -17,7 +17,8 @@ from click.testing import CliRunner
 
 from gradeprop.cli.main import main
 from gradeprop.core import storage
-from gradeprop.core.models import Assignment, CheckResult, GradeRecord
+from gradeprop.core.assignment import Assignment
+from gradeprop.core.models import CheckResult, GradeRecord
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.config import read_assignment
 from gradeprop.integrations import gradescope

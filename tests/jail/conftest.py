@@ -15,8 +15,8 @@ import msgspec
 import pytest
 import sklearn
 
+from gradeprop.core.assignment import Limits
 from gradeprop.core.errors import NoJailError
-from gradeprop.core.models import Limits
 from gradeprop.jail import Jail, Job, JobResult, open_jail, wire
 from gradeprop.jail.mounts import make_view
 

@@ -114,7 +114,7 @@ def it(draw):
 GRADER = """
 import sys
 from gradeprop.jail import Job, open_jail
-from gradeprop.core.models import Limits
+from gradeprop.core.assignment import Limits
 with open_jail(tier="full") as jail:
     print(jail.run(Job({{"student_code.py": {code!r}.encode()}}, {{}}, {probes!r}, b"", 1, Limits(probe_s=120))).frames)
 """

@@ -98,7 +98,7 @@ def test_a_grader_that_is_killed_leaves_nothing_behind(tmp_path: Path) -> None:
     for tier in ("full", "restricted"):
         code = f"""
 from gradeprop.jail import Job, open_jail
-from gradeprop.core.models import Limits
+from gradeprop.core.assignment import Limits
 with open_jail(tier={tier!r}) as jail:
     print(jail._process.pid, flush=True)
     code = b"import time\\nprint('started')\\ndef it(draw): time.sleep(60)"
@@ -116,4 +116,4 @@ with open_jail(tier={tier!r}) as jail:
         while running(zygote) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not running(zygote)
-        assert not list(tmp_path.glob("gradeprop-*"))
+        assert not list(tmp_path.glob("gradeprop-*/*"))

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbformat import v4 as nbf
 
-from gradeprop.core.models import Limits
+from gradeprop.core.assignment import Limits
 from gradeprop.jail.kernel_provisioner import KernelSandbox
 from gradeprop.jail.run_notebook import ExecutionRequest, ExecutionResult, execute
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from nbgrader.api import Gradebook
 
-from gradeprop.core.models import Assignment, GradeRecord, Limits, Question, QuestionScore
+from gradeprop.core.assignment import Assignment, Limits, Question
+from gradeprop.core.models import GradeRecord, QuestionScore
 from gradeprop.core.paths import student_key
 
 QUESTIONS = (

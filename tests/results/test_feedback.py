@@ -2,7 +2,8 @@
 
 import pytest
 
-from gradeprop.core.models import Assignment, CheckResult, Curves, GradeRecord, JailRun, Submission, Table
+from gradeprop.core.assignment import Assignment
+from gradeprop.core.models import CheckResult, Curves, GradeRecord, JailRun, Submission, Table
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.config import read_assignment
 from gradeprop.grading.scoring import grade, needs_review, not_graded

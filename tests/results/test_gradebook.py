@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from nbgrader.api import Gradebook
 
+from gradeprop.core.assignment import LatePolicy, Question
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import LatePolicy, Question
 from gradeprop.core.paths import student_key
 from gradeprop.results import gradebook
 from tests.results.gradebooks import HW, PATH, QUESTIONS, give_by_hand, grades, record, rows

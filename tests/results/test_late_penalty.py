@@ -2,8 +2,8 @@
 
 import pytest
 
+from gradeprop.core.assignment import LatePolicy
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import LatePolicy
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.config import read_assignment
 from gradeprop.results.late_penalty import days_late, penalty

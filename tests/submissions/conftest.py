@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from gradeprop.core.models import Assignment, Limits, Submission
+from gradeprop.core.assignment import Assignment, Limits
+from gradeprop.core.models import Submission
 from gradeprop.submissions import intake
 from tests.factory import Files, Pairs, notebook, write_files, zip_file
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import SubmissionError
-from gradeprop.core.models import Assignment
 from gradeprop.submissions.discovery import Found, find_submissions
 from tests.factory import RIGHT, class_of, submission, write_files, zip_file
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gradeprop.core.errors import JailError, SubmissionError
-from gradeprop.submissions import identity, reader
+from gradeprop.submissions import entry, identity
 from tests.submissions.conftest import ASKED, GOOD, Take, copied, folder, zipped
 
 
@@ -138,8 +138,8 @@ def test_ten_gigabytes_in_a_folder_are_left_out_without_being_read(take: Take, i
 
 def test_a_file_that_grows_while_it_is_read_is_left_out(take: Take, into: Path) -> None:
     source = Endless()
-    with pytest.raises(reader.Refused, match="larger"):
-        reader.copy_file(reader.Entry("endless", 5, lambda: source), into / "endless", 2**20)
+    with pytest.raises(entry.Refused, match="larger"):
+        entry.copy_file(entry.Entry("endless", 5, lambda: source), into / "endless", 2**20)
     assert copied(into) == {}
     assert source.given < 2 * 2**20
 

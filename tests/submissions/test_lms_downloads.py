@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from gradeprop.cli.main import main
-from gradeprop.core.models import Assignment
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.submissions.lms_downloads import Download, detect_platform, open_lms_download, parse_name
 from tests.factory import LINK, RIGHT, WRONG, canvas_name, moodle_name, write_files, zip_file, zip_of
@@ -90,7 +90,7 @@ def unpack(files: Mapping[str, str | bytes], assignment: Assignment, tmp_path: P
             for path, student in download.submissions
         }
         found[""] = " ".join(each.reason for each in download.unattributed)
-    assert not list((tmp_path / "cache").iterdir())
+    assert not list((tmp_path / "cache").glob("gradeprop-*/*"))
     return found
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from nbgrader.coursedir import CourseDirectory
 
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import SubmissionError
-from gradeprop.core.models import Assignment
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.core.storage import read_private
 from gradeprop.course.config import read_assignment

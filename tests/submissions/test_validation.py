@@ -62,7 +62,8 @@ def test_a_huge_notebook_is_not_looked_at(take: Take, tmp_path: Path) -> None:
     "data", [b'{"loss": [NaN, -Infinity]}', b'\xef\xbb\xbf{"a": 1}', '{"a": "ü"}'.encode("utf-16")]
 )
 def test_json_as_python_reads_it_is_json(data: bytes, take: Take, tmp_path: Path) -> None:
-    assert take(folder(tmp_path, GOOD | {"history.json": data}), ASKED).problems == ()
+    problems = take(folder(tmp_path, GOOD | {"history.json": data}), ASKED).problems
+    assert not [problem for problem in problems if "converted to UTF-8" not in problem]
 
 
 @pytest.mark.parametrize("data", [b"{", b"{'a': 1}", b"[" * 10**5, b'{"a": ' * 10**4, b"[" + b"[]," * 10**5])

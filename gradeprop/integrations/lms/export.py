@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Literal
 
 from gradeprop.core import models, storage
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError
-from gradeprop.core.models import Assignment, Record
+from gradeprop.core.models import Record
 from gradeprop.core.paths import CoursePaths
 from gradeprop.core.sanitize import for_csv_cell
 from gradeprop.core.storage import write_bytes

@@ -25,8 +25,9 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import LateSubmissionPlugin
 
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import GradepropError, SubmissionError
-from gradeprop.core.models import Assignment, GradeRecord
+from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import CoursePaths, student_key
 from gradeprop.course import release
 from gradeprop.course.config import read_assignment, resolve_dataset

@@ -18,8 +18,9 @@ from gradeprop.core.paths import CoursePaths
 from gradeprop.results import gradebook_db
 from gradeprop.submissions import identity
 from gradeprop.submissions.arrival_time import last_change, trusted_time, write_arrival_time, write_trusted_timestamp
+from gradeprop.submissions.entry import Entry, Refused, copy_file
 from gradeprop.submissions.intake import refusal
-from gradeprop.submissions.reader import Entry, Refused, copy_file, entries
+from gradeprop.submissions.reader import entries
 
 _UNKNOWN = datetime.min
 

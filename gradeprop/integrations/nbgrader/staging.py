@@ -17,7 +17,8 @@ import msgspec
 import nbformat
 
 from gradeprop.core import sanitize
-from gradeprop.core.models import Assignment, GradeRecord
+from gradeprop.core.assignment import Assignment
+from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import GIVEN, PUBLIC_CHECKS, StudentPaths
 from gradeprop.course.config import data_folder
 from gradeprop.integrations.nbgrader import answers
@@ -26,7 +27,8 @@ from gradeprop.jail.kernel_provisioner import KernelSandbox
 from gradeprop.results import feedback
 from gradeprop.submissions import notebook_cells
 from gradeprop.submissions.arrival_time import STAMP, format_timestamp
-from gradeprop.submissions.reader import Refused, read_small
+from gradeprop.submissions.entry import Refused
+from gradeprop.submissions.reader import read_small
 
 _MAX_FILE_BYTES = 2**20
 """larger files of a submission are not shown to the person who grades: code and JSON are small, weights are not"""

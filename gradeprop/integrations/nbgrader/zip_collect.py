@@ -14,8 +14,8 @@ from pathlib import Path
 
 from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
 
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import SubmissionError
-from gradeprop.core.models import Assignment
 from gradeprop.core.paths import CoursePaths, student_key
 from gradeprop.course.config import read_assignment
 from gradeprop.submissions import intake, lms_downloads
