@@ -53,7 +53,7 @@ def test_a_folder_swapped_for_a_link_while_it_is_walked_gains_nothing(into: Path
         (path / "notes").unlink()
         (path / "notes").symlink_to(secret / "labels")
         for entry in listed.values():
-            with pytest.raises(entry.Refused, match="is a link"), entry.opened() as read:
+            with pytest.raises(Refused, match="is a link"), entry.opened() as read:
                 read(1)
 
 
@@ -67,7 +67,7 @@ def test_a_file_swapped_for_something_special_is_neither_read_nor_waited_for(tmp
         os.mkfifo(path / "pipe")
         (path / "hard").hardlink_to(tmp_path / "labels")
         for entry in listed:
-            with pytest.raises(entry.Refused, match="regular|hard link"), entry.opened() as read:
+            with pytest.raises(Refused, match="regular|hard link"), entry.opened() as read:
                 read(1)
 
 
