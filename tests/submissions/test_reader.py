@@ -10,6 +10,7 @@ import pytest
 
 from gradeprop.core.errors import SubmissionError
 from gradeprop.submissions import reader
+from gradeprop.submissions.entry import Refused
 from tests.submissions.conftest import GOOD, Take, copied, folder, zipped
 
 
