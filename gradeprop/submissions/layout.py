@@ -87,7 +87,7 @@ def _pick(
 ) -> _Pick:
     """Choose the file for a requested name: the one of that name, else of a similar one, else the only one.
 
-    Of several files with exactly this name, the one in ``root`` counts, else the one in the highest folder.
+    Of several files with such a name, the one in ``root`` counts, else the one in the highest folder.
     """
     exact = [file for file in own if _base(file) == name]
     other = [file for file in own if _base(file) not in reserved]
@@ -95,14 +95,11 @@ def _pick(
     work = [file for file in (*exact, *similar) if own[file] not in stubs]
     if work and len(work) < len(exact) + len(similar):  # the stub is beside the work
         return _one_of(work, own)
-    if exact:
-        rank = {file: (_folder(file) != root, file.count("/")) for file in exact}
-        return _one_of([file for file in exact if rank[file] == min(rank.values())], own)
+    if named := exact or similar:
+        rank = {file: (_folder(file) != root, file.count("/")) for file in named}
+        return _one_of([file for file in named if rank[file] == min(rank.values())], own)
     suffix = PurePosixPath(name).suffix
-    return _one_of(
-        similar or [file for file in other if suffix in _ONLY_ONE and _kind(file, suffix) == suffix],
-        own,
-    )
+    return _one_of([file for file in other if suffix in _ONLY_ONE and _kind(file, suffix) == suffix], own)
 
 
 def _one_of(candidates: Sequence[str], files: Mapping[str, bytes]) -> _Pick:

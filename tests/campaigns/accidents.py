@@ -2,12 +2,14 @@
 
     python -m tests.campaigns.accidents --seeds 300        writes docs/results/accidents.md
 
-Each submission of the toy course is worth full points. Some accidents happen to it: it is renamed, wrapped, zipped,
-laid beside other files, or saved in another encoding; then its class is downloaded from a platform, or collected. A
-result is correct if it has full points, or is held with an explanation; any other is a false zero.
+Each submission of the toy course is worth full points, and has a written answer. Some accidents happen to it: it is
+renamed, wrapped, zipped, put beside other files, or saved in another encoding; the answer is written into another cell,
+or an editor drops the names of the cells. Then its class is downloaded from a platform, or collected. A result is
+correct if it has full points and the person who grades sees the answer, or if it is held with an explanation.
 """
 
 import argparse
+import json
 import random
 import shutil
 import sys
@@ -15,13 +17,20 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import nbformat
 
 from gradeprop.core.errors import SubmissionError
-from gradeprop.core.paths import AssignmentPaths, CoursePaths
+from gradeprop.core.models import GradeRecord
+from gradeprop.core.paths import AssignmentPaths, CoursePaths, StudentPaths
+from gradeprop.course import release
 from gradeprop.grading.grader import Grader, open_grader
+from gradeprop.grading.settings import RunSettings
 from gradeprop.grading.store import Store
+from gradeprop.integrations.nbgrader import staging
 from gradeprop.submissions.lms_downloads import open_lms_download
-from tests.conftest import copy_toy
+from tests.autograding.course import make_course
 from tests.factory import RIGHT, Content, moodle_name, write_files, zip_of
 from tests.grading.runs import found, grade_all, settings_of
 
@@ -37,6 +46,7 @@ _STRAY = (
     "report.pdf", "__MACOSX/._hw", "__pycache__/student_code.cpython-311.pyc", "notes/idea.md", "figures/loss.png",
 )  # fmt: skip
 _FOLDERS = ("hw1", "hw1 ", "mnist lenet", "Lovelace_Ada", "src", "final version (2)", "é")
+ANSWER = "The third convolution sees the whole image."
 _TEXT = "# Größe in µm: naïve Lösung\n" + RIGHT
 
 
@@ -80,8 +90,79 @@ def two_versions(files: Files, draw: random.Random) -> Files:
     return {"student_code (1).py": RIGHT, "student_code (2).py": "x = 1\n"}
 
 
+def notebook_renamed(files: Files, draw: random.Random) -> Files:
+    names = ("Copy of toy.ipynb", "toy (1).ipynb", "HW1_lovelace.ipynb", "toy.ipynb.json", "toy_Ada.ipynb", "TOY.ipynb")
+    return {draw.choice(names) if name == "toy.ipynb" else name: data for name, data in files.items()}
+
+
+def answer_elsewhere(files: Files, draw: random.Random) -> Files:
+    """The student writes into a new cell, into the cell above, or into a code cell."""
+
+    def move(cells: list[dict[str, Any]], at: int) -> None:
+        kind = draw.choice(("new", "above", "code"))
+        if kind == "above":
+            cells[at - 1]["source"] = f"{_text(cells[at - 1])}\n\n{ANSWER}"
+        else:
+            new = {"cell_type": "markdown", "metadata": {}, "source": ANSWER}
+            if kind == "code":
+                new = {
+                    "cell_type": "code",
+                    "metadata": {},
+                    "outputs": [],
+                    "execution_count": None,
+                    "source": f"# {ANSWER}",
+                }
+            cells.insert(at + 1, new)
+        cells[at]["source"] = "YOUR ANSWER HERE"
+
+    return _edited(files, move)
+
+
+def names_lost(files: Files, draw: random.Random) -> Files:
+    """An editor drops the metadata of all cells, and perhaps their ids."""
+    with_ids = draw.random() < 0.5
+
+    def drop(cells: list[dict[str, Any]], at: int) -> None:
+        for cell in cells:
+            cell["metadata"] = {}
+            if not with_ids:
+                cell.pop("id", None)
+
+    return _edited(files, drop)
+
+
+def odd_value(files: Files, draw: random.Random) -> Files:
+    """Another cell has a value that JSON does not allow, but Python writes."""
+    odd = draw.choice((float("nan"), float("-inf"), "\ud83d"))
+
+    def spoil(cells: list[dict[str, Any]], at: int) -> None:
+        cells.insert(0, {"cell_type": "markdown", "metadata": {"odd": odd}, "source": "Notes"})
+
+    return _edited(files, spoil)
+
+
+def _edited(files: Files, edit: Callable[[list[dict[str, Any]], int], None]) -> Files:
+    """Edit the cells of the notebook, given the place of the one with the answer; no change if it is in a zip."""
+
+    def change(data: Content) -> Content:
+        try:
+            notebook = json.loads(data)
+        except ValueError:  # an old version of something else
+            return data
+        at = next((n for n, cell in enumerate(notebook["cells"]) if ANSWER in _text(cell)), 0)
+        edit(notebook["cells"], at) if at else None
+        return json.dumps(notebook).encode()
+
+    return {name: change(data) if name.endswith(".ipynb") else data for name, data in files.items()}
+
+
+def _text(cell: dict[str, Any]) -> str:
+    return "".join(cell["source"])
+
+
 ACCIDENTS: tuple[Accident, ...] = (
-    renamed, wrapped, stray, zipped, zipped_twice, encoded, line_ends, old_versions, two_versions,
+    renamed, wrapped, stray, zipped, zipped_twice, encoded, line_ends, old_versions, two_versions, notebook_renamed,
+    answer_elsewhere, names_lost, odd_value,
 )  # fmt: skip
 
 Layout = Callable[[Path, Files, random.Random], Path]
@@ -159,7 +240,8 @@ def happen(seed: int, toy: AssignmentPaths, grader: Grader, place: Path) -> tupl
     """
     draw = random.Random(seed)
     chosen = draw.sample(ACCIDENTS, draw.randint(1, 3))
-    files: Files = {"student_code.py": RIGHT, "results.txt": "1\n"}
+    released = release.released_notebook(toy)
+    files: Files = {"student_code.py": RIGHT, "results.txt": "1\n", "toy.ipynb": _answered(released)}
     for accident in chosen:
         files = accident(files, draw)
     layout = draw.choice(LAYOUTS)
@@ -178,6 +260,8 @@ def happen(seed: int, toy: AssignmentPaths, grader: Grader, place: Path) -> tupl
             records, aside = [], [str(error)]
     result = "correct"
     for record in records:
+        if record.status == "graded" and not _is_shown(released, record, settings):
+            return _names(chosen), layout.__name__, "wrong: the answer is lost"
         if record.status == "needs_attention":
             result = f"held: {record.reason}"
         elif (record.status, record.points) != ("graded", 10):
@@ -187,6 +271,22 @@ def happen(seed: int, toy: AssignmentPaths, grader: Grader, place: Path) -> tupl
     elif len(records) != 2:
         result = f"wrong: {len(records)} of 2 students"
     return _names(chosen), layout.__name__, result
+
+
+def _answered(released: bytes) -> bytes:
+    notebook = json.loads(released)
+    (cell,) = [cell for cell in notebook["cells"] if cell["metadata"].get("nbgrader", {}).get("grade_id") == "written"]
+    cell["source"] = ANSWER
+    return json.dumps(notebook).encode()
+
+
+def _is_shown(released: bytes, record: GradeRecord, settings: RunSettings) -> bool:
+    """Whether the person who grades sees the answer; only Ada has written one."""
+    if record.key in ("bob", "502"):
+        return True
+    notebook = nbformat.reads(released.decode(), as_version=4)
+    staging.fill_in(notebook, record, StudentPaths(settings.results / record.key))
+    return any(ANSWER in cell.source for cell in notebook.cells)
 
 
 def _with(grader: Grader, store: Store) -> Grader:
@@ -199,7 +299,7 @@ def _names(accidents: list[Accident]) -> str:
 
 def campaign(seeds: int, scratch: Path) -> list[tuple[str, str, str]]:
     """Return the results of all seeds."""
-    toy = copy_toy(scratch / "course")
+    toy = make_course(scratch / "course")
     results = []
     with Store(settings_of(toy, 7)) as store, open_grader(store.folders) as grader:
         for seed in range(seeds):
