@@ -42,7 +42,8 @@ class ScratchDir:
             os.close(descriptor)
         self._lock = None
         if not self._shared:
-            self.path.parent.rmdir()
+            with contextlib.suppress(OSError):
+                self.path.parent.rmdir()
 
 
 def _open_home(within: Path) -> tuple[Path, int, bool]:

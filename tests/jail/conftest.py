@@ -67,11 +67,15 @@ def planted() -> Iterator[list[str]]:
     if PLANTED in os.environ:
         yield [folder for folder in json.loads(os.environ[PLANTED]) if Path(folder).exists()]
         return
-    shown = make_view(()).paths
-    places = {parent for path in shown for parent in path.parents} | {Path(place).resolve() for place in PLACES}
+    view = make_view(())
+    whole = [
+        Path(os.__file__).parent.resolve(),
+        *map(Path, view.libraries),
+    ]  # Python and its packages: all of it is seen
+    places = {parent for path in view.paths for parent in path.parents} | {Path(place).resolve() for place in PLACES}
     folders = []
     with contextlib.ExitStack() as stack:
-        for place in sorted(place for place in places if not any(place.is_relative_to(path) for path in shown)):
+        for place in sorted(place for place in places if not any(place.is_relative_to(path) for path in whole)):
             folder = place / f"planted-{secrets.token_hex(4)}"
             with contextlib.suppress(OSError):  # in /sys, or not ours
                 folder.mkdir()
