@@ -146,7 +146,7 @@ def _packer_config(assignment: Assignment, stub: bytes) -> bytes:
         "assignment": assignment.name,
         "files": assignment.submission,
         "submission_mib": assignment.limits.submission_mib,
-        "most_files": assignment.limits.files,
+        "max_files": assignment.limits.files,
         "stub_sha256": hashlib.sha256(stub).hexdigest(),
     }
     return json.dumps(asked, indent=1, ensure_ascii=False).encode() + b"\n"

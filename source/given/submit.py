@@ -62,8 +62,8 @@ def _pack(folder: Path, asked: dict, run: bool) -> int:
         problems += _report(f"{name}, imported by your code", _python(folder / name))
     contents = {name: (folder / name).read_bytes() for name in sorted([*chosen, *own])}
     total = sum(map(len, contents.values()))
-    if total > asked["submission_mib"] * MIB or len(contents) > asked["most_files"]:
-        maximum = f"{asked['submission_mib']} MiB in {asked['most_files']} files"
+    if total > asked["submission_mib"] * MIB or len(contents) > asked["max_files"]:
+        maximum = f"{asked['submission_mib']} MiB in {asked['max_files']} files"
         print(f"✗ Nothing was packed: there are {_size(total)} in {len(contents)} files; the maximum is {maximum}.")
         return 1
     target = folder / f"{asked['assignment']}.zip"

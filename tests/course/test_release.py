@@ -278,7 +278,7 @@ def test_the_packer_is_told_what_is_handed_in_and_no_more(real: tuple[Assignment
         "assignment": paths.name,
         "files": assignment.submission,
         "submission_mib": assignment.limits.submission_mib,
-        "most_files": assignment.limits.files,
+        "max_files": assignment.limits.files,
         "stub_sha256": hashlib.sha256(files["student_code.py"]).hexdigest(),
     }
 
