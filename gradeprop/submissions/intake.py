@@ -27,6 +27,7 @@ from gradeprop.submissions.text import to_utf8
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names that Windows reserves
 _DEF, _NOT_IMPLEMENTED = re.compile(rb"^\s*def \w+", re.M), re.compile(rb"^\s*raise NotImplementedError", re.M)
+_MAX_STUB_BYTES = 2**20
 _MAX_NAME_BYTES = 255
 _MAX_SENTENCES = 20
 _MAX_ZIPS = 10
@@ -90,9 +91,8 @@ def _stubs(assignment: Assignment, copy: "_Copy") -> frozenset[bytes]:
         stub = CoursePaths(Path(assignment.root)).stub.read_bytes()
     except OSError:
         stub = b""
-    texts = {
-        name: (copy.folder / name).read_bytes() for name in copy.digests if layout.is_requested(name, [STUDENT_CODE])
-    }
+    files = {name: copy.folder / name for name in copy.digests if layout.is_requested(name, [STUDENT_CODE])}
+    texts = {name: file.read_bytes() for name, file in files.items() if file.stat().st_size <= _MAX_STUB_BYTES}
     return frozenset(
         copy.digests[name]
         for name, text in texts.items()
