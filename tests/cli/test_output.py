@@ -13,6 +13,7 @@ from gradeprop.core.assignment import Assignment
 from gradeprop.core.models import CheckResult, GradeRecord
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.grading.jobs import Job
+from gradeprop.grading.scoring import find_causes
 
 
 def record(student: str = "ada", **fields: Any) -> GradeRecord:
@@ -34,7 +35,7 @@ def test_the_table_shows_points_status_and_the_costliest_mistake(
     wide: None, toy: AssignmentPaths, toy_assignment: Assignment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     results = (result(4, "nearly"), result(0, "Is it doubled?\nx 1"))
-    output.print_results(toy.course, toy_assignment, [record(results=results)])
+    output.print_results(toy.course, toy_assignment, [record(results=results, causes=find_causes(results))])
     shown = capsys.readouterr().out
     assert [cell.strip() for cell in shown.splitlines()[4].split("│")[1:-1]] == [
         "ada",
