@@ -19,13 +19,16 @@ def test_a_notebook_of_another_name_is_compared_with_the_release(tmp_path: Path)
     folder = submission(tmp_path / "ada", RIGHT, {"Copy of toy.ipynb": nbformat.writes(book)})
     found = jobs.take(settings, Sources.read(settings), folder, "ada", tmp_path / "copy")
     renamed, outside = found.problems
-    assert "toy.ipynb is missing; Copy of toy.ipynb, which is the only candidate, is used" in renamed
+    assert renamed == "Copy of toy.ipynb is graded as toy.ipynb."
     assert "text outside the answer cells, in 1 place" in outside
     assert "The first is below written: “I could not do the last one.”" in outside
 
 
-def test_of_two_notebooks_none_is_compared(tmp_path: Path) -> None:
+def test_of_two_notebooks_that_differ_none_is_compared(tmp_path: Path) -> None:
     settings = settings_of(make_course(tmp_path / "course"))
-    folder = submission(tmp_path / "ada", RIGHT, dict.fromkeys(("a.ipynb", "b.ipynb"), nbformat.writes(notebook())))
-    (sentence,) = jobs.take(settings, Sources.read(settings), folder, "ada", tmp_path / "copy").problems
-    assert "There are 2 other notebooks (a.ipynb, b.ipynb)" in sentence
+    books = {"a.ipynb": nbformat.writes(notebook()), "b.ipynb": nbformat.writes(nbf.new_notebook())}
+    taken = jobs.take(
+        settings, Sources.read(settings), submission(tmp_path / "ada", RIGHT, books), "ada", tmp_path / "copy"
+    )
+    assert taken.attention == "Several files could be toy.ipynb: a.ipynb, b.ipynb."
+    assert taken.problems == ("toy.ipynb is missing (the notebook).",)
