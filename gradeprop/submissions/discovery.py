@@ -62,7 +62,7 @@ def find_submissions(
             raise SubmissionError(f"--student names one student, but there are {len(paths)} submissions.")
         return Found(((_nbgrader_folder(paths[0], assignment), student),))
     if len(paths) == 1 and (members := _class_members(paths[0], assignment)) is not None:
-        return _class(paths[0], members, assignment, students)
+        return _class(paths[0].stat().st_uid, members, assignment, students)
     for path in paths:
         _require_name(path, assignment)
     return _attributed([(_nbgrader_folder(path, assignment), _named(path, assignment)) for path in paths], students)
@@ -96,7 +96,7 @@ def _class_members(path: Path, assignment: Assignment) -> list[Member] | None:
     )
 
 
-def _class(folder: Path, members: Iterable[Member], assignment: Assignment, students: Collection[str]) -> Found:
+def _class(owner: int, members: Iterable[Member], assignment: Assignment, students: Collection[str]) -> Found:
     """Sort the entries of a class folder: submissions, files that may be one, and others."""
     claims: list[tuple[Path, str]] = []
     loose, notes = list[Unattributed](), list[str]()
@@ -115,11 +115,11 @@ def _class(folder: Path, members: Iterable[Member], assignment: Assignment, stud
             loose.append(Unattributed(path=str(path), reason=f"{filename(entry.name)} {why}."))
         else:
             notes.append(f"{filename(entry.name)} is neither a folder nor a zip; it is left out.")
-    found = _attributed(claims, students)
+    found = _attributed(claims, students, owner)
     return Found(found.submissions, (*loose, *found.unattributed), (*notes, *found.notes))
 
 
-def _attributed(claims: Sequence[tuple[Path, str]], students: Collection[str]) -> Found:
+def _attributed(claims: Sequence[tuple[Path, str]], students: Collection[str], collector: int | None = None) -> Found:
     """Set aside the submissions whose owner contradicts the name, and all that claim the same student."""
     by_key: dict[str, list[Path]] = defaultdict(list)
     for path, student in claims:
@@ -131,7 +131,7 @@ def _attributed(claims: Sequence[tuple[Path, str]], students: Collection[str]) -
             names = " and ".join(filename(rival.name) for rival in rivals)
             doubt = f"is one of several submissions for {filename(student)} ({names}); keep one of them"
         else:
-            doubt = identity.doubt_about_owner(student, path.lstat().st_uid, students)
+            doubt = identity.doubt_about_owner(student, path.lstat().st_uid, students, collector)
         if doubt:
             doubtful.append(Unattributed(path=str(path), reason=f"{filename(path.name)} {doubt}."))
         else:

@@ -24,7 +24,7 @@ def claimed_student(path: Path) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def doubt_about_owner(student: str, owner: int, students: Collection[str] = ()) -> str:
+def doubt_about_owner(student: str, owner: int, students: Collection[str] = (), collector: int | None = None) -> str:
     """Say why a submission may not be the student's, as a clause; empty if nothing contradicts its name.
 
     A submission of this account or of root was put there by the instructor. An owner without an account of the
@@ -34,8 +34,9 @@ def doubt_about_owner(student: str, owner: int, students: Collection[str] = ()) 
         student: whom the name claims.
         owner: the user id that owns the folder or file.
         students: ids of the gradebook.
+        collector: the user id that owns the folder of the class, and may have put everything into it.
     """
-    if owner in (0, os.geteuid()):
+    if owner in (0, os.geteuid(), collector):
         return ""
     account = account_name(owner)
     known = {student_key(each).casefold() for each in students}

@@ -153,7 +153,8 @@ class Inbox:
                 self._set_aside(member.path, f"may belong to {' or '.join((name.student, *name.rivals))}")
                 return "", ""
             student, time = name.student if name else identity.claimed_student(member.path), ""
-        if doubt := identity.doubt_about_owner(student, member.owner, self.students):
+        collector = self.folder.stat().st_uid
+        if doubt := identity.doubt_about_owner(student, member.owner, self.students, collector):
             self._set_aside(member.path, doubt)
             return "", ""
         return student, time

@@ -30,7 +30,7 @@ _DEF, _NOT_IMPLEMENTED = re.compile(rb"^\s*def \w+", re.M), re.compile(rb"^\s*ra
 _MAX_STUB_BYTES = 2**20
 _MAX_NAME_BYTES = 255
 _MAX_SENTENCES = 20
-_MAX_ZIPS = 10
+_MAX_ZIPS, _MAX_DEPTH_OF_ZIPS = 10, 3
 """zips in a submission that are unpacked, if there is no code beside them"""
 _WORK = (".py", ".ipynb", ".zip")
 """files that are copied before others, if the limits do not allow for all"""
@@ -135,18 +135,19 @@ class _Copy:
                     self._leave_out(entry.name, refused)
 
     def unpack_zips(self, scratch: Path) -> None:
-        """While there is no code, replace each zip by a folder of its content."""
-        for number in range(_MAX_ZIPS):
-            zips = sorted((name for name in self.digests if name.lower().endswith(".zip")), key=lambda n: n.count("/"))
-            if not zips or layout.has_code(self.digests):
+        """If there is no code, replace each zip by a folder of its content; do the same with zips in it."""
+        for _ in range(_MAX_DEPTH_OF_ZIPS):
+            zips = sorted(name for name in self.digests if name.lower().endswith(".zip"))
+            if layout.has_code(self.digests):
                 return
-            zipped = (self.folder / zips[0]).rename(scratch / f"{number}.zip")
-            del self.digests[zips[0]]
-            self._bytes -= zipped.stat().st_size
-            try:
-                self.add(zipped, f"{zips[0]}/")
-            except SubmissionError as error:
-                self._leave_out(zips[0], Unreadable(f"cannot be unpacked ({error})"))
+            for name in zips[:_MAX_ZIPS]:  # all of them: of two that differ, a person chooses
+                zipped = (self.folder / name).rename(scratch / "a.zip")
+                del self.digests[name]
+                self._bytes -= zipped.stat().st_size
+                try:
+                    self.add(zipped, f"{name}/")
+                except SubmissionError as error:
+                    self._leave_out(name, Unreadable(f"cannot be unpacked ({error})"))
 
     def doubts(self, files: Sequence[str]) -> list[str]:
         """Say which files were left out that the work may need, given the names of the submission's files."""

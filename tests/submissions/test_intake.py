@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gradeprop.core.errors import JailError, SubmissionError
 from gradeprop.submissions import entry, identity
+from tests.factory import zip_of
 from tests.submissions.conftest import ASKED, GOOD, Take, copied, folder, zipped
 
 
@@ -160,6 +161,20 @@ def test_what_is_asked_for_comes_first_when_there_is_too_much(take: Take, into: 
     assert set(GOOD) <= set(copied(into))
     assert len(got.files) == 20
     assert got.problems == ("There are more than 20 files; 284 were left out, such as digits/00016_7.png.",)
+
+
+def test_of_two_zips_that_differ_none_is_chosen(take: Take, tmp_path: Path) -> None:
+    asked = {"student_code.py": "your code"}
+    one, two = (zip_of({"student_code.py": text}) for text in ("x = 1", "x = 2"))
+    got = take(folder(tmp_path, {"hw.zip": one, "hw (1).zip": two}), asked)
+    assert (
+        got.attention == "Several files could be student_code.py: hw (1).zip/student_code.py, hw.zip/student_code.py."
+    )
+    same = take(folder(tmp_path / "same", {"hw.zip": one, "hw (1).zip": one, "report.pdf": b"x"}), asked)
+    assert (same.attention, same.problems) == ("", ())
+    assert "student_code.py" in same.files
+    deep = take(folder(tmp_path / "deep", {"a.zip": zip_of({"b.zip": zip_of({"hw/c.zip": one})})}), asked)
+    assert (deep.attention, deep.files) == ("", ("student_code.py",))
 
 
 def test_many_refusals_are_told_in_few_sentences(take: Take, tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ class Collect(ExchangeCollect):  # type: ignore[misc]
         except (OSError, SubmissionError) as error:
             return record | {"doubt": f"cannot be read: {error}"}
         students = gradebook_db.students(self.coursedir.db_url)
-        return record | {"doubt": identity.doubt_about_owner(username, record["owner"], students)}
+        collector = folder.parent.stat().st_uid
+        return record | {"doubt": identity.doubt_about_owner(username, record["owner"], students, collector)}
 
     def _sort_by_timestamp(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Sort a student's submissions, the latest first, and those that may be another's last."""
