@@ -14,9 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import msgspec
 import pytest
 from safetensors.torch import save
 
+from gradeprop.core import storage
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course.config import load_module, read_assignment
@@ -32,7 +34,7 @@ REPOSITORY = Path(__file__).parents[2]
 COURSE = Path(__file__).parent / "course"
 SPARE_UID = 64000 + os.getpid() % 1000  # whom a jail started by root runs as
 POINTS = 20
-KEPT = {"submitted", "record.json", "run.json", "observations.safetensors", "feedback.html"}
+KEPT = {"submitted", "held", "record.json", "run.json", "observations.safetensors", "feedback.html"}
 PLACES = (
     "docstring", "comment", "message", "solution", "labels", "environment", "home", "cwd", "temp", "shm", "descriptor",
     "command line", "neighbour", "file", "gradebook", "grades.csv", "case",
@@ -159,6 +161,7 @@ class Arena:
         for timed in (run, record, *run["probes"]):
             timed.pop("wall_s", None)
             timed.pop("cpu_s", None)
+            timed.pop("seen", None)
         submitted = {str(file): file.read_bytes() for file in kept.submitted.rglob("*") if file.is_file()}
         page = kept.feedback.read_bytes()
         return {"run": run, "record": record, "kept": kept.observations.read_bytes(), "files": submitted, "page": page}
@@ -178,7 +181,7 @@ class Arena:
             self._ended_in_time(attack, took_s)
             self._earned(attack, record)
             self._told(attack, record)
-            self._kept_secret(attack)
+            self._kept_secret(attack, record)
             self.grade_honest()
             assert self.record_of_ada() == self.was, "the neighbour's record has changed"
         finally:
@@ -221,10 +224,12 @@ class Arena:
         }
 
     def _over_an_old_score(self) -> None:
-        """Eve's first submission got all points; it must not be what counts."""
+        """Eve's first submission got all points; it must not be what counts, unless the next one needs attention."""
         old = self.grader.folders.student("eve").folder
         shutil.rmtree(old, ignore_errors=True)
         shutil.copytree(self.grader.folders.student("ada").folder, old)
+        record = storage.read(GradeRecord, old / "record.json")
+        storage.write(msgspec.structs.replace(record, student="eve", key="eve"), old / "record.json")
 
     def _state(self) -> dict[str, Any]:
         running = machine.processes()
@@ -232,8 +237,12 @@ class Arena:
             "processes": running,
             "descriptors": machine.descriptors([os.getpid(), *running]),
             "mounts": machine.mounts(self.root),
-            # hers, and the lock, which says for how long the grader is at work
-            "files": {n: what for n, what in machine.tree(self.root).items() if "/eve" not in n and "/.lock" not in n},
+            # hers, the lock, which says for how long the grader is at work, and the folder of safe copies
+            "files": {
+                name: what
+                for name, what in machine.tree(self.root).items()
+                if not any(ours in name for ours in ("/eve", "/.lock", "/.copies"))
+            },
             "shared": machine.shared_places(SPARE_UID if os.getuid() == 0 else os.getuid()),
             "cwd": Path.cwd(),
             "home": os.environ["HOME"],
@@ -255,6 +264,9 @@ class Arena:
         assert took_s < limit + 5 * self.honest_s, f"it took {took_s:.1f} s; an honest one {self.honest_s:.2f} s"
 
     def _earned(self, attack: Attack, record: GradeRecord) -> None:
+        if record.attention:
+            assert record.held, "the older grade is kept, and a person is asked"
+            return
         least, most = attack.earns
         assert record.status == "graded", f"{record.status}: {record.reason}"
         assert least <= record.points <= most, _told(record)
@@ -283,8 +295,12 @@ class Arena:
         page.feed(self.grader.folders.student("eve").feedback.read_text(encoding="utf-8"))
         assert page.live == []
 
-    def _kept_secret(self, attack: Attack) -> None:
+    def _kept_secret(self, attack: Attack, record: GradeRecord) -> None:
         kept = self.grader.folders.student("eve")
+        if record.held:  # nothing ran, and what is kept of the older one is a copy of the neighbour's
+            said = "\n".join([record.held.reason, *record.held.problems])
+            assert not [word for word in self.words.values() if word in said]
+            return
         leaked = canaries.found(kept.folder, self.words, self.numbers, "submitted")
         assert leaked == []
         run = json.loads(kept.run.read_bytes())
@@ -295,7 +311,8 @@ class Arena:
 
 def _told(record: GradeRecord) -> str:
     """All that the student reads."""
-    return "\n".join([*record.problems, *(result.message for result in record.results)])
+    problems = record.held.problems if record.held else record.problems
+    return "\n".join([record.attention, *problems, *(result.message for result in record.results)])
 
 
 class _Page(HTMLParser):
@@ -315,12 +332,15 @@ class _Page(HTMLParser):
             "link",
             "base",
             "form",
-            "a",
             "image",
             "use",
             "foreignobject",
         ):
             self.live.append(tag)
         self.live += [
-            name for name, _ in attrs if name.startswith("on") or name in ("href", "src", "xlink:href", "style")
+            name
+            for name, value in attrs
+            if name.startswith("on")
+            or name in ("src", "xlink:href", "style")
+            or (name == "href" and not (value or "").startswith("#"))  # places on the page
         ]

@@ -4,7 +4,7 @@ import json
 import os
 import struct
 
-# reads "The data that your code returned could not be read: A tensor's bytes are not where its shape and its neighbours say."
+# reads "The data that your code returned could not be read: A tensor's bytes do not fit its shape, overlap another tensor, or leave a gap."
 
 os.write(3, bytes(12))
 for probe, at in (("standardise", [0, 140]), ("windows", [-140, 0]), ("fit", [10**15, 10**15 + 140])):
