@@ -163,9 +163,20 @@ def _run_job(control: socket.socket, job: int, setting: dict[str, Any], full: bo
     resources = os.wait4(pid, 0)[2]
     _sweep()
     if not full:
-        trees.remove(Path(home))
+        _remove(Path(home))
     os.close(pidfd)
     _send(control, cpu_s=resources.ru_utime + resources.ru_stime)
+
+
+def _remove(home: Path) -> None:
+    """Remove the files of a job in a process of its own, so that no later job finds their names in our memory."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            trees.remove(home)
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
 
 
 def _wait(control: socket.socket, pidfd: int) -> None:

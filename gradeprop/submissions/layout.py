@@ -87,7 +87,8 @@ def _pick(
 ) -> _Pick:
     """Choose the file for a requested name: the one of that name, else of a similar one, else the only one.
 
-    Of several files with such a name, the one in ``root`` counts, else the one in the highest folder.
+    Of several files with such a name, the one in ``root`` counts, else the one in the highest folder; one of a similar
+    name above it makes that a question.
     """
     exact = [file for file in own if _base(file) == name]
     other = [file for file in own if _base(file) not in reserved]
@@ -96,8 +97,10 @@ def _pick(
     if work and len(work) < len(exact) + len(similar):  # the stub is beside the work
         return _one_of(work, own)
     if named := exact or similar:
-        rank = {file: (_folder(file) != root, file.count("/")) for file in named}
-        return _one_of([file for file in named if rank[file] == min(rank.values())], own)
+        rank = {file: (_folder(file) != root, file.count("/")) for file in (*exact, *similar)}
+        best = min(rank[file] for file in named)
+        higher = [file for file in similar if rank[file] < best]  # old/hw.ipynb, and hw (1).ipynb above it
+        return _one_of([*(file for file in named if rank[file] == best), *higher], own)
     suffix = PurePosixPath(name).suffix
     return _one_of([file for file in other if suffix in _ONLY_ONE and _kind(file, suffix) == suffix], own)
 

@@ -47,7 +47,7 @@ _STRAY = (
 )  # fmt: skip
 _FOLDERS = ("hw1", "hw1 ", "mnist lenet", "Lovelace_Ada", "src", "final version (2)", "é")
 ANSWER = "The third convolution sees the whole image."
-_TEXT = "# Größe in µm: naïve Lösung\n" + RIGHT
+_COMMENT = "# Größe in µm: naïve Lösung\n"
 
 
 def renamed(files: Files, draw: random.Random) -> Files:
@@ -74,7 +74,10 @@ def zipped_twice(files: Files, draw: random.Random) -> Files:
 
 def encoded(files: Files, draw: random.Random) -> Files:
     encoding = draw.choice(("utf-8-sig", "utf-16", "latin-1"))
-    return {name: _TEXT.encode(encoding) if name.endswith((".py", ".txt")) else data for name, data in files.items()}
+    return {
+        name: f"{_COMMENT}{data}".encode(encoding) if isinstance(data, str) and name.endswith((".py", ".txt")) else data
+        for name, data in files.items()
+    }
 
 
 def line_ends(files: Files, draw: random.Random) -> Files:
@@ -87,7 +90,8 @@ def old_versions(files: Files, draw: random.Random) -> Files:
 
 def two_versions(files: Files, draw: random.Random) -> Files:
     """Two candidates, of which nothing says which one counts: a person must decide."""
-    return {"student_code (1).py": RIGHT, "student_code (2).py": "x = 1\n"}
+    others = {name: data for name, data in files.items() if not name.endswith((".py", ".zip"))}
+    return others | {"student_code (1).py": RIGHT, "student_code (2).py": "x = 1\n"}
 
 
 def notebook_renamed(files: Files, draw: random.Random) -> Files:

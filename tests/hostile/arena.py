@@ -302,7 +302,7 @@ class Arena:
             assert not [word for word in self.words.values() if word in said]
             return
         leaked = canaries.found(kept.folder, self.words, self.numbers, "submitted")
-        assert leaked == []
+        assert leaked == [], leaked
         run = json.loads(kept.run.read_bytes())
         texts = [run["output"], *(probe["message"] for probe in run["probes"])]
         saw = {line.strip() for text in texts for line in re.findall(r"SAW: (.*)", text)}

@@ -61,6 +61,7 @@ def test_the_code_is_found(files: list[str], code: str) -> None:
         (["a/student_code.py", "b/student_code.py"], ["a/student_code.py", "b/student_code.py"]),
         (["student_code (1).py", "student_code (2).py"], ["student_code (1).py", "student_code (2).py"]),
         (["part1.py", "part2.py"], ["part1.py", "part2.py"]),
+        (["student_code (1).py", "old/student_code.py"], ["student_code (1).py", "old/student_code.py"]),
         (["report.pdf", "hw.ipynb"], ["report.pdf", "no other Python file"]),
         (["given/data.py", "public_checks.py", ".hidden.py"], ["no other Python file"]),
         ([], ["no file that can be used"]),

@@ -5,7 +5,6 @@ import mmap
 
 import torch
 
-# reads "there is no more memory"
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
