@@ -137,7 +137,7 @@ class QuestionScore(Record, frozen=True, kw_only=True):
 
 
 class Unattributed(Record, frozen=True, kw_only=True):
-    """Something that may be a submission, but nothing says reliably whose."""
+    """A file or folder that may be a submission, but cannot be assigned to a student."""
 
     path: str
     reason: str
@@ -192,7 +192,7 @@ class GradeRecord(Record, frozen=True, kw_only=True):
 
     @property
     def attention(self) -> str:
-        """What a person must look at, as a sentence; empty if there is nothing."""
+        """The reason why a person must look, as a sentence; empty if there is none."""
         if self.held:
             return f"A newer submission needs attention: {self.held.reason}"
         return self.reason if self.status == "needs_attention" else ""

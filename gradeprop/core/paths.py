@@ -204,7 +204,7 @@ class AssignmentPaths:
 
     @property
     def unattributed(self) -> Path:
-        """The list of what may be a submission, but of nobody knows whom."""
+        """The list of files and folders that may be submissions, but cannot be assigned to a student."""
         return self.autograded / UNATTRIBUTED
 
     def arrival(self, student: str) -> Path:

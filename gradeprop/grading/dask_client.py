@@ -187,7 +187,7 @@ class _Session:
         while self._waiting and room > 0 and not self._cluster.stop.requested:
             job, room = self._waiting.pop(), room - 1
             submission = job.submission or self._take(job)
-            if submission.attention and not self._store.settings.as_is:
+            if self._store.settings.holds(submission):
                 yield job, self._store.folders.hold(submission)
             else:
                 self._send(job, submission)

@@ -113,7 +113,7 @@ class Grader:
                 record = scoring.not_graded(self.settings.assignment, scoring.unread(job.student), str(error))
                 write_result(self.settings.assignment, record, files)
             return record
-        if submission.attention and not self.settings.as_is:
+        if self.settings.holds(submission):
             return self.folders.hold(submission)
         with self.folders.replace(job.key) as files:
             if copy.is_dir():

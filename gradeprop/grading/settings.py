@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError
+from gradeprop.core.models import Submission
 from gradeprop.core.paths import AssignmentPaths, CoursePaths
 from gradeprop.course.notebook import Cell, read_cells
 from gradeprop.grading import fingerprints
@@ -40,6 +41,10 @@ class RunSettings:
     @property
     def results(self) -> Path:
         return self.results_folder or self.paths.autograded
+
+    def holds(self, submission: Submission) -> bool:
+        """Return True if a person must look at a submission before it is graded."""
+        return submission.attention != "" and not self.as_is
 
     @property
     def seed(self) -> int:

@@ -195,7 +195,7 @@ class Store:
         self._records.pop(key, None)
 
     def unattributed(self) -> tuple[Unattributed, ...]:
-        """Return what may be a submission, but nothing says reliably whose."""
+        """Return the possible submissions that a person must assign to a student."""
         return read_unattributed(self.settings.paths)
 
     def set_unattributed(self, found: Iterable[Unattributed], *searched: Path) -> None:

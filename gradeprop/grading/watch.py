@@ -48,6 +48,8 @@ class Watch:
     """records that are not in the gradebook yet"""
     _times: dict[str, datetime] = field(default_factory=dict)
     """by student: arrival times through the exchange, for late days"""
+    _listed: set[str] = field(default_factory=set)
+    """paths in the list of unattributed submissions on disk"""
     _retry_at: float = 0.0
     _written_at: float = 0.0
 
@@ -60,6 +62,7 @@ class Watch:
             CourseError: at the end, the gradebook still cannot be written.
         """
         self.inbox.check()
+        self._listed = {one.path for one in self.store.unattributed()}
         self.store.lock.begin()
         while not stop.requested:
             for arrival in filter(self._is_ready, self.inbox.latest()):
@@ -115,8 +118,8 @@ class Watch:
 
     @property
     def _is_unwritten(self) -> bool:
-        waiting = {one.path for one in self.store.unattributed()}
-        return bool(self._unwritten) or self.store.lock.interrupted or not waiting >= self.inbox.unattributed.keys()
+        is_new = not self._listed >= self.inbox.unattributed.keys()
+        return bool(self._unwritten) or self.store.lock.interrupted or is_new
 
     def _write(self) -> None:
         """Write the table and the gradebook, also what an interrupted run left out."""
@@ -124,6 +127,7 @@ class Watch:
             return
         settings = self.store.settings
         self.store.set_unattributed(self.inbox.unattributed.values(), self.inbox.folder)
+        self._listed = {*self.inbox.unattributed}
         if self._times:
             cells, db_url = writable(self.grader.sources.cells), gradebook_db.url(settings.course)
             gradebook.register_submissions(self._times, settings.assignment, cells, db_url)

@@ -57,13 +57,13 @@ def url(course: CoursePaths) -> str:
 
 
 def students(db_url: str) -> frozenset[str]:
-    """Return the ids of all students in the gradebook; none if there is no gradebook that can be read."""
+    """Return the ids of all students, in lower case; none if there is no gradebook that can be read."""
     if (file := make_url(db_url)).drivername == "sqlite" and not Path(file.database or "").is_file():
         return frozenset()  # connecting would create it
     engine = create_engine(db_url)
     try:
         with contextlib.closing(engine.connect()) as connection:
-            return frozenset(connection.execute(text("SELECT id FROM student")).scalars())
+            return frozenset(map(str.casefold, connection.execute(text("SELECT id FROM student")).scalars()))
     except (SQLAlchemyError, ModuleNotFoundError):  # no tables yet; writing to it reports any other reason
         return frozenset()
     finally:

@@ -1,4 +1,4 @@
-"""The list of what may be a submission, but nothing says reliably whose; a person decides."""
+"""The list of possible submissions that a person must assign to a student."""
 
 import msgspec
 

@@ -49,7 +49,7 @@ def find_submissions(
         paths: folders and archives.
         assignment: names the requested files.
         student: whose the one submission is; a person's word, so nothing is doubted.
-        students: ids of the gradebook.
+        students: ids of the gradebook, in lower case.
 
     Raises:
         SubmissionError: a path does not exist, or it is not clear what it is.
@@ -78,7 +78,7 @@ def _class_members(path: Path, assignment: Assignment) -> list[Member] | None:
         _refuse_class_archive(path, assignment)
         return None
     members = [entry for entry in list_folder(path) if not entry.name.startswith(".") and not is_ignored(entry.name)]
-    inner = [entry for entry in members if entry.is_folder or _is_archive(entry.name)]
+    inner = [entry for entry in members if entry.is_folder or identity.is_archive(entry.name)]
     if not inner:
         return None
     if len(inner) == len(members):
@@ -108,7 +108,7 @@ def _class(owner: int, members: Iterable[Member], assignment: Assignment, studen
                 notes.append(f"{filename(entry.name)} has no folder {assignment.name}, so nothing was submitted.")
             else:
                 claims.append((_nbgrader_folder(path, assignment), identity.claimed_student(path)))
-        elif _is_archive(entry.name):
+        elif identity.is_archive(entry.name):
             claims.append((path, identity.claimed_student(path)))
         elif path.suffix in _WORK:
             why = "is a single file in a folder of submissions; put it into a folder with its student's name"
@@ -207,7 +207,3 @@ def _holds_work(path: Path, assignment: Assignment) -> bool:
 
 def _is_work(name: str, assignment: Assignment) -> bool:
     return name in assignment.asked_files or name.endswith(_WORK)
-
-
-def _is_archive(name: str) -> bool:
-    return name.lower().endswith(identity.ARCHIVES)

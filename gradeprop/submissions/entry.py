@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import re
 import struct
 import zipfile
 import zlib
@@ -25,6 +26,9 @@ _IGNORED = frozenset({
 })  # fmt: skip
 ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, RuntimeError, OverflowError)
 _CHUNK_BYTES = 2**16
+
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names that Windows reserves
+_MAX_NAME_BYTES = 255
 
 
 class Refused(Exception):
@@ -120,3 +124,21 @@ def copy_file(entry: Entry, target: Path, max_bytes: int) -> tuple[bytes, int]:
         target.unlink()
         raise Refused("makes the submission larger than is allowed")
     return digest.digest(), size
+
+
+def refusal(name: str) -> Refused | None:
+    """Return the reason why a relative name is refused; None if it is valid."""
+    parts = [part.strip() for part in name.split("/")]
+    if name.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", name):
+        return Refused("is outside the submission")
+    if not name.isprintable() or "\\" in name or any(part in ("", ".") for part in parts):
+        return Refused("has an odd name")
+    if any(_DEVICE.fullmatch(part) for part in parts):
+        return Refused("has the name of a device")
+    if (
+        len(parts) > MAX_DEPTH
+        or len(name) > 2 * _MAX_NAME_BYTES
+        or any(len(part.encode()) > _MAX_NAME_BYTES for part in parts)
+    ):
+        return Refused("has a name that is too long")
+    return None

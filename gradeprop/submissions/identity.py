@@ -8,18 +8,20 @@ import contextlib
 import os
 import pwd
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 
 from gradeprop.core.paths import student_key
 
+RIVALS = "is not the only submission for {}: another account has one"
+"""the doubt about submissions for one student that belong to several accounts"""
 ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".tgz", ".gz", ".xz", ".bz2")
 
 
 def claimed_student(path: Path) -> str:
     """Return the name of the student that a folder or archive is named after."""
     name = os.fsencode(path.absolute().name).decode("utf-8", "backslashreplace")
-    while name.lower().endswith(ARCHIVES):
+    while is_archive(name):
         name = name[: name.rindex(".")]
     return unicodedata.normalize("NFC", name)
 
@@ -31,26 +33,29 @@ def doubt_about_owner(student: str, owner: int, students: Collection[str] = (), 
     student's name raises no doubt unless the owner is a student, too: a hub may write for everyone.
 
     Args:
-        student: whom the name claims.
+        student: the student in the name.
         owner: the user id that owns the folder or file.
-        students: ids of the gradebook.
+        students: ids of the gradebook, in lower case.
         collector: the user id that owns the folder of the class, and may have put everything into it.
     """
     if owner in (0, os.geteuid(), collector):
         return ""
     account = account_name(owner)
-    known = {student_key(each).casefold() for each in students}
     if account.casefold() == student_key(student).casefold():
         return ""
-    if account.casefold() in known or _user_id(student) is not None:
+    if account.casefold() in students or _user_id(student) is not None:
         return f"belongs to the account {account}, and not to {student}"
     return ""
 
 
-def conflicts(owners: Mapping[str, Collection[int]]) -> set[str]:
-    """Return the students whose submissions come from several accounts, this one and root left aside."""
-    trusted = {0, os.geteuid()}
-    return {student for student, users in owners.items() if len(set(users) - trusted) > 1}
+def are_rivals(owners: Collection[int]) -> bool:
+    """Return True if a student's submissions belong to several accounts, not counting this one and root."""
+    return len({*owners} - {0, os.geteuid()}) > 1
+
+
+def is_archive(name: str) -> bool:
+    """Return True if a file has the name of an archive, whether or not it is one that we can read."""
+    return name.lower().endswith(ARCHIVES)
 
 
 def account_name(user: int) -> str:

@@ -66,7 +66,7 @@ class Inbox:
     assignment: str
     say: Say
     students: Collection[str] = ()
-    """ids of the gradebook"""
+    """ids of the gradebook, in lower case"""
     unattributed: dict[str, Unattributed] = field(default_factory=dict)
     """by path: submissions that a person must assign to a student"""
     _graded: dict[str, tuple[Path, State]] = field(default_factory=dict)
@@ -95,10 +95,9 @@ class Inbox:
         owners = defaultdict[str, set[int]](set)
         for arrival in arrivals:
             owners[student_key(arrival.student)].add(arrival.owner)
-        doubtful = identity.conflicts(owners)
         for arrival in arrivals:
-            if (key := student_key(arrival.student)) in doubtful:
-                self._set_aside(arrival.path, f"claims to be of {arrival.student}, as another account's does")
+            if identity.are_rivals(owners[key := student_key(arrival.student)]):
+                self._set_aside(arrival.path, identity.RIVALS.format(arrival.student))
             else:
                 newest[key] = arrival
         new = [a for key, a in newest.items() if self._graded.get(key) != (a.path, a.state)]
@@ -120,9 +119,10 @@ class Inbox:
 
     def _arrivals(self) -> Iterator[Arrival]:
         members = [member for member in reader.list_folder(self.folder) if not _is_unfinished(member.name)]
+        collector = self.folder.stat().st_uid
         is_exchange = any(INBOUND.fullmatch(member.name) for member in members)
         for member in members:
-            student, name_time = self._student(member, is_exchange)
+            student, name_time = self._student(member, is_exchange, collector)
             if not student:
                 continue
             graded = self._graded.get(student_key(student))
@@ -135,7 +135,7 @@ class Inbox:
                 if os.path.lexists(member.path):
                     self.say_once(f"{error} It waits.")
 
-    def _student(self, member: Member, is_exchange: bool) -> tuple[str, str]:
+    def _student(self, member: Member, is_exchange: bool, collector: int) -> tuple[str, str]:
         """Return the student and the time in the name; no student if it is not a submission of this assignment."""
         if sent := INBOUND.fullmatch(member.name):
             if sent["assignment"] != self.assignment:
@@ -144,7 +144,7 @@ class Inbox:
         elif is_exchange:
             self._set_aside(member.path, "is no submission made by nbgrader submit")
             return "", ""
-        elif not member.is_folder and not member.name.lower().endswith(identity.ARCHIVES):
+        elif not member.is_folder and not identity.is_archive(member.name):
             self.say_once(f"{filename(member.name)} is neither a folder nor a zip; it is left out.")
             return "", ""
         else:
@@ -153,7 +153,6 @@ class Inbox:
                 self._set_aside(member.path, f"may belong to {' or '.join((name.student, *name.rivals))}")
                 return "", ""
             student, time = name.student if name else identity.claimed_student(member.path), ""
-        collector = self.folder.stat().st_uid
         if doubt := identity.doubt_about_owner(student, member.owner, self.students, collector):
             self._set_aside(member.path, doubt)
             return "", ""

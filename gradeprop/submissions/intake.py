@@ -21,14 +21,20 @@ from gradeprop.core.own_modules import own_modules
 from gradeprop.core.paths import STUDENT_CODE, CoursePaths, student_key
 from gradeprop.core.sanitize import filename
 from gradeprop.submissions import layout, validation
-from gradeprop.submissions.entry import MAX_DEPTH, MAX_ENTRIES, Entry, Refused, Unreadable, copy_file, is_ignored
+from gradeprop.submissions.entry import (
+    MAX_ENTRIES,
+    Entry,
+    Refused,
+    Unreadable,
+    copy_file,
+    is_ignored,
+    refusal,
+)
 from gradeprop.submissions.reader import entries
 from gradeprop.submissions.text import to_utf8
 
-_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names that Windows reserves
 _DEF, _NOT_IMPLEMENTED = re.compile(rb"^\s*def \w+", re.M), re.compile(rb"^\s*raise NotImplementedError", re.M)
 _MAX_STUB_BYTES = 2**20
-_MAX_NAME_BYTES = 255
 _MAX_SENTENCES = 20
 _MAX_ZIPS, _MAX_DEPTH_OF_ZIPS = 10, 3
 """zips in a submission that are unpacked, if there is no code beside them"""
@@ -195,24 +201,6 @@ class _Copy:
 def _stripped(name: str) -> str:
     """Remove blanks around the name of each folder and file, which no two systems treat alike."""
     return "/".join(part.strip() for part in name.split("/"))
-
-
-def refusal(name: str) -> Refused | None:
-    """Return the reason why a relative name is refused; None if it is valid."""
-    parts = [part.strip() for part in name.split("/")]
-    if name.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", name):
-        return Refused("is outside the submission")
-    if not name.isprintable() or "\\" in name or any(part in ("", ".") for part in parts):
-        return Refused("has an odd name")
-    if any(_DEVICE.fullmatch(part) for part in parts):
-        return Refused("has the name of a device")
-    if (
-        len(parts) > MAX_DEPTH
-        or len(name) > 2 * _MAX_NAME_BYTES
-        or any(len(part.encode()) > _MAX_NAME_BYTES for part in parts)
-    ):
-        return Refused("has a name that is too long")
-    return None
 
 
 def _sha256(digests: dict[str, bytes]) -> str:

@@ -31,8 +31,7 @@ from gradeprop.core.models import Unattributed
 from gradeprop.core.paths import student_key
 from gradeprop.core.sanitize import filename
 from gradeprop.core.scratch import ScratchDir
-from gradeprop.submissions.entry import MAX_ENTRIES, Entry, Refused, copy_file, is_ignored
-from gradeprop.submissions.intake import refusal
+from gradeprop.submissions.entry import MAX_ENTRIES, Entry, Refused, copy_file, is_ignored, refusal
 from gradeprop.submissions.reader import entries
 
 _SCHEMES = {

@@ -7,6 +7,7 @@ cannot copy or parse.
 
 from datetime import datetime
 from fnmatch import fnmatch
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,7 @@ from gradeprop.core.paths import CoursePaths
 from gradeprop.results import gradebook_db
 from gradeprop.submissions import identity
 from gradeprop.submissions.arrival_time import last_change, trusted_time, write_arrival_time, write_trusted_timestamp
-from gradeprop.submissions.entry import Entry, Refused, copy_file
-from gradeprop.submissions.intake import refusal
+from gradeprop.submissions.entry import Entry, Refused, copy_file, refusal
 from gradeprop.submissions.reader import entries
 
 _UNKNOWN = datetime.min
@@ -27,6 +27,10 @@ _UNKNOWN = datetime.min
 
 class Collect(ExchangeCollect):  # type: ignore[misc]
     """Copies regular files, each opened once, from folders that belong to their student; notes the arrival times."""
+
+    @cached_property
+    def _students(self) -> frozenset[str]:
+        return gradebook_db.students(self.coursedir.db_url)
 
     def _path_to_record(self, path: str) -> dict[str, Any]:
         folder = Path(path)
@@ -43,16 +47,15 @@ class Collect(ExchangeCollect):  # type: ignore[misc]
             record["timestamp"] = trusted_time(_time(claimed), last_change(folder))
         except (OSError, SubmissionError) as error:
             return record | {"doubt": f"cannot be read: {error}"}
-        students = gradebook_db.students(self.coursedir.db_url)
         collector = folder.parent.stat().st_uid
-        return record | {"doubt": identity.doubt_about_owner(username, record["owner"], students, collector)}
+        return record | {"doubt": identity.doubt_about_owner(username, record["owner"], self._students, collector)}
 
     def _sort_by_timestamp(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Sort a student's submissions, the latest first, and those that may be another's last."""
         trusted = [record for record in records if not record["doubt"]]
-        if identity.conflicts({"": [record["owner"] for record in trusted]}):
+        if identity.are_rivals([record["owner"] for record in trusted]):
             for record in trusted:
-                record["doubt"] = f"claims to be of {record['username']}, as another account's does"
+                record["doubt"] = identity.RIVALS.format(record["username"])
         return sorted(records, key=lambda record: (not record["doubt"], record["timestamp"]), reverse=True)
 
     src_records: list[dict[str, Any]]
