@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gradeprop.cli.options import RunOptions, data_option, find_assignment, pairs, seed_option, unsafe_option
-from gradeprop.cli.output import main_remark, points, print_line, print_results, print_table, progress, waiting, warn
+from gradeprop.cli.output import (
+    main_remark,
+    need_attention,
+    points,
+    print_line,
+    print_results,
+    print_table,
+    progress,
+    waiting,
+    warn,
+)
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import SubmissionError
 from gradeprop.core.models import GradeRecord, Unattributed
@@ -97,7 +107,9 @@ def grade(
         if found:
             store.set_unattributed(found.unattributed, *(path.absolute() for path in submissions))
         jobs = _plan(store, found.submissions if found else None, how or "changed")
-        run_jobs(store, jobs, run, found.unattributed if found else ())
+        if number := run_jobs(store, jobs, run, found.unattributed if found else ()):
+            sentence = f"{need_attention(number)}; no zero was given, and no older grade changed."
+            raise click.ClickException(sentence)
 
 
 def open_store(course: CoursePaths, one: Assignment, run: RunOptions) -> "Store":
@@ -114,8 +126,12 @@ def _settings(course: CoursePaths, one: Assignment, run: RunOptions, results: Pa
     return RunSettings(course, one, resolve_dataset(one, run.dataset), run.seed, results, run.unsafe, run.as_is)
 
 
-def run_jobs(store: "Store", jobs: Sequence["Job"], run: RunOptions, unattributed: Sequence[Unattributed] = ()) -> None:
-    """Run the jobs with a progress display, then print a summary; exit with status 130 if Ctrl-C stopped them."""
+def run_jobs(store: "Store", jobs: Sequence["Job"], run: RunOptions, unattributed: Sequence[Unattributed] = ()) -> int:
+    """Run the jobs with a progress display, then print a summary; exit with status 130 if Ctrl-C stopped them.
+
+    Returns:
+        The number of submissions that need attention.
+    """
     from rich.console import Console
 
     from gradeprop.cli.progress import ProgressDisplay, summary
@@ -134,7 +150,7 @@ def run_jobs(store: "Store", jobs: Sequence["Job"], run: RunOptions, unattribute
         click.echo(line)
     if len(graded) < len(jobs):
         sys.exit(128 + signal.SIGINT)
-    print_results(store.settings.course, store.settings.assignment, graded, unattributed)
+    return print_results(store.settings.course, store.settings.assignment, graded, unattributed)
 
 
 def _plan(store: "Store", named: Named | None, how: "How") -> list["Job"]:
@@ -254,7 +270,7 @@ def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: i
 def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     """Release an assignment and grade a small made-up class.
 
-    The class has correct, wrong, broken and hostile submissions.
+    The class has correct, wrong, broken and hostile submissions, and one that needs attention.
     """
     from gradeprop.course.demo import demo_class
     from gradeprop.course.release import release as write_release

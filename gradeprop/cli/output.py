@@ -74,8 +74,8 @@ def print_results(
     assignment: Assignment,
     graded: Sequence[GradeRecord],
     unattributed: Sequence[Unattributed] = (),
-) -> None:
-    """Print the table of a run, the files that it wrote, and the submissions that a person must look at.
+) -> int:
+    """Print the table of a run, the files that it wrote, and the submissions that need attention; return their number.
 
     Raises:
         click.ClickException: a submission got no grade.
@@ -89,13 +89,17 @@ def print_results(
     attention = [(record.student, record.attention) for record in graded if record.attention]
     attention += [("?", each.reason) for each in unattributed]
     if attention:
-        print_table(("student", "what was found"), attention, f"{len(attention)} need attention")
+        print_table(("student", "what was found"), attention, need_attention(len(attention)))
         click.echo(_WHAT_TO_DO)
     waits = [record for record in graded if record.status not in ("graded", "needs_attention")]
     if waits:
         raise click.ClickException(f"{len(waits)} of {len(graded)} on hold. The first: {_one_line(waits[0].reason)}")
-    if attention:
-        raise click.ClickException(f"{len(attention)} need attention; no zero was given, and no older grade changed.")
+    return len(attention)
+
+
+def need_attention(number: int) -> str:
+    """Count submissions: "1 needs attention", "2 need attention"."""
+    return f"{number} need{'s' * (number == 1)} attention"
 
 
 def _one_line(text: str) -> str:

@@ -1,11 +1,16 @@
 """The sample class has right, wrong, broken and hostile submissions."""
 
 import zipfile
+from pathlib import Path
 
+from click.testing import CliRunner
+
+from gradeprop.cli.main import main
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.demo import demo_class
 from gradeprop.submissions.discovery import find_submissions
+from tests.autograding.course import make_course
 
 
 def test_the_sample_class_has_every_kind_of_submission(toy: AssignmentPaths, toy_assignment: Assignment) -> None:
@@ -24,3 +29,11 @@ def test_the_sample_class_is_made_again_from_scratch(toy: AssignmentPaths, toy_a
     toy.notebook.write_text("{}")
     (demo_class(toy_assignment, toy, "sample") / "left over").mkdir()
     assert not (demo_class(toy_assignment, toy, "sample") / "left over").exists()
+
+
+def test_the_command_ends_well_although_one_submission_needs_attention(tmp_path: Path) -> None:
+    toy = make_course(tmp_path / "course")
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(main, ["--course", str(toy.course.root), "demo", "toy"])
+    assert result.exit_code == 0, result.output
+    assert "1 needs attention" in result.output
+    assert "The submission contains no file that can be used." in result.output
