@@ -110,14 +110,17 @@ def ending_misreadings() -> Iterator[tuple[str, Function]]:
         yield f"{name[0].upper()}{name[1:]} follows the last layer: nothing follows the logits.", other
 
 
-def combined_misreadings(**kinds: Iterable[tuple[str, object]]) -> Iterator[tuple[str, dict[str, object]]]:
-    """Yield each mistake, then each pair of mistakes of different kinds, then each triple: the sentences, and by kind.
+def combined_misreadings(
+    together: int = 2, /, **kinds: Iterable[tuple[str, object]]
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """Yield each mistake, then each pair of mistakes of different kinds, and so on: the sentences, and by kind.
 
     Args:
+        together: the maximum number of mistakes at once.
         kinds: a name, such as ``activations`` or ``last``, and its mistakes: a sentence, and what is there instead.
     """
     tables = {name: list(mistakes) for name, mistakes in kinds.items()}
-    for number in range(1, min(len(tables), 3) + 1):
+    for number in range(1, min(len(tables), together) + 1):
         for names in itertools.combinations(tables, number):
             for chosen in itertools.product(*(tables[name] for name in names)):
                 changes = {name: value for name, (_, value) in zip(names, chosen, strict=True)}

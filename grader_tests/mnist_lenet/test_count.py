@@ -13,7 +13,7 @@ def same(a, b):
 
 
 def rounded(got, right):
-    """Return True if ``got`` is ``right`` rounded to some digits, in millions, thousands or ones; not if it is exact."""
+    """Return True if ``got`` is ``right`` rounded in millions, thousands or ones, and not exact."""
     units = [unit for unit in (1, 1e3, 1e6) if any(same(got, round(right * unit, digits)) for digits in range(6))]
     return bool(units) and not any(same(got, right * unit) for unit in (1, 1e3, 1e6))
 

@@ -45,6 +45,7 @@ def lenet(weights, x, activations=RELU4, pool=F.max_pool2d, last=identity):
 def misreadings():
     """Sentence → how that network differs from LeNet-5: one mistake, or two or three at once."""
     return combined_misreadings(
+        3,
         activations=activation_misreadings(LAYERS, 3),
         pool=[("The pooling takes the average, not the maximum.", F.avg_pool2d)],
         last=ending_misreadings(),

@@ -500,7 +500,10 @@ def probe_records(student, draw):
 
 
 def titles(figure):
-    return [*(text.get_text() for text in figure.texts), *(one.get_title(loc) for one in figure.axes for loc in ("left", "center", "right"))]
+    return [
+        *(text.get_text() for text in figure.texts),
+        *(one.get_title(loc) for one in figure.axes for loc in ("left", "center", "right")),
+    ]
 
 
 def probe_curves(student, draw):

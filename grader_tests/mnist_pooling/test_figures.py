@@ -97,7 +97,11 @@ def test_a_legend_tells_training_from_test(observed, expected):
     found = find(observed, expected)
     for model in MODELS:
         for quantity in QUANTITIES:
-            names = [found[key][0].text("called").lower() for part in ("train", "test") if (key := (model, quantity, part)) in found]
+            names = [
+                found[key][0].text("called").lower()
+                for part in ("train", "test")
+                if (key := (model, quantity, part)) in found
+            ]
             if "" in names or len(set(names)) < len(names):
                 fail(f"Nothing tells the curves of the {quantity} apart: give each a label and call legend().")
             if len(names) == 2 and "test" in names[0] and "train" in names[1]:

@@ -68,7 +68,7 @@ class Reading:
 
 
 def readings(pooling):
-    """Sentence → reading; the right one under an empty sentence, then single mistakes, then two or three at once."""
+    """Sentence → reading; the right one under an empty sentence, then single mistakes, then two at once."""
     pools = (POOLS[pooling],) * 2
     yield "", Reading(pools)
     found = combined_misreadings(
@@ -192,7 +192,8 @@ def explained(seen, weights, images, pooling):
     if not seen.has("logits"):
         return found
     logits = seen.tensor("logits", shape=(3, 10))
-    found += [reading for _, reading in readings(pooling) if is_close(logits, reading.logits(weights, images))][:1]
+    alike = (reading for _, reading in readings(pooling) if is_close(logits, reading.logits(weights, images)))
+    found += itertools.islice(alike, 1)
     if seen.has("convolved") and seen.tensor("convolved").shape[-1:] == (24,):
         found.append(Reading((POOLS[pooling],) * 2, padding=0))
     return found

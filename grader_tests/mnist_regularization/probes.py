@@ -95,7 +95,7 @@ def gradients(model, images, labels):
 
 
 def repeats(model, images, draw):
-    """Ask in training mode, where a dropout would show; in evaluation mode if there is a BatchNorm, reported elsewhere."""
+    """Ask in training mode, where dropout shows; a network with a BatchNorm, reported elsewhere, in evaluation mode."""
     trace, _ = traced(model, images)
     return draw.repeats(model.train(not trace.norms), images)
 

@@ -114,7 +114,8 @@ def test_mistakes_of_different_kinds_are_combined_the_single_ones_first() -> Non
 )
 def test_a_missing_layer_is_told_from_a_missing_bias(got: list[float], says: str) -> None:
     hint = missing_hint(got, [150, 6, 500, 10], {150: "the first layer", 500: "the second layer"})
-    assert hint.startswith(says) and bool(hint) == bool(says)
+    assert hint.startswith(says)
+    assert bool(hint) == bool(says)
 
 
 def test_is_close_wants_the_same_shape_and_no_nan() -> None:
