@@ -330,15 +330,12 @@ class Total:
         assert not softmax, "The loss got rows that sum to 1, from a softmax: hand it the logits, it has its own."
 
 
-class Notebook:
-    """Stands in for an optimizer: notes the gradient at each step, and moves nothing."""
+class Notebook(torch.optim.Optimizer):
+    """An optimizer that notes the gradient at each step, and moves nothing."""
 
     def __init__(self, model):
+        super().__init__(model.parameters(), {"lr": 0.0})
         self.weight, self.steps = model.weight, []
-
-    def zero_grad(self, set_to_none=True):
-        """Forget the gradient."""
-        self.weight.grad = None
 
     def step(self, closure=None):
         """Note the gradient."""
