@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from gradeprop.grading.store import Store
     from gradeprop.submissions.discovery import Found
 
-Named = Sequence[tuple[Path, str]]
-"""submissions, each with its student"""
-
 
 @click.command()
 @click.argument("assignment")
@@ -106,7 +103,7 @@ def grade(
     with opening as store:
         if found:
             store.set_unattributed(found.unattributed, *(path.absolute() for path in submissions))
-        jobs = _plan(store, found.submissions if found else None, how or "changed")
+        jobs = _plan(store, found, how or "changed")
         if number := run_jobs(store, jobs, run, found.unattributed if found else ()):
             sentence = f"{need_attention(number)}; no zero was given, and no older grade changed."
             raise click.ClickException(sentence)
@@ -153,14 +150,14 @@ def run_jobs(store: "Store", jobs: Sequence["Job"], run: RunOptions, unattribute
     return print_results(store.settings.course, store.settings.assignment, graded, unattributed)
 
 
-def _plan(store: "Store", named: Named | None, how: "How") -> list["Job"]:
+def _plan(store: "Store", found: "Found | None", how: "How") -> list["Job"]:
     """Find out what each submission needs; None stands for all that were graded before, to be re-evaluated."""
     from gradeprop.grading import jobs
 
-    if named is None:
+    if found is None:
         return jobs.plan_recheck(store)
-    with progress("comparing with earlier grades", len(named)) as tick:
-        return jobs.plan(store, named, how, tick)
+    with progress("comparing with earlier grades", len(found.submissions)) as tick:
+        return jobs.plan(store, found.submissions, how, tick, found.owners)
 
 
 def _find(
@@ -283,4 +280,4 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     with waiting(f"training the reference solution on {run.dataset or 'no data set'}, once"):
         folder = demo_class(one, course.assignment(one.name), run.dataset)
     with open_store(course, one, run) as store:
-        run_jobs(store, _plan(store, find_submissions([folder], one).submissions, "changed"), run)
+        run_jobs(store, _plan(store, find_submissions([folder], one), "changed"), run)

@@ -124,7 +124,7 @@ class Grader:
         """Use the safe copy that the plan has made; read the submission if there is none, or a killed worker had it."""
         if job.submission is not None and copy.is_dir():
             return job.submission
-        return take(self.settings, self.sources, Path(job.path), job.student, copy)
+        return take(self.settings, self.sources, Path(job.path), job.student, copy, job.owner)
 
     def _observe(self, submission: Submission, files: StudentPaths) -> JailRun:
         assignment, paths, seed, dataset = (
