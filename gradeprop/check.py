@@ -26,7 +26,16 @@ from gradeprop.judge.networks import (
     shape_of,
     sizes_of,
 )
-from gradeprop.judge.trained_weights import as_weights, drawn_after, grade_accuracy, measure_accuracy, show_history
+from gradeprop.judge.trained_weights import (
+    as_weights,
+    drawn_after,
+    grade_accuracy,
+    held_out_logits,
+    measure_accuracy,
+    read_network,
+    show_history,
+    trained_network,
+)
 
 __all__ = [
     "CheckFailed",
@@ -45,13 +54,16 @@ __all__ = [
     "ending_misreadings",
     "fail",
     "grade_accuracy",
+    "held_out_logits",
     "identity",
     "is_close",
     "logits_differ",
     "measure_accuracy",
     "missing_in_order",
+    "read_network",
     "same_values",
     "shape_of",
     "show_history",
     "sizes_of",
+    "trained_network",
 ]

@@ -84,6 +84,11 @@ class Show:
     def __init__(self) -> None:
         self.exhibits: list[Table | Curves] = []
         self.message = ""
+        self.flagged = ""
+
+    def flag(self, sentence: str) -> None:
+        """Ask the instructor to look at something; the student does not see it, and it costs no points."""
+        self.flagged = printable(sentence)
 
     def text(self, text: str) -> None:
         """Show a sentence to a student whose check passes, such as the accuracy that was measured."""

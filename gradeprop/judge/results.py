@@ -33,6 +33,7 @@ def _result(check: Check, show: Show, verdict: str, points: float, message: str)
         possible=check.points,
         message=message,
         exhibits=tuple(show.exhibits),
+        flag=show.flagged,
     )
 
 

@@ -6,7 +6,6 @@ none has to be trusted and a check can draw them again. A probe of one task need
 """
 
 import contextlib
-import math
 from unittest import mock
 
 import torch
@@ -427,18 +426,12 @@ def normalized(images):
     return (images / 255 - MEAN) / STD  # (n, 3, 64, 64)
 
 
-def held_out_logits(model, name, draw):
-    """The logits of a network with the submitted weights, on all held-out pictures."""
-    logits = draw.held_out_logits(model, name, normalized, 50)
-    return {"logits": logits, "parameters": math.fsum(parameter.numel() for parameter in model.parameters())}
-
-
 def probe_weights_improved(student, draw):
-    return held_out_logits(student.improved_setup()[0], "improved.safetensors", draw)
+    return draw.trained(student.improved_setup()[0], "improved.safetensors", normalized)
 
 
 def probe_weights_resnet(student, draw):
-    return held_out_logits(student.ResNet18(), "resnet18.safetensors", draw)
+    return draw.trained(student.ResNet18(), "resnet18.safetensors", normalized)
 
 
 def probe_history(student, draw):

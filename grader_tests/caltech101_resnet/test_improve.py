@@ -6,7 +6,15 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from gradeprop.check import assert_gradients, fail, measure_accuracy, show_history, sizes_of
+from gradeprop.check import (
+    assert_gradients,
+    fail,
+    held_out_logits,
+    measure_accuracy,
+    show_history,
+    sizes_of,
+    trained_network,
+)
 
 NORM = re.compile(r".*(batch|layer|group|instance)_norm.*")
 MOST = 2_000_000  # parameters
@@ -66,8 +74,16 @@ def test_something_is_improved(observed, expected):
         fail("Nothing was found that CaltechLeNet with plain cross entropy does not have: no regulariser works.")
 
 
-def graded(logits, labels, steps, points, show):
+MEAN, STD = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+
+
+def normalized(images):
+    return (images / 255 - MEAN) / STD  # (n, 3, 64, 64)
+
+
+def graded(network, answers, steps, points, show):
     """The points of the highest step that is reached; the last step gives all."""
+    logits, labels = held_out_logits(network, answers, normalized, show), answers["labels"]
     reached, message = measure_accuracy(logits, labels, "validation pictures", decimals=1)
     right = (logits.double().argmax(1) == labels).double()
     classes = 100 * torch.stack([right[labels == k].mean() for k in labels.unique()]).mean().item()
@@ -84,21 +100,19 @@ def graded(logits, labels, steps, points, show):
 @pytest.mark.points(15, question="improved_accuracy")
 def test_the_improved_network_is_accurate(observed, answers, bars, points, show):
     """The improved network with your weights classifies pictures it has never seen."""
-    seen, labels = observed("weights_improved"), answers["labels"]
-    if seen.number("parameters") > MOST:
-        fail(f"The network has {seen.number('parameters'):,.0f} parameters; at most 2,000,000 are allowed.")
+    network = trained_network(observed("weights_improved"))
+    if network.numbers > MOST:
+        fail(f"The network has {network.numbers:,} parameters; at most 2,000,000 are allowed.")
     low, high = bars["improved"]
     steps = [(low + (high - low) * k / 3, given) for k, given in enumerate((5, 8, 12, 15))]
-    graded(seen.tensor("logits", shape=(len(labels), 101)), labels, steps, points, show)
+    graded(network, answers, steps, points, show)
 
 
 @pytest.mark.points(5, question="resnet_accuracy")
 def test_resnet_is_accurate(observed, answers, bars, points, show):
     """ResNet-18 with your weights classifies pictures it has never seen."""
-    labels = answers["labels"]
-    logits = observed("weights_resnet").tensor("logits", shape=(len(labels), 101))
     low, high = bars["resnet18"]
-    graded(logits, labels, [(low, 3), (high, 5)], points, show)
+    graded(trained_network(observed("weights_resnet")), answers, [(low, 3), (high, 5)], points, show)
 
 
 @pytest.mark.points(1, question="resnet_accuracy")

@@ -20,35 +20,18 @@ from torch.utils.data import DataLoader, TensorDataset, default_collate
 
 
 class Trace(TorchDispatchMode):
-    """Records each operation of torch, and counts multiplications: of a convolution, a matrix product, attention."""
+    """Records the name of each operation of torch."""
 
     def __init__(self):
         super().__init__()
-        self.ops, self.multiply_adds = [], 0
+        self.ops = []
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         result = operation(*args, **(kwargs or {}))
         name = operation.overloadpacket.__name__.rstrip("_")
         if len(self.ops) < 1000:
             self.ops.append(name)
-        self.multiply_adds += cost(name, args, result)
         return result
-
-
-def cost(name, args, result):
-    """Multiply-adds of one operation, as far as it is one that counts."""
-    if name == "convolution":
-        images, weight, transposed = args[0], args[1], args[6]
-        return (images if transposed else result).numel() * weight.numel() // weight.shape[0]
-    if name in ("mm", "bmm"):
-        return args[0].numel() * args[1].shape[-1]
-    if name in ("addmm", "baddbmm"):
-        return args[1].numel() * args[2].shape[-1]
-    if name == "linear":
-        return args[0].numel() * args[1].shape[0]
-    if "attention" in name:
-        return 2 * args[0].numel() * args[1].shape[-2]
-    return 0
 
 
 def logits_of(returned):
@@ -420,10 +403,7 @@ def probe_own_repeats(student, draw):
 def probe_own_cost(student, draw):
     images = draw.normal(1, 3, 32, 32)
     model = draw.initialize(student.OwnNetwork(), images).eval()
-    with Trace() as trace, torch.no_grad():
-        model(images)
-    state = model.state_dict().values()
-    return {"multiply_adds": trace.multiply_adds, "numbers": sum(value.numel() for value in state)}
+    return draw.graph(model, images, lambda x: logits_of(model(x)))
 
 
 # ---------------------------------------------------------------- seven, accuracy
@@ -460,15 +440,13 @@ def normalized(images):
     return (images / 255 - MEAN) / STD  # (n, 3, 32, 32)
 
 
-def held_out_logits(model, name, draw):
-    """The logits of a network with the submitted weights, on all held-out pictures."""
-    return draw.held_out_logits(model, name, normalized, 250, forward=lambda images: logits_of(model(images)))
+def trained(model, name, draw):
+    return draw.trained(model, name, normalized, forward=lambda images: logits_of(model(images)))
 
 
 def probe_weights_lenet(student, draw):
-    model = student.LeNet()
-    return {"logits": held_out_logits(model, "lenet.safetensors", draw), "state": dict(model.named_parameters())}
+    return trained(student.LeNet(), "lenet.safetensors", draw)
 
 
 def probe_weights_own(student, draw):
-    return {"logits": held_out_logits(student.OwnNetwork(), "own_network.safetensors", draw), "state": {}}
+    return trained(student.OwnNetwork(), "own_network.safetensors", draw)

@@ -448,17 +448,12 @@ def normalized(images):
     return (images.unsqueeze(1) / 255 - 0.1307) / 0.3081  # (n, 1, 32, 32)
 
 
-def held_out_logits(model, name, draw):
-    """The logits of a network with the submitted weights, on all held-out images."""
-    return {"logits": draw.held_out_logits(model, name, normalized), "state": dict(model.named_parameters())}
-
-
 def probe_weights_lenet5(student, draw):
-    return held_out_logits(student.LeNet5(), "lenet5.safetensors", draw)
+    return draw.trained(student.LeNet5(), "lenet5.safetensors", normalized)
 
 
 def probe_weights_regularised(student, draw):
-    return held_out_logits(student.regularised_setup()[0], "lenet5_regularised.safetensors", draw)
+    return draw.trained(student.regularised_setup()[0], "lenet5_regularised.safetensors", normalized)
 
 
 def probe_history(student, draw):

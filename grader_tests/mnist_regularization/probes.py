@@ -280,21 +280,16 @@ def normalized(images):
     return (images.unsqueeze(1) / 255 - 0.1307) / 0.3081  # (n, 1, 28, 28)
 
 
-def held_out_logits(model, name, draw):
-    """The logits of a network with the submitted weights, on all held-out images."""
-    return {"logits": draw.held_out_logits(model, name, normalized), "state": dict(model.named_parameters())}
-
-
 def probe_weights_mlp(student, draw):
-    return held_out_logits(student.SmallMLP(), "small_mlp.safetensors", draw)
+    return draw.trained(student.SmallMLP(), "small_mlp.safetensors", normalized)
 
 
 def probe_weights_regularised(student, draw):
-    return held_out_logits(student.RegularisedLeNet(), "regularised_lenet.safetensors", draw)
+    return draw.trained(student.RegularisedLeNet(), "regularised_lenet.safetensors", normalized)
 
 
 def probe_weights_affine(student, draw):
-    return held_out_logits(student.SmallLeNet(), "affine_lenet.safetensors", draw)
+    return draw.trained(student.SmallLeNet(), "affine_lenet.safetensors", normalized)
 
 
 def probe_history(student, draw):
