@@ -27,7 +27,6 @@ from gradeprop.judge.networks import (
     sizes_of,
 )
 from gradeprop.judge.trained_weights import (
-    as_weights,
     drawn_after,
     grade_accuracy,
     held_out_logits,
@@ -44,7 +43,6 @@ __all__ = [
     "Seen",
     "Show",
     "activation_misreadings",
-    "as_weights",
     "assert_close",
     "assert_equal",
     "assert_gradients",

@@ -128,7 +128,7 @@ class Grader:
 
     def _observe(self, submission: Submission, files: StudentPaths) -> JailRun:
         assignment, paths, seed, dataset = (
-            self.settings.assignment, self.settings.paths, self.settings.seed, self.settings.dataset,
+            self.settings.assignment, self.settings.paths, self.settings.draw_seed(), self.settings.dataset,
         )  # fmt: skip
         if STUDENT_CODE not in submission.files:
             why = submission.attention or f"{STUDENT_CODE} is missing, so nothing could be run."

@@ -9,61 +9,26 @@ operation must be one that only computes, and all sizes are known before anythin
 """
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import flop_registry
+from torch.nn import functional as F  # noqa: N812
 
 from gradeprop.judge.accessors import Seen
+from gradeprop.judge.operations import NotComputable, Operation, Step, measure, set_last_uses
 
-_NAME = re.compile(r"aten\.(\w+)\.(\w+)")
-_TAGS = {torch.Tag.core, torch.Tag.pointwise}
-"""of operations that only compute; torch itself gives them"""
-_MORE = """
-    t detach lift_fresh lift_fresh_copy _unsafe_view _reshape_alias transpose unsqueeze squeeze stack split unbind narrow
-    roll rot90 tile tril triu im2col unfold pixel_shuffle pixel_unshuffle channel_shuffle zeros ones eye linspace
-    empty_like zeros_like ones_like rand_like randn_like new_zeros new_ones new_full new_empty copy fill zero masked_fill
-    native_batch_norm _batch_norm_with_update _fused_rms_norm bernoulli rrelu_with_noise _prelu_kernel baddbmm mv dot
-    linear norm linalg_vector_norm std var_mean std_mean logsumexp upsample_bicubic2d adaptive_max_pool2d
-    _scaled_dot_product_flash_attention_for_cpu
-"""
-_OTHERS = frozenset(_MORE.split())
-"""others that only compute"""
-_REFUSED = frozenset({"resize", "_embedding_bag"})
-"""of torch's core, but they reach memory that is not theirs"""
-_MAX_NUMBERS = 1 << 28
-"""values of all tensors of one forward together"""
-_MAX_MULTIPLY_ADDS = 1e11
-"""of one forward"""
-_TYPES: dict[str, type] = {"$dtype": torch.dtype, "$memory_format": torch.memory_format}
-_PLACES = frozenset({"device", "layout", "pin_memory", "generator"})
-"""arguments that say where a tensor is, or whose chance it follows"""
-
-
-class NotComputable(Exception):
-    """The graph cannot be computed here; the text is a clause that says why."""
-
-
-@dataclass(slots=True)
-class _Operation:
-    """One operation of torch, with the numbers of the tensors that it takes and gives."""
-
-    run: Any
-    args: Any
-    kwargs: Any
-    results: list[int]
-    over: tuple[int, ...] = ()
-    """tensors that nothing uses later"""
+_ERRORS = (RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
     """The graph of a network, with the weights of the submission."""
 
+    batch: tuple[int, ...]
+    """shape of the images that it takes"""
     weights: dict[str, Tensor]
     """parameters and buffers by name, in the student's order"""
     parameters: tuple[str, ...]
@@ -74,11 +39,9 @@ class Network:
     """numbers in the weights and constants"""
     multiply_adds: float
     """of one image"""
-    steps: list[tuple[str, tuple[int, ...]]]
+    steps: list[Step]
     """name and shape of the result of each operation"""
-    batch: tuple[int, ...]
-    """shape of the images that it takes"""
-    _operations: list[_Operation]
+    _operations: list[Operation]
     _names: dict[str, int]
     _output: int
 
@@ -95,20 +58,19 @@ class Network:
         try:
             graph = json.loads(text.numpy().tobytes())
             names = {str(name): int(number) for name, number in graph["weights"].items()}
-            batch = tuple(int(size) for size in graph["images"])
+            batch, output = tuple(map(int, graph["images"])), int(graph["output"])
             constants = {int(number): tensor for number, tensor in found.items()}
             weights = {name: state[name] for name in names}
-            operations = [_operation(*each) for each in graph["operations"]]
-            output = int(graph["output"])
-            _set_last_uses(operations, output)
+            operations = [Operation.decode(*each) for each in graph["operations"]]
             parameters = tuple(name for name in map(str, graph["parameters"]) if name in names)
+            set_last_uses(operations, output)
             given = _given(torch.empty(batch, device="meta"), weights, names, constants)
-            steps, multiply_adds = _measure(operations, given, output)
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, RecursionError) as error:
+            steps, multiply_adds = measure(operations, given, output)
+        except _ERRORS as error:
             raise NotComputable(f"it is no graph of a network ({type(error).__name__}: {error})") from error
         numbers = sum(tensor.numel() for tensor in (*weights.values(), *constants.values()))
         per_image = multiply_adds / max(1, batch[0])
-        return cls(weights, parameters, constants, numbers, per_image, steps, batch, operations, names, output)
+        return cls(batch, weights, parameters, constants, numbers, per_image, steps, operations, names, output)
 
     def __call__(self, images: Tensor, weights: Mapping[str, Tensor] | None = None) -> Tensor:
         """Return the logits (n, classes) of any number of images.
@@ -122,21 +84,73 @@ class Network:
         """
         state = {name: tensor.clone() for name, tensor in {**self.weights, **(weights or {})}.items()}
         size, logits = self.batch[0], []
-        for chunk in torch.split(images, size):
-            batch = torch.cat([chunk, chunk[:1].expand(size - len(chunk), *chunk.shape[1:])])
-            given = _given(batch, state, self._names, self.constants)
-            logits.append(self._forward(given)[: len(chunk)])
+        with torch.no_grad():
+            for chunk in torch.split(images, size):
+                batch = torch.cat([chunk, chunk[:1].expand(size - len(chunk), *chunk.shape[1:])])
+                logits.append(self._forward(batch, state)[: len(chunk)])
         return torch.cat(logits)
 
-    def _forward(self, tensors: dict[int, Tensor]) -> Tensor:
+    def used(self) -> list[str]:
+        """Return the names of the weights that the logits need, in the order of their first use."""
+        needed, order = {self._output}, list[int]()
+        for operation in reversed(self._operations):
+            if operation.in_place or needed & {*operation.results}:  # a view may share what changes in place
+                needed |= {*operation.given()}
+                order += reversed(operation.given())
+        names = {number: name for name, number in self._names.items()}
+        return [names[number] for number in dict.fromkeys(reversed(order)) if number in names]
+
+    def fit(self, wanted: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+        """Return the parameters of another network, under the names of this one; None if the sizes differ.
+
+        Parameters of one size are told apart by the order of their use, which is that of ``wanted``. A matrix that this
+        network holds as (inputs, outputs) is transposed; any other shape is adapted.
+        """
+        sizes: dict[int, list[str]] = defaultdict(list)
+        for name in filter(self.parameters.__contains__, self.used()):
+            sizes[self.weights[name].numel()].append(name)
+        fitted = {}
+        for tensor in wanted.values():
+            if not sizes[tensor.numel()]:
+                return None
+            name = sizes[tensor.numel()].pop(0)
+            fitted[name] = _shaped(tensor, self.weights[name].shape)
+        return None if any(sizes.values()) else fitted
+
+    def gradients(
+        self, images: Tensor, labels: Tensor, weights: Mapping[str, Tensor] | None = None
+    ) -> dict[str, float]:
+        """Return the norm of the gradient of cross entropy for each parameter; 0 for one that the logits do not need.
+
+        Args:
+            images: of the shape ``batch``.
+            labels: int64 (n,).
+            weights: in place of those with the same names.
+
+        Raises:
+            NotComputable: an operation fails.
+        """
+        state = {name: tensor.clone() for name, tensor in {**self.weights, **(weights or {})}.items()}
+        leaves = {name: state[name].requires_grad_() for name in self.parameters if state[name].is_floating_point()}
+        with torch.enable_grad():
+            logits = self._forward(images, state | {name: leaf.clone() for name, leaf in leaves.items()})
         try:
-            with torch.no_grad():
-                for operation in self._operations:
-                    _run(operation, tensors)
-                    for number in operation.over:
-                        tensors.pop(number, None)
+            if logits.requires_grad:
+                F.cross_entropy(logits, labels).backward()  # type: ignore[no-untyped-call]
+        except RuntimeError as error:
+            raise NotComputable("its gradient cannot be computed") from error
+        found = {name: leaves[name].grad if name in leaves else None for name in self.parameters}
+        return {name: 0.0 if gradient is None else float(gradient.norm()) for name, gradient in found.items()}
+
+    def _forward(self, images: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+        tensors = _given(images, weights, self._names, self.constants)
+        try:
+            for operation in self._operations:
+                operation.run(tensors)
+                for number in operation.over:
+                    tensors.pop(number, None)
             return tensors[self._output]
-        except (RuntimeError, TypeError, ValueError, IndexError, KeyError) as error:
+        except _ERRORS as error:
             raise NotComputable(f"an operation failed ({type(error).__name__})") from error
 
 
@@ -144,105 +158,11 @@ def _given(
     images: Tensor, weights: Mapping[str, Tensor], names: Mapping[str, int], constants: Mapping[int, Tensor]
 ) -> dict[int, Tensor]:
     """Return the tensors that a forward begins with, by number; all are on the device of the images."""
-    device = images.device
-    given = {number: tensor.to(device, copy=True) for number, tensor in constants.items()}
-    return {**given, **{number: weights[name].to(device) for name, number in names.items()}, 0: images}
+    given = {number: tensor.to(images.device, copy=True) for number, tensor in constants.items()}
+    return {**given, **{number: weights[name].to(images.device) for name, number in names.items()}, 0: images}
 
 
-def _operation(name: str, args: Any, kwargs: Any, results: Sequence[int]) -> _Operation:
-    if not (match := _NAME.fullmatch(name)):
-        raise NotComputable(f"it uses {name[:80]}")
-    base = match[1].removesuffix("_")
-    if base in _REFUSED or not (base in _OTHERS or _only_computes(base)):
-        raise NotComputable(f"it uses the operation {match[1]}")
-    run = getattr(getattr(torch.ops.aten, match[1]), match[2])
-    arguments = {str(key): _decode(value) for key, value in kwargs.items() if key not in _PLACES}
-    return _Operation(run, _decode(args), arguments, [int(number) for number in results])
-
-
-def _only_computes(base: str) -> bool:
-    packet = getattr(torch.ops.aten, base, None)
-    return packet is not None and any(_TAGS & set(getattr(packet, name).tags) for name in packet.overloads())
-
-
-class _Number(int):
-    """Stands for the tensor with this number."""
-
-
-def _decode(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_decode(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    ((kind, inner),) = value.items()
-    if kind == "$t":
-        return _Number(inner)
-    found = getattr(torch, inner)
-    if not isinstance(found, _TYPES[kind]):
-        raise TypeError(inner)
-    return found
-
-
-def _set_last_uses(operations: list[_Operation], output: int) -> None:
-    """Tell each operation which tensors nothing uses after it, so that a forward keeps few in memory."""
-    used = {output}
-    for operation in reversed(operations):
-        touched = {*map(int, _numbers((operation.args, operation.kwargs))), *operation.results}
-        operation.over = tuple(touched - used)
-        used |= touched
-
-
-def _numbers(value: Any) -> Iterator[_Number]:
-    if isinstance(value, _Number):
-        yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _numbers(item)
-    elif isinstance(value, dict):
-        yield from _numbers(list(value.values()))
-
-
-def _run(operation: _Operation, tensors: dict[int, Tensor]) -> tuple[Any, Any, Any]:
-    """Run one operation and store its results; return its arguments and its result."""
-    args, kwargs = _filled(operation.args, tensors), _filled(operation.kwargs, tensors)
-    result = operation.run(*args, **kwargs)
-    found = [item for item in (result if isinstance(result, list | tuple) else [result]) if isinstance(item, Tensor)]
-    if "empty" in operation.run.__name__:  # what is left in our memory
-        found = [tensor.zero_() for tensor in found]
-    tensors.update(zip(operation.results, found, strict=True))
-    return args, kwargs, result
-
-
-def _filled(value: Any, tensors: Mapping[int, Tensor]) -> Any:
-    if isinstance(value, _Number):
-        return tensors[value]
-    if isinstance(value, list):
-        return [_filled(item, tensors) for item in value]
-    if isinstance(value, dict):
-        return {key: _filled(item, tensors) for key, item in value.items()}
-    return value
-
-
-def _measure(
-    operations: Sequence[_Operation], tensors: dict[int, Tensor], output: int
-) -> tuple[list[tuple[str, tuple[int, ...]]], float]:
-    """Run the operations without values; return name and shape of each result, and the multiply-adds.
-
-    Raises:
-        NotComputable: too much memory or time would be needed.
-    """
-    steps, numbers, multiply_adds = list[tuple[str, tuple[int, ...]]](), 0, 0.0
-    for operation in operations:
-        args, kwargs, result = _run(operation, tensors)
-        found = [tensors[number] for number in operation.results]
-        packet = operation.run.overloadpacket
-        numbers += sum(tensor.numel() for tensor in found)
-        if packet in flop_registry:
-            multiply_adds += flop_registry[packet](*args, **kwargs, out_val=result) / 2
-        if numbers > _MAX_NUMBERS or multiply_adds > _MAX_MULTIPLY_ADDS:
-            raise NotComputable("it needs too much memory or time")
-        if found:
-            steps.append((packet.__name__.removesuffix("_"), tuple(found[0].shape)))
-    if tensors[output].dim() == 0:
-        raise NotComputable("it gives one number")
-    return steps, multiply_adds
+def _shaped(tensor: Tensor, shape: Sequence[int]) -> Tensor:
+    reverse = tuple(reversed(tensor.shape))
+    transposed = len(shape) == tensor.dim() == 2 and tuple(shape) == reverse != tuple(tensor.shape)
+    return (tensor.T if transposed else tensor).reshape(shape)

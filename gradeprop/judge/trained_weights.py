@@ -13,7 +13,8 @@ from torch.nn import functional as F  # noqa: N812
 
 from gradeprop.judge.accessors import Seen
 from gradeprop.judge.assertions import Points, Show, fail, is_close
-from gradeprop.judge.graph import Network, NotComputable
+from gradeprop.judge.graph import Network
+from gradeprop.judge.operations import NotComputable
 
 Prepare = Callable[[Tensor], Tensor]
 """turns images (n, …), uint8, into what a network takes"""
@@ -176,26 +177,6 @@ def drawn_after(logits: Tensor, maximum: int) -> Tensor:
 
 def _seed(logits: Tensor) -> int:
     return int.from_bytes(hashlib.sha256(logits.contiguous().numpy().tobytes()).digest()[:7])
-
-
-def as_weights(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
-    """Return a student's parameters under the names of ``wanted``, or None if their sizes are not those of ``wanted``.
-
-    Sizes tell the parameters apart, so all of ``wanted`` must have different ones. A matrix (inputs, outputs) is
-    transposed.
-    """
-    by_size = {tensor.numel(): tensor.float() for tensor in state.values()}
-    if len(state) != len(wanted) or any(tensor.numel() not in by_size for tensor in wanted.values()):
-        return None
-    return {
-        name: _outputs_first(by_size[tensor.numel()], len(tensor)).reshape(tensor.shape)
-        for name, tensor in wanted.items()
-    }
-
-
-def _outputs_first(tensor: Tensor, outputs: int) -> Tensor:
-    transposed = tensor.dim() == 2 and tensor.shape[0] != outputs == tensor.shape[1]
-    return tensor.T if transposed else tensor
 
 
 def show_history(seen: Seen, show: Show) -> None:
