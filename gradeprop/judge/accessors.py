@@ -52,7 +52,7 @@ class Seen:
 
     def has(self, name: str) -> bool:
         """Return True if the probe returned a value of that name that is not None."""
-        return self._value(name) is not None
+        return (self._values.get(name) if self._is_reference else self._value(name)) is not None
 
     def dtype(self, name: str) -> torch.dtype:
         """Return the type of a tensor as the probe returned it."""
