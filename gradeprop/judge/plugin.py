@@ -16,8 +16,8 @@ from torch import Tensor
 from gradeprop.core.assignment import DatasetRequirements
 from gradeprop.core.models import CheckResult
 from gradeprop.judge import results
-from gradeprop.judge.accessors import Expected, Observed
 from gradeprop.judge.assertions import Points, Show
+from gradeprop.judge.observed import Expected, Observed
 from gradeprop.judge.protocol import Check
 from gradeprop.judge.reference import ReferenceRun
 

@@ -23,7 +23,7 @@ from gradeprop.core.paths import AssignmentPaths, StudentPaths
 from gradeprop.course.config import load_module
 from gradeprop.guest import draw, runner, syscalls
 from gradeprop.judge import self_test
-from gradeprop.judge.accessors import Expected, Observed
+from gradeprop.judge.observed import Expected, Observed
 
 _MAX_BYTES = 1 << 30
 _WALL_S = 120
