@@ -96,7 +96,7 @@ class Expected:
         """
         probe = self._observed.probes.get(name)
         if probe is None:
-            break_off(f"there is no probe {name!r} in probes.py{suggestion(name, self._observed.probes)}.")
+            break_off(f"there is no probe {name!r} in probes.py{_suggestion(name, self._observed.probes)}")
         if probe.status not in ("ok", "absent"):
             break_off(f"the probe {name!r} fails for the reference: {probe.message}")
         return self._decoded(name) if probe.status == "ok" else None
@@ -107,10 +107,10 @@ class Expected:
         return frozenset(name for name, probe in self._observed.probes.items() if probe.status == "absent")
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return "; did you mean …?" as the end of a sentence without a full stop; empty if nothing is similar."""
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence: "; did you mean …?", or a full stop if nothing is similar."""
     similar = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {similar[0]!r}?" if similar else ""
+    return f"; did you mean {similar[0]!r}?" if similar else "."
 
 
 def _decode(raw: msgspec.Raw) -> object:
