@@ -58,7 +58,7 @@ def open_grader(folders: StudentFolders, with_jail: bool = True) -> Iterator["Gr
             jail = stack.enter_context(
                 open_jail(settings.course.root, *label_folders(settings.assignment), unsafe=settings.unsafe)
             )
-        judge.require_points()
+        judge.require_sound()
         yield Grader(settings, sources, folders, judge, jail)
 
 

@@ -76,7 +76,7 @@ class Judge:
             self._ready = Ready(checks=ready.checks, flaws=[*ready.flaws, *wrong])
         return self._ready
 
-    def require_points(self) -> None:
+    def require_sound(self) -> None:
         """Wait until the checks are loaded, and refuse any by which nobody could be graded.
 
         Raises:

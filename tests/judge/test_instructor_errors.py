@@ -123,5 +123,5 @@ def test_what_no_submission_could_be_graded_with_is_refused(
         Judge(read_assignment(toy.course, "toy"), toy) as judge,
         pytest.raises(CourseError, match="nobody can be graded") as refused,
     ):
-        judge.require_points()
+        judge.require_sound()
     assert says in str(refused.value)
