@@ -7,24 +7,18 @@ import ast
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from types import ModuleType
 from typing import Any
 
 from gradeprop import check
 from gradeprop.guest import networks
 from gradeprop.guest.draw import Draw
-from gradeprop.judge import accessors, assertions, observed, plugin, trained_weights
-from gradeprop.judge import networks as judge_networks
+from gradeprop.judge import accessors, assertions, observed, plugin
 from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY.root / "docs" / "check-writer.md"
 _BEGIN, _END = "<!-- written by python -m tests.check_reference -->\n", "<!-- end -->"
 _SECTION = re.compile(r"^(Args|Raises|Returns|Attributes|Yields):$", re.MULTILINE)
-_MODULES: dict[ModuleType, str] = {
-    assertions: "verdicts",
-    judge_networks: "networks",
-    trained_weights: "trained weights",
-}
+_GROUPS = {"assertions": "verdicts", "draw": "drawn weights"}  # other modules: their name
 _ACCESSORS = {accessors.Seen: "seen", assertions.Points: "points", assertions.Show: "show"}
 
 
@@ -77,7 +71,8 @@ def _check() -> Iterator[tuple[str, str, str]]:
         member = getattr(check, name)
         if member in _ACCESSORS or member is observed.Observed:  # described above
             continue
-        group = next((title for module, title in _MODULES.items() if module.__name__ == member.__module__), "weights")
+        module = member.__module__.rpartition(".")[2]
+        group = _GROUPS.get(module, module.replace("_", " "))
         yield group, _call(name, member), _text(member)
 
 
