@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,7 @@ def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: i
         click.echo(f"\n{result.name}: {for_terminal(result.wrong)}")
         for detail in result.details:
             click.echo("".join(f"    {for_terminal(line)}\n" for line in detail.splitlines()), nl=False)
+    _print_refused(result for result in results if result.is_refused)
     _print_unseen([result for result in results if result.public and result.name.startswith("wrong/")])
     click.echo(f"{len(results) - len(failed)} of {len(results)} cases passed")
     sys.exit(1 if failed else 0)
@@ -67,6 +68,13 @@ def _print_cases(results: "Sequence[CaseResult]") -> None:
         for row, result in zip(rows, shown, strict=True):
             row.append("" if result.public is None else "pass" if result.public.passed else "fail")
     print_table(header, rows)
+
+
+def _print_refused(refused: "Iterable[CaseResult]") -> None:
+    for result in refused:
+        click.echo(f"\nthe public checks do not accept {result.name}, which is right:")
+        for line in result.public.failures if result.public else ():
+            click.echo(f"    {for_terminal(line)}")
 
 
 def _print_unseen(wrong: "Sequence[CaseResult]") -> None:

@@ -27,6 +27,8 @@ class PublicResult(Record, frozen=True, kw_only=True):
     """What the public checks, which students run themselves, say of a known answer."""
 
     passed: bool
+    failures: tuple[str, ...]
+    """the lines that they print on the checks that failed"""
     why: str
     """the reason in wrong.toml why they do not show the mistake"""
 
@@ -48,6 +50,11 @@ class CaseResult(Record, frozen=True, kw_only=True):
     def is_unseen(self) -> bool:
         """True for a wrong answer that passes the public checks though its wrong.toml does not say why."""
         return self.public is not None and self.public.passed and self.name.startswith("wrong/") and not self.public.why
+
+    @property
+    def is_refused(self) -> bool:
+        """True for a right answer that does not pass the public checks."""
+        return self.public is not None and not self.public.passed and not self.name.startswith("wrong/")
 
 
 def verify(grader: Grader, only: str = "", every: int = 1) -> Iterator[CaseResult]:
@@ -84,11 +91,9 @@ def _grade(grader: Grader, case: KnownAnswer, folder: Path, public: PublicChecks
     if not public:
         return result
     passed, said = public.finish()
-    result = msgspec.structs.replace(result, public=PublicResult(passed=passed, why=case.unseen_by_public_checks))
-    if not case.is_wrong and not passed and not result.wrong:
-        failed = tuple(line for line in said.splitlines() if not line.startswith("✓"))
-        return msgspec.structs.replace(result, wrong="the public checks do not accept it", details=failed)
-    return result
+    failures = tuple(line for line in said.splitlines() if line and not line.startswith("✓")) if not passed else ()
+    public_result = PublicResult(passed=passed, failures=failures, why=case.unseen_by_public_checks)
+    return msgspec.structs.replace(result, public=public_result)
 
 
 def compare(case: KnownAnswer, record: GradeRecord) -> CaseResult:

@@ -100,8 +100,10 @@ def test_public_checks_that_refuse_a_right_answer_are_found(
     shutil.copy(REPOSITORY.given / "check.py", toy.course.given)
     toy.public_checks.write_text(PUBLIC.replace("== 6", "== 7"))
     results = {each.name: each for each in verify(request.getfixturevalue("proven"), every=1) if each.public}
-    assert {name for name, each in results.items() if each.wrong} == {"reference", "right/adds"}
-    assert "6 is required." in "".join(results["right/adds"].details)
+    assert {name for name, each in results.items() if each.is_refused} == {"reference", "right/adds"}
+    public = results["right/adds"].public
+    assert public is not None
+    assert "6 is required." in "".join(public.failures)
 
 
 def test_junk_has_the_shape_of_the_value_that_it_replaces() -> None:
