@@ -4,7 +4,7 @@ docs/check-writer.md lists the functions, and the fixtures that a check may ask 
 """
 
 from gradeprop.guest.draw import values as drawn_values
-from gradeprop.judge.accessors import Observed, Seen
+from gradeprop.judge.accessors import Seen
 from gradeprop.judge.assertions import (
     CheckFailed,
     Points,
@@ -26,6 +26,7 @@ from gradeprop.judge.networks import (
     shape_of,
     sizes_of,
 )
+from gradeprop.judge.observed import Observed
 from gradeprop.judge.trained_weights import (
     drawn_after,
     grade_accuracy,

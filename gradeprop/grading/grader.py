@@ -45,7 +45,8 @@ def open_grader(folders: StudentFolders, with_jail: bool = True) -> Iterator["Gr
 
     Raises:
         NoJailError: this machine cannot hold untrusted code.
-        CourseError: this machine lacks a module that students were told they may use, or its Python is older.
+        CourseError: this machine lacks a module that students were told they may use, or its Python is older; or the
+            checks cannot be loaded, or their points do not add up, so that nobody could be graded.
     """
     settings = folders.settings
     sources = Sources.read(settings)
@@ -57,6 +58,7 @@ def open_grader(folders: StudentFolders, with_jail: bool = True) -> Iterator["Gr
             jail = stack.enter_context(
                 open_jail(settings.course.root, *label_folders(settings.assignment), unsafe=settings.unsafe)
             )
+        judge.require_sound()
         yield Grader(settings, sources, folders, judge, jail)
 
 

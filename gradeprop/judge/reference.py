@@ -17,12 +17,13 @@ import safetensors
 from torch import Tensor
 
 from gradeprop.core import observations, storage
-from gradeprop.core.errors import JailError
+from gradeprop.core.errors import CourseError, JailError
 from gradeprop.core.models import JailRun, ProbeResult
 from gradeprop.core.paths import AssignmentPaths, StudentPaths
 from gradeprop.course.config import load_module
 from gradeprop.guest import draw, runner, syscalls
-from gradeprop.judge.accessors import Observed
+from gradeprop.judge import self_test
+from gradeprop.judge.observed import Expected, Observed
 
 _MAX_BYTES = 1 << 30
 _WALL_S = 120
@@ -35,8 +36,10 @@ class ReferenceRun:
     solution: ModuleType
     answers: dict[str, Tensor]
     """the part of the held-out data that never enters the jail: labels"""
-    observed: Observed
+    expected: Expected
     """the observations of the reference solution, with the same draws"""
+    files: StudentPaths
+    """where these are stored"""
 
 
 class Reference:
@@ -66,13 +69,14 @@ class Reference:
 
         Raises:
             JailError: the machine failed.
+            CourseError: a probe crashed, or never ended.
         """
         solution = self._load(self._paths.course.solution, "reference_solution")
         inputs, answers = self.held_out(dataset, seed)
         files = observe_reference(self._paths, solution, inputs, seed, self._folder / f"{dataset}-{seed}")
-        observed = open_observations(files.run, files.observations)
+        expected = Expected(open_observations(files.run, files.observations))
         syscalls.prepare_to_fork()
-        return ReferenceRun(solution, answers, observed)
+        return ReferenceRun(solution, answers, expected, files)
 
 
 def observe_reference(
@@ -80,10 +84,12 @@ def observe_reference(
 ) -> StudentPaths:
     """Run every probe on the solution, in a fork, and store the observations below the new folder ``home``.
 
-    A probe that needs a submission's files finds none, and its status is "absent".
+    A probe that needs a submission's files finds none, and its status is "absent"; with any other status than this and
+    "ok" the course has an error, which its message explains to the instructor.
 
     Raises:
         JailError: the fork was killed, or the disk is full.
+        CourseError: a probe crashed, or never ended.
     """
     files = StudentPaths(home / "kept")
     shutil.rmtree(home, ignore_errors=True)  # of a fork that was killed
@@ -97,12 +103,15 @@ def observe_reference(
             _observe(paths, solution, inputs, seed, home, files)
         except (JailError, OSError):
             os._exit(os.EX_IOERR)
-        finally:
-            os._exit(0)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status in (-signal.SIGKILL, os.EX_IOERR):
         why = "its files cannot be written" if status > 0 else "it was killed"
         raise JailError(f"the process that runs the reference solution failed: {why}")
+    if status:
+        raise CourseError(self_test.unfinished(home, _WALL_S), paths.probes)
     return files
 
 
@@ -114,9 +123,11 @@ def _observe(
     values: dict[str, dict[str, msgspec.Raw]] = {}
     tensors: dict[str, observations.RawTensor] = {}
     for name, probe in runner.load_probes(paths.probes.read_bytes()).items():
-        source = draw.Draw(seed, name, home, inputs)
-        status, message, returned, blob = runner.run_probe(probe, solution, source, _MAX_BYTES)
-        probes.append(ProbeResult(name=name, status=status, message=message))
+        self_test.begin(name, home)
+        source, caught = draw.Draw(seed, name, home, inputs), list[BaseException]()
+        ended = runner.run_probe(self_test.catching(probe, caught), solution, source, _MAX_BYTES)
+        status, message, returned, blob = ended
+        probes.append(self_test.probe_result(name, status, message, caught, paths))
         values[name] = {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in returned.items()}
         tensors |= {f"{name}/{key}": tensor for key, tensor in (observations.unpack(blob) if blob else {}).items()}
     run = JailRun(
@@ -131,7 +142,7 @@ def _observe(
     observations.write_run(run, tensors, files)
 
 
-def open_observations(run_file: Path, observations_file: Path) -> Observed:
+def open_observations(run_file: Path, observations_file: Path, expected: Expected | None = None) -> Observed:
     """Open the observations of one run; the file stays open until the process ends."""
     run = storage.read(JailRun, run_file)
     file = safetensors.safe_open(observations_file, framework="pt")
@@ -143,4 +154,4 @@ def open_observations(run_file: Path, observations_file: Path) -> Observed:
         value: Tensor = file.get_tensor(name)  # type: ignore[no-untyped-call]
         return value
 
-    return Observed(run.probes, run.values, tensor, run.ended)
+    return Observed(run.probes, run.values, tensor, run.ended, expected)

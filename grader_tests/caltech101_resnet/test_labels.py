@@ -25,7 +25,7 @@ def test_the_one_stands_in_the_column_of_the_label(observed, expected):
 def test_one_hot_rows_are_floats(observed):
     """The rows are float32, as cross entropy wants them."""
     seen = observed("one_hot")
-    if not seen.tensor("rows").is_floating_point():
+    if not seen.dtype("rows").is_floating_point:
         fail("The rows of one_hot are whole numbers or bools; cross entropy takes rows of floats, as probabilities.")
     seen.tensor("rows", dtype=torch.float32)
 

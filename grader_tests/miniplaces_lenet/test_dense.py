@@ -17,12 +17,13 @@ LINEAR = re.compile(
 
 
 @pytest.mark.points(4, question="dense")
-def test_a_dense_layer_is_counted(observed, points):
+def test_a_dense_layer_is_counted(observed, expected, points):
     """``dense_parameters`` counts a weight for each pair of numbers, and a bias for each number that comes out."""
     wrong, without = [], 0
-    for case in observed("dense_parameters").items("cases"):
+    asked = expected("dense_parameters").items("cases")
+    for case, seen in zip(asked, observed("dense_parameters").items("cases", len(asked)), strict=True):
         a, b = math.prod(case.numbers("input")), math.prod(case.numbers("output"))
-        got = case.number("count")
+        got = seen.number("count")
         without += abs(got - a * b) < 0.5
         if abs(got - (a + 1) * b) > 0.5:
             wrong.append((case.numbers("input"), case.numbers("output"), got, (a + 1) * b))
