@@ -61,12 +61,16 @@ class Seen:
         """
         return self._tensor(name, self._value(name), shape, dtype)
 
-    def tensors(self, name: str) -> dict[str, Tensor]:
-        """Return a dict of tensors, in the student's order."""
+    def tensors(self, name: str, as_stored: bool = False) -> dict[str, Tensor]:
+        """Return a dict of tensors, in the student's order; ``as_stored`` keeps their types."""
         value = self._value(name)
         if not isinstance(value, dict) or "$tensor" in value or "$type" in value:
             self._fail(f"{name} should be a dict of tensors, and is {_kind(value)}.")
-        return {key: self._tensor(f"{name}[{key!r}]", item) for key, item in value.items()}
+        found = {}
+        for key, item in value.items():
+            label = f"{name}[{key!r}]"
+            found[key] = self._tensor(label, item, dtype=self._stored(label, item).dtype if as_stored else None)
+        return found
 
     def number(self, name: str, low: float = -math.inf, high: float = math.inf) -> float:
         """Return a finite number from ``low`` to ``high``, both included."""

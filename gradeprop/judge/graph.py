@@ -54,7 +54,7 @@ class Network:
             NotComputable: it is no graph, is too large, or has an operation that is not computed here.
         """
         text = seen.tensor("graph", shape=(None,), dtype=torch.uint8)
-        state, found = seen.tensors("state"), seen.tensors("constants")
+        state, found = seen.tensors("state", as_stored=True), seen.tensors("constants", as_stored=True)
         try:
             graph = json.loads(text.numpy().tobytes())
             names = {str(name): int(number) for name, number in graph["weights"].items()}

@@ -7,14 +7,18 @@ name that does not exist there, breaks the check.
 import difflib
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
+import safetensors.torch
 from torch import Tensor
 
-from gradeprop.core.models import ProbeResult, Verdict
+from gradeprop.core.models import ProbeResult, ProbeStatus, Verdict
 from gradeprop.judge.accessors import Seen
 from gradeprop.judge.assertions import CheckFailed, break_off
 
+RanProbe = tuple[ProbeStatus, str, dict[str, Any], bytes]
+"""status, message, values as JSON has them, tensors as safetensors"""
 _VERDICTS: dict[str, Verdict] = {"error": "error", "timeout": "timeout", "crash": "crash", "absent": "missing"}
 
 
@@ -73,9 +77,15 @@ class Observed:
 class Expected:
     """The observations of the reference: call it with the name of a probe."""
 
-    def __init__(self, observed: Observed) -> None:
+    def __init__(self, observed: Observed, run: Callable[[str], RanProbe] | None = None) -> None:
+        """Take the observations under one seed; ``run`` runs a probe under the seed that counts, if that is another."""
         self._observed = observed
         self._decoded = functools.cache(observed.decoded)
+        self._run = run and functools.cache(run)
+
+    def under(self, run: Callable[[str], RanProbe]) -> "Expected":
+        """Return the observations under another seed, of which ``run`` makes those that are asked for."""
+        return Expected(self._observed, run)
 
     def __call__(self, name: str) -> Seen:
         """Return the values of a probe for the reference.
@@ -86,7 +96,13 @@ class Expected:
         if (known := self.known(name)) is None:
             why = self._observed.probes[name].message
             break_off(f"expected({name!r}) does not exist, since the reference has no submitted files: {why}")
-        return Seen(known, self._observed.tensors_of(name), known, is_reference=True)
+        if self._run is None:
+            return Seen(known, self._observed.tensors_of(name), known, is_reference=True)
+        status, message, values, blob = self._run(name)
+        if status != "ok":
+            break_off(f"the probe {name!r} fails for the reference: {message}")
+        tensors = safetensors.torch.load(blob) if blob else {}
+        return Seen(values, tensors.__getitem__, values, is_reference=True)
 
     def known(self, name: str) -> Mapping[str, object] | None:
         """Return all that a probe returned for the reference; None if it needs files of a submission.
