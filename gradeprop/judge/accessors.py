@@ -97,6 +97,10 @@ class Seen:
             self._fail(f"{name} should be True or False, and is {_kind(value)}.")
         return value
 
+    def flags(self, name: str) -> list[bool]:
+        """Return a list of True and False."""
+        return [Seen({name: value}, self._tensors).flag(name) for value in self._list(name, None)]
+
     def text(self, name: str) -> str:
         """Return a string, cut at 2,000 characters."""
         return self._text(name, self._value(name))

@@ -1,7 +1,8 @@
 """What checks of networks share: counting parameters, gradients, repeated calls, and naming a likely misreading."""
 
+import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import torch
@@ -13,6 +14,15 @@ from gradeprop.judge.assertions import fail, is_close
 
 Function = Callable[[Tensor], Tensor]
 T = TypeVar("T")
+
+_OTHER_ACTIVATIONS: Mapping[str, Function] = {
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "leaky ReLU": F.leaky_relu,
+    "ELU": F.elu,
+    "GELU": F.gelu,
+    "Swish": F.silu,
+}
 
 
 def shape_of(item: Seen) -> list[int]:
@@ -87,12 +97,47 @@ def activation_misreadings(layers: Sequence[str], convolutions: int) -> Iterator
     if 0 < convolutions < n:
         yield "There is no ReLU after the convolutions.", (*(identity,) * convolutions, *relu * (n - convolutions))
         yield "There is no ReLU between the linear layers.", (*relu * convolutions, *(identity,) * (n - convolutions))
-    for other in (torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.gelu, F.silu):
-        yield f"The non-linearity is {other.__name__}, not ReLU.", (other,) * n
+    for name, other in _OTHER_ACTIVATIONS.items():
+        yield f"The non-linearity is {name}, not ReLU.", (other,) * n
 
 
 def ending_misreadings() -> Iterator[tuple[str, Function]]:
     """Yield what may wrongly follow the logits: a sentence, and the function."""
     yield "A softmax follows the last layer; the loss applies it.", lambda x: x.softmax(1)
     yield "A log-softmax follows the last layer; the loss applies it.", lambda x: x.log_softmax(1)
-    yield "A ReLU follows the last layer; logits may be negative.", torch.relu
+    yield "A ReLU follows the last layer: a logit could never be negative.", torch.relu
+    for name, other in _OTHER_ACTIVATIONS.items():
+        yield f"{name[0].upper()}{name[1:]} follows the last layer: nothing follows the logits.", other
+
+
+def combined_misreadings(
+    together: int = 2, /, **kinds: Iterable[tuple[str, object]]
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """Yield each mistake, then each pair of mistakes of different kinds, and so on: the sentences, and by kind.
+
+    Args:
+        together: the maximum number of mistakes at once.
+        kinds: a name, such as ``activations`` or ``last``, and its mistakes: a sentence, and what is there instead.
+    """
+    tables = {name: list(mistakes) for name, mistakes in kinds.items()}
+    for number in range(1, min(len(tables), together) + 1):
+        for names in itertools.combinations(tables, number):
+            for chosen in itertools.product(*(tables[name] for name in names)):
+                changes = {name: value for name, (_, value) in zip(names, chosen, strict=True)}
+                yield " ".join(sentence for sentence, _ in chosen), changes
+
+
+def missing_hint(got: Sequence[float], asked: Sequence[float], names: Mapping[float, str]) -> str:
+    """Say what a network lacks that has parameters of the sizes ``got``; "" if it has all sizes, or others besides.
+
+    Args:
+        asked: sizes of the parameters that it should have.
+        names: the sizes of the layers' weights, and the names of the layers; any other parameter is a bias.
+    """
+    missing = set(asked) - set(got)
+    if not missing or not set(got) < set(asked):
+        return ""
+    layers = [name for size, name in names.items() if size in missing]
+    if layers:
+        return f"Missing: {', '.join(layers)}. Layers in a Python list are not found either."
+    return "Does every layer have its bias?"

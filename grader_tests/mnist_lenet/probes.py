@@ -8,13 +8,16 @@ one task needs no other task.
 import contextlib
 import copy
 import io
+import itertools
+import time
 from unittest import mock
 
 import torch
+import tqdm
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
 # ---------------------------------------------------------------- used by several probes
@@ -199,8 +202,10 @@ def width(draw):
 
 
 def probe_count(student, draw):
-    small = nn.Sequential(nn.Conv2d(1, 7, 5), nn.Flatten(), linear(width(draw), 10))
-    return counted(student, draw, small=small, large=linear(width(draw), width(draw)))
+    small = nn.Sequential(nn.Conv2d(1, 7, 5), nn.Flatten(), linear(width(draw), 10))  # 192 + 10 · width
+    large = linear(width(draw), width(draw))
+    counts = counted(student, draw, small=small, large=large)
+    return {**counts, "rows": len(large.weight), "biases": len(large.bias)}
 
 
 def probe_count_frozen(student, draw):
@@ -248,6 +253,21 @@ class Remember(nn.Module):
         return x
 
 
+class Modes(nn.Module):
+    """Notes the mode at each forward pass, and at those whose output a gradient came back to."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked, self.trained = [], []
+
+    def forward(self, x):
+        training = self.training
+        self.asked.append(training)
+        if x.requires_grad:
+            x.register_hook(lambda _: self.trained.append(training))
+        return x
+
+
 def network(draw, *middle):
     """A small network of ours with drawn weights, (n, 1, 8, 8) → (n, 10); without a middle it is one matrix."""
     model = nn.Sequential(nn.Flatten(), *middle, nn.Linear(64, 10), Remember())
@@ -260,6 +280,16 @@ def some_batches(draw, n=14, size=4):
     """Images, labels, and a loader that keeps their order; the last batch is smaller."""
     images, labels = draw.normal(n, 1, 8, 8), draw.integers(0, 10, n)
     return {"images": images, "labels": labels}, DataLoader(TensorDataset(images, labels), size)
+
+
+def easy_batches(draw, model):
+    """Batches that the model is mostly wrong on, but for the last; their loss is no number of three digits."""
+    while True:
+        data, loader = some_batches(draw)
+        easy_end(model, draw, data)
+        loss = sum(CRITERION(model(images), labels).item() for images, labels in loader) / 4
+        if abs(loss - round(loss, 3)) > 2e-4:
+            return data, loader
 
 
 def twice(earlier, later):
@@ -291,9 +321,10 @@ def probe_train_epoch(student, draw):
 
 
 def probe_train_mode(student, draw):
-    model, (_, loader) = network(draw, nn.BatchNorm1d(64)).eval(), some_batches(draw)
+    modes = Modes()
+    model, (_, loader) = network(draw, nn.Linear(64, 64), modes).eval(), some_batches(draw)
     student.train_model(model, loader, momentum(model, 0.01), CRITERION, 1)
-    return {"mean": model[1].running_mean}
+    return {"asked": modes.asked, "trained": modes.trained}
 
 
 HITS = torch.tensor([[0, 1, 3], [0, 3, 3], [1, 3, 3], [0, 0, 3], [0, 0, 1]])
@@ -313,24 +344,50 @@ def easy_end(model, draw, data):
 
 
 def probe_train_returns(student, draw):
-    model, (data, loader) = network(draw), some_batches(draw)
-    easy_end(model, draw, data)
+    model = network(draw)
+    data, loader = easy_batches(draw, model)
     optimizer = momentum(model, 0.0)  # the weights stay, so that a mistake in the steps does not show here
     earlier = pair(draw, student.train_model(model, loader, optimizer, CRITERION, 1))
     later = pair(draw, student.train_model(model, loader, optimizer, CRITERION, 2))
     return {**data, **twice(earlier, later), "logits": model(data["images"])}
 
 
+class Terminal(io.StringIO):
+    """What is printed, as on a terminal, where progress bars move."""
+
+    def isatty(self):
+        return True
+
+
+def bars_of_tqdm():
+    """How far each bar of tqdm shows to be: that of notebooks moves without printing."""
+    return [(id(bar), bar.last_print_n) for bar in list(getattr(tqdm.std.tqdm, "_instances", ())) if not bar.disable]
+
+
 def probe_train_bar(student, draw):
-    model, (_, loader) = network(draw), some_batches(draw)
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
-        student.train_model(model, loader, momentum(model, 0.1), CRITERION, 3)
-    return {"shown": (out.getvalue() + err.getvalue())[:200]}
+    """Half a second of training: how often what is shown has changed when a batch is asked for."""
+    model, shown = network(draw), []
+    data, _ = some_batches(draw, n=250, size=1)
+    terminal = Terminal()
+
+    class Slow(Dataset):
+        def __len__(self):
+            return len(data["labels"])
+
+        def __getitem__(self, index):
+            shown.append((len(terminal.getvalue()), bars_of_tqdm()))
+            time.sleep(0.002)
+            return data["images"][index], data["labels"][index]
+
+    with contextlib.redirect_stdout(terminal), contextlib.redirect_stderr(terminal):
+        student.train_model(model, DataLoader(Slow(), 1), momentum(model, 0.01), CRITERION, 3)
+    changes = sum(before != after for before, after in itertools.pairwise([(0, []), *shown]))
+    return {"changes": changes, "shown": terminal.getvalue()[:200]}
 
 
 def probe_test_returns(student, draw):
-    model, (data, loader) = network(draw), some_batches(draw)
-    easy_end(model, draw, data)
+    model = network(draw)
+    data, loader = easy_batches(draw, model)
     earlier = pair(draw, student.test_model(model, loader, CRITERION))
     later = pair(draw, student.test_model(model, loader, CRITERION))
     return {**data, **twice(earlier, later), "logits": model(data["images"])}
@@ -353,6 +410,10 @@ def probe_test_leaves(student, draw):
 # ---------------------------------------------------------------- curves
 
 
+def title_of(axes):
+    return " ".join(axes.get_title(place) for place in ("left", "center", "right"))
+
+
 def probe_curves(student, draw):
     epochs = int(draw.integers(5, 10, 1))
     names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
@@ -361,11 +422,11 @@ def probe_curves(student, draw):
     figure = returned if isinstance(returned, Figure) else plt.gcf()
     axes = figure.axes
     lines = [
-        {**draw.line(line, figure), "heading": f"{one.get_title()} {one.get_ylabel()}"}
+        {**draw.line(line, figure), "title": title_of(one), "heading": f"{title_of(one)} {one.get_ylabel()}"}
         for one in axes
         for line in one.get_lines()
     ]
-    titles = [figure.get_suptitle(), *(one.get_title(loc) for one in axes for loc in ("left", "center", "right"))]
+    titles = [*(text.get_text() for text in figure.texts), *map(title_of, axes)]
     return {"history": [history], "returned": returned is figure, "lines": lines, "titles": " · ".join(titles)}
 
 
@@ -384,22 +445,35 @@ def a_digit(draw):
     return nn.functional.pad(picture, (6, 6, 6, 6))
 
 
+CALLS = 200  # an augmentation that changes one image in ten is found to change one, but for 1 in 10^9 runs
+
+
 def probe_augment(student, draw):
+    """What comes back from many calls, each result once, at most fifty."""
     image, results, changed = a_digit(draw), {}, False
-    for number in range(24):
+    for _ in range(CALLS):
         given = image.clone()
-        results[str(number)] = student.augment_digit(given)
+        result = student.augment_digit(given)
         changed = changed or not torch.equal(given, image)
-    return {"image": image, "changed": changed, "results": results}
+        key = result.detach().numpy().tobytes() if isinstance(result, Tensor) else repr(result)
+        results.setdefault(key, result)
+    results = dict(enumerate(list(results.values())[:50]))
+    return {"image": image, "changed": changed, "results": {str(number): one for number, one in results.items()}}
 
 
 def augment_varies(student, draw):
     """Return True if augment_digit changes an image; that it is missing or fails is reported elsewhere."""
     image = a_digit(draw)
     try:
-        return any(not torch.equal(student.augment_digit(image.clone()), image) for _ in range(20))
+        return any(not torch.equal(student.augment_digit(image.clone()), image) for _ in range(CALLS))
     except Exception:
         return False
+
+
+def is_baseline(optimizer):
+    """Return True if its weight decay is the one of the notebook's plain LeNet-5: AdamW's default."""
+    decays = {group.get("weight_decay", 0) for group in optimizer.param_groups}
+    return isinstance(optimizer, torch.optim.AdamW) and decays == {0.01}
 
 
 def probe_regularised(student, draw):
@@ -437,6 +511,7 @@ def probe_regularisers(student, draw):
         "labels": labels,
         "loss": draw.scalar(loss),
         **draw.step_without_gradient(model, optimizer),
+        "baseline": is_baseline(optimizer),
         "augments": augment_varies(student, draw),
     }
 

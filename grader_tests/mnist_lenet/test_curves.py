@@ -41,17 +41,25 @@ def test_curves_start_at_epoch_1(observed, expected):
 
 @pytest.mark.points(1, question="curves")
 def test_axes_are_labelled(observed, expected):
-    """Every axis has a label."""
+    """Every axis has a label; the title of a plot may stand for that of y."""
     for name, line in find(observed, expected).items():
-        for axis in ("x", "y"):
-            if not line.text(f"{axis}_label").strip():
-                fail(f"The {axis} axis of {name} has no label.")
+        if not line.text("x_label").strip():
+            fail(f"The x axis of {name} has no label.")
+        if not line.text("y_label").strip() and not letters(line.text("title")).replace(TITLE, ""):
+            fail(f"The y axis of {name} has no label.")
+
+
+TITLE = "network5b"
+
+
+def letters(text):
+    """The letters and digits of a text: case, spaces and punctuation are a matter of taste."""
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
 def called(line):
     """The text beside a curve: its entry in the legend, or the heading of a plot of its own."""
-    label = line.text("label")
-    return label if label in line.texts("legend") else line.text("heading")
+    return line.text("called") or line.text("heading")
 
 
 @pytest.mark.points(1, question="curves")
@@ -68,9 +76,9 @@ def test_a_legend_tells_training_from_test(observed, expected):
 
 @pytest.mark.points(1, question="curves")
 def test_the_figure_is_returned_with_its_title(observed):
-    """The figure is returned, and bears the title."""
+    """The figure is returned, and the title is in it."""
     seen = observed("curves")
     if not seen.flag("returned"):
         fail("plot_curves should return the figure.")
-    if "Network 5b" not in seen.text("titles"):
-        fail("The title is not in the figure.")
+    if TITLE not in letters(seen.text("titles")):
+        fail("The title, the name of the model, is not in the figure.")

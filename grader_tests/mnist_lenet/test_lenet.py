@@ -11,6 +11,7 @@ from gradeprop.check import (
     activation_misreadings,
     assert_gradients,
     assert_repeatable,
+    combined_misreadings,
     ending_misreadings,
     fail,
     grade_accuracy,
@@ -18,6 +19,7 @@ from gradeprop.check import (
     identity,
     is_close,
     logits_differ,
+    missing_hint,
     missing_in_order,
     shape_of,
     show_history,
@@ -27,6 +29,7 @@ from gradeprop.check import (
 
 SHAPES = ((6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 5, 5), (120,), (84,), (10,))
 LAYERS = ("the first convolution", "the second convolution", "the third convolution", "the first linear layer")
+WEIGHTS = dict(zip((150, 2400, 48_000, 10_080, 840), (*LAYERS, "the last linear layer"), strict=True))
 RELU4 = (torch.relu,) * 4
 
 
@@ -40,14 +43,13 @@ def lenet(weights, x, activations=RELU4, pool=F.max_pool2d, last=identity):
 
 
 def misreadings():
-    """Sentence → how that network differs from LeNet-5."""
-    for text, activations in activation_misreadings(LAYERS, 3):
-        yield text, {"activations": activations}
-        if text.startswith("The non-linearity"):
-            yield f"{text[:-1]}, and the pooling takes the average.", {"activations": activations, "pool": F.avg_pool2d}
-    yield "The pooling takes the average, not the maximum.", {"pool": F.avg_pool2d}
-    for text, last in ending_misreadings():
-        yield text, {"last": last}
+    """Sentence → how that network differs from LeNet-5: one mistake, or two or three at once."""
+    return combined_misreadings(
+        3,
+        activations=activation_misreadings(LAYERS, 3),
+        pool=[("The pooling takes the average, not the maximum.", F.avg_pool2d)],
+        last=ending_misreadings(),
+    )
 
 
 def misread(weights, images, logits):
@@ -66,7 +68,7 @@ def test_lenet_has_its_parameters(observed, expected, points, show):
         fail("LeNet5 has no parameters: layers in a Python list are not found; use attributes or nn.ModuleList.")
     wrong = max(len([n for n in asked if n not in got]), len([n for n in got if n not in asked]), len(got) - len(asked))
     if wrong:
-        hint = "Does every layer have its bias?" if set(got) < set(asked) else "Compare the table of your layers."
+        hint = missing_hint(got, asked, WEIGHTS) or "Compare the table of your layers."
         points.part(max(0, 4 - wrong), f"LeNet5 has {sum(got):,.0f} parameters; LeNet-5 has 61,706. {hint}")
 
 

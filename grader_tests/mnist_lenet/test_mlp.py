@@ -14,6 +14,14 @@ LINEAR = re.compile(
     r"(lift_)?fresh|_to_copy|empty.*|zeros.*|ones.*|randn?|copy|slice|select|.*batch_norm.*|.*dropout.*|bernoulli"
 )
 
+ENDING = re.compile(r"_?(log_)?softmax|relu6?|leaky_relu|tanh|sigmoid|gelu|elu|celu|selu|silu|mish|hard\w+|clamp\w*")
+
+
+def operations(observed):
+    """The operations of a forward pass, and the places of the matrix products among them."""
+    names = [step.text("op") for step in observed("mlp").items("trace")]
+    return names, [i for i, name in enumerate(names) if MATRIX_PRODUCT.fullmatch(name)]
+
 
 @pytest.mark.points(2, question="mlp")
 def test_the_mlp_is_of_lenets_size(observed):
@@ -36,8 +44,7 @@ def test_the_mlp_has_two_hidden_layers(observed):
 @pytest.mark.points(2, question="mlp")
 def test_the_mlp_bends_after_each_hidden_layer(observed):
     """A non-linearity follows each hidden layer: without it two layers are worth one."""
-    names = [step.text("op") for step in observed("mlp").items("trace")]
-    products = [i for i, name in enumerate(names) if MATRIX_PRODUCT.fullmatch(name)]
+    names, products = operations(observed)
     if len(products) < 2:
         fail("CustomMLP multiplies with fewer than two matrices: where are its hidden layers?")
     for number, (begin, end) in enumerate(pairwise(products), start=1):
@@ -47,12 +54,17 @@ def test_the_mlp_bends_after_each_hidden_layer(observed):
 
 @pytest.mark.points(2, question="mlp")
 def test_the_mlp_gives_ten_logits_per_image(observed):
-    """CustomMLP gives ten logits per image, whichever images are beside it."""
+    """CustomMLP gives ten logits per image, whichever images are beside it, and nothing follows them."""
     seen = observed("mlp_repeats")
     first = seen.tensor("first", shape=(5, 10)).double()
     if not (first.std(0) > 1e-6).any():
         fail("All images get the same logits.")
-    if ((first.sum(1) - 1).abs() < 1e-4).all() and (first >= 0).all():
-        fail("The outputs of an image are positive and sum to 1: leave the softmax to the loss.")
+    for name, rows in {"softmax": first, "log-softmax": first.exp()}.items():
+        if ((rows.sum(1) - 1).abs() < 1e-4).all() and (rows >= 0).all():
+            fail(f"The outputs are those of a {name}: leave it to the loss, and return the logits.")
+    names, products = operations(observed)
+    follows = [name for name in names[products[-1] + 1 :] if ENDING.fullmatch(name)] if products else []
+    if follows:
+        fail(f"{follows[0].strip('_')} follows the last layer: nothing follows the logits.")
     if not (seen.tensor("alone", shape=(5, 10)).double() - first).abs().max() < 1e-4:
         fail("An image got other logits alone than in a batch: flatten must keep n as the first size.")

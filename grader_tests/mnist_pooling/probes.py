@@ -298,10 +298,10 @@ class Watch(torch.optim.SGD):
 class Epochs:
     """A loader of ours: other images in each epoch, and a smaller last batch."""
 
-    def __init__(self, draw, sizes=(4, 4, 2), epochs=8, scale=0.3):
+    def __init__(self, draw, sizes=(4, 4, 2), epochs=8, scale=0.3, pause_s=0.0):
         self.images = [[draw.normal(n, 1, 8, 8) * scale for n in sizes] for _ in range(epochs)]
         self.labels = [[draw.integers(0, 10, n) for n in sizes] for _ in range(epochs)]
-        self.dataset, self.batch_size, self.begun = range(sum(sizes)), sizes[0], 0
+        self.dataset, self.batch_size, self.begun, self.pause_s = range(sum(sizes)), sizes[0], 0, pause_s
 
     def __len__(self):
         return len(self.images[0])
@@ -309,6 +309,7 @@ class Epochs:
     def __iter__(self):
         number = self.begun % len(self.images)
         self.begun += 1
+        time.sleep(self.pause_s)
         return iter(list(zip(self.images[number], self.labels[number], strict=True)))
 
     def let_hit(self, model, hits):
@@ -361,11 +362,13 @@ def run_steps(
     grouped=False,
     hits=(),
     pause_s=0.0,
+    before=lambda held_out: None,
     **of_training,
 ):
     """Call train_steps on a model of ours; the earlier tasks that it may call are ours too."""
-    train, held_out = Epochs(draw, **of_training), Epochs(draw, (3, 2), epochs=1, scale=1.0)
+    train, held_out = Epochs(draw, **of_training), Epochs(draw, (3, 2), epochs=1, scale=1.0, pause_s=pause_s)
     train.let_hit(model, hits)
+    before(held_out)
     parameters = list(model.parameters())
     optimizer = Watch([{"params": [p]} for p in parameters] if grouped else parameters, lr=0.7, momentum=0.7)
     limits = []
@@ -373,14 +376,11 @@ def run_steps(
     def limit(model, largest=3.5):
         limits.append(len(optimizer.seen))
 
-    def test(model, loader, criterion):
-        time.sleep(pause_s)
-        return measure(model, loader, criterion)
-
-    with mock.patch.multiple(student, create=True, test_model=test, limit_weight_norm=limit):
+    with mock.patch.multiple(student, create=True, test_model=measure, limit_weight_norm=limit):
         started = time.perf_counter()
         history = student.train_steps(model, (train, held_out), optimizer, schedule, steps, every, limit_every)
-    seen = {"limits": limits, "history": history, "wall_s": time.perf_counter() - started}
+    training_s = time.perf_counter() - started - held_out.begun * pause_s
+    seen = {"limits": limits, "history": history, "training_s": training_s}
     return {"train": train, "test": held_out, "optimizer": optimizer, **seen}
 
 
@@ -446,10 +446,32 @@ def probe_limits(student, draw):
     return {"limits": ran["limits"], "made": len(ran["optimizer"].seen)}
 
 
+class Modes(nn.Module):
+    """Notes the mode at each forward pass: which images went in, and whether a gradient came back."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked, self.trained, self.measured, self.test_images = [], [], [], []
+
+    def forward(self, x):
+        training = self.training
+        self.asked.append(training)
+        if any(x.shape == images.shape and torch.equal(x, images) for images in self.test_images):
+            self.measured.append(training)
+        if x.requires_grad:
+            x.register_hook(lambda _: self.trained.append(training))
+        return x
+
+
 def probe_mode(student, draw):
-    model = network(draw, nn.BatchNorm1d(64)).eval()
-    run_steps(student, draw, model, constant(0.0, 0.0), 6, every=2)
-    return {"batches": model[1].num_batches_tracked}
+    asked, answered = Modes(), Modes()
+    model = nn.Sequential(nn.Flatten(), asked, nn.Linear(64, 10), answered).eval()
+
+    def told(test):
+        asked.test_images = [images.flatten(1) for images in test.images[0]]
+
+    run_steps(student, draw, model, constant(0.0, 0.0), 6, every=2, before=told)
+    return {"asked": answered.asked, "trained": answered.trained, "measured": asked.measured}
 
 
 def probe_records(student, draw):
@@ -465,7 +487,7 @@ def probe_records(student, draw):
     on_train = measure(model, batches[:3], cross_entropy)
     return {
         "history": [kept],
-        "training_s": ran["wall_s"] - 2 * 0.1,
+        "training_s": ran["training_s"],
         "losses": losses,
         "hits": hits,
         "sizes": [float(len(y)) for _, y in batches[:11]],
@@ -478,7 +500,10 @@ def probe_records(student, draw):
 
 
 def titles(figure):
-    return [figure.get_suptitle(), *(one.get_title(loc) for one in figure.axes for loc in ("left", "center", "right"))]
+    return [
+        *(text.get_text() for text in figure.texts),
+        *(one.get_title(loc) for one in figure.axes for loc in ("left", "center", "right")),
+    ]
 
 
 def probe_curves(student, draw):
@@ -504,8 +529,8 @@ def line_of(draw, line, axes, figure):
     return {
         **draw.line(line, figure),
         "title": " ".join(axes.get_title(loc) for loc in ("left", "center", "right")),
+        "heading": " ".join(text.get_text() for text in figure.texts),
         "plot": figure.axes.index(axes),
-        "heading": f"{axes.get_title()} {axes.get_ylabel()} {figure.get_suptitle()}",
         "low": float(axes.get_ylim()[0]),
         "high": float(axes.get_ylim()[1]),
     }
@@ -519,7 +544,8 @@ def probe_maps(student, draw):
         plt.close("all")
         returned = student.plot_maps(given.clone(), "Maps 7d")
         figure = returned if isinstance(returned, Figure) else plt.gcf()
-        pictures = [picture for axes in figure.axes for picture in (*axes.images, *axes.collections)]
+        plots = [axes for axes in figure.axes if not hasattr(axes, "_colorbar")]  # whoever made these axes
+        pictures = [picture for axes in plots for picture in (*axes.images, *axes.collections)]
         found[f"{name}_given"] = given
         found[f"{name}_drawn"] = [picture_of(picture) for picture in pictures if drawn_of(picture) is not None][:40]
         found[f"{name}_returned"] = returned is figure
@@ -529,7 +555,7 @@ def probe_maps(student, draw):
 
 def drawn_of(picture):
     values = picture.get_array()
-    if values is None or picture.axes.get_label() == "<colorbar>":
+    if values is None:
         return None
     values = np.ma.filled(np.ma.asarray(values, dtype=float), np.nan)
     return values.mean(-1) if values.ndim == 3 else values

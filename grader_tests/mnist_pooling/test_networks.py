@@ -10,12 +10,14 @@ from gradeprop.check import (
     activation_misreadings,
     assert_gradients,
     assert_repeatable,
+    combined_misreadings,
     drawn_values,
     ending_misreadings,
     fail,
     grade_accuracy,
     held_out_logits,
     is_close,
+    missing_hint,
     shape_of,
     sizes_of,
     trained_network,
@@ -23,6 +25,8 @@ from gradeprop.check import (
 
 RELU4 = (torch.relu,) * 4
 LAYERS = ("the first convolution", "the second convolution", "the first linear layer", "the second linear layer")
+WEIGHTS = dict(zip((150, 2400, 48_000, 10_080, 840), (*LAYERS, "the last linear layer"), strict=True))
+WEIGHTS[1_105_920] = LAYERS[2]  # without pooling
 COUNTS = {"avg": "61,706", "max": "61,706", "none": "1,119,626"}
 
 
@@ -64,22 +68,29 @@ class Reading:
 
 
 def readings(pooling):
-    """Sentence → reading; the right one under an empty sentence."""
+    """Sentence → reading; the right one under an empty sentence, then single mistakes, then two at once."""
     pools = (POOLS[pooling],) * 2
     yield "", Reading(pools)
+    found = combined_misreadings(
+        pools=other_pools(pooling, pools),
+        activations=activation_misreadings(LAYERS, 2),
+        last=ending_misreadings(),
+        pool_first=[("ReLU comes after the pooling, not before.", True)] if pooling != "none" else [],
+    )
+    for text, change in found:
+        yield text, Reading(**{"pools": pools} | change)
+
+
+def other_pools(pooling, pools):
+    """Sentence → both poolings of the network."""
     for other in ("avg", "max"):
         if other != pooling != "none":
             text = {"avg": "takes the average", "max": "takes the maximum"}[other]
-            yield f"The pooling {text}.", Reading((POOLS[other],) * 2)
-            yield f"The first pooling {text}.", Reading((POOLS[other], pools[1]))
-            yield f"The second pooling {text}.", Reading((pools[0], POOLS[other]))
+            yield f"The pooling {text}.", (POOLS[other],) * 2
+            yield f"The first pooling {text}.", (POOLS[other], pools[1])
+            yield f"The second pooling {text}.", (pools[0], POOLS[other])
     if pooling == "max":
-        yield "The windows of the pooling are 3×3.", Reading((lambda x, _: F.max_pool2d(x, 3, 2, 1),) * 2)
-    for text, activations in activation_misreadings(LAYERS, 2):
-        yield text, Reading(pools, activations)
-    for text, last in ending_misreadings():
-        yield text, Reading(pools, last=last)
-    yield "ReLU comes after the pooling, not before.", Reading(pools, pool_first=True)
+        yield "The windows of the pooling are 3×3.", (lambda x, _: F.max_pool2d(x, 3, 2, 1),) * 2
 
 
 @pytest.mark.points(3, question="networks")
@@ -95,11 +106,7 @@ def test_the_networks_have_their_parameters(observed, expected, points, show):
         if not got:
             fail("There are no parameters: layers in a Python list are not found; use attributes or nn.ModuleList.")
         if sorted(got) != sorted(right):
-            missing = set(right) - set(got)
-            hint = "Compare the table of your layers."
-            if set(got) < set(right):
-                biases = missing <= {6, 16, 120, 84, 10}
-                hint = "Does every layer have its bias?" if biases else "Layers in a Python list are not found."
+            hint = missing_hint(got, right, WEIGHTS) or "Compare the table of your layers."
             wrong.append(f'PoolingLeNet("{pooling}") has {sum(got):,.0f} parameters; {asked} are right. {hint}')
     if wrong:
         points.part(3 - len(wrong), wrong[0])
@@ -185,7 +192,8 @@ def explained(seen, weights, images, pooling):
     if not seen.has("logits"):
         return found
     logits = seen.tensor("logits", shape=(3, 10))
-    found += [reading for _, reading in readings(pooling) if is_close(logits, reading.logits(weights, images))][:1]
+    alike = (reading for _, reading in readings(pooling) if is_close(logits, reading.logits(weights, images)))
+    found += itertools.islice(alike, 1)
     if seen.has("convolved") and seen.tensor("convolved").shape[-1:] == (24,):
         found.append(Reading((POOLS[pooling],) * 2, padding=0))
     return found

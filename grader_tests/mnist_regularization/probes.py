@@ -94,6 +94,19 @@ def gradients(model, images, labels):
     ]
 
 
+def repeats(model, images, draw):
+    """Ask in training mode, where dropout shows; a network with a BatchNorm, reported elsewhere, in evaluation mode."""
+    trace, _ = traced(model, images)
+    return draw.repeats(model.train(not trace.norms), images)
+
+
+def answers(model, images):
+    """The logits of the images one by one: that a network mixes them is reported elsewhere."""
+    with torch.no_grad():
+        logits = torch.cat([model(image[None].clone()) for image in images])
+    return {"images": images, "state": model.state_dict(), "logits": logits}
+
+
 def some_images(draw, n):
     return draw.normal(n, 1, 28, 28)
 
@@ -112,7 +125,12 @@ def probe_lenet_classes(student, draw):
 def probe_lenet_answers(student, draw):
     images = some_images(draw, 9)
     model = fill(draw.initialize(student.SmallLeNet(), images), draw, images).eval()
-    return {"images": images.clone(), "state": model.state_dict(), **draw.repeats(model, images)}
+    return answers(model, images)
+
+
+def probe_lenet_repeats(student, draw):
+    images = some_images(draw, 5)
+    return repeats(fill(draw.initialize(student.SmallLeNet(), images), draw, images), images, draw)
 
 
 def probe_lenet_gradients(student, draw):
@@ -131,7 +149,12 @@ def probe_mlp_parameters(student, draw):
 def probe_mlp_answers(student, draw):
     images = some_images(draw, 9)
     model = fill(draw.initialize(student.SmallMLP(), images), draw, images).eval()
-    return {"images": images.clone(), "state": model.state_dict(), **draw.repeats(model, images)}
+    return answers(model, images)
+
+
+def probe_mlp_repeats(student, draw):
+    images = some_images(draw, 5)
+    return repeats(fill(draw.initialize(student.SmallMLP(), images), draw, images), images, draw)
 
 
 # ---------------------------------------------------------------- regularised_lenet

@@ -100,8 +100,8 @@ class LeNet5(nn.Module):
 class CustomMLP(nn.Module):
     """A fully connected network of LeNet-5's size, to compare with.
 
-    At least two hidden layers, a non-linearity after each, and a parameter count within 5 % of LeNet-5's 61,706.
-    You choose the widths; for one hidden layer of h1 units and one of h2, count
+    At least two hidden layers, a non-linearity after each and none after the logits, and a parameter count within 5 %
+    of LeNet-5's 61,706. You choose the widths; for one hidden layer of h1 units and one of h2, count
     (1024 + 1)·h1 + (h1 + 1)·h2 + (h2 + 1)·10.
     """
 
@@ -130,9 +130,10 @@ def train_model(
     criterion: Callable[[Tensor, Tensor], Tensor],
     epoch: int,
 ) -> tuple[float, float]:
-    """Train for one epoch, a progress bar showing how far it is.
+    """Train for one epoch in training mode.
 
-    The model may come in any state: in evaluation mode, or with old gradients. It stays on the device it is on.
+    The model may come in any state: in evaluation mode, or with old gradients. It stays on the device it is on. A
+    progress bar shows how far the epoch is while it lasts: any that moves, such as tqdm's or one you print yourself.
 
     Args:
         train_loader: gives batches of (images, labels); the last may be smaller.
@@ -140,7 +141,8 @@ def train_model(
         epoch: its number, from 1, for the bar.
 
     Returns:
-        The mean of the batch losses, and the accuracy, a fraction in [0, 1] of all images seen.
+        The mean of the batch losses, and the accuracy, a fraction in [0, 1] of all images seen: those that the model
+        classifies correctly when it trains on their batch, before the step or after. Neither is rounded.
     """
     raise NotImplementedError("Task 5: train for one epoch")
 
@@ -152,7 +154,7 @@ def test_model(
 
     Returns:
         The mean of the batch losses, and the accuracy, a fraction in [0, 1] of all images seen, both as in evaluation
-        mode, whatever mode the model comes in.
+        mode, whatever mode the model comes in. Neither is rounded.
     """
     raise NotImplementedError("Task 6: measure a model")
 
@@ -167,11 +169,11 @@ def plot_curves(history: dict[str, list[float]], title: str) -> Figure:
     Args:
         history: ``train_loss``, ``test_loss``, ``train_accuracy`` and ``test_accuracy``, one value per epoch, all
             lists of the same length; the first value is that of epoch 1.
-        title: the name of the model.
+        title: the name of the model, to be read in the figure.
 
     Returns:
-        The figure, with a label on every axis and a legend that tells training from test. One plot or several, as you
-        like.
+        The figure: four lines, the title, a label on every axis (the title of a single plot may stand for that of y),
+        and a legend that tells training from test. One plot or several, as you like, also one legend or several.
     """
     raise NotImplementedError("Task 7: draw the four curves")
 
@@ -183,7 +185,8 @@ def augment_digit(image: Tensor) -> Tensor:
         image: float32 (1, 32, 32) in [0, 1]; it is not changed in place.
 
     Returns:
-        A new tensor of the same shape, type and range. What it shows must still be read as the same digit.
+        A new tensor of the same shape, type and range. What it shows must still be read as the same digit: neither
+        mirrored nor upside down. Some images may come back as they were, but not most.
     """
     raise NotImplementedError("Task 8.1: augment a digit")
 
@@ -191,9 +194,11 @@ def augment_digit(image: Tensor) -> Tensor:
 def regularised_setup() -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Tensor, Tensor], Tensor]]:
     """LeNet-5 again, with what keeps it from learning its training images by heart.
 
-    Use at least two regularisers: dropout, batch normalisation, weight decay in the optimiser, a loss that adds to
-    plain cross entropy (label smoothing, an L1 or L2 penalty), ``augment_digit``, or others. The layers stay those of
-    LeNet-5: a parameter count within 5 % of 61,706.
+    Use at least two of these: dropout, or other randomness while training; a normalisation; weight decay in the
+    optimiser; a loss that adds to plain cross entropy (label smoothing, an L1 or L2 penalty); ``augment_digit``. The
+    plain LeNet-5 is trained with AdamW, which has a weight decay of 0.01 unless told otherwise: that one alone does not
+    count. The layers stay those of LeNet-5: 6 maps of 28×28, 16 of 10×10, ten logits with no softmax, and a parameter
+    count within 5 % of 61,706.
 
     Returns:
         (model, optimizer, criterion), ready for ``train_model``; the optimizer holds the model's parameters.
@@ -217,7 +222,7 @@ class SmallLeNet(nn.Module):
     linear      (n, 84)           then ReLU
     linear      (n, num_classes)  logits: nothing follows, neither a softmax nor a non-linearity
 
-    44,426 parameters with ten classes; a layer that forward does not use would count and never learn.
+    44,426 parameters with ten classes; a layer that forward does not use would count and never learn. No dropout here.
     """
 
     def __init__(self, num_classes: int = 10) -> None:
@@ -232,7 +237,7 @@ class SmallLeNet(nn.Module):
 class SmallMLP(nn.Module):
     """A fully connected network for images of 28×28: 784 pixels, 60 units, 30 units, 10 logits.
 
-    A ReLU follows each of the two hidden layers, nothing the logits. 49,240 parameters.
+    A ReLU follows each of the two hidden layers, nothing the logits. No dropout here. 49,240 parameters.
     """
 
     def __init__(self) -> None:
@@ -252,8 +257,9 @@ class RegularisedLeNet(nn.Module):
     without its bias.
 
     Args:
-        dropout: the probability that a hidden value is set to 0 while training. Let it act on the 84 values after the
-            last ReLU, and on the 120 before if you like; neither on the logits nor in evaluation mode.
+        dropout: the probability that a hidden value, or a whole map, is set to 0 while training. On which of them it
+            acts is up to you (usual are the 84 values after the last ReLU, and the 120 before); neither on the logits
+            nor in evaluation mode.
 
     Source: Ioffe, Szegedy, "Batch normalization", 2015, section 3.2 (before the non-linearity); Srivastava et al.,
     "Dropout", 2014.
@@ -284,7 +290,8 @@ def flip_at_random(images: Tensor) -> Tensor:
 def affine_at_random(images: Tensor) -> Tensor:
     """Each image of a batch turned, shifted and scaled a little, at random and on its own.
 
-    Stay small, so that everybody still reads the same digit: about 15 degrees, 2 pixels, 10 % are enough.
+    Stay small, so that everybody still reads the same digit: about 15 degrees, 2 pixels, 10 % are enough. All three
+    should be seen: at least 5 degrees, 1 pixel and 5 % in either direction.
     ``nn.functional.affine_grid`` makes a grid from n matrices (n, 2, 3), and ``nn.functional.grid_sample`` reads the
     images at its points, 0 (paper) outside; both measure the frame from -1 to 1, so that a pixel is 2/28.
 
@@ -349,7 +356,7 @@ class PoolingLeNet(nn.Module):
     linear      (n, 84)                (n, 84)              then ReLU
     linear      (n, 10)                (n, 10)              logits: no softmax, the loss applies it
 
-    Parameters: 61,706 with either pooling, 1,119,626 without.
+    No dropout here. Parameters: 61,706 with either pooling, 1,119,626 without.
 
     Args:
         pooling: "avg", "max" or "none"; anything else is a ValueError.
@@ -448,11 +455,12 @@ def train_steps(
     record_every: int = 250,
     limit_every: int = 5_000,
 ) -> dict[str, list[float]]:
-    """Train for a number of steps, not epochs, with cross entropy, a progress bar showing how far it is.
+    """Train for a number of steps, not epochs, with cross entropy; a progress bar is welcome.
 
     A step is one batch: set the learning rate and the momentum, compute the gradient of the batch's loss, clip it, and
-    let the optimizer step. When the training loader comes to its end, it is begun again. The model may come in any
-    state: in evaluation mode, or with old gradients. It stays on the device it is on.
+    let the optimizer step. When the training loader comes to its end, it is begun again, so that it can shuffle. The
+    model may come in any state: in evaluation mode, or with old gradients. It trains in training mode, also after it
+    has been measured, and stays on the device it is on.
 
     Args:
         loaders: (train_loader, test_loader); a last batch may be smaller, and is a step like any other.
@@ -467,8 +475,9 @@ def train_steps(
     Returns:
         Lists with one value per record, the first of them after ``record_every`` steps:
         ``step``: the number of steps made; ``seconds``: spent in training since the beginning, measuring left out;
-        ``train_loss``, ``train_accuracy``: the mean of the batch losses, and the fraction of the images read rightly,
-        both over the steps since the record before; ``test_loss``, ``test_accuracy``: as ``test_model`` gives them.
+        ``train_loss``, ``train_accuracy``: the mean of the batch losses, and the fraction of the images classified
+        correctly (before the step or after), both over the steps since the record before; ``test_loss``,
+        ``test_accuracy``: as ``test_model`` gives them, in evaluation mode. Nothing is rounded.
     """
     raise NotImplementedError("Task 4.2: train by steps")
 
@@ -481,9 +490,10 @@ def plot_by_step(histories: dict[str, dict[str, list[float]]], quantity: str) ->
         quantity: "loss" or "accuracy".
 
     Returns:
-        The figure: a plot per model, under the model's name, of ``train_{quantity}`` and ``test_{quantity}`` over
-        ``step``; a label on every axis and a legend that tells training from test. The plots share one scale, so that
-        they can be compared.
+        The figure: a plot per model, under the model's name, with two lines, ``train_{quantity}`` and
+        ``test_{quantity}`` over ``step``; a label on every axis (a title that names the quantity may stand for that of
+        y) and a legend that tells training from test, one for each plot or one for all plots of the same colours. The
+        plots share one scale, so that they can be compared.
     """
     raise NotImplementedError("Task 5: draw the curves over the steps")
 
@@ -495,7 +505,8 @@ def plot_maps(maps: Tensor, title: str) -> Figure:
         maps: (c, h, w), such as what one image becomes after a layer; with one map, an image itself.
 
     Returns:
-        The figure: c pictures of h×w pixels in the order of the maps, drawn without smoothing, under the title.
+        The figure: c pictures of h×w pixels in the order of the maps, drawn without smoothing, under the title. A
+        colour bar is welcome.
     """
     raise NotImplementedError("Task 6.2: draw the maps")
 

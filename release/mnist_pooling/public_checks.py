@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from given import digits
+from given.fingerprint import fingerprint, name_of
 from given.training import load_weights
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -50,16 +51,46 @@ def assert_parameters(pooling, right):
         assert moved, f"{name} gets no gradient: is this layer used in forward()?"
 
 
+# for weights and an image that are always the same: what the logits come to, and what they come to with a usual mistake
+FINGERPRINTS = {
+    "avg": {
+        "": 12.1406,
+        "The pooling takes the maximum.": 48.6051,
+        "There is no ReLU after the first convolution.": 39.971,
+        "There is no ReLU after the second convolution.": 34.3294,
+        "There is no ReLU after the first linear layer.": -14.8684,
+        "There is no ReLU after the second linear layer.": -4.45567,
+        "There is no ReLU anywhere.": -96.2599,
+        "The non-linearity is tanh, not ReLU.": -22.006,
+        "ReLU comes after the pooling, not before.": 9.28901,
+    },
+    "max": {
+        "": 48.6051,
+        "The pooling takes the average.": 12.1406,
+        "There is no ReLU after the first convolution.": 57.9087,
+        "There is no ReLU after the second convolution.": 59.8308,
+        "There is no ReLU after the first linear layer.": -106.165,
+        "There is no ReLU after the second linear layer.": -46.3253,
+        "There is no ReLU anywhere.": -340.285,
+        "The non-linearity is tanh, not ReLU.": -28.5781,
+    },
+    "none": {"": 15.4946, "There is no ReLU anywhere.": -396.607, "The non-linearity is tanh, not ReLU.": -23.259},
+}
+
+
 @pytest.mark.question("networks")
-def test_the_poolings_differ():
-    """With the same weights, average and max pooling give different logits, and no softmax follows."""
-    avg, maximum = student_code.PoolingLeNet("avg"), student_code.PoolingLeNet("max")
-    maximum.load_state_dict(avg.state_dict())
-    x = torch.randn(7, 1, 28, 28)
-    assert not torch.allclose(avg(x), maximum(x)), 'With the same weights "avg" and "max" give the same logits.'
-    for rows in (avg(x), avg(x).exp()):  # of a softmax, and of a log-softmax
-        sums_to_one = torch.allclose(rows.sum(1), torch.ones(7), atol=1e-4)
-        assert not sums_to_one, "Each row sums to 1: return the logits; the loss applies the softmax itself."
+def test_each_network_computes_what_the_table_says():
+    """With the same weights, each network gives the logits of the one in the docstring, in training mode too."""
+    for pooling, numbers in FINGERPRINTS.items():
+        model, x = student_code.PoolingLeNet(pooling), torch.randn(7, 1, 28, 28)
+        first = model(x)
+        for rows in (first, first.exp()):  # of a softmax, and of a log-softmax
+            sums_to_one = torch.allclose(rows.sum(1), torch.ones(7), atol=1e-4)
+            assert not sums_to_one, "Each row sums to 1: return the logits; the loss applies the softmax itself."
+        assert torch.allclose(first, model(x)), "The same images got other logits the second time: is anything random?"
+        name = name_of(fingerprint(model, (1, 28, 28)), numbers)
+        message = f'With the same weights, PoolingLeNet("{pooling}") gives other logits than the docstring\'s.'
+        assert name == "", f"{message} {name or 'Compare the layers with the table.'}"
 
 
 @pytest.mark.question("networks")
@@ -176,9 +207,9 @@ class Watch(torch.optim.SGD):
         return super().step(closure)
 
 
-def train(steps, scale=1.0, record_every=2, limit_every=100):
+def train(steps, scale=1.0, record_every=2, limit_every=100, model=None):
     """A few steps of a small network: (what the optimizer saw, what was returned)."""
-    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    model = model or nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
     images, labels = scale * torch.randn(10, 1, 8, 8), torch.randint(0, 10, (10,))
     loader = DataLoader(TensorDataset(images, labels), batch_size=4)  # three batches, the last of 2
     optimizer = Watch(model.parameters(), lr=0.1)
@@ -198,6 +229,58 @@ def test_as_many_steps_are_made_as_asked():
     assert rates == right, f"The learning rates at the steps were {rates}; schedule(0), schedule(1), … give {right}."
 
 
+class Modes(nn.Module):
+    """Notes the mode at each forward pass that a gradient comes back from."""
+
+    def __init__(self):
+        super().__init__()
+        self.trained = []
+
+    def forward(self, x):
+        """Hand on what came in."""
+        training = self.training
+        if x.requires_grad:
+            x.register_hook(lambda _: self.trained.append(training))
+        return x
+
+
+@pytest.mark.question("steps")
+def test_every_step_is_made_in_training_mode():
+    """The model trains in training mode, also after it has been measured."""
+    modes = Modes()
+    train(7, model=nn.Sequential(nn.Flatten(), nn.Linear(64, 10), modes).eval())
+    assert all(modes.trained), f"The steps were made in these modes (True is training): {modes.trained}."
+
+
+class Numbered:
+    """A loader whose batches are other ones in each epoch: all pixels of an image are its number."""
+
+    def __init__(self):
+        self.next = 1
+
+    def __len__(self):
+        return 3
+
+    def __iter__(self):
+        """Three batches of one image, numbered on."""
+        numbers = range(self.next, self.next + 3)
+        self.next += 3
+        return iter([(torch.full((1, 1, 8, 8), float(number)), torch.tensor([0])) for number in numbers])
+
+
+@pytest.mark.question("steps")
+def test_each_epoch_has_batches_of_its_own():
+    """When the training loader ends it is begun again, so that it can shuffle."""
+    model, seen = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), []
+    model.register_forward_hook(lambda model, given, _: seen.append(int(given[0].flatten()[0])))
+    test = DataLoader(TensorDataset(torch.zeros(2, 1, 8, 8), torch.zeros(2, dtype=torch.int64)))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    student_code.train_steps(model, (Numbered(), test), optimizer, lambda step: (0.01, 0.0), 7, 100, 100)
+    numbers = list(dict.fromkeys(number for number in seen if number))
+    right = list(range(1, 8))
+    assert numbers == right, f"Seven steps on epochs of three new batches each used the batches {numbers}, not {right}."
+
+
 @pytest.mark.question("steps")
 def test_long_gradients_are_clipped():
     """A gradient longer than 20 comes to the step with the length 20."""
@@ -215,6 +298,8 @@ def test_records_begin_after_the_first_steps():
     assert list(history["step"]) == [2, 4, 6], f"The records are of the steps {history['step']}, not [2, 4, 6]."
     lengths = {name: len(history[name]) for name in names}
     assert set(lengths.values()) == {3}, f"Not every list has three values: {lengths}."
+    for name in ("train_loss", "test_loss"):
+        assert any(abs(value - round(value, 3)) > 1e-6 for value in history[name]), f"{name} is rounded: leave it as it is."
     accuracy = history["train_accuracy"][0]
     assert 0 <= accuracy <= 1, f"train_accuracy is {accuracy:.4g}; a fraction from 0 to 1 is asked for."
 
@@ -256,8 +341,24 @@ def assert_curves(quantity):
             assert drawn, f"No line of a plot follows {part}_{quantity}."
             x = [float(value) for value in drawn[0].get_xdata()]
             assert x == [250, 500, 750], f"{part}_{quantity} is drawn over {x}, not over the steps [250, 500, 750]."
-    assert figure.legends or all(axis.get_legend() for axis in axes), "A legend is missing: which curve is which?"
-    assert axes[0].get_xlabel() or figure.get_supxlabel(), "The x axis has no label: what does it count?"
+    legends = [*figure.legends, *filter(None, (axis.get_legend() for axis in figure.axes))]
+    assert legends, "A legend is missing: which curve is which?"
+    assert len({axis.get_ylim() for axis in axes}) == 1, "The plots have different scales, so they cannot be compared."
+    above = " ".join(text.get_text() for text in figure.texts)
+    for axis, model in zip(axes, ("modelone", "modeltwo"), strict=True):
+        texts = [text.get_text() for legend in legends for text in legend.get_texts()] + [axis.get_ylabel()]
+        title = letters(" ".join(axis.get_title(place) for place in ("left", "center", "right")))
+        assert model in title + letters(" ".join(texts)), f"A plot does not bear the name of its model: {title!r}."
+        for way in ("x", "y"):
+            shared = getattr(axis, f"get_shared_{way}_axes")().get_siblings(axis)
+            label = any(getattr(one, f"get_{way}label")() for one in (axis, *shared))
+            label = label or getattr(figure, f"get_sup{way}label")() or (way == "y" and (above or title != model))
+            assert label, f"The {way} axis of a plot has no label."
+
+
+def letters(text):
+    """The letters and digits of a text."""
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
 @pytest.mark.question("maps")
@@ -266,8 +367,11 @@ def test_each_map_is_a_picture():
     maps = torch.randn(4, 6, 6) * torch.tensor([1.0, 2.0, 3.0, 4.0]).reshape(4, 1, 1)
     figure = student_code.plot_maps(maps, "Four maps")
     assert figure is not None, "plot_maps returned None: return the figure."
-    images = [image for axis in figure.axes for image in axis.images]
+    plots = [axis for axis in figure.axes if not hasattr(axis, "_colorbar")]
+    images = [picture for axis in plots for picture in (*axis.images, *axis.collections)]
     assert len(images) == 4, f"4 maps were given; {len(images)} pictures were drawn."
+    titles = [text.get_text() for text in figure.texts] + [axis.get_title() for axis in figure.axes]
+    assert "fourmaps" in letters(" ".join(titles)), "The title, here Four maps, is not in the figure."
     assert len({image.get_clim() for image in images}) == 1, "Each map has its own scale: give all the same vmin, vmax."
 
 

@@ -4,18 +4,23 @@ Run them with ``check("lenet")`` in the notebook or ``python -m given.check lene
 mistakes; the checks behind the grade look further, with other numbers.
 """
 
+import io
+import itertools
 import json
-from contextlib import suppress
+import time
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import tqdm
 from given import digits
+from given.fingerprint import fingerprint, name_of
 from given.training import load_weights
 from PIL import Image
 from torch import nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import conv2d, cross_entropy
 from torch.overrides import TorchFunctionMode
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -193,6 +198,31 @@ def test_lenet_gives_logits():
     assert seven == [2, 7], f"LeNet5(num_classes=7) gives {seven} for 2 images; it should give [2, 7]."
 
 
+# for weights and an image that are always the same: what the logits come to, and what they come to with a usual mistake
+FINGERPRINTS = {
+    "": 4.53093,
+    "There is no ReLU after the first convolution.": 2.46315,
+    "There is no ReLU after the second convolution.": 61.2021,
+    "There is no ReLU after the third convolution.": -139.602,
+    "There is no ReLU after the first linear layer.": -60.3734,
+    "There is no ReLU anywhere.": -242.554,
+    "There is no ReLU after the convolutions.": -14.5312,
+    "The non-linearity is tanh, not ReLU.": -15.0717,
+    "The non-linearity is sigmoid, not ReLU.": 33.0914,
+    "The pooling takes the average, not the maximum.": 11.7947,
+    "The non-linearity is tanh, and the pooling takes the average.": -12.7025,
+}
+
+
+@pytest.mark.question("lenet")
+def test_lenet_computes_what_the_table_says():
+    """With the same weights, LeNet-5 gives the logits of the network in the docstring."""
+    name = name_of(fingerprint(student_code.LeNet5(), (1, 32, 32)), FINGERPRINTS)
+    assert name == "", (
+        f"The logits are other ones. {name or 'Compare kernels, biases, ReLU and pooling with the table.'}"
+    )
+
+
 @pytest.mark.question("lenet")
 def test_lenet_has_as_many_parameters_as_the_course_counts():
     """LeNet-5 has 61,706 parameters, and all of them learn."""
@@ -276,6 +306,23 @@ class Toy(nn.Module):
         return x * self.weight
 
 
+class Total:
+    """Stands in for a loss: 1, 10 and 100.37 on the three batches, and so are the weight's gradients."""
+
+    def __init__(self):
+        self.sums = []
+
+    def __call__(self, logits, labels):
+        """Add up the logits."""
+        self.sums += logits.detach().sum(1).tolist()
+        return logits.sum()
+
+    def assert_logits(self):
+        """The images' own logits sum to other numbers than 1."""
+        softmax = self.sums and all(abs(one - 1) < 1e-4 for one in self.sums)
+        assert not softmax, "The loss got rows that sum to 1, from a softmax: hand it the logits, it has its own."
+
+
 class Notebook:
     """Stands in for an optimizer: notes the gradient at each step, and moves nothing."""
 
@@ -292,37 +339,42 @@ class Notebook:
 
 
 def toy_loader():
-    """Batches of 2, 2 and 1 images whose pixels sum to 1, 10 and 100; the fifth image has the wrong label."""
-    images = torch.tensor([[0.5, 0], [0, 0.5], [5, 0], [0, 5], [100, 0]])
-    return DataLoader(TensorDataset(images, torch.tensor([0, 1, 0, 1, 1])), batch_size=2)
-
-
-def total(logits, labels):
-    """Stands in for a loss: 1, 10 and 100 on the three batches, and so are the weight's gradients."""
-    return logits.sum()
+    """Batches of 3, 3 and 1 images whose pixels sum to 1, 10 and 100.37; the seventh image has the wrong label."""
+    images = torch.tensor([[0.5, 0], [0, 0.25], [0.25, 0], [5, 0], [0, 2], [3, 0], [100.37, 0]])
+    return DataLoader(TensorDataset(images, torch.tensor([0, 1, 0, 0, 1, 0, 1])), batch_size=3)
 
 
 def assert_loss_and_accuracy(returned):
     """What both loops should return for the toy loader."""
     loss, accuracy = (float(value) for value in returned)
-    assert loss == pytest.approx(37), f"The batch losses 1, 10 and 100 have the mean 37; {loss:.4g} was returned."
+    mean = (1 + 10 + 100.37) / 3
+    assert loss == pytest.approx(mean, abs=0.5), (
+        f"The batch losses 1, 10 and 100.37 have the mean {mean:.4f}; {loss:.6g} was returned."
+    )
+    assert loss == pytest.approx(mean, abs=1e-4), f"The mean loss {mean:.4f}… came back as {loss:g}: do not round it."
     assert accuracy <= 1, f"The accuracy {accuracy:.4g} was returned: give a fraction in [0, 1], not percent."
-    assert accuracy == pytest.approx(0.8), f"4 of 5 images were right, 0.8, in batches of 2, 2, 1; got {accuracy:.4g}."
+    assert accuracy == pytest.approx(6 / 7, abs=5e-3), (
+        f"6 of 7 images were right, {6 / 7:.4f}, in batches of 3, 3, 1; got {accuracy:.4g}."
+    )
+    assert accuracy == pytest.approx(6 / 7, abs=1e-4), f"6 / 7 came back as {accuracy:g}: do not round the accuracy."
 
 
 @pytest.mark.question("train")
 def test_the_training_loop_returns_loss_and_accuracy():
     """train_model returns the mean of the batch losses and the fraction of images that are right."""
-    model = Toy()
-    assert_loss_and_accuracy(student_code.train_model(model, toy_loader(), Notebook(model), total, 1))
+    model, total = Toy(), Total()
+    returned = student_code.train_model(model, toy_loader(), Notebook(model), total, 1)
+    total.assert_logits()
+    assert_loss_and_accuracy(returned)
 
 
 @pytest.mark.question("train")
 def test_the_training_loop_steps_once_per_batch():
     """train_model makes one step per batch, each with that batch's gradient alone."""
-    model = Toy()
+    model, total = Toy(), Total()
     optimizer = Notebook(model)
     student_code.train_model(model, toy_loader(), optimizer, total, 1)
+    total.assert_logits()
     steps = optimizer.steps
     assert len(steps) == 3, f"3 batches should make 3 steps, not {len(steps)}: is optimizer.step() inside the loop?"
     assert any(steps), "No gradient was there at any step: is loss.backward() called, and zero_grad() before it?"
@@ -334,21 +386,54 @@ def test_the_training_loop_steps_once_per_batch():
 def test_the_training_loop_switches_to_training_mode():
     """train_model trains in training mode, though the model comes in evaluation mode."""
     model = Toy().eval()
-    student_code.train_model(model, toy_loader(), Notebook(model), total, 1)
+    student_code.train_model(model, toy_loader(), Notebook(model), Total(), 1)
     assert all(model.modes), "The model ran in evaluation mode, where dropout does nothing: is model.train() called?"
+
+
+class Screen(io.StringIO):
+    """What is printed, as on a screen, where progress bars move."""
+
+    def isatty(self):
+        """Return True."""
+        return True
+
+
+@pytest.mark.question("train")
+def test_a_progress_bar_moves():
+    """While train_model is at work, a progress bar moves."""
+    model, screen, shown = Toy(), Screen(), []
+
+    class Slow(TensorDataset):
+        """Two hundred images, half a second in all."""
+
+        def __getitem__(self, index):
+            """Note what is shown, then give an image."""
+            bars = [bar.last_print_n for bar in list(tqdm.tqdm._instances) if not bar.disable]  # a notebook's, too
+            shown.append((len(screen.getvalue()), bars))
+            time.sleep(0.002)
+            return super().__getitem__(index)
+
+    loader = DataLoader(Slow(torch.ones(200, 2), torch.zeros(200, dtype=torch.int64)), batch_size=1)
+    with redirect_stdout(screen), redirect_stderr(screen):
+        student_code.train_model(model, loader, Notebook(model), Total(), 1)
+    changes = sum(before != after for before, after in itertools.pairwise([(0, []), *shown]))
+    assert changes >= 2, f"In 200 batches, what was shown changed {changes} times before the last: is there a bar?"
 
 
 @pytest.mark.question("test")
 def test_the_evaluation_loop_returns_loss_and_accuracy():
     """test_model returns the mean of the batch losses and the fraction of images that are right."""
-    assert_loss_and_accuracy(student_code.test_model(Toy(), toy_loader(), total))
+    total = Total()
+    returned = student_code.test_model(Toy(), toy_loader(), total)
+    total.assert_logits()
+    assert_loss_and_accuracy(returned)
 
 
 @pytest.mark.question("test")
 def test_the_evaluation_loop_switches_to_evaluation_mode():
     """test_model measures in evaluation mode, though the model comes in training mode."""
     model = Toy().train()
-    student_code.test_model(model, toy_loader(), total)
+    student_code.test_model(model, toy_loader(), Total())
     assert not any(model.modes), "The model ran in training mode, where dropout is at work: is model.eval() called?"
 
 
@@ -394,16 +479,27 @@ def test_four_curves_are_drawn(figure):
         assert values in drawn or percent in drawn, f"No line in the figure follows the {name}."
 
 
+def letters(text):
+    """The letters and digits of a text."""
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
+
+
 @pytest.mark.question("curves")
 def test_curves_are_labelled(figure):
-    """Every axis has a label, a legend tells the curves apart, and the first epoch is 1."""
+    """The title is there, every axis has a label, a legend tells the curves apart, and the first epoch is 1."""
+    titles = {axis: " ".join(axis.get_title(place) for place in ("left", "center", "right")) for axis in figure.axes}
+    texts = [*titles.values(), *(text.get_text() for text in figure.texts)]
+    assert "lenet5" in letters(" ".join(texts)), "The title, here LeNet-5, is not in the figure."
     axes = [axis for axis in figure.axes if curves(axis)]
     for axis in axes:
         shared = bool(axis.get_shared_x_axes().get_siblings(axis)[1:]) or bool(figure.get_supxlabel())
         assert axis.get_xlabel() or shared, "An x axis has no label: what does it count?"
-        assert axis.get_ylabel() or axis.get_title() or figure.get_supylabel(), "A y axis has no label."
-    mixed = [axis for axis in axes if len(curves(axis)) > 1]
-    assert figure.legends or all(axis.get_legend() for axis in mixed), "A legend is missing: which curve is which?"
+        beside = bool(axis.get_shared_y_axes().get_siblings(axis)[1:]) or bool(figure.get_supylabel())
+        own = letters(titles[axis]).replace("lenet5", "")  # the title of a plot may say what is drawn
+        assert axis.get_ylabel() or own or beside, "A y axis has no label."
+    mixed = any(len(curves(axis)) > 1 for axis in axes)
+    legends = [*figure.legends, *filter(None, (axis.get_legend() for axis in figure.axes))]
+    assert legends or not mixed, "A legend is missing: which curve is which?"
     starts = {float(line.get_xdata()[0]) for axis in axes for line in curves(axis)}
     assert starts == {1.0}, f"The curves start at epoch {min(starts):g}; the first value is that of epoch 1."
 
@@ -412,13 +508,19 @@ def test_curves_are_labelled(figure):
 
 
 def augmented():
-    """A picture, a plain seven, and twenty results of augment_digit for it."""
+    """A picture, a plain seven, and a hundred results of augment_digit for it."""
     image = torch.zeros(1, 32, 32)
     image[0, 8:11, 10:22] = image[0, 11:24, 19:22] = 0.9
     before = image.clone()
-    results = [student_code.augment_digit(image) for _ in range(20)]
+    results = [student_code.augment_digit(image) for _ in range(100)]
     assert torch.equal(image, before), "augment_digit changed its argument: return a new tensor instead."
     return image, results
+
+
+def likeness(picture, other):
+    """How much two pictures have in common where they fit best, from 0 to 1."""
+    best = conv2d(picture[None], other[None], padding=8).max()
+    return (best / picture.norm().clamp(min=1e-6) / other.norm()).item()
 
 
 @pytest.mark.question("regularise")
@@ -432,8 +534,10 @@ def test_augmenting_keeps_shape_and_range():
         assert -1e-6 <= low <= high <= 1 + 1e-6, f"It returned values from {low:.3g} to {high:.3g}: keep within [0, 1]."
         ink = (new.sum() / image.sum()).item()
         assert 0.5 < ink < 2, f"It kept {ink:.0%} of the ink: is the digit moved out of the frame?"
+        upright, mirrored, turned = (likeness(new, image.flip(axes)) for axes in ((), (-1,), (-2, -1)))
+        assert max(mirrored, turned) < upright + 0.25, "It returned the mirror image, or turned the digit upside down."
     assert any(not torch.equal(new, results[0]) for new in results), (
-        "Twenty calls gave the same image: where is chance?"
+        "A hundred calls gave the same image: where is chance?"
     )
 
 
@@ -442,6 +546,9 @@ def test_the_setup_is_ready_for_training():
     """regularised_setup returns a LeNet-5, an optimizer that holds its parameters, and a loss."""
     model, optimizer, criterion = student_code.regularised_setup()
     assert_logits(model.eval())
+    with Layers() as layers:
+        model(torch.randn(7, 1, 32, 32))
+    assert layers.shapes[:2] == [[7, 6, 28, 28], [7, 16, 10, 10]], "Keep LeNet-5's convolutions: 28×28, then 10×10."
     off = count(model) / LENET5 - 1
     assert abs(off) <= 0.05, (
         f"The model has {count(model):,} parameters, {off:+.1%} from 61,706: keep LeNet-5's layers."
@@ -462,15 +569,18 @@ def test_there_are_two_regularisers():
     x, logits, labels = torch.randn(8, 1, 32, 32), torch.randn(8, 10), torch.arange(8)
     image, results = augmented()
     model.train()
+    decays = {group.get("weight_decay", 0) for group in optimizer.param_groups}
+    plain = isinstance(optimizer, torch.optim.AdamW) and decays == {0.01}  # as the notebook trains the plain LeNet-5
     found = {
         "dropout": not torch.equal(model(x), model(x)),
         "normalisation": any("Norm" in type(module).__name__ for module in model.modules()),
-        "weight decay": any(group.get("weight_decay", 0) > 0 for group in optimizer.param_groups),
+        "weight decay": max(decays) > 0 and not plain,
         "a loss that adds to cross entropy": abs(criterion(logits, labels) - cross_entropy(logits, labels)) > 1e-6,
         "augmentation": any(not torch.equal(new, image) for new in results),
     }
     names = [name for name, there in found.items() if there]
-    assert len(names) >= 2, f"Of the regularisers that can be seen from outside, there is {', '.join(names) or 'none'}."
+    hint = " The plain LeNet-5 has AdamW's weight decay of 0.01, too: it does not count." if plain else ""
+    assert len(names) >= 2, f"Of the regularisers that can be seen, there is {', '.join(names) or 'none'}.{hint}"
 
 
 # ---------------------------------------------------------------- accuracy

@@ -12,6 +12,7 @@ import pytest
 import torch
 from given import digits
 from given.batches import Batches
+from given.fingerprint import fingerprint, name_of
 from given.training import load_weights
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -64,6 +65,46 @@ def test_the_small_lenet_gives_logits():
     assert seven == [2, 7], f"SmallLeNet(num_classes=7) gives {seven} for 2 images; it should give [2, 7]."
 
 
+# for weights and an image that are always the same: what the logits come to, and what they come to with a usual mistake
+LENET = {
+    "": 39.8396,
+    "There is no ReLU after the first convolution.": 26.4059,
+    "There is no ReLU after the second convolution.": 42.6545,
+    "There is no ReLU after the third convolution.": 0.804587,
+    "There is no ReLU after the first linear layer.": -49.049,
+    "There is no ReLU anywhere.": -143.921,
+    "There is no ReLU after the convolutions.": -5.75112,
+    "The non-linearity is tanh, not ReLU.": -24.1618,
+    "The non-linearity is Swish, not ReLU.": 15.0664,
+    "The pooling takes the average, not the maximum.": 14.9377,
+}
+MLP = {
+    "": -5.44283,
+    "There is no ReLU after the first hidden layer.": 5.02878,
+    "There is no ReLU after the second hidden layer.": -54.6071,
+    "The non-linearity is tanh, not ReLU.": -19.02,
+    "The non-linearity is Swish, not ReLU.": -12.4428,
+}
+
+
+def assert_computes_as_asked(model, numbers):
+    """The network of the docstring, without dropout."""
+    name = name_of(fingerprint(model, (1, 28, 28)), numbers)
+    assert name == "", (
+        f"With the same weights it gives other logits than the docstring's. {name or 'Compare the layers.'}"
+    )
+    x = torch.randn(5, 1, 28, 28)
+    assert torch.allclose(model.train()(x), model(x)), (
+        "In training mode the same images got other logits: is it random?"
+    )
+
+
+@pytest.mark.question("small_lenet")
+def test_the_small_lenet_computes_what_the_table_says():
+    """With the same weights, SmallLeNet gives the logits of the network in the docstring, in training mode too."""
+    assert_computes_as_asked(student_code.SmallLeNet(), LENET)
+
+
 @pytest.mark.question("small_lenet")
 def test_the_small_lenet_has_its_parameters():
     """SmallLeNet has 44,426 parameters, and all of them learn."""
@@ -75,12 +116,13 @@ def test_the_small_lenet_has_its_parameters():
 
 @pytest.mark.question("small_mlp")
 def test_the_small_mlp_gives_logits():
-    """SmallMLP gives one row of 10 logits per image, and is not linear."""
+    """SmallMLP gives one row of 10 logits per image, those of the network in the docstring."""
     model = student_code.SmallMLP()
     assert_logits(model)
     x = torch.randn(7, 1, 28, 28)
     bend = (model(x) + model(-x) - 2 * model(0 * x)).abs().max()
     assert bend > 1e-5, "The MLP is one linear map in all: is there a ReLU after each hidden layer?"
+    assert_computes_as_asked(model, MLP)
 
 
 @pytest.mark.question("small_mlp")
@@ -198,9 +240,39 @@ def test_affine_images_can_be_read():
     ink = result.sum((1, 2, 3)) / images.sum((1, 2, 3))
     assert ink.min() > 0.5, f"An image kept {ink.min():.0%} of its ink: is it shifted out of the frame?"
     assert ink.max() < 2, f"An image has {ink.max():.0%} of its ink: is it scaled too much, or dark outside?"
-    blurred = torch.nn.functional.avg_pool2d(torch.stack([images, result]).flatten(0, 1), 7).reshape(2, 100, -1)
-    alike = torch.nn.functional.cosine_similarity(*blurred, dim=1).mean()
-    assert alike > 0.8, "The digits lie quite differently now: turn by 15 degrees or so; mind degrees and radians."
+    assert result[..., [0, 0, -1, -1], [0, -1, 0, -1]].max() < 0.3, (
+        "A corner is dark: outside of the image is paper, 0."
+    )
+
+
+def comets(n):
+    """n times the same picture: a streak with a heavy head, float32 (n, 1, 28, 28)."""
+    rows, columns = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
+    blobs = [(1.0, 9.0, 11.0), (0.75, 12.0, 13.0), (0.5, 15.0, 15.0), (0.3, 18.0, 17.0)]  # weight, row, column
+    spots = [weight * torch.exp(-((rows - y) ** 2 + (columns - x) ** 2) / 4.5) for weight, y, x in blobs]
+    return torch.stack(spots).sum(0).clamp(max=1).repeat(n, 1, 1, 1)
+
+
+def directions(pictures):
+    """Where the tail of each comet points, in degrees (n,), from the moments of its ink."""
+    ink = pictures.reshape(-1, 28, 28) / pictures.sum((1, 2, 3)).clamp(min=1e-6)[:, None, None]
+    rows, columns = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
+    dx, dy = (axis - (ink * axis).sum((1, 2), keepdim=True) for axis in (columns, rows))
+    xx, yy, xy = ((ink * product).sum((1, 2)) for product in (dx * dx, dy * dy, dx * dy))
+    angle = torch.atan2(2 * xy, xx - yy) / 2
+    along = dx * angle.cos()[:, None, None] + dy * angle.sin()[:, None, None]
+    return torch.where((ink * along**3).sum((1, 2)) < 0, angle + torch.pi, angle).rad2deg()
+
+
+@pytest.mark.question("affine")
+def test_affine_images_are_turned_a_little():
+    """A digit is turned by some degrees, neither mirrored nor upside down."""
+    images = comets(60)
+    change = directions(assert_new(student_code.affine_at_random, images)) - directions(images)
+    worst = ((change + 180) % 360 - 180).abs().max()
+    hint = "mind degrees and radians, and the signs in the matrix."
+    assert worst < 40, f"A picture was turned by {worst:.0f} degrees, or mirrored: 15 are enough; {hint}"
+    assert worst > 1, "No picture was turned."
 
 
 # ---------------------------------------------------------------- standard_error, compare

@@ -38,7 +38,7 @@ MISTAKES = [  # a part of the solution, what stands there instead, and the messa
     ("        optimizer.zero_grad()\n", "", "is optimizer.zero_grad() called?"),
     ("model.train()", "pass", "is model.train() called?"),
     ("model.eval()", "pass", "is model.eval() called?"),
-    ("correct / seen", "100 * correct / seen", "80 was returned: give a fraction in [0, 1], not percent."),
+    ("correct / seen", "100 * correct / seen", "85.71 was returned: give a fraction in [0, 1], not percent."),
     (EPOCHS, 'epochs = range(len(history["train_loss"]))', "The curves start at epoch 0"),
     (".clone()\n", " * 2\n", "keep within [0, 1]."),
     ("torch.optim.AdamW(model.", "torch.optim.AdamW(model[0].", "was it made with this model's parameters?"),

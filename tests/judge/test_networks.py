@@ -10,8 +10,10 @@ from gradeprop.judge.networks import (
     activation_misreadings,
     assert_gradients,
     assert_repeatable,
+    combined_misreadings,
     ending_misreadings,
     logits_differ,
+    missing_hint,
     missing_in_order,
     shape_of,
     sizes_of,
@@ -88,7 +90,32 @@ def test_misreadings_are_named_once_and_have_a_function_for_each_layer() -> None
     linear = dict(readings)["There is no ReLU between the linear layers."]
     assert [function(x).tolist() for function in linear] == [[0, 2], [0, 2], [-1, 2]]
     endings = [ending(x.unsqueeze(0)) for _, ending in ending_misreadings()]
-    assert [y.shape for y in endings] == [(1, 2)] * 3
+    assert len(endings) == 9
+    assert {y.shape for y in endings} == {(1, 2)}
+
+
+def test_mistakes_of_different_kinds_are_combined_the_single_ones_first() -> None:
+    kinds = {"a": [("one.", 1), ("two.", 2)], "b": [("three.", 3)]}
+    assert list(combined_misreadings(**kinds)) == [
+        ("one.", {"a": 1}), ("two.", {"a": 2}), ("three.", {"b": 3}),
+        ("one. three.", {"a": 1, "b": 3}), ("two. three.", {"a": 2, "b": 3}),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("got", "says"),
+    [
+        ([150, 6, 500, 10], ""),
+        ([150, 500], "Does every layer have its bias?"),
+        ([150, 6], "Missing: the second layer. Layers in a Python list"),
+        ([150, 6, 500, 10, 7], ""),
+        ([150, 6, 7], ""),
+    ],
+)
+def test_a_missing_layer_is_told_from_a_missing_bias(got: list[float], says: str) -> None:
+    hint = missing_hint(got, [150, 6, 500, 10], {150: "the first layer", 500: "the second layer"})
+    assert hint.startswith(says)
+    assert bool(hint) == bool(says)
 
 
 def test_is_close_wants_the_same_shape_and_no_nan() -> None:
