@@ -399,7 +399,7 @@ def probe_results(student, draw):
     except (TypeError, AttributeError):
         student.write_results(copy, str(file))
     accuracies = [{"name": name, "accuracy": history["test_accuracy"]} for name, history in histories.items()]
-    return {"text": file.read_text(encoding="utf-8", errors="replace")[:2000], "histories": accuracies}
+    return {"text": draw.text(file)[:2000], "histories": accuracies}
 
 
 # ---------------------------------------------------------------- own
