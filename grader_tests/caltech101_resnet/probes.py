@@ -292,7 +292,7 @@ def probe_activations_leave(student, draw):
     images = draw.normal(2, 3, 64, 64)
     try:
         model = fill(student.CaltechLeNet(), draw)
-        first, second = both(student.first_activations(model, images))
+        first, second = both(student.first_activations(model, images.clone()))
     except Exception:
         model = fill(Ours(), draw)
         first, second = both(student.first_activations(model, images))
@@ -464,11 +464,12 @@ def probe_resnet(student, draw):
     images = draw.normal(2, 3, 64, 64)
 
     def observe():
-        model = fill(draw.initialize(student.ResNet18(), images), draw, images).eval()
+        x = images.clone()
+        model = fill(draw.initialize(student.ResNet18(), x), draw, x).eval()
         with torch.no_grad(), draw.trace(600) as trace:
-            found = {"logits": model(images), "trace": trace.steps, "parameters": draw.parameters(model)}
+            found = {"logits": model(x), "trace": trace.steps, "parameters": draw.parameters(model)}
         with torch.no_grad():
-            return found | {"again": model(images), "alone": model(images[:1])}
+            return found | {"again": model(x), "alone": model(images[:1])}
 
     return {"seed": draw.seed, "images": images, **with_either_block(student, observe)}
 
@@ -478,7 +479,7 @@ def probe_resnet_gradients(student, draw):
 
     def observe():
         model = fill(draw.initialize(student.ResNet18(num_classes=7), images), draw)
-        logits = model(images)
+        logits = model(images.clone())
         nn.functional.cross_entropy(logits, labels).backward()
         return {"logits": logits, "parameters": draw.parameters(model)}
 

@@ -194,7 +194,7 @@ def spreads(model):
 
 
 def compute_the_same(model, plain, x):
-    """Whether two networks give the same in training mode, once they have the same weights."""
+    """True if two networks give the same in training mode, once they have the same weights."""
     try:
         plain.load_state_dict(dict(zip(plain.state_dict(), model.state_dict().values(), strict=True)))
     except (RuntimeError, ValueError):
