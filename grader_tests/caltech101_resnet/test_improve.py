@@ -9,7 +9,10 @@ from torch.nn import functional as F  # noqa: N812
 from gradeprop.check import assert_gradients, fail, measure_accuracy, show_history, sizes_of
 
 NORM = re.compile(r".*(batch|layer|group|instance)_norm.*")
-BEND = re.compile(r".*(gelu|silu|elu|mish|hardswish|softplus|tanh|sigmoid)(?!.*backward).*")  # but for relu
+# non-linearities other than ReLU
+BEND = re.compile(
+    r"[cgs]?elu|silu|mish|hardswish|hardtanh|hardsigmoid|softplus|tanh|sigmoid|leaky_relu|_?prelu.*|rrelu.*"
+)
 # of CaltechLeNet, by size: with padding 2, and without
 LENET = (
     sorted((2400, 32, 51_200, 64, 1024 * 1021, 1021, 1021 * 84, 84, 84 * 101, 101)),
