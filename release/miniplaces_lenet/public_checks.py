@@ -184,13 +184,15 @@ def test_other_sizes_and_classes_work():
 def test_the_layers_of_lenet_are_joined_as_in_the_table():
     """A ReLU follows every layer but the last, and the pooling takes the maximum."""
     with Layers() as layers, torch.no_grad():
-        student_code.LeNet()(3 * torch.randn(4, 3, 32, 32))
+        logits, _ = student_code.LeNet()(3 * torch.randn(4, 3, 32, 32))
     for number, (given, _) in enumerate((*layers.conv2d[1:], *layers.linear), start=1):
         assert given.min() >= 0, f"Negative values come after layer {number} of the five: is there a ReLU?"
     largest, kept = layers.conv2d[0][1].relu().amax((2, 3)), layers.conv2d[1][0].amax((2, 3))
     assert torch.allclose(largest, kept, atol=1e-5), (
         "The largest value of a map is another after the first pooling: take the maximum of each window, after a ReLU."
     )
+    if len(layers.linear) == 3:  # else they are written in another way
+        assert torch.equal(layers.linear[2][1], logits), "Something follows the last layer; logits come as they are."
 
 
 @pytest.mark.question("lenet")
