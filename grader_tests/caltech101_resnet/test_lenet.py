@@ -1,5 +1,6 @@
 """The LeNet for colour pictures."""
 
+import itertools
 import math
 
 import pytest
@@ -54,13 +55,24 @@ def lenet(seed, x, padding, activations=RELU4, pool=F.max_pool2d, last=identity,
 
 
 def misreadings():
-    """Sentence → how that network differs."""
-    yield "", {}
-    for text, activations in activation_misreadings(LAYERS, 2):
-        yield text, {"activations": activations}
-    yield "The pooling takes the average, not the maximum.", {"pool": F.avg_pool2d}
-    for text, last in ending_misreadings():
-        yield text, {"last": last}
+    """Yield the likely mistakes and their products, the simplest first: a sentence, and how that network differs."""
+    bends = [("", RELU4), *activation_misreadings(LAYERS, 2)]
+    pools = ("", F.max_pool2d), ("The pooling takes the average, not the maximum.", F.avg_pool2d)
+    products = list(itertools.product(bends, pools, [("", identity), *endings()]))
+    for (bend, activations), (pooling, pool), (ending, last) in sorted(products, key=how_many):
+        text = " ".join(filter(None, (bend, pooling, ending)))
+        yield text, {"activations": activations, "pool": pool, "last": last}
+
+
+def how_many(product):
+    return sum(bool(text) for text, _ in product)
+
+
+def endings():
+    """Yield what may wrongly follow the logits."""
+    yield from ending_misreadings()
+    for other in (F.gelu, torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.silu):
+        yield f"The non-linearity {other.__name__} follows the last layer; logits come as they are.", other
 
 
 @pytest.mark.points(2, question="lenet")

@@ -376,13 +376,13 @@ def probe_results(student, draw):
         accuracy[int(draw.integers(1, 3, 1))] += 0.013
         histories[RUNS[place]] = {**history, "test_accuracy": accuracy}
     file = draw.folder() / "results.txt"
-    copy = json.loads(json.dumps(histories))
+    text = json.dumps(histories)
     try:
-        student.write_results(copy, file)
+        student.write_results(json.loads(text), file)
     except (TypeError, AttributeError):
-        student.write_results(copy, str(file))
+        student.write_results(json.loads(text), str(file))
     accuracies = [{"name": name, "accuracy": history["test_accuracy"]} for name, history in histories.items()]
-    return {"text": file.read_text(encoding="utf-8", errors="replace")[:2000], "histories": accuracies}
+    return {"text": draw.text(file)[:2000], "histories": accuracies}
 
 
 # ---------------------------------------------------------------- own

@@ -72,7 +72,8 @@ def test_the_network_gives_a_hundred_logits(observed):
     first = seen.tensor("first", shape=(4, 100)).double()
     if not (first.std(0) > 1e-6).any():
         fail("All images get the same logits.")
-    if ((first.sum(1) - 1).abs() < 1e-4).all() and (first >= 0).all():
-        fail("The outputs of an image are positive and sum to 1: leave the softmax to the loss.")
+    for rows, name in ((first, "softmax"), (first.exp(), "log-softmax")):
+        if ((rows.sum(1) - 1).abs() < 1e-4).all() and (rows >= 0).all():
+            fail(f"The outputs of an image are those of a {name}: leave the softmax to the loss.")
     if not (seen.tensor("alone", shape=(4, 100)).double() - first).abs().max() < 1e-4:
         fail("An image got other logits alone than in a batch: flatten must keep n as the first size.")

@@ -1,5 +1,7 @@
 """LeNet, the shapes it tells, and the wrapper that leaves its logits."""
 
+import itertools
+
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
@@ -20,6 +22,7 @@ from gradeprop.check import (
 STAGES = ((6, 14, 14), (16, 5, 5), (400,), (256,), (128,), (100,))
 LAYERS = ("the first convolution", "the second convolution", "the first linear layer", "the second linear layer")
 RELU4 = (torch.relu,) * 4
+BIASES = (6, 16, 256, 128, 100)
 
 
 def lenet(weights, x, activations=RELU4, pool=F.max_pool2d, last=identity):
@@ -32,17 +35,41 @@ def lenet(weights, x, activations=RELU4, pool=F.max_pool2d, last=identity):
 
 
 def misreadings():
-    """Sentence → how that network differs from LeNet."""
-    for text, activations in activation_misreadings(LAYERS, 2):
-        yield text, {"activations": activations}
-    yield "The pooling takes the average, not the maximum.", {"pool": F.avg_pool2d}
-    for text, last in ending_misreadings():
-        yield text, {"last": last}
+    """Yield the likely mistakes and their products, the simplest first: a sentence, and how that network differs."""
+    bends = [("", RELU4), *activation_misreadings(LAYERS, 2)]
+    pools = ("", F.max_pool2d), ("The pooling takes the average, not the maximum.", F.avg_pool2d)
+    products = list(itertools.product(bends, pools, [("", identity), *endings()]))
+    for (bend, activations), (pooling, pool), (ending, last) in sorted(products, key=how_many):
+        text = " ".join(filter(None, (bend, pooling, ending)))
+        yield text, {"activations": activations, "pool": pool, "last": last}
+
+
+def how_many(product):
+    return sum(bool(text) for text, _ in product)
+
+
+def endings():
+    """Yield what may wrongly follow the logits."""
+    yield from ending_misreadings()
+    for other in (F.gelu, torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.silu):
+        yield f"The non-linearity {other.__name__} follows the last layer; logits come as they are.", other
 
 
 def misread(weights, images, logits):
-    """The misreading that gives these logits, or an empty text."""
-    return next((text for text, change in misreadings() if is_close(lenet(weights, images, **change), logits)), "")
+    """The misreading that gives these logits: "" for LeNet itself, None if there is none."""
+    return next((text for text, change in misreadings() if is_close(lenet(weights, images, **change), logits)), None)
+
+
+def missing_layers(got, asked):
+    """Say what is missing of the parameters ``asked``, by size, if nothing else is wrong."""
+    missing = [size for size in asked if size not in got]
+    if not missing or len(got) + len(missing) != len(asked):
+        return "Compare the table of your layers."
+    weights = [size for size in missing if size not in BIASES]
+    if not weights:
+        return "Does every layer have its bias?"
+    sizes = ", ".join(f"{size:,.0f}" for size in weights)
+    return f"There are no weights of {sizes} numbers: is each of the five layers there, as an attribute of its own?"
 
 
 @pytest.mark.points(5, question="lenet")
@@ -57,7 +84,7 @@ def test_lenet_has_its_parameters(observed, expected, points, show):
         fail("LeNet has no parameters: layers in a Python list are not found; use attributes or nn.ModuleList.")
     wrong = max(len([n for n in asked if n not in got]), len([n for n in got if n not in asked]), len(got) - len(asked))
     if wrong:
-        hint = "Does every layer have its bias?" if set(got) < set(asked) else "Compare the table of your layers."
+        hint = missing_layers(got, asked)
         points.part(max(0, 5 - wrong), f"LeNet has {sum(got):,.0f} parameters; 151,324 are required. {hint}")
 
 
@@ -138,8 +165,8 @@ def test_lenet_computes_what_is_asked(observed, expected, reference):
     for name, tensor in weights.items():
         if name.endswith("bias") and tensor.numel() not in present:
             tensor.zero_()  # a missing bias is reported, and costs points, elsewhere
-    if not is_close(logits, lenet(weights, images)):
-        text = misread(weights, images, logits)
+    text = misread(weights, images, logits)
+    if text != "":
         fail(f"Your logits are not those of LeNet. {text or 'Compare the order and the shapes of your layers.'}")
 
 

@@ -56,8 +56,9 @@ def test_the_own_network_gives_a_hundred_logits(observed):
     for name, hint in {"again": "the second time", "alone": "alone, than in a batch"}.items():
         if not (seen.tensor(name, shape=(4, 100)).double() - first).abs().max() < 1e-3:
             fail(f"In evaluation mode an image got other logits {hint}.")
-    if ((first.sum(1) - 1).abs() < 1e-4).all() and (first >= 0).all():
-        fail("The outputs of an image are positive and sum to 1: leave the softmax to the loss.")
+    for rows, name in ((first, "softmax"), (first.exp(), "log-softmax")):
+        if ((rows.sum(1) - 1).abs() < 1e-4).all() and (rows >= 0).all():
+            fail(f"The outputs of an image are those of a {name}: leave the softmax to the loss.")
     assert_gradients(observed("own").items("parameters"), "Is it used in forward?")
 
 
@@ -68,9 +69,11 @@ def test_the_own_network_gives_a_hundred_logits(observed):
 def seven(observed):
     """The numbers in results.txt, as percent, and whether they stood there as fractions."""
     lines = [line for line in observed("results_file").text("text").splitlines() if line.strip()]
-    if any(not re.fullmatch(r"\s*\d+(\.\d*)?(e-?\d+)?\s*%?\s*", line) for line in lines):
+    if any(not re.fullmatch(r"\s*\d+(\.\d*)?(e[-+]?\d+)?\s*%?\s*", line) for line in lines):
         lines = []
     values = [float(line.replace("%", "")) for line in lines]
+    if any(value > 1e9 for value in values):  # infinite ones are no results
+        values = []
     fractions = bool(values) and max(values) <= 1
     return [100 * value for value in values] if fractions else values, fractions
 

@@ -218,7 +218,9 @@ FINGERPRINTS = {
 def test_lenet_computes_what_the_table_says():
     """With the same weights, LeNet-5 gives the logits of the network in the docstring."""
     name = name_of(fingerprint(student_code.LeNet5(), (1, 32, 32)), FINGERPRINTS)
-    assert name == "", f"The logits are other ones. {name or 'Compare kernels, biases, ReLU and pooling with the table.'}"
+    assert name == "", (
+        f"The logits are other ones. {name or 'Compare kernels, biases, ReLU and pooling with the table.'}"
+    )
 
 
 @pytest.mark.question("lenet")

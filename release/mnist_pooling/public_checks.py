@@ -299,7 +299,9 @@ def test_records_begin_after_the_first_steps():
     lengths = {name: len(history[name]) for name in names}
     assert set(lengths.values()) == {3}, f"Not every list has three values: {lengths}."
     for name in ("train_loss", "test_loss"):
-        assert any(abs(value - round(value, 3)) > 1e-6 for value in history[name]), f"{name} is rounded: leave it as it is."
+        assert any(abs(value - round(value, 3)) > 1e-6 for value in history[name]), (
+            f"{name} is rounded: leave it as it is."
+        )
     accuracy = history["train_accuracy"][0]
     assert 0 <= accuracy <= 1, f"train_accuracy is {accuracy:.4g}; a fraction from 0 to 1 is asked for."
 

