@@ -38,6 +38,18 @@ def read_network(seen: Seen) -> Network:
         fail(f"The network cannot be computed from its torch operations: {error}.")
 
 
+def computed(network: Network, images: Tensor) -> Tensor:
+    """Return the logits of images.
+
+    Raises:
+        CheckFailed: an operation of the network fails.
+    """
+    try:
+        return network(images)
+    except NotComputable as error:
+        fail(f"The network cannot be computed from its torch operations: {error}.")
+
+
 def trained_network(seen: Seen) -> Network:
     """Return the network of a submission with its weights, as ``draw.trained`` recorded it.
 
@@ -45,10 +57,7 @@ def trained_network(seen: Seen) -> Network:
         CheckFailed: it cannot be computed from its operations, or computes something else on other images.
     """
     network = read_network(seen)
-    try:
-        other = network(seen.tensor("other_images", shape=network.batch))
-    except NotComputable as error:
-        fail(f"The network cannot be computed from its torch operations: {error}.")
+    other = computed(network, seen.tensor("other_images", shape=network.batch))
     if not is_close(seen.tensor("other_logits"), other):
         fail(
             "The network makes other operations for other images. Compute the logits with torch operations alone; "
@@ -102,12 +111,9 @@ def held_out_logits(network: Network, answers: Mapping[str, Tensor], prepare: Pr
         CheckFailed: it is a table.
     """
     images, labels = answers["images"], answers["labels"]
-    try:
-        logits = network(prepare(images))
-        chosen = drawn_after(logits, _FRESH_IMAGES)
-        fresh = network(prepare(changed_slightly(images[chosen], _seed(logits))))
-    except NotComputable as error:
-        fail(f"The network cannot be computed from its torch operations: {error}.")
+    logits = computed(network, prepare(images))
+    chosen = drawn_after(logits, _FRESH_IMAGES)
+    fresh = computed(network, prepare(changed_slightly(images[chosen], _seed(logits))))
     known, _ = measure_accuracy(logits[chosen], labels[chosen])
     unknown, _ = measure_accuracy(fresh, labels[chosen])
     found = (

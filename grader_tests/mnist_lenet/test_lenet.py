@@ -12,6 +12,7 @@ from gradeprop.check import (
     assert_gradients,
     assert_repeatable,
     combined_misreadings,
+    computed,
     ending_misreadings,
     fail,
     grade_accuracy,
@@ -21,9 +22,12 @@ from gradeprop.check import (
     logits_differ,
     missing_hint,
     missing_in_order,
+    network_of,
+    parameters_of,
     shape_of,
     show_history,
     sizes_of,
+    trace_of,
     trained_network,
 )
 
@@ -57,11 +61,17 @@ def misread(weights, images, logits):
     return next((text for text, change in misreadings() if is_close(lenet(weights, images, **change), logits)), "")
 
 
+def network(probe, observed, expected):
+    """The network that a probe recorded, computed here, and the images that it was recorded on."""
+    images = expected(probe).tensor("images")
+    return network_of(observed(probe), images), images
+
+
 @pytest.mark.points(4, question="lenet")
 def test_lenet_has_its_parameters(observed, expected, points, show):
     """LeNet-5 has 61,706 parameters: weights and biases of three convolutions and two linear layers."""
-    parameters = observed("lenet_parameters").items("parameters")
-    got, asked = sizes_of(parameters), sizes_of(expected("lenet_parameters").items("parameters"))
+    parameters, ours = (parameters_of(*network("lenet", seen, expected)) for seen in (observed, expected))
+    got, asked = sizes_of(parameters), sizes_of(ours)
     rows = [(p.text("name"), shape_of(p), f"{size:,.0f}") for p, size in zip(parameters, got, strict=True)]
     show.table("The parameters of your LeNet5", ("name", "shape", "number"), rows[:30])
     if not got:
@@ -73,9 +83,16 @@ def test_lenet_has_its_parameters(observed, expected, points, show):
 
 
 @pytest.mark.points(2, question="lenet")
-def test_the_number_of_classes_can_be_chosen(observed):
-    """``LeNet5(num_classes=7)`` gives seven logits per image."""
-    logits = observed("lenet_classes").tensor("logits", shape=(3, 7))
+def test_the_number_of_classes_can_be_chosen(observed, expected):
+    """``LeNet5(num_classes=7)`` gives seven logits per image, and any other number as many."""
+    logits, classes = (
+        computed(*network("lenet_classes", observed, expected)),
+        expected("lenet_classes").integer("classes"),
+    )
+    if logits.shape[1:] != (classes,):
+        fail(
+            f"LeNet5(num_classes={classes}) returns the shape {list(logits.shape)}; expected [{len(logits)}, {classes}]."
+        )
     if not logits_differ(logits):
         fail("All images get the same logits.")
 
@@ -83,12 +100,13 @@ def test_the_number_of_classes_can_be_chosen(observed):
 @pytest.mark.points(4, question="lenet")
 def test_the_layers_have_the_shapes_of_lenet(observed, expected, points, show):
     """Between its layers, LeNet-5 has the shapes that the paper draws."""
-    steps, ours = observed("lenet_layers").items("trace"), expected("lenet_layers").items("trace")
+    model, images = network("lenet", observed, expected)
+    steps, ours = trace_of(model), trace_of(network("lenet", expected, expected)[0])
     rows = zip_longest(layers(steps), layers(ours), fillvalue=("", ""))
     header = ("your layers", "yours", "LeNet-5", "expected")
     show.table("What one image becomes", header, [(*a, *b) for a, b in rows][:30])
     shapes = [tuple(step.numbers("shape")) for step in steps]
-    found = [trimmed(shape[1:]) for shape in shapes if shape[:1] == (3,)]  # the trace is of three images
+    found = [trimmed(shape[1:]) for shape in shapes if shape[:1] == (len(images),)]
     missing = missing_in_order(SHAPES, found)
     if missing:
         message = f"No layer gives (n, {', '.join(map(str, missing[0]))}) in its turn."
@@ -125,18 +143,20 @@ def test_lenet_computes_what_the_paper_draws(observed, expected):
 
 
 @pytest.mark.points(2, question="lenet")
-def test_every_parameter_learns(observed):
+def test_every_parameter_learns(observed, expected):
     """The gradient reaches every parameter of LeNet-5."""
-    parameters = observed("lenet_gradients").items("parameters")
-    assert_gradients(parameters, "Is a layer unused, frozen, in a Python list, or cut off by .detach()?")
+    hint = "Is a layer unused, frozen, in a Python list, or cut off by .detach()?"
+    assert_gradients(observed("lenet_gradients").items("parameters"), hint)
+    assert_gradients(parameters_of(*network("lenet", observed, expected)), hint)
 
 
 @pytest.mark.points(2, question="lenet")
-def test_an_image_gets_the_same_logits_every_time(observed):
+def test_an_image_gets_the_same_logits_every_time(observed, expected):
     """An image gets the same logits alone as in a batch and twice in a row, and is not changed."""
     again = "LeNet-5 has no dropout, and remembers nothing."
     alone = "do view or flatten mix the images? n must stay in front."
     assert_repeatable(observed("lenet_repeats"), (5, 10), again, alone)
+    network("lenet_repeats", observed, expected)
 
 
 def normalized(images):
