@@ -90,9 +90,8 @@ def test_the_number_of_classes_can_be_chosen(observed, expected):
         expected("lenet_classes").integer("classes"),
     )
     if logits.shape[1:] != (classes,):
-        fail(
-            f"LeNet5(num_classes={classes}) returns the shape {list(logits.shape)}; expected [{len(logits)}, {classes}]."
-        )
+        shape = list(logits.shape)
+        fail(f"LeNet5(num_classes={classes}) returns the shape {shape}; expected [{len(logits)}, {classes}].")
     if not logits_differ(logits):
         fail("All images get the same logits.")
 
