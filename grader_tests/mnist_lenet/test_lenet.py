@@ -1,5 +1,6 @@
 """LeNet-5, and the accuracy of the submitted weights."""
 
+import math
 from itertools import groupby, zip_longest
 from operator import itemgetter
 
@@ -105,11 +106,17 @@ def test_the_layers_have_the_shapes_of_lenet(observed, expected, points, show):
     header = ("your layers", "yours", "LeNet-5", "expected")
     show.table("What one image becomes", header, [(*a, *b) for a, b in rows][:30])
     shapes = [tuple(step.numbers("shape")) for step in steps]
-    found = [trimmed(shape[1:]) for shape in shapes if shape[:1] == (len(images),)]
-    missing = missing_in_order(SHAPES, found)
+    found = [places(shape[1:]) for shape in shapes if shape[:1] == (len(images),)]
+    missing = missing_in_order(map(places, SHAPES), found)
     if missing:
-        message = f"No layer gives (n, {', '.join(map(str, missing[0]))}) in its turn."
+        first = next(shape for shape in SHAPES if places(shape) == missing[0])
+        message = f"No layer gives (n, {', '.join(map(str, first))}) in its turn."
         points.part(max(0, 4 - len(missing)), f"{message} Convolutions are 5×5, without padding; pooling is 2×2.")
+
+
+def places(shape):
+    """Maps, and values of each: (6, 28, 28) and (6, 784) are the same layer."""
+    return (*shape[:1], math.prod(shape[1:]))
 
 
 def trimmed(shape):
