@@ -45,6 +45,7 @@ class Weights:
 # change → the check that it costs points in, and the sentence; those that need equal shapes are looked for there alone
 MISREAD_BLOCKS = {
     "no skip": ("zeros", "The input is not added to what the convolutions give."),
+    "product": ("zeros", "The input is multiplied with what the convolutions give; it belongs added."),
     "no last ReLU": ("zeros", "There is no ReLU after the addition."),
     "early ReLU": ("sum", "The ReLU comes before the addition; it belongs after it."),
     "two ReLUs": ("sum", "There is a ReLU before the addition too; only after it there should be one."),
@@ -102,7 +103,7 @@ def block(x, maps, stride, weights, train=False, free=False, changes=NONE):
         return normed(around + y, "last").relu()
     y = normed(y, "last", again="one norm twice" in changes)
     y = y.relu() if changes & {"early ReLU", "two ReLUs"} else y
-    y = y if "no skip" in changes else around + y
+    y = y if "no skip" in changes else around * y if "product" in changes else around + y
     return y if changes & {"no last ReLU", "early ReLU"} else y.relu()
 
 
