@@ -92,15 +92,15 @@ def probe_scenes_length(student, draw):
 
 
 def probe_scenes_transform(student, draw):
-    given = []
+    given, values = [], draw.normal(50).tolist()
 
     def transform(photograph):
         given.append(getattr(photograph, "mode", type(photograph).__name__))
-        return torch.full((3, 2, 2), float(len(given)))
+        return torch.full((3, 2, 2), values[len(given) % 50])
 
     dataset = open_places(student, write_places(draw), "val", transform)
     given.clear()
-    returned = [dataset[i][0] for i in range(len(dataset))]
+    returned = [dataset[i][0] for i in (0, 1, 2)]
     tensors = [each if isinstance(each, Tensor) else torch.zeros(3, 2, 2) for each in returned]
     return {"given": list(given), "returned": torch.stack(tensors)}
 
