@@ -78,7 +78,7 @@ def test_lenet_has_its_parameters(network, reference, points, show):
     found, asked = network("lenet"), [parameter.numel() for parameter in reference.LeNet().parameters()]
     parameters = {name: found.weights[name] for name in found.parameters}
     got = [parameter.numel() for parameter in parameters.values()]
-    rows = [(name, " × ".join(map(str, p.shape)), f"{p.numel():,}") for name, p in parameters.items()]
+    rows = [(name[:60], " × ".join(map(str, p.shape)), f"{p.numel():,}") for name, p in parameters.items()]
     show.table("The parameters of your LeNet", ("name", "shape", "number"), rows[:30])
     if not got:
         fail("LeNet has no parameters: layers in a Python list are not found; use attributes or nn.ModuleList.")
