@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from torch.nn import functional as F  # noqa: N812
 
-from gradeprop.check import CheckFailed, drawn_values, fail, is_close
+from gradeprop.check import CheckFailed, drawn_values, fail, is_close, network_of
 
 PERIOD = 9973  # of the values that the probes fill in
 NONE = frozenset()
@@ -151,6 +151,23 @@ def charge(mistakes, home, known):
     if here:
         fail(" ".join(here))
     return bool(mistakes)
+
+
+@pytest.fixture
+def network(observed, expected):
+    """Read the network that a probe recorded; it is computed here on the pictures that were drawn."""
+    return lambda probe: network_of(observed(probe), expected(probe).tensor("images"))
+
+
+@pytest.fixture
+def parameters(network):
+    """Give the number of values in each parameter of the network that a probe recorded, by name."""
+
+    def sizes(probe):
+        found = network(probe)
+        return {name: found.weights[name].numel() for name in found.parameters}
+
+    return sizes
 
 
 @pytest.fixture

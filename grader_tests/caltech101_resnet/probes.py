@@ -87,11 +87,16 @@ def fill_norm(norm, draw, offset):
     norm.running_var.copy_(1 + 0.3 * variance.clamp(-1.5, 1.5))
 
 
+def some_images(draw):
+    """A few images; how many is drawn, too."""
+    return draw.normal(int(draw.integers(3, 10, 1)), 3, 64, 64)
+
+
 # ---------------------------------------------------------------- one_hot
 
 
 def probe_one_hot(student, draw):
-    labels = draw.integers(0, 101, 9)
+    labels = draw.integers(0, 101, int(draw.integers(9, 40, 1)))
     given = labels.clone()
     return {"rows": student.one_hot(given), "labels": labels, "changed": not torch.equal(given, labels)}
 
@@ -104,20 +109,15 @@ def probe_one_hot_classes(student, draw):
 # ---------------------------------------------------------------- lenet
 
 
-def probe_lenet_parameters(student, draw):
-    return {"parameters": draw.parameters(draw.initialize(student.CaltechLeNet(), torch.zeros(2, 3, 64, 64)))}
+def probe_lenet(student, draw):
+    images = some_images(draw)
+    return {"images": images, **draw.graph(draw.initialize(student.CaltechLeNet(), images).eval(), images.clone())}
 
 
 def probe_lenet_classes(student, draw):
-    return {"logits": student.CaltechLeNet(num_classes=7)(draw.normal(3, 3, 64, 64))}
-
-
-def probe_lenet_layers(student, draw):
-    images = draw.normal(3, 3, 64, 64)
-    model = draw.initialize(student.CaltechLeNet(), images)
-    with draw.trace(600) as trace, torch.no_grad():
-        model(images)
-    return {"trace": trace.steps}
+    images, classes = some_images(draw), int(draw.integers(5, 40, 1))
+    model = draw.initialize(student.CaltechLeNet(num_classes=classes), images).eval()
+    return {"images": images, "classes": classes, **draw.graph(model, images.clone())}
 
 
 def probe_lenet_twin(student, draw):
@@ -139,7 +139,8 @@ def probe_lenet_gradients(student, draw):
 
 def probe_lenet_repeats(student, draw):
     images = draw.normal(4, 3, 64, 64)
-    return draw.repeats(fill(draw.initialize(student.CaltechLeNet(), images), draw), images)
+    model = fill(draw.initialize(student.CaltechLeNet(), images), draw)
+    return {"images": images, **draw.repeats(model, images.clone()), **draw.graph(model.eval(), images.clone())}
 
 
 # ---------------------------------------------------------------- predict
@@ -164,9 +165,10 @@ def probe_predict(student, draw):
 
 
 def probe_predict_alone(student, draw):
-    model, images = small_network(draw), draw.normal(6, 3, 4, 4)
+    model, images = small_network(draw), draw.normal(int(draw.integers(6, 30, 1)), 3, 4, 4)
     first = student.predict(model, images)
     return {
+        "images": images,
         "first": first,
         "alone": torch.cat([student.predict(model.train(), image.unsqueeze(0)) for image in images]),
     }
@@ -175,21 +177,14 @@ def probe_predict_alone(student, draw):
 # ---------------------------------------------------------------- improve
 
 
-def xavier(model):
-    """Return True if the spread of some weight is not that of PyTorch's initialisation, 1 / sqrt(3 · inputs)."""
-    weights = [p for p in model.parameters() if p.dim() > 1 and p.numel() > 2000]
-    return any(abs(p.std().item() * (3 * p[0].numel()) ** 0.5 - 1) > 0.1 for p in weights)
-
-
 def probe_improved(student, draw):
     images = draw.normal(4, 3, 64, 64)
     model, optimizer, _ = student.improved_setup()
-    with draw.trace(600) as trace, torch.no_grad():
-        first = draw.initialize(model, images).train()(images)
-        again = model(images)
-    logits = {"first": first, "again": again, "initialised": xavier(model)}
-    left_out = draw.left_out(optimizer, model)
-    return {"parameters": draw.parameters(model), "left_out": left_out, "trace": trace.steps, **logits}
+    with torch.no_grad():
+        first = draw.initialize(model, images).train()(images.clone())
+        again = model(images.clone())
+    found = {"images": images, "first": first, "again": again, "left_out": draw.left_out(optimizer, model)}
+    return {**found, **draw.graph(model.eval(), images.clone())}
 
 
 def probe_improved_step(student, draw):
@@ -264,7 +259,7 @@ def both(returned):
 
 def seen_maps(student, model, draw):
     """Call first_activations on a model."""
-    images = draw.normal(2, 3, 64, 64)  # nothing was drawn before
+    images = some_images(draw)
     first, second = both(student.first_activations(model, images.clone()))
     return {"first": first, "second": second, "images": images, "seed": draw.seed}
 
@@ -290,7 +285,7 @@ def probe_activations_kept(student, draw):
 
 def probe_activations_leave(student, draw):
     """Look for gradients and hooks that are left behind."""
-    images = draw.normal(2, 3, 64, 64)
+    images = some_images(draw)
     try:
         model = fill(student.CaltechLeNet(), draw)
         first, second = both(student.first_activations(model, images.clone()))
@@ -299,22 +294,28 @@ def probe_activations_leave(student, draw):
         first, second = both(student.first_activations(model, images))
     hooks = sum(len(layer._forward_hooks) + len(layer._forward_pre_hooks) for layer in model.modules())
     gradients = any(getattr(maps, "requires_grad", False) for maps in (first, second))
-    return {"hooks": hooks, "gradients": gradients}
+    return {"images": images, "first": first, "hooks": hooks, "gradients": gradients}
 
 
 # ---------------------------------------------------------------- block
 
-BLOCKS = ((64, 64, 1), (64, 128, 2), (128, 128, 1))
+
+def block_graph(student, draw, *block):
+    """Record a block of the paper's size."""
+    x = draw.normal(int(draw.integers(3, 8, 1)), block[0], 8, 8)
+    return {"images": x, **draw.graph(draw.initialize(student.BasicBlock(*block), x).eval(), x.clone())}
 
 
-def probe_block_parameters(student, draw):
-    found = {}
-    for block in BLOCKS:
-        model = draw.initialize(student.BasicBlock(*block), torch.zeros(2, block[0], 4, 4))
-        found["-".join(map(str, block))] = [
-            {"name": name, "shape": list(parameter.shape)} for name, parameter in model.named_parameters()
-        ]
-    return dict(zip(("same", "halved", "second"), found.values(), strict=True))
+def probe_block_parameters_same(student, draw):
+    return block_graph(student, draw, 64, 64, 1)
+
+
+def probe_block_parameters_halved(student, draw):
+    return block_graph(student, draw, 64, 128, 2)
+
+
+def probe_block_parameters_second(student, draw):
+    return block_graph(student, draw, 128, 128, 1)
 
 
 def still_block(student, draw, channels, out_channels, stride, shift):
@@ -383,8 +384,8 @@ def probe_block_wider(student, draw):
 def block_gradients(student, draw, out_channels, stride):
     x, direction = draw.normal(4, 8, 8, 8), draw.normal(4, out_channels, 8 // stride, 8 // stride)
     block = fill(draw.initialize(student.BasicBlock(8, out_channels, stride), x), draw, x)
-    (block(x) * direction).sum().backward()
-    return {"parameters": draw.parameters(block)}
+    (block(x.clone()) * direction).sum().backward()
+    return {"images": x, "parameters": draw.parameters(block), **draw.graph(block.eval(), x.clone())}
 
 
 def probe_block_gradients(student, draw):
@@ -467,8 +468,7 @@ def probe_resnet(student, draw):
     def observe():
         x = images.clone()
         model = fill(draw.initialize(student.ResNet18(), x), draw, x).eval()
-        with torch.no_grad(), draw.trace(600) as trace:
-            found = {"logits": model(x), "trace": trace.steps, "parameters": draw.parameters(model)}
+        found = draw.graph(model, x)
         with torch.no_grad():
             return found | {"again": model(x), "alone": model(images[:1])}
 
@@ -476,13 +476,14 @@ def probe_resnet(student, draw):
 
 
 def probe_resnet_gradients(student, draw):
-    images, labels = draw.normal(2, 3, 64, 64), draw.integers(0, 7, 2)
+    classes = int(draw.integers(5, 40, 1))
+    images, labels = draw.normal(2, 3, 64, 64), draw.integers(0, classes, 2)
 
     def observe():
-        model = fill(draw.initialize(student.ResNet18(num_classes=7), images), draw)
+        model = fill(draw.initialize(student.ResNet18(num_classes=classes), images), draw)
         logits = model(images.clone())
         nn.functional.cross_entropy(logits, labels).backward()
-        return {"logits": logits, "parameters": draw.parameters(model)}
+        return {"logits": logits, "classes": classes, "parameters": draw.parameters(model)}
 
     return with_either_block(student, observe)
 

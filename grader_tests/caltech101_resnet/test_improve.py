@@ -12,7 +12,7 @@ from gradeprop.check import (
     held_out_logits,
     measure_accuracy,
     show_history,
-    sizes_of,
+    trace_of,
     trained_network,
 )
 
@@ -30,20 +30,20 @@ MOST = 2_000_000  # parameters
 
 
 @pytest.mark.points(1, question="improve")
-def test_the_improved_network_is_of_the_size_allowed(observed):
+def test_the_improved_network_is_of_the_size_allowed(observed, parameters):
     """The improved network gives 101 logits per picture and has at most 2 million parameters."""
     seen = observed("improved")
     logits = seen.tensor("first", shape=(4, 101)).double()
     for rows, name in ((logits, "softmax"), (logits.exp(), "log-softmax")):
         if ((rows.sum(1) - 1).abs() < 1e-4).all() and (rows >= 0).all():
             fail(f"The outputs of a picture are those of a {name}: leave the softmax to the loss and to predict.")
-    total = sum(sizes_of(seen.items("parameters")))
+    total = sum(parameters("improved").values())
     if not total <= MOST:
         fail(f"The network has {total:,.0f} parameters; at most 2,000,000 are allowed.")
 
 
 @pytest.mark.points(1, question="improve")
-def test_the_improved_setup_can_be_trained(observed):
+def test_the_improved_setup_can_be_trained(observed, network):
     """The optimiser holds every parameter, the loss reaches each of them, and training does not diverge."""
     left_out = observed("improved").texts("left_out")
     if left_out:
@@ -55,32 +55,42 @@ def test_the_improved_setup_can_be_trained(observed):
     if max(losses) > 2 * abs(losses[0]):  # a fair recipe may rise a little; 1.0 for AdamW's rate: 4 to 9 times
         rose = f"from {losses[0]:.3g} to {max(losses):.3g}"
         fail(f"In 10 steps on one batch the loss rose {rose}: is the learning rate too large?")
+    network("improved")
 
 
-def found_improvements(observed, expected):
+def initialised(weights):
+    """Return True if the spread of some weight is not that of PyTorch's initialisation, 1 / sqrt(3 · inputs)."""
+    large = [weight.double() for weight in weights if weight.dim() > 1 and weight.numel() > 2000]
+    return any(abs(weight.std().item() * (3 * weight[0].numel()) ** 0.5 - 1) > 0.1 for weight in large)
+
+
+def found_improvements(network, observed, expected):
     """Each improvement that shows in what the setup does."""
-    network, rest, truth = observed("improved"), observed("improvements"), expected("improvements")
-    first, again = network.tensor("first", shape=(4, 101)), network.tensor("again", shape=(4, 101))
+    seen, rest, truth = observed("improved"), observed("improvements"), expected("improvements")
+    first, again = seen.tensor("first", shape=(4, 101)), seen.tensor("again", shape=(4, 101))
     if not torch.allclose(first.double(), again.double(), atol=1e-6):
         yield "dropout or other randomness while training"
-    if any(NORM.fullmatch(step.text("op")) for step in network.items("trace")):
+    operations, weights = (
+        [step.text("op") for step in trace_of(network)],
+        [network.weights[name] for name in network.parameters],
+    )
+    if any(map(NORM.fullmatch, operations)):
         yield "normalisation"
     if rest.number("after") < rest.number("before") * (1 - 1e-9) and not rest.flag("default_decay"):
         yield "weight decay"
     each = F.cross_entropy(truth.tensor("log_probabilities"), truth.tensor("labels"), reduction="none")
     if all(abs(rest.number("loss") - plain.item()) > 1e-4 for plain in (each.mean(), each.sum())):
         yield "a loss that adds to cross entropy"
-    if network.flag("initialised"):
+    if initialised(weights):
         yield "another initialisation"
-    bends = [step.text("op") for step in network.items("trace") if BEND.fullmatch(step.text("op"))]
-    if bends or sorted(sizes_of(network.items("parameters"))) not in LENET:
+    if any(map(BEND.fullmatch, operations)) or sorted(weight.numel() for weight in weights) not in LENET:
         yield "other layers"
 
 
 @pytest.mark.points(3, question="improve")
-def test_something_is_improved(observed, expected):
+def test_something_is_improved(observed, expected, network):
     """At least one improvement of your own is at work."""
-    if next(found_improvements(observed, expected), None) is None:
+    if next(found_improvements(network("improved"), observed, expected), None) is None:
         own = " Its decay is the one that the optimizer has by itself." * observed("improvements").flag("default_decay")
         fail(
             "Nothing was found that CaltechLeNet with plain cross entropy does not have: no regulariser works, and no "

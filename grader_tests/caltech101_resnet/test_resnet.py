@@ -14,7 +14,7 @@ from gradeprop.check import (
     is_close,
     missing_in_order,
     shape_of,
-    sizes_of,
+    trace_of,
 )
 
 PERIOD = 9973  # of the values that the probes fill in
@@ -77,14 +77,14 @@ def logits_of(blocks, images, seed, free, changes, of_blocks):
 
 
 @pytest.fixture
-def mistakes(observed, expected, blocks):
+def mistakes(observed, expected, blocks, parameters):
     """Find the mistakes that explain the logits: none if they are right, None if they are not recognised.
 
     A mistake of BasicBlock costs nothing here, if the network could be made of no other blocks than the student's.
     """
     seen, ours = observed("resnet"), expected("resnet")
     logits, images, seed = seen.tensor("logits"), ours.tensor("images").numpy().tobytes(), ours.integer("seed")
-    free = sum(sizes_of(seen.items("parameters"))) in FREE
+    free = sum(parameters("resnet").values()) in FREE
     try:
         of_blocks = (blocks.mistakes() or NONE) & set(blocks.known)
     except CheckFailed:  # no block computes anything
@@ -97,14 +97,13 @@ def mistakes(observed, expected, blocks):
 
 
 @pytest.mark.points(4, question="resnet")
-def test_resnet_has_as_many_parameters_as_the_paper_counts(observed, mistakes, charge):
+def test_resnet_has_as_many_parameters_as_the_paper_counts(network, parameters, mistakes, charge):
     """ResNet18 has 11,228,325 parameters."""
     if charge(mistakes, "parameters", MISREAD):
         return
-    parameters = observed("resnet").items("parameters")
-    unused = [p for p in observed("resnet_gradients").items("parameters") if not p.number("gradient") > 0]
-    found = sum(sizes_of(parameters))
-    if found not in RESNET and not (mistakes == NONE and found - sum(sizes_of(unused)) in RESNET):
+    sizes, used = parameters("resnet"), network("resnet").used()
+    found = sum(sizes.values())
+    if found not in RESNET and not (mistakes == NONE and sum(sizes.get(name, 0) for name in used) in RESNET):
         fail(
             f"ResNet18 has {found:,.0f} parameters, {found - 11_228_325:+,.0f} from 11,228,325: count its blocks, two "
             "per stage, and its first and last layer."
@@ -112,11 +111,11 @@ def test_resnet_has_as_many_parameters_as_the_paper_counts(observed, mistakes, c
 
 
 @pytest.mark.points(3, question="resnet")
-def test_the_maps_shrink_as_in_the_table(observed, mistakes, charge, points):
+def test_the_maps_shrink_as_in_the_table(network, mistakes, charge, points):
     """From 64 pixels the maps shrink to 32, 16, 16, 8, 4 and 2."""
     if charge(mistakes, "shapes", MISREAD):
         return
-    found = [tuple(shape_of(step)[1:]) for step in observed("resnet").items("trace")]
+    found = [tuple(shape_of(step)[1:]) for step in trace_of(network("resnet"))]
     missing = missing_in_order(SHAPES, found)
     if missing:
         shown = ", ".join(map(str, missing[0]))
@@ -134,15 +133,16 @@ def test_resnet_computes_what_the_paper_draws(observed, mistakes, charge):
 
 
 @pytest.mark.points(2, question="resnet")
-def test_every_parameter_of_resnet_learns(observed):
-    """The gradient reaches every parameter of ResNet18, also with seven classes."""
+def test_every_parameter_of_resnet_learns(observed, expected, network):
+    """The gradient reaches every parameter of ResNet18, also with another number of classes."""
     seen = observed("resnet_gradients")
-    seen.tensor("logits", shape=(2, 7))
+    seen.tensor("logits", shape=(2, expected("resnet_gradients").integer("classes")))
     assert_gradients(learning(seen.items("parameters")), "Is a layer unused, or in a Python list?")
+    network("resnet")
 
 
 @pytest.mark.points(1, question="resnet")
-def test_a_picture_gets_the_same_logits_each_time(observed):
+def test_a_picture_gets_the_same_logits_each_time(observed, network):
     """In evaluation mode a picture gets the same logits alone as in a batch, and twice in a row."""
     seen = observed("resnet")
     first = seen.tensor("logits", shape=(2, 101))
@@ -150,3 +150,4 @@ def test_a_picture_gets_the_same_logits_each_time(observed):
         fail("The same batch got other logits the second time.")
     if not is_close(seen.tensor("alone"), first[:1]):
         fail("A picture got other logits alone than in a batch: n must stay in front.")
+    network("resnet")

@@ -10,13 +10,13 @@ from gradeprop.check import (
     activation_misreadings,
     assert_gradients,
     assert_repeatable,
+    computed,
     drawn_values,
     ending_misreadings,
     fail,
     identity,
     is_close,
     logits_differ,
-    sizes_of,
 )
 
 STAGES = ((6, 14, 14), (16, 5, 5), (400,), (256,), (128,), (100,))
@@ -73,12 +73,12 @@ def missing_layers(got, asked):
 
 
 @pytest.mark.points(5, question="lenet")
-def test_lenet_has_its_parameters(observed, expected, points, show):
+def test_lenet_has_its_parameters(network, reference, points, show):
     """LeNet has 151,324 parameters: weights and biases of two convolutions and three linear layers."""
-    parameters = observed("lenet_parameters").items("parameters")
-    got, asked = sizes_of(parameters), sizes_of(expected("lenet_parameters").items("parameters"))
-    shapes = [" × ".join(f"{n:g}" for n in p.numbers("shape")) for p in parameters]
-    rows = [(p.text("name"), shape, f"{n:,.0f}") for p, shape, n in zip(parameters, shapes, got, strict=True)]
+    found, asked = network("lenet"), [parameter.numel() for parameter in reference.LeNet().parameters()]
+    parameters = {name: found.weights[name] for name in found.parameters}
+    got = [parameter.numel() for parameter in parameters.values()]
+    rows = [(name[:60], " × ".join(map(str, p.shape)), f"{p.numel():,}") for name, p in parameters.items()]
     show.table("The parameters of your LeNet", ("name", "shape", "number"), rows[:30])
     if not got:
         fail("LeNet has no parameters: layers in a Python list are not found; use attributes or nn.ModuleList.")
@@ -97,10 +97,11 @@ def returned_shapes(seen):
 
 
 @pytest.mark.points(6, question="lenet")
-def test_forward_tells_the_shapes_of_its_stages(observed, points, show):
+def test_forward_tells_the_shapes_of_its_stages(observed, expected, network, points, show):
     """forward returns the shape after each of the six stages, n first, under the numbers 1 to 6."""
     seen = observed("lenet_shapes")
-    shapes, n = returned_shapes(seen), observed("lenet_shapes").integer("n", 1, 100)
+    shapes, n = returned_shapes(seen), len(expected("lenet_shapes").tensor("images"))
+    network("lenet_shapes")
     rows = [(k, shapes.get(str(k), "–"), (n, *stage)) for k, stage in enumerate(STAGES, start=1)]
     show.table("The shapes of your stages", ("stage", "yours", "expected"), rows)
     wrong = [(k, got, right) for k, got, right in rows if got != right]
@@ -130,10 +131,11 @@ def hint(got, right, shapes):
 
 
 @pytest.mark.points(3, question="lenet")
-def test_another_input_shape_works(observed, expected, points):
+def test_another_input_shape_works(observed, expected, network, points):
     """``LeNet(input_shape=(rows, columns))`` takes images of this size."""
     seen, truth = observed("lenet_input"), expected("lenet_input")
     seen.tensor("logits", shape=(2, 100))
+    network("lenet_input")
     if seen.text("kind") != "pair":
         return  # reported, and costs points, elsewhere
     flat = next(item.numbers("shape")[-1] for item in truth.items("shape_list") if item.text("stage") == "3")
@@ -146,9 +148,14 @@ def test_another_input_shape_works(observed, expected, points):
 
 
 @pytest.mark.points(2, question="lenet")
-def test_the_number_of_classes_can_be_chosen(observed):
-    """``LeNet(num_classes=7)`` gives seven logits per image."""
-    if not logits_differ(observed("lenet_classes").tensor("logits", shape=(3, 7))):
+def test_the_number_of_classes_can_be_chosen(network, expected):
+    """``LeNet(num_classes=7)`` gives seven logits per image, and any other number as many."""
+    truth = expected("lenet_classes")
+    logits, classes = computed(network("lenet_classes"), truth.tensor("images")), truth.integer("classes")
+    if logits.shape[1:] != (classes,):
+        shape = list(logits.shape)
+        fail(f"LeNet(num_classes={classes}) returns the shape {shape}; expected [{len(logits)}, {classes}].")
+    if not logits_differ(logits):
         fail("All images get the same logits.")
 
 
@@ -171,18 +178,19 @@ def test_lenet_computes_what_is_asked(observed, expected, reference):
 
 
 @pytest.mark.points(2, question="lenet")
-def test_every_parameter_learns(observed):
+def test_every_parameter_learns(observed, parameters):
     """The gradient reaches every parameter of LeNet."""
-    parameters = observed("lenet_gradients").items("parameters")
-    assert_gradients(parameters, "Is a layer unused, frozen, in a Python list, or cut off by .detach()?")
+    for each in (observed("lenet_gradients").items("parameters"), parameters("lenet")):
+        assert_gradients(each, "Is a layer unused, frozen, in a Python list, or cut off by .detach()?")
 
 
 @pytest.mark.points(2, question="lenet")
-def test_an_image_gets_the_same_logits_every_time(observed):
+def test_an_image_gets_the_same_logits_every_time(observed, network):
     """An image gets the same logits alone as in a batch and twice in a row, and is not changed."""
     again = "this LeNet has no dropout, and remembers nothing."
     alone = "do view or flatten mix the images? n must stay in front."
     assert_repeatable(observed("lenet_repeats"), (4, 100), again, alone)
+    network("lenet_repeats")
 
 
 @pytest.mark.points(2, question="logits")
@@ -196,13 +204,14 @@ def test_the_wrapper_gives_the_logits_alone(observed, expected):
 
 
 @pytest.mark.points(2, question="logits")
-def test_the_wrapper_holds_the_network_itself(observed):
+def test_the_wrapper_holds_the_network_itself(observed, expected):
     """To train the wrapper is to train the network, and its mode is the network's."""
     seen = observed("logits_shared")
     held = [item.flag("held") for item in seen.items("parameters")]
     if not held:
         fail("The wrapper has no parameters: an optimizer would train nothing. Keep the network as an attribute.")
-    if not all(held) or (seen.has("zero") and seen.tensor("zero").double().abs().sum() > 0):
+    zero = expected("logits_shared").tensor("zero")
+    if not all(held) or (seen.has("zero") and seen.tensor("zero", shape=zero.shape).any()):
         fail("The wrapper works on a copy: what trains it leaves your network as it was.")
     if not seen.flag("follows"):
         fail("wrapper.eval() does not reach the network in it: call super().__init__() and keep it as an attribute.")

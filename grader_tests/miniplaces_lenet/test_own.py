@@ -12,7 +12,6 @@ from gradeprop.check import (
     grade_accuracy,
     held_out_logits,
     measure_accuracy,
-    read_network,
     trained_network,
 )
 
@@ -20,9 +19,9 @@ from gradeprop.check import (
 
 
 @pytest.mark.points(2, question="own")
-def test_the_own_network_is_small_enough(observed, requirements, show):
+def test_the_own_network_is_small_enough(network, requirements, show):
     """OwnNetwork keeps within the cap on numbers: parameters, and what else is saved with them."""
-    got, most = read_network(observed("own_cost")).numbers, requirements.caps["numbers"]
+    got, most = network("own_cost").numbers, requirements.caps["numbers"]
     if got > most:
         fail(
             f"OwnNetwork saves {got:,.0f} numbers; at most {most:,.0f} are allowed. Fewer channels, or no large matrix?"
@@ -33,9 +32,9 @@ def test_the_own_network_is_small_enough(observed, requirements, show):
 
 
 @pytest.mark.points(2, question="own")
-def test_the_own_network_is_quick_enough(observed, requirements, show):
+def test_the_own_network_is_quick_enough(network, requirements, show):
     """OwnNetwork keeps within the cap on multiply-adds per image, which is what its training time grows with."""
-    got, most = read_network(observed("own_cost")).multiply_adds, requirements.caps["multiply-adds"]
+    got, most = network("own_cost").multiply_adds, requirements.caps["multiply-adds"]
     if got > most:
         fail(
             f"An image costs {got / 1e6:,.1f} million multiply-adds; at most {most / 1e6:,.0f} million are allowed. "
@@ -47,7 +46,7 @@ def test_the_own_network_is_quick_enough(observed, requirements, show):
 
 
 @pytest.mark.points(2, question="own")
-def test_the_own_network_gives_a_hundred_logits(observed):
+def test_the_own_network_gives_a_hundred_logits(observed, network):
     """OwnNetwork gives a hundred logits per image, whichever images are beside it; all of its parameters learn."""
     seen = observed("own_repeats")
     first = seen.tensor("first", shape=(4, 100)).double()
@@ -60,6 +59,7 @@ def test_the_own_network_gives_a_hundred_logits(observed):
         if ((rows.sum(1) - 1).abs() < 1e-4).all() and (rows >= 0).all():
             fail(f"The outputs of an image are those of a {name}: leave the softmax to the loss.")
     assert_gradients(observed("own").items("parameters"), "Is it used in forward?")
+    network("own_repeats")
 
 
 # ---------------------------------------------------------------- seven
