@@ -56,11 +56,14 @@ def test_the_error_follows_the_formula(observed, expected):
 @pytest.mark.points(2, question="standard_error")
 def test_the_error_is_a_fraction(observed, expected):
     """The standard error is a fraction, as the accuracy is: 0.5 on 10 images gives 0.158."""
-    *_, value = errors(observed, expected)[0]
-    if near(value, 15.8, 0.01):
+    cases = [case for case in errors(observed, expected) if 0.3 <= case[0] <= 0.7]
+    ratios = [value / (p * (1 - p) / n) ** 0.5 for p, n, value in cases]
+    if all(near(ratio, 100, 0.01) for ratio in ratios):
         fail("It comes in percent: give a fraction.")
-    if not near(value, 0.158, 0.12):
-        fail(f"An accuracy of 0.5 on 10 images gives {value:.4g}; 0.158 is required.")
+    for (p, n, value), ratio in zip(cases, ratios, strict=True):
+        if not near(ratio, 1, 0.12):
+            true = (p * (1 - p) / n) ** 0.5
+            fail(f"An accuracy of {p:.3g} on {n:g} images gives {value:.4g}; {true:.3g} is required.")
 
 
 # ---------------------------------------------------------------- compare
