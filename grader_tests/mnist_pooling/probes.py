@@ -26,7 +26,7 @@ def some(draw, low, high):
 
 def some_images(draw):
     """A few images; how many is drawn, too."""
-    return draw.normal(some(draw, 3, 9), 1, 28, 28)
+    return draw.normal(some(draw, 3, 20), 1, 28, 28)
 
 
 def build(student, pooling, images, draw):
@@ -128,7 +128,7 @@ class Twice(nn.Module):
 
 
 def probe_count_uses(student, draw):
-    side = some(draw, 5, 9)
+    side = some(draw, 5, 25)
     model = Twice(side * side)
     return {"twice": draw.scalar(student.count_multiply_adds(model, (1, side, side))), "once": side**4}
 
