@@ -145,7 +145,7 @@ def probe_lenet(student, draw):
 
 
 def probe_lenet_classes(student, draw):
-    images, classes = some_images(draw), int(draw.integers(5, 40, 1))
+    images, classes = some_images(draw), int(draw.integers(11, 40, 1))
     model = draw.initialize(student.LeNet5(num_classes=classes), images).eval()
     return {"images": images, "classes": classes, **draw.graph(model, images)}
 
