@@ -43,6 +43,50 @@ MISTAKES = [  # a part of the solution, what stands there instead, and the messa
     (".clone()\n", " * 2\n", "keep within [0, 1]."),
     ("torch.optim.AdamW(model.", "torch.optim.AdamW(model[0].", "was it made with this model's parameters?"),
 ]
+MORE = [  # assignment, question, and as above
+    (
+        "mnist_lenet",
+        "lenet",
+        "relu(self.conv1(x)))",
+        "tensor(1.0) * self.conv1(x))",
+        "no ReLU after the first convolution",
+    ),
+    ("mnist_lenet", "lenet", "nn.MaxPool2d(2)\n        ###", "nn.AvgPool2d(2)\n        ###", "takes the average"),
+    (
+        "mnist_lenet",
+        "train",
+        "criterion(logits, labels)\n        loss",
+        "criterion(logits.softmax(1), labels)\n        loss",
+        "hand it the logits",
+    ),
+    (
+        "mnist_lenet",
+        "train",
+        'tqdm(train_loader, desc=f"epoch {epoch}", leave=False)',
+        "train_loader",
+        "is there a bar?",
+    ),
+    (
+        "mnist_lenet",
+        "test",
+        "return total_loss / len(test_loader)",
+        "return round(total_loss / len(test_loader), 2)",
+        "do not round it",
+    ),
+    ("mnist_lenet", "curves", "    figure.suptitle(title)\n", "", "The title, here LeNet-5, is not in the figure."),
+    ("mnist_lenet", "regularise", "return padded[:, 2 + up", "return padded.flip(-1)[:, 2 + up", "the mirror image"),
+    ("mnist_regularization", "small_lenet", "nn.MaxPool2d(2)", "nn.AvgPool2d(2)", "takes the average"),
+    ("mnist_regularization", "affine", "uniform_(-15, 15).deg2rad()", "uniform_(-15, 15)", "mind degrees and radians"),
+    ("mnist_pooling", "networks", '"max": nn.MaxPool2d(2)', '"max": nn.AvgPool2d(2)', "takes the average"),
+    ("mnist_pooling", "steps", "            model.train()  # measuring", "            # measuring", "in these modes"),
+    (
+        "mnist_pooling",
+        "steps",
+        "    batches = iter(train_loader)\n    seconds",
+        "    batches = iter(list(train_loader) * 99)\n    seconds",
+        "three new batches each used the batches [1, 2, 3], not",
+    ),
+]
 TINY = """
 import pytest, student_code
 
@@ -104,6 +148,19 @@ def test_usual_mistakes_are_named(folder: Path, capsys) -> None:
     assert status == 1
     missed = [message for *_, message in MISTAKES if message not in said]
     assert not missed, said
+
+
+@pytest.mark.parametrize(("assignment", "question", "right", "mistake", "message"), MORE)
+def test_a_mistake_that_leaves_every_shape_right_is_named(
+    tmp_path: Path, capsys, assignment: str, question: str, right: str, mistake: str, message: str
+) -> None:
+    before, own, after = section(SOLUTION, assignment)
+    assert own.count(right) == 1, right
+    (tmp_path / "student_code.py").write_text(before + own.replace(right, mistake) + after, encoding="utf-8")
+    shutil.copy(SOURCE / assignment / "public_checks.py", tmp_path)
+    status, said = run(tmp_path, capsys, question)
+    assert status == 1
+    assert message in said
 
 
 def test_in_the_course_itself_the_solution_is_found_one_folder_up(capsys) -> None:
