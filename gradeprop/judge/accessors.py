@@ -66,11 +66,9 @@ class Seen:
         value = self._value(name)
         if not isinstance(value, dict) or "$tensor" in value or "$type" in value:
             self._fail(f"{name} should be a dict of tensors, and is {_kind(value)}.")
-        found = {}
-        for key, item in value.items():
-            label = f"{name}[{key!r}]"
-            found[key] = self._tensor(label, item, dtype=self._stored(label, item).dtype if as_stored else None)
-        return found
+        labels = {key: f"{name}[{key!r}]" for key in value}
+        types = {key: self._stored(labels[key], item).dtype for key, item in value.items()} if as_stored else {}
+        return {key: self._tensor(labels[key], item, dtype=types.get(key)) for key, item in value.items()}
 
     def number(self, name: str, low: float = -math.inf, high: float = math.inf) -> float:
         """Return a finite number from ``low`` to ``high``, both included."""

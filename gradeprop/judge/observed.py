@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-import safetensors.torch
+from safetensors.torch import load
 from torch import Tensor
 
 from gradeprop.core.models import ProbeResult, ProbeStatus, Verdict
@@ -101,7 +101,7 @@ class Expected:
         status, message, values, blob = self._run(name)
         if status != "ok":
             break_off(f"the probe {name!r} fails for the reference: {message}")
-        tensors = safetensors.torch.load(blob) if blob else {}
+        tensors = load(blob) if blob else {}
         return Seen(values, tensors.__getitem__, values, is_reference=True)
 
     def known(self, name: str) -> Mapping[str, object] | None:
