@@ -16,6 +16,9 @@ from torch import Tensor
 
 from gradeprop.judge.assertions import break_off, fail
 
+Shape = Sequence[int | None]
+"""sizes; None or -1 for any"""
+
 _ANY = (None, -1)
 _MAX_TEXT = 2_000
 _MAX_ITEMS = 10_000
@@ -51,7 +54,7 @@ class Seen:
         """Return the type of a tensor as the probe returned it."""
         return self._stored(name, self._value(name)).dtype
 
-    def tensor(self, name: str, shape: Sequence[int | None] | None = None, dtype: torch.dtype | None = None) -> Tensor:
+    def tensor(self, name: str, shape: Shape | None = None, dtype: torch.dtype | None = None) -> Tensor:
         """Return a tensor with finite values, as float32, so that a check can compute with it.
 
         Args:
@@ -66,9 +69,7 @@ class Seen:
         value = self._value(name)
         if not isinstance(value, dict) or "$tensor" in value or "$type" in value:
             self._fail(f"{name} should be a dict of tensors, and is {_kind(value)}.")
-        labels = {key: f"{name}[{key!r}]" for key in value}
-        types = {key: self._stored(labels[key], item).dtype for key, item in value.items()} if as_stored else {}
-        return {key: self._tensor(labels[key], item, dtype=types.get(key)) for key, item in value.items()}
+        return {key: self._tensor(f"{name}[{key!r}]", item, stays=as_stored) for key, item in value.items()}
 
     def number(self, name: str, low: float = -math.inf, high: float = math.inf) -> float:
         """Return a finite number from ``low`` to ``high``, both included."""
@@ -166,20 +167,30 @@ class Seen:
             self._fail(f"{name} should be a tensor, and was not returned.")
 
     def _tensor(
-        self, name: str, value: object, shape: Sequence[int | None] | None = None, dtype: torch.dtype | None = None
+        self,
+        name: str,
+        value: object,
+        shape: Shape | None = None,
+        dtype: torch.dtype | None = None,
+        stays: bool = False,
     ) -> Tensor:
         tensor = self._stored(name, value)
-        if shape is not None and not _fits(tensor.shape, shape):
-            sizes = ", ".join("any" if size in _ANY else str(size) for size in shape)
-            self._fail(f"{name} has the shape {list(tensor.shape)}; expected [{sizes}].")
-        if dtype is not None and tensor.dtype != dtype:
-            self._fail(f"{name} has the type {_short(tensor.dtype)}; expected {_short(dtype)}.")
-        if tensor.is_complex():
-            self._fail(f"{name} holds complex numbers; expected real ones.")
-        stays = dtype is not None or (self._is_reference and not tensor.is_floating_point())
-        if not torch.isfinite(tensor.to(torch.float32)).all():
-            self._fail(f"{name} holds NaN or infinite values.")
+        if flaw := _flaw(tensor, shape, dtype):
+            self._fail(f"{name} {flaw}.")
+        stays = stays or dtype is not None or (self._is_reference and not tensor.is_floating_point())
         return tensor if stays else tensor.to(torch.float32)
+
+
+def _flaw(tensor: Tensor, shape: Shape | None, dtype: torch.dtype | None) -> str:
+    """Say what is wrong with a tensor, as a clause; empty if nothing is."""
+    if shape is not None and not _fits(tensor.shape, shape):
+        sizes = ", ".join("any" if size in _ANY else str(size) for size in shape)
+        return f"has the shape {list(tensor.shape)}; expected [{sizes}]"
+    if dtype is not None and tensor.dtype != dtype:
+        return f"has the type {_short(tensor.dtype)}; expected {_short(dtype)}"
+    if tensor.is_complex():
+        return "holds complex numbers; expected real ones"
+    return "" if torch.isfinite(tensor.to(torch.float32)).all() else "holds NaN or infinite values"
 
 
 def _merged(items: object) -> dict[str, object] | None:

@@ -90,6 +90,11 @@ class Network:
                 logits.append(self._forward(batch, state)[: len(chunk)])
         return torch.cat(logits)
 
+    @property
+    def is_random(self) -> bool:
+        """True if it draws random numbers, such as those of dropout."""
+        return any(operation.is_random for operation in self._operations)
+
     def used(self) -> list[str]:
         """Return the names of the weights that the logits need, in the order of their first use."""
         needed, order = {self._output}, list[int]()

@@ -57,6 +57,7 @@ class Operation:
     in_place: bool
     makes: bool
     """it makes a tensor, on the device that it is told"""
+    is_random: bool
     over: tuple[int, ...] = ()
     """tensors that nothing uses later"""
 
@@ -76,7 +77,8 @@ class Operation:
         keywords = {str(key): _decode(value) for key, value in kwargs.items() if key not in _PLACES}
         numbers = [int(number) for number in results]
         makes = any(argument.name == "device" for argument in call._schema.arguments)
-        return cls(base, call, _decode(args), keywords, numbers, match[1] != base, makes)
+        is_random = torch.Tag.nondeterministic_seeded in call.tags
+        return cls(base, call, _decode(args), keywords, numbers, match[1] != base, makes, is_random)
 
     def given(self) -> list[int]:
         """Return the numbers of the tensors that it takes, in order."""

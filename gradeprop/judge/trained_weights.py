@@ -58,7 +58,7 @@ def trained_network(seen: Seen) -> Network:
     """
     network = read_network(seen)
     other = computed(network, seen.tensor("other_images", shape=network.batch))
-    if not is_close(seen.tensor("other_logits"), other):
+    if not network.is_random and not is_close(seen.tensor("other_logits"), other):
         fail(
             "The network makes other operations for other images. Compute the logits with torch operations alone; "
             "forward must not look at the values of the images."

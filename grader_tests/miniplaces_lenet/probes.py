@@ -29,13 +29,9 @@ def some_images(draw):
 
 
 def graph(draw, model, images):
-    """The images, and the graph of a network in evaluation mode, whatever it returns beside its logits.
-
-    A dropout that is never off is left out: it costs points where logits are compared, and cannot be computed again.
-    """
+    """The images, and the graph of a network in evaluation mode, whatever it returns beside its logits."""
     model = draw.initialize(model, images).eval()
-    with mock.patch.object(nn.functional, "dropout", lambda x, *_, **__: x):
-        return {"images": images, **draw.graph(model, images.clone(), lambda x: logits_of(model(x)))}
+    return {"images": images, **draw.graph(model, images.clone(), lambda x: logits_of(model(x)))}
 
 
 # ---------------------------------------------------------------- scenes

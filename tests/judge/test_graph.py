@@ -124,6 +124,15 @@ def test_a_matrix_of_inputs_by_outputs_is_transposed() -> None:
     assert torch.equal(found["matrix"], matrix.T)
 
 
+def test_dropout_that_is_never_off_is_random() -> None:
+    class Always(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.dropout(x.flatten(1)[:, :7], 0.5)
+
+    assert network(Always()).is_random
+    assert not network(sequence(nn.Dropout(0.5)).eval()).is_random
+
+
 def test_sizes_and_costs_are_counted_here() -> None:
     model = sequence()
     model.register_buffer("table", torch.zeros(1000))
