@@ -2,7 +2,7 @@
 
 The graph of a network is the list of torch operations that one forward made, with the tensors between them. Parameters
 and buffers are named, the images are the input, and any other tensor that it uses is a constant. Whatever style the
-code is written in, the operations are torch's own, so ``gradeprop.judge.graph`` runs them on other images and weights.
+code is written in, the operations are torch's own, so the judge runs them on other images and weights.
 
 A graph is JSON: {"operations": [[name, arguments, keyword arguments, results], …], "weights": {name: number}, …}.
 A tensor in it is {"$t": its number}; the images have the number 0.

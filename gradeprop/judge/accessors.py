@@ -19,6 +19,7 @@ from gradeprop.judge.assertions import break_off, fail
 Shape = Sequence[int | None]
 """sizes; None or -1 for any"""
 
+_Type = torch.dtype | None
 _ANY = (None, -1)
 _MAX_TEXT = 2_000
 _MAX_ITEMS = 10_000
@@ -39,10 +40,7 @@ class Seen:
         known: Mapping[str, object] | None = None,
         is_reference: bool = False,
     ) -> None:
-        """Take values; any name that is not in ``known``, the values of the reference, breaks a check.
-
-        ``tensors`` returns the tensor with a name, or raises KeyError.
-        """
+        """Take values; any name that is not in ``known``, the values of the reference, breaks a check."""
         self._values, self._tensors, self._known, self._is_reference = values, tensors, known, is_reference
         self._fail: Callable[[str], NoReturn] = break_off if is_reference else fail
 
@@ -69,7 +67,7 @@ class Seen:
         value = self._value(name)
         if not isinstance(value, dict) or "$tensor" in value or "$type" in value:
             self._fail(f"{name} should be a dict of tensors, and is {_kind(value)}.")
-        return {key: self._tensor(f"{name}[{key!r}]", item, stays=as_stored) for key, item in value.items()}
+        return {key: self._tensor(f"{name}[{key!r}]", item, keep=as_stored) for key, item in value.items()}
 
     def number(self, name: str, low: float = -math.inf, high: float = math.inf) -> float:
         """Return a finite number from ``low`` to ``high``, both included."""
@@ -167,18 +165,13 @@ class Seen:
             self._fail(f"{name} should be a tensor, and was not returned.")
 
     def _tensor(
-        self,
-        name: str,
-        value: object,
-        shape: Shape | None = None,
-        dtype: torch.dtype | None = None,
-        stays: bool = False,
+        self, name: str, value: object, shape: Shape | None = None, dtype: _Type = None, keep: bool = False
     ) -> Tensor:
         tensor = self._stored(name, value)
         if flaw := _flaw(tensor, shape, dtype):
             self._fail(f"{name} {flaw}.")
-        stays = stays or dtype is not None or (self._is_reference and not tensor.is_floating_point())
-        return tensor if stays else tensor.to(torch.float32)
+        keep = keep or dtype is not None or (self._is_reference and not tensor.is_floating_point())
+        return tensor if keep else tensor.to(torch.float32)
 
 
 def _flaw(tensor: Tensor, shape: Shape | None, dtype: torch.dtype | None) -> str:

@@ -96,10 +96,10 @@ def moments(pictures):
     x, y = mean(columns.double()), mean(rows.double())
     dx, dy = columns - x[:, None, None], rows - y[:, None, None]
     xx, yy, xy = mean(dx**2), mean(dy**2), mean(dx * dy)
-    angle = torch.atan2(2 * xy, xx - yy) / 2
-    along = dx * angle.cos()[:, None, None] + dy * angle.sin()[:, None, None]
-    angle = torch.where(mean(along**3) < 0, angle + torch.pi, angle)
-    return total, torch.stack([x, y], 1), mean(along**2).sqrt(), angle.rad2deg()
+    axis = 0.5 * torch.atan2(2 * xy, xx - yy)  # of the largest spread
+    place = axis.cos()[:, None, None] * dx + axis.sin()[:, None, None] * dy
+    direction = torch.where(mean(place**3) < 0, axis + torch.pi, axis)
+    return total, torch.stack([x, y], 1), mean(place**2).sqrt(), direction.rad2deg()
 
 
 def motions(observed, expected):
