@@ -332,7 +332,7 @@ def one_run(student, draw, seed, **settings):
 
 
 def probe_run(student, draw):
-    settings = {"batch_size": int(draw.integers(3, 30, 1)), "epochs": int(draw.integers(3, 7, 1))}
+    settings = {"batch_size": int(draw.integers(3, 30, 1)), "epochs": int(draw.integers(3, 12, 1))}
     settings |= {"lr": 0.001 + draw.uniform(1).item(), "momentum": 0.5 + 0.4 * draw.uniform(1).item()}
     about, witness, model, history = one_run(student, draw, 0, **settings)
     kept = history if isinstance(history, dict) else {}

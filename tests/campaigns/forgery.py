@@ -52,10 +52,10 @@ def forge(course: CoursePaths, name: str) -> tuple[CheckResult, ...]:
     """Grade the forger of an assignment on the sample."""
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        settings = RunSettings(course, read_assignment(course, name), "sample", 1, scratch / "results")
+        settings = RunSettings(course, read_assignment(course, name), "sample", 11, scratch / "results")
         with Store(settings) as store, open_grader(store.folders) as grader:
             forger = write_forger(grader, scratch)
-            record = replace(grader, settings=replace(settings, requested_seed=2)).grade_one(forger)
+            record = replace(grader, settings=replace(settings, requested_seed=12)).grade_one(forger)
     if record.status != "graded":
         raise SystemExit(f"{name}: the forger was not graded: {record.reason}")
     return record.results
