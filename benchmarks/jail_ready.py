@@ -39,7 +39,7 @@ from gradeprop.grading.store import StudentFolders
 from gradeprop.guest import runner
 from gradeprop.guest.draw import Draw
 from gradeprop.jail import Job, open_jail
-from gradeprop.judge.accessors import Observed
+from gradeprop.judge.observed import Observed
 
 EMPTY = b"def probe_nothing(student, draw): return {}\n"
 Cost = tuple[float, float]  # wall and CPU, milliseconds

@@ -26,8 +26,9 @@ from gradeprop.core.models import ProbeResult
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course.config import load_module, read_assignment
 from gradeprop.guest import draw, runner
-from gradeprop.judge.accessors import Observed, Seen
+from gradeprop.judge.accessors import Seen
 from gradeprop.judge.assertions import CheckFailed, Points, Show
+from gradeprop.judge.observed import Expected, Observed
 
 _BUDGET = 1 << 30
 
@@ -35,8 +36,9 @@ _BUDGET = 1 << 30
 class Observations:
     """The observations of one module, probe by probe as checks ask for them."""
 
-    def __init__(self, probes: dict, module: ModuleType, seed: int, inputs: dict, home: Path) -> None:
+    def __init__(self, probes: dict, module: ModuleType, seed: int, inputs: dict, home: Path, kind: type) -> None:
         self.probes, self.module, self.seed, self.inputs, self.home = probes, module, seed, inputs, home
+        self.is_reference = kind is Expected
 
     @functools.cache  # noqa: B019  (lives as long as the kernel)
     def __call__(self, name: str) -> Seen:
@@ -45,7 +47,8 @@ class Observations:
         tensors = safetensors.torch.load(blob) if blob else {}
         raw = {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in values.items()}
         ended = ProbeResult(name=name, status=status, message=message)
-        return Observed([ended], {name: raw}, lambda key: tensors[key.partition("/")[2]])(name)
+        seen = Observed([ended], {name: raw}, lambda key: tensors[key.partition("/")[2]])
+        return Expected(seen)(name) if self.is_reference else seen(name)
 
 
 class Session:
@@ -63,8 +66,8 @@ class Session:
         reference = load_module(paths.course.solution, "reference_solution")
         probes = runner.load_probes(paths.probes.read_bytes())
         self.fixtures = {
-            "observed": Observations(probes, importlib.import_module("student_code"), seed, inputs, here),
-            "expected": Observations(probes, reference, seed, inputs, nowhere),
+            "observed": Observations(probes, importlib.import_module("student_code"), seed, inputs, here, Observed),
+            "expected": Observations(probes, reference, seed, inputs, nowhere, Expected),
             "answers": answers,
             "bars": read_assignment(paths.course, name).held_out[dataset].bars,
             "reference": reference,

@@ -4,7 +4,7 @@ docs/check-writer.md lists the functions, and the fixtures that a check may ask 
 """
 
 from gradeprop.guest.draw import values as drawn_values
-from gradeprop.judge.accessors import Observed, Seen
+from gradeprop.judge.accessors import Seen
 from gradeprop.judge.assertions import (
     CheckFailed,
     Points,
@@ -25,10 +25,22 @@ from gradeprop.judge.networks import (
     logits_differ,
     missing_hint,
     missing_in_order,
+    network_of,
+    parameters_of,
     shape_of,
     sizes_of,
+    trace_of,
 )
-from gradeprop.judge.trained_weights import as_weights, drawn_after, grade_accuracy, measure_accuracy, show_history
+from gradeprop.judge.observed import Observed
+from gradeprop.judge.trained_weights import (
+    computed,
+    grade_accuracy,
+    held_out_logits,
+    measure_accuracy,
+    read_network,
+    show_history,
+    trained_network,
+)
 
 __all__ = [
     "CheckFailed",
@@ -37,25 +49,30 @@ __all__ = [
     "Seen",
     "Show",
     "activation_misreadings",
-    "as_weights",
     "assert_close",
     "assert_equal",
     "assert_gradients",
     "assert_repeatable",
     "combined_misreadings",
-    "drawn_after",
+    "computed",
     "drawn_values",
     "ending_misreadings",
     "fail",
     "grade_accuracy",
+    "held_out_logits",
     "identity",
     "is_close",
     "logits_differ",
     "measure_accuracy",
     "missing_hint",
     "missing_in_order",
+    "network_of",
+    "parameters_of",
+    "read_network",
     "same_values",
     "shape_of",
     "show_history",
     "sizes_of",
+    "trace_of",
+    "trained_network",
 ]

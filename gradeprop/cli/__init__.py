@@ -1,7 +1,8 @@
 """The command line.
 
 main      the group, and errors as one sentence
-grade     for instructors: grade, watch, verify, demo
+grade     for instructors: grade, watch, demo
+verify    for instructors: verify
 doctor    for instructors: doctor
 course    for instructors: release, new
 publish   for instructors: export, report, package

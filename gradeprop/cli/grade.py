@@ -1,9 +1,8 @@
-"""Commands that run submissions: grade, watch, verify, demo."""
+"""Commands that run submissions: grade, watch, demo."""
 
 import contextlib
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,6 @@ from gradeprop.cli.output import (
     points,
     print_line,
     print_results,
-    print_table,
     progress,
     waiting,
     warn,
@@ -35,9 +33,6 @@ if TYPE_CHECKING:
     from gradeprop.grading.settings import RunSettings
     from gradeprop.grading.store import Store
     from gradeprop.submissions.discovery import Found
-
-Named = Sequence[tuple[Path, str]]
-"""submissions, each with its student"""
 
 
 @click.command()
@@ -106,7 +101,7 @@ def grade(
     with opening as store:
         if found:
             store.set_unattributed(found.unattributed, *(path.absolute() for path in submissions))
-        jobs = _plan(store, found.submissions if found else None, how or "changed")
+        jobs = _plan(store, found, how or "changed")
         if number := run_jobs(store, jobs, run, found.unattributed if found else ()):
             sentence = f"{need_attention(number)}; no zero was given, and no older grade changed."
             raise click.ClickException(sentence)
@@ -116,10 +111,10 @@ def open_store(course: CoursePaths, one: Assignment, run: RunOptions) -> "Store"
     """Return the store of an assignment's results; it takes the lock when entered."""
     from gradeprop.grading.store import Store
 
-    return Store(_settings(course, one, run))
+    return Store(settings_of(course, one, run))
 
 
-def _settings(course: CoursePaths, one: Assignment, run: RunOptions, results: Path | None = None) -> "RunSettings":
+def settings_of(course: CoursePaths, one: Assignment, run: RunOptions, results: Path | None = None) -> "RunSettings":
     """Complete the options of a command; results go below ``results`` or, without it, below autograded/."""
     from gradeprop.grading.settings import RunSettings
 
@@ -153,14 +148,14 @@ def run_jobs(store: "Store", jobs: Sequence["Job"], run: RunOptions, unattribute
     return print_results(store.settings.course, store.settings.assignment, graded, unattributed)
 
 
-def _plan(store: "Store", named: Named | None, how: "How") -> list["Job"]:
+def _plan(store: "Store", found: "Found | None", how: "How") -> list["Job"]:
     """Find out what each submission needs; None stands for all that were graded before, to be re-evaluated."""
     from gradeprop.grading import jobs
 
-    if named is None:
+    if found is None:
         return jobs.plan_recheck(store)
-    with progress("comparing with earlier grades", len(named)) as tick:
-        return jobs.plan(store, named, how, tick)
+    with progress("comparing with earlier grades", len(found.submissions)) as tick:
+        return jobs.plan(store, found.submissions, how, tick, found.owners)
 
 
 def _find(
@@ -209,7 +204,7 @@ def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset
             _print_arrival(record)
             status.update(f"watching {folder}: {len(graded)} done")
 
-        settings = _settings(course, one, RunOptions(dataset=dataset, seed=seed))
+        settings = settings_of(course, one, RunOptions(dataset=dataset, seed=seed))
         watch_folder(settings, folder, _warn_now, show, stop, once)
     on_hold = sum(record.status != "graded" for record in graded)
     click.echo(f"{len(graded) - on_hold} graded{f', {on_hold} on hold' if on_hold else ''}")
@@ -226,41 +221,6 @@ def _print_arrival(record: GradeRecord) -> None:
 
 def _now() -> str:
     return time.strftime("%H:%M:%S")
-
-
-@click.command()
-@click.argument("assignment")
-@click.option("--only", default="", help="Try only the cases whose name contains this text, and no junk.")
-@data_option
-@seed_option
-@click.pass_context
-def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: int | None) -> None:
-    """Test the checks against known answers and junk.
-
-    Every known answer must get exactly its points, and junk in place of any value must not break a check.
-    """
-    from gradeprop.grading.grader import open_grader
-    from gradeprop.grading.store import StudentFolders
-    from gradeprop.grading.verify import verify as run_cases
-
-    course, one = find_assignment(ctx, assignment)
-    run, results = RunOptions(dataset=dataset, seed=seed), []
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        open_grader(StudentFolders(_settings(course, one, run, Path(scratch)))) as grader,
-        progress("testing the checks", None) as tick,
-    ):
-        for result in run_cases(grader, only):
-            results.append(result)
-            tick()
-    if not results:
-        raise click.ClickException(f"No case of {one.name} has {only!r} in its name; --only takes a part of a name.")
-    shown = (result for result in results if result.wrong or not result.name.startswith("junk"))
-    rows = [(r.name, f"{r.points:g}", f"{r.expected:g}", r.wrong or "passed") for r in shown]
-    print_table(("case", "points", "expected", ""), rows)
-    failed = sum(bool(result.wrong) for result in results)
-    click.echo(f"{len(results) - failed} of {len(results)} cases passed")
-    sys.exit(1 if failed else 0)
 
 
 @click.command()
@@ -283,4 +243,4 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     with waiting(f"training the reference solution on {run.dataset or 'no data set'}, once"):
         folder = demo_class(one, course.assignment(one.name), run.dataset)
     with open_store(course, one, run) as store:
-        run_jobs(store, _plan(store, find_submissions([folder], one).submissions, "changed"), run)
+        run_jobs(store, _plan(store, find_submissions([folder], one), "changed"), run)

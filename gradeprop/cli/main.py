@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from gradeprop import __version__
-from gradeprop.cli import course, doctor, grade, publish, student
+from gradeprop.cli import course, doctor, grade, publish, student, verify
 from gradeprop.core.errors import GradepropError
 
 
@@ -48,7 +48,7 @@ def main(ctx: click.Context, course: Path) -> None:
 
 for _command in (
     *(course.new, course.release),
-    *(grade.grade, grade.watch, grade.verify, grade.demo, doctor.doctor),
+    *(grade.grade, grade.watch, verify.verify, grade.demo, doctor.doctor),
     *(publish.report, publish.export, publish.package),
     *(student.check, student.submit),
 ):

@@ -111,6 +111,8 @@ class CheckResult(Record, frozen=True, kw_only=True):
     message: str = ""
     """for the student; for the instructor if the verdict is ``broken``"""
     exhibits: tuple[Table | Curves, ...] = ()
+    flag: str = ""
+    """a sentence for the instructor alone: what a person should look at; it costs no points"""
 
 
 class Cause(Record, frozen=True, kw_only=True):

@@ -9,6 +9,8 @@ replace   edits the assignment's section of the solution, which begins with a li
           text must occur in it exactly once, so that a known answer never becomes outdated. A text that does not
           occur in the section is replaced in the whole file, where it must also occur exactly once.
 remove    deletes files; files next to the toml are added.
+unseen_by_public_checks
+          gives the reason, for a wrong answer, why no public check shows the mistake to students.
 weights   chooses the weights: the reference's, untrained ones, the reference's converted to the answer's own network,
           or none. They are converted by shape and order; if that is not enough, by a convert.py next to the toml,
           whose function ``convert(name, tensors)`` receives the weights of one name by key and returns those that fit.
@@ -44,8 +46,15 @@ class KnownAnswer(Record, frozen=True, kw_only=True):
     """question → points that it loses; empty: not compared"""
     replace: tuple[tuple[str, str], ...] = ()
     remove: tuple[str, ...] = ()
+    unseen_by_public_checks: str = ""
+    """why students' own checks do not show this mistake"""
     weights: Weights = "reference"
     folder: str = ""
+
+    @property
+    def is_wrong(self) -> bool:
+        """True for a folder of wrong/."""
+        return self.name.startswith("wrong/")
 
 
 def read_known_answers(assignment: Assignment, paths: AssignmentPaths) -> list[KnownAnswer]:

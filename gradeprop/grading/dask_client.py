@@ -26,6 +26,7 @@ from gradeprop.grading.interrupt import Stop
 from gradeprop.grading.jobs import Backend, Job, Results, take
 from gradeprop.grading.settings import Sources
 from gradeprop.grading.store import Store, write_result
+from gradeprop.judge.client import Judge
 
 try:
     import dask
@@ -66,9 +67,13 @@ class Cluster:
 
         Raises:
             JailError: no scheduler answers, none of its workers can grade, or it ended; finished results are kept.
+            CourseError: the checks cannot be loaded, or their points do not add up, so that nobody could be graded.
         """
+        settings = self.store.settings
         if remote := [job for job in jobs if job.need == "all"]:
             with self._connected() as client:
+                with Judge(settings.assignment, settings.paths) as judge:
+                    judge.require_sound()
                 yield from _Session(self, client, remote).run()
         yield from self.local.run([job for job in jobs if job.need != "all"])
 

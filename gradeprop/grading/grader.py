@@ -45,7 +45,8 @@ def open_grader(folders: StudentFolders, with_jail: bool = True) -> Iterator["Gr
 
     Raises:
         NoJailError: this machine cannot hold untrusted code.
-        CourseError: this machine lacks a module that students were told they may use, or its Python is older.
+        CourseError: this machine lacks a module that students were told they may use, or its Python is older; or the
+            checks cannot be loaded, or their points do not add up, so that nobody could be graded.
     """
     settings = folders.settings
     sources = Sources.read(settings)
@@ -57,6 +58,7 @@ def open_grader(folders: StudentFolders, with_jail: bool = True) -> Iterator["Gr
             jail = stack.enter_context(
                 open_jail(settings.course.root, *label_folders(settings.assignment), unsafe=settings.unsafe)
             )
+        judge.require_sound()
         yield Grader(settings, sources, folders, judge, jail)
 
 
@@ -124,11 +126,11 @@ class Grader:
         """Use the safe copy that the plan has made; read the submission if there is none, or a killed worker had it."""
         if job.submission is not None and copy.is_dir():
             return job.submission
-        return take(self.settings, self.sources, Path(job.path), job.student, copy)
+        return take(self.settings, self.sources, Path(job.path), job.student, copy, job.owner)
 
     def _observe(self, submission: Submission, files: StudentPaths) -> JailRun:
         assignment, paths, seed, dataset = (
-            self.settings.assignment, self.settings.paths, self.settings.seed, self.settings.dataset,
+            self.settings.assignment, self.settings.paths, self.settings.draw_seed(), self.settings.dataset,
         )  # fmt: skip
         if STUDENT_CODE not in submission.files:
             why = submission.attention or f"{STUDENT_CODE} is missing, so nothing could be run."

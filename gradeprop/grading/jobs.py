@@ -6,9 +6,10 @@ job carries that copy, and a grader uses it: each submission is read once, and w
 
 import shutil
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 import msgspec
@@ -42,6 +43,8 @@ class Job(Record, frozen=True, kw_only=True):
     """the reason, as a clause"""
     submission: Submission | None = None
     """what intake says of the safe copy, if the plan has made one; it is in ``StudentFolders.copy_folder``"""
+    owner: int | None = None
+    """the user id that owned the submission when it was attributed to the student"""
 
     @property
     def key(self) -> str:
@@ -64,7 +67,9 @@ class Backend(Protocol):
         ...
 
 
-def take(settings: RunSettings, sources: Sources, path: Path, student: str, into: Path) -> Submission:
+def take(
+    settings: RunSettings, sources: Sources, path: Path, student: str, into: Path, owner: int | None = None
+) -> Submission:
     """Make the safe copy of a submission in ``into``, and compare its notebook and time stamp with what we know.
 
     A submission that cannot be read at all needs attention and has no files; ``into`` then does not exist.
@@ -74,7 +79,7 @@ def take(settings: RunSettings, sources: Sources, path: Path, student: str, into
     """
     seen = seen_at(path)
     try:
-        submission = intake.take(path, student, settings.assignment, into)
+        submission = intake.take(path, student, settings.assignment, into, owner)
     except SubmissionError as error:
         return msgspec.structs.replace(unread(student, str(error)), seen=seen)
     notebook, more = settings.paths.notebook.name, list[str]()
@@ -105,7 +110,7 @@ class Planner:
     store: Store
     sources: Sources
 
-    def job(self, path: Path, student: str, how: How = "changed") -> Job:
+    def job(self, path: Path, student: str, how: How = "changed", owner: int | None = None) -> Job:
         """Find out what one submission needs, and why.
 
         Raises:
@@ -113,14 +118,14 @@ class Planner:
             JailError: its safe copy cannot be written.
         """
         if how == "force":
-            return _job(path, student, "all", "--force")
+            return msgspec.structs.replace(_job(path, student, "all", "--force"), owner=owner)
         if how == "changed":
-            return self._changed(path, student)
+            return msgspec.structs.replace(self._changed(path, student, owner), owner=owner)
         if not self.store.folders.student(student_key(student)).record.is_file():
             raise SubmissionError(f"{student!r} was never graded, so it cannot be re-evaluated; omit --recheck.")
         return _job(path, student, "checks", "--recheck")
 
-    def _changed(self, path: Path, student: str) -> Job:
+    def _changed(self, path: Path, student: str, owner: int | None) -> Job:
         key, settings = student_key(student), self.store.settings
         files = self.store.folders.student(key)
         try:
@@ -133,17 +138,17 @@ class Planner:
         if why := staleness.reason_to_run(old, self.sources.ran_with, settings, observations_exist):
             return _job(path, student, "all", why)
         unchanged = staleness.is_as_seen(old, seen_at(path))
-        if not unchanged and (job := self._resubmission(old, path, student)):
+        if not unchanged and (job := self._resubmission(old, path, student, owner)):
             return job
         if why := staleness.reason_to_check(old, self.sources.judged_with):
             return _job(path, student, "checks", why)
         return _job(path, student, "nothing", "nothing has changed")
 
-    def _resubmission(self, old: GradeRecord, path: Path, student: str) -> Job | None:
+    def _resubmission(self, old: GradeRecord, path: Path, student: str, owner: int | None) -> Job | None:
         """Read a submission, and compare it with the one that was graded; None if it is the same."""
         settings, files = self.store.settings, self.store.folders.student(old.key)
         copy = self.store.folders.copy_folder(old.key)
-        submission = take(settings, self.sources, path, student, copy)
+        submission = take(settings, self.sources, path, student, copy, owner)
         is_the_same = submission.problems == old.problems or not files.run.is_file()
         ended = "" if is_the_same else storage.read(JailRun, files.run).ended
         if staleness.is_resubmission(old, submission, ended):
@@ -162,8 +167,16 @@ def plan(
     submissions: Sequence[tuple[Path, str]],
     how: How = "changed",
     tick: Callable[[], None] = lambda: None,
+    owners: Mapping[Path, int] = MappingProxyType({}),
 ) -> list[Job]:
-    """Plan a class; ``tick`` is called after each submission.
+    """Plan a class.
+
+    Args:
+        store: of the class.
+        submissions: (folder or archive, student).
+        how: what to grade.
+        tick: called after each submission.
+        owners: the user ids by which they were attributed; nothing that another user has put there since is read.
 
     Raises:
         SubmissionError: ``how`` is "recheck", and one of them was never graded.
@@ -172,20 +185,19 @@ def plan(
     planner = Planner(store, Sources.read(store.settings))
     jobs = []
     for path, student in submissions:
-        jobs.append(planner.job(path, student, how))
+        jobs.append(planner.job(path, student, how, owners.get(path)))
         tick()
     return jobs
 
 
 def plan_recheck(store: Store) -> list[Job]:
-    """Evaluate the stored observations of everyone; sorted by seed, since the reference runs once for each.
+    """Evaluate the stored observations of everyone.
 
     Raises:
         CourseError: nothing has been graded yet.
     """
     graded_students(store.settings.results)
-    records = sorted(store.records(), key=lambda record: (record.seed, record.key))
-    return [Job(student=record.student, path="", need="checks", why="--recheck") for record in records]
+    return [Job(student=record.student, path="", need="checks", why="--recheck") for record in store.records()]
 
 
 def graded_students(results: Path) -> list[StudentPaths]:

@@ -1,7 +1,7 @@
 """Parameters of one grading run, and what it reads of the course at its start."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from gradeprop.core.assignment import Assignment
@@ -13,10 +13,6 @@ from gradeprop.grading import fingerprints
 from gradeprop.grading.fingerprints import Fingerprints
 
 
-def _draw_seed() -> int:
-    return secrets.randbits(63)
-
-
 @dataclass(frozen=True, slots=True)
 class RunSettings:
     """Parameters of one grading run; worker processes receive a copy."""
@@ -25,14 +21,13 @@ class RunSettings:
     assignment: Assignment
     dataset: str
     requested_seed: int | None = None
-    """seed that repeats an earlier run; without it, nobody knows the seed before the run"""
+    """seed that repeats an earlier run; without it, each run of a submission draws its own"""
     results_folder: Path | None = None
     """where results go; without it, autograded/<hw>"""
     unsafe: bool = False
     """run the code even if this machine can make no jail; every record says so"""
     as_is: bool = False
     """grade submissions that need attention as they are: what was not found is worth nothing"""
-    drawn_seed: int = field(default_factory=_draw_seed)
 
     @property
     def paths(self) -> AssignmentPaths:
@@ -46,10 +41,9 @@ class RunSettings:
         """Return True if a person must look at a submission before it is graded."""
         return submission.attention != "" and not self.as_is
 
-    @property
-    def seed(self) -> int:
-        """The one seed of the whole class."""
-        return self.drawn_seed if self.requested_seed is None else self.requested_seed
+    def draw_seed(self) -> int:
+        """Draw the seed of one run of one submission, which nobody can know before, nor from another run."""
+        return secrets.randbits(63) if self.requested_seed is None else self.requested_seed
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """Prove the checks of an assignment: each known answer gets exactly its known score, and junk breaks no check.
 
 The reference must get all points, the stub none, each of wrong/ its points and its message, each of right/ all points.
+The public checks run on them, too: they should show the mistakes of wrong/, and must accept what is right.
 Then every value of the reference's observations is replaced by junk of every type, and no check may break on it.
 """
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,38 +14,47 @@ import msgspec
 
 from gradeprop.core import storage
 from gradeprop.core.models import GradeRecord, JailRun, Record
-from gradeprop.core.observations import RawTensor, unpack, write_run
+from gradeprop.core.observations import unpack, write_run
 from gradeprop.course import known_answers
 from gradeprop.course.known_answers import KnownAnswer
 from gradeprop.grading.grader import Grader
+from gradeprop.grading.junk import JUNK, JUNK_TENSORS, fills, tensor_names, variants
+from gradeprop.grading.public_checks import PublicChecks
 from gradeprop.judge.protocol import Swap
 
-_JUNK: tuple[object, ...] = (
-    None, True, -1, 10**30, 1.5, "nan", "-inf", "text", "", [], [None] * 3, [[1]], {}, {"a": 1}, {"$type": "Evil"},
-    {"$tensor": "no such"}, {"$tensor": 7}, "x" * 5_000, [1.0] * 20_000, "<script>alert(1)</script>",
-    {"$tensor": "junk-f32"}, {"$tensor": "junk-nan"}, {"$tensor": "junk-empty"}, {"$tensor": "junk-bool"},
-    {"$tensor": "junk-i64"}, {"$tensor": "junk-f16"}, {"$tensor": "junk-scalar"}, {"weight": {"$tensor": "junk-f32"}},
-)  # fmt: skip
-_RAW_JUNK = tuple(msgspec.Raw(msgspec.json.encode(junk)) for junk in _JUNK)
-_JUNK_TENSORS = {
-    "junk-f32": RawTensor("F32", (2, 3), b"\0" * 24),
-    "junk-nan": RawTensor("F32", (2,), b"\xff" * 8),
-    "junk-empty": RawTensor("F32", (0, 4), b""),
-    "junk-bool": RawTensor("BOOL", (3,), b"\1\0\1"),
-    "junk-i64": RawTensor("I64", (2,), b"\x7f" * 16),
-    "junk-f16": RawTensor("F16", (2,), b"\0" * 4),
-    "junk-scalar": RawTensor("F64", (), b"\0" * 8),
-}
+
+class PublicResult(Record, frozen=True, kw_only=True):
+    """What the public checks, which students run themselves, say of a known answer."""
+
+    passed: bool
+    failures: tuple[str, ...]
+    """the lines that they print on the checks that failed"""
+    why: str
+    """the reason in wrong.toml why they do not show the mistake"""
 
 
 class CaseResult(Record, frozen=True, kw_only=True):
-    """The result for one known answer, or for one kind of junk; an empty ``wrong`` means that it passed."""
+    """The result for one known answer, or for junk in one value; an empty ``wrong`` means that it passed."""
 
     name: str
     points: float
     expected: float
     wrong: str = ""
     """what differs from what is expected"""
+    details: tuple[str, ...] = ()
+    """if it did not pass: the messages of the checks that lost points, and the tracebacks of those that are broken"""
+    public: PublicResult | None = None
+    """None if they were not run"""
+
+    @property
+    def is_unseen(self) -> bool:
+        """True for a wrong answer that passes the public checks though its wrong.toml does not say why."""
+        return self.public is not None and self.public.passed and self.name.startswith("wrong/") and not self.public.why
+
+    @property
+    def is_refused(self) -> bool:
+        """True for a right answer that does not pass the public checks."""
+        return self.public is not None and not self.public.passed and not self.name.startswith("wrong/")
 
 
 def verify(grader: Grader, only: str = "", every: int = 1) -> Iterator[CaseResult]:
@@ -56,16 +67,33 @@ def verify(grader: Grader, only: str = "", every: int = 1) -> Iterator[CaseResul
     paths, dataset = grader.settings.paths, grader.settings.dataset
     cases = known_answers.read_known_answers(grader.settings.assignment, paths)
     left_out = {case.name for number, case in enumerate(cases[2:]) if number % every}
+    chosen = [case for case in cases if only in case.name and case.name not in left_out]
     weights = known_answers.reference_weights(paths, dataset)
-    with tempfile.TemporaryDirectory() as scratch:
-        for number, case in enumerate(cases):
-            if only in case.name and case.name not in left_out:
-                folder = known_answers.write_answer(case, paths, weights, Path(scratch) / str(number))
-                yield compare(case, grader.grade_one(folder, f"verify {case.name}"))
+    with tempfile.TemporaryDirectory() as scratch, PublicChecks(paths) as public:
+        with_public = public.exist and any(case.is_wrong for case in chosen)
+        for number, case in enumerate(chosen):
+            folder = known_answers.write_answer(case, paths, weights, Path(scratch) / str(number))
+            yield _grade(grader, case, folder, public if with_public and case.name != "stub" else None)
         if not only:
             yield from _junk(
                 grader, known_answers.write_answer(cases[0], paths, weights, Path(scratch) / "junk"), every
             )
+
+
+def _grade(grader: Grader, case: KnownAnswer, folder: Path, public: PublicChecks | None) -> CaseResult:
+    """Grade a known answer, and run the public checks meanwhile, on a copy of it."""
+    if public:
+        copy = shutil.copytree(folder, folder.with_name(f"{folder.name}-public"))
+        public.start(copy)
+    result = compare(case, record := grader.grade_one(folder, f"verify {case.name}"))
+    if result.wrong:
+        result = msgspec.structs.replace(result, details=_details(grader, record))
+    if not public:
+        return result
+    passed, said = public.finish()
+    failures = tuple(line for line in said.splitlines() if line and not line.startswith("✓")) if not passed else ()
+    public_result = PublicResult(passed=passed, failures=failures, why=case.unseen_by_public_checks)
+    return msgspec.structs.replace(result, public=public_result)
 
 
 def compare(case: KnownAnswer, record: GradeRecord) -> CaseResult:
@@ -88,23 +116,36 @@ def _listed(lost: dict[str, float]) -> str:
     return ", ".join(f"{name} {points:g}" for name, points in sorted(lost.items()) if points) or "nothing"
 
 
+def _details(grader: Grader, record: GradeRecord) -> tuple[str, ...]:
+    """Return the message of each check that lost points, and the tracebacks of those that are broken."""
+    lost = [result for result in record.results if result.points < result.possible or result.verdict == "broken"]
+    messages = [f"{result.check.rpartition('::')[2]}: {result.message}" for result in lost]
+    files = grader.folders.student(record.key)
+    if record.status != "needs_review" or not files.run.is_file():
+        return (*record.problems, *messages)
+    return (*record.problems, *messages, *grader.judge.check(storage.read(JailRun, files.run), files).traces.values())
+
+
 def _junk(grader: Grader, folder: Path, every: int) -> Iterator[CaseResult]:
     """Replace each value of each probe by each kind of junk; run the checks that use the probe."""
     files = grader.folders.student(grader.grade_one(folder, "verify junk").key)
     run, tensors = storage.read(JailRun, files.run), unpack(files.observations.read_bytes())
     used = grader.judge.check(run, files).used
-    junk_tensors = {f"{probe.name}/{name}": tensor for probe in run.probes for name, tensor in _JUNK_TENSORS.items()}
-    write_run(run, tensors | junk_tensors, files)
     values = [(probe.name, key) for probe in run.probes for key in run.values[probe.name]]
     for number, (probe, key) in enumerate(values):
-        if junk := _RAW_JUNK[number % every :: every]:
+        value = msgspec.json.decode(run.values[probe][key])
+        if junk := [*JUNK, *variants(value)][number % every :: every]:
+            own = {name: tensors[f"{probe}/{name}"] for name in tensor_names(value)}
+            more = {f"{probe}/{name}": tensor for name, tensor in (JUNK_TENSORS | fills(own)).items()}
+            write_run(run, tensors | more, files)
             checks = tuple(check for check, probes in used.items() if probe in probes)
-            swaps = tuple(Swap(probe=probe, key=key, value=value) for value in junk)
-            results = grader.judge.check(run, files, checks, swaps).results
-            broken = [f"{result.check}: {result.message}" for result in results if result.verdict == "broken"]
+            swaps = tuple(Swap(probe=probe, key=key, value=msgspec.Raw(msgspec.json.encode(value))) for value in junk)
+            response = grader.judge.check(run, files, checks, swaps)
+            broken = [f"{each.check}: {each.message}" for each in response.results if each.verdict == "broken"]
             yield CaseResult(
                 name=f"junk in {probe}.{key}",
-                points=len(results) - len(broken),
+                points=len(response.results) - len(broken),
                 expected=len(checks) * len(swaps),
                 wrong="; ".join(broken[:2]),
+                details=(*dict.fromkeys(broken), *response.traces.values()),
             )

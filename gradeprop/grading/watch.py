@@ -88,7 +88,7 @@ class Watch:
     def _grade(self, arrival: Arrival) -> None:
         """Do what a submission needs; if the machine fails, say so and wait."""
         try:
-            job = Planner(self.store, self.grader.sources).job(arrival.path, arrival.student)
+            job = Planner(self.store, self.grader.sources).job(arrival.path, arrival.student, owner=arrival.owner)
             if job.need != "nothing":
                 record = self.grader.grade(job)
                 self.store.remember(record)

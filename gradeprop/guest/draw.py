@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from . import networks
+from . import graph, networks
 
 
 def values(seed: int, size: int, period: int | None = None) -> Tensor:
@@ -134,30 +134,36 @@ class Draw:
         """
         return decode((self.submission / name).read_bytes())
 
-    def held_out_logits(
+    def trained(
         self,
         model: nn.Module,
         name: str,
         prepare: Callable[[Tensor], Tensor],
-        size: int = 500,
-        forward: Callable[[Tensor], Tensor] | None = None,
-    ) -> Tensor:
-        """Load the submission's weights into the model; return its logits (n, classes) on the held-out images.
+        forward: Callable[[Tensor], Any] | None = None,
+    ) -> dict[str, Any]:
+        """Load the submission's weights into the model; return its graph, from which the judge computes its logits.
 
         Args:
+            model: the network.
             name: the file of weights.
-            prepare: turns a batch of the held-out ``images`` into what the model takes.
-            size: of a batch.
-            forward: called on each batch instead of the model.
+            prepare: turns the held-out ``images`` into what the model takes.
+            forward: called on a batch instead of the model; returns the logits.
+
+        Returns:
+            What ``graph.record`` returns, and ``other_images`` with ``other_logits``, to see that the graph is the same
+            for all images.
         """
-        state, images = self.weights(name), self._inputs["images"]
-        networks.initialize(model, prepare(images[:2])).load_state_dict(state)
+        state, images = self.weights(name), prepare(self.inputs["images"])
+        networks.initialize(model, images).load_state_dict(state)
         model.eval()
+        other = self.normal(*images.shape)
         with torch.no_grad():
-            return torch.cat([(forward or model)(prepare(batch)) for batch in torch.split(images, size)])
+            logits = (forward or model)(other.clone())
+        return {**graph.record(model, images, forward), "other_images": other, "other_logits": logits}
 
     # ---- helpers that draw nothing
 
+    graph = staticmethod(graph.record)
     trace = networks.Trace
     initialize = staticmethod(networks.initialize)
     parameters = staticmethod(networks.parameters)

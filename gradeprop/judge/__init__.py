@@ -6,6 +6,9 @@ server      the process: a socket loop that forks for each submission
     plugin      the pytest plugin: collects checks, offers fixtures, runs one check
     results     how a check ended → CheckResult
     reference   the reference solution, the held-out data, and the observations of the reference
+observed    the observations that a check asks for by the name of a probe
+self_test   errors of the instructor's that show on the reference
+questions   the questions of assignment.toml against those of the checks
 accessors, assertions, trained_weights, networks     what hidden checks call, through ``gradeprop.check``
 """
 

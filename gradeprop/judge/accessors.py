@@ -1,59 +1,77 @@
-"""The observations of one submission as a hidden check reads them.
+"""The values that a probe returned, as a hidden check reads them.
 
     seen = observed("forward")                      what the probe ``forward`` returned
     logits = seen.tensor("logits", shape=(7, 10))   type, shape and finiteness hold, or the check fails with a message
 
-Observations are untrusted: an accessor returns a value of the type that it promises, or fails the check.
+Observations are untrusted: an accessor returns a value of the type that it promises, or fails the check. Those of the
+reference are ours: where they do not hold what a check asks for, the check is broken, and nobody loses points.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
-import msgspec
 import torch
 from torch import Tensor
 
-from gradeprop.core.models import ProbeResult, Verdict
-from gradeprop.judge.assertions import CheckFailed, fail
+from gradeprop.judge.assertions import break_off, fail
 
-_VERDICTS: dict[str, Verdict] = {"error": "error", "timeout": "timeout", "crash": "crash", "absent": "missing"}
+Shape = Sequence[int | None]
+"""sizes; None or -1 for any"""
+
+_Type = torch.dtype | None
+_ANY = (None, -1)
 _MAX_TEXT = 2_000
 _MAX_ITEMS = 10_000
+_MAX_NUMBER = 1e38  # so that a check can square it; float32 ends here, too
+_MAX_INTEGER = 2**63 - 1
 _NUMBER_WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 class Seen:
-    """The named values that one probe returned; all of them are untrusted."""
+    """The named values that one probe returned."""
 
-    __slots__ = ("_tensors", "_values")
+    __slots__ = ("_fail", "_is_reference", "_known", "_tensors", "_values")
 
-    def __init__(self, values: Mapping[str, object], tensors: Callable[[str], Tensor]) -> None:
-        self._values, self._tensors = values, tensors
+    def __init__(
+        self,
+        values: Mapping[str, object],
+        tensors: Callable[[str], Tensor],
+        known: Mapping[str, object] | None = None,
+        is_reference: bool = False,
+    ) -> None:
+        """Take values; any name that is not in ``known``, the values of the reference, breaks a check."""
+        self._values, self._tensors, self._known, self._is_reference = values, tensors, known, is_reference
+        self._fail: Callable[[str], NoReturn] = break_off if is_reference else fail
 
     def has(self, name: str) -> bool:
         """Return True if the probe returned a value of that name that is not None."""
-        return self._values.get(name) is not None
+        return (self._values.get(name) if self._is_reference else self._value(name)) is not None
 
-    def tensor(self, name: str, shape: Sequence[int | None] | None = None, dtype: torch.dtype | None = None) -> Tensor:
-        """Return a tensor with finite values.
+    def dtype(self, name: str) -> torch.dtype:
+        """Return the type of a tensor as the probe returned it."""
+        return self._stored(name, self._value(name)).dtype
+
+    def tensor(self, name: str, shape: Shape | None = None, dtype: torch.dtype | None = None) -> Tensor:
+        """Return a tensor with finite values, as float32, so that a check can compute with it.
 
         Args:
             shape: -1 or None in it stand for any size; None alone for any shape.
-            dtype: exactly this type; without it any real type is accepted, and floats become float32.
+            dtype: exactly this type, which it keeps; without it any real type is accepted, and whole numbers of the
+                reference stay whole.
         """
-        return self._tensor(name, self._values.get(name), shape, dtype)
+        return self._tensor(name, self._value(name), shape, dtype)
 
-    def tensors(self, name: str) -> dict[str, Tensor]:
-        """Return a dict of tensors, in the student's order."""
-        value = self._values.get(name)
+    def tensors(self, name: str, as_stored: bool = False) -> dict[str, Tensor]:
+        """Return a dict of tensors, in the student's order; ``as_stored`` keeps their types."""
+        value = self._value(name)
         if not isinstance(value, dict) or "$tensor" in value or "$type" in value:
-            fail(f"{name} should be a dict of tensors, and is {_kind(value)}.")
-        return {key: self._tensor(f"{name}[{key!r}]", item, None, None) for key, item in value.items()}
+            self._fail(f"{name} should be a dict of tensors, and is {_kind(value)}.")
+        return {key: self._tensor(f"{name}[{key!r}]", item, keep=as_stored) for key, item in value.items()}
 
     def number(self, name: str, low: float = -math.inf, high: float = math.inf) -> float:
         """Return a finite number from ``low`` to ``high``, both included."""
-        return self._number(name, self._values.get(name), low, high)
+        return self._number(name, self._value(name), low, high)
 
     def numbers(self, name: str, length: int | None = None) -> list[float]:
         """Return a list of finite numbers."""
@@ -61,19 +79,19 @@ class Seen:
 
     def integer(self, name: str, low: float = -math.inf, high: float = math.inf) -> int:
         """Return a whole number from ``low`` to ``high``, both included."""
-        value = self._values.get(name)
+        value = self._value(name)
         if isinstance(value, dict) and "$tensor" in value:
             value = self._scalar(name, value)
         if isinstance(value, bool) or not isinstance(value, int):
-            fail(f"{name} should be a whole number, and is {_kind(value)}.")
-        self._number(name, value, low, high)
+            self._fail(f"{name} should be a whole number, and is {_kind(value)}.")
+        self._number(name, value, max(low, -_MAX_INTEGER), min(high, _MAX_INTEGER))
         return value
 
     def flag(self, name: str) -> bool:
         """Return True or False."""
-        value = self._values.get(name)
+        value = self._value(name)
         if not isinstance(value, bool):
-            fail(f"{name} should be True or False, and is {_kind(value)}.")
+            self._fail(f"{name} should be True or False, and is {_kind(value)}.")
         return value
 
     def flags(self, name: str) -> list[bool]:
@@ -82,31 +100,40 @@ class Seen:
 
     def text(self, name: str) -> str:
         """Return a string, cut at 2,000 characters."""
-        value = self._values.get(name)
-        if not isinstance(value, str):
-            fail(f"{name} should be a string, and is {_kind(value)}.")
-        return value[:_MAX_TEXT]
+        return self._text(name, self._value(name))
 
     def texts(self, name: str) -> list[str]:
         """Return a list of strings."""
-        return [Seen({name: text}, self._tensors).text(name) for text in self._list(name, None)]
+        return [self._text(name, text) for text in self._list(name, None)]
 
     def items(self, name: str, length: int | None = None) -> list["Seen"]:
         """Return a list of dicts, each with these same accessors."""
         items = self._list(name, length)
         for item in items:
             if not isinstance(item, dict):
-                fail(f"{name} should be a list of dicts, and holds {_kind(item)}.")
-        return [Seen(item, self._tensors) for item in items]
+                self._fail(f"{name} should be a list of dicts, and holds {_kind(item)}.")
+        known = _merged(self._known.get(name)) if self._known is not None else None
+        return [Seen(item, self._tensors, known, self._is_reference) for item in items]
+
+    def _value(self, name: str) -> object:
+        """Return a value as it was decoded; a name that the reference does not have breaks the check."""
+        if self._known is not None and name not in self._known:
+            known = ", ".join(map(repr, self._known)) or "nothing"
+            break_off(f"the probe does not return {name!r} for the reference; it returns {known}.")
+        return self._values.get(name)
+
+    def _text(self, name: str, value: object) -> str:
+        if not isinstance(value, str):
+            self._fail(f"{name} should be a string, and is {_kind(value)}.")
+        return value[:_MAX_TEXT]
 
     def _list(self, name: str, length: int | None) -> list[Any]:
-        value = self._values.get(name)
+        value = self._value(name)
         if not isinstance(value, list):
-            fail(f"{name} should be a list, and is {_kind(value)}.")
-        if length is not None and len(value) != length:
-            fail(f"{name} has {len(value)} entries; expected {length}.")
-        if len(value) > _MAX_ITEMS:
-            fail(f"{name} has {len(value)} entries; the maximum is {_MAX_ITEMS}.")
+            self._fail(f"{name} should be a list, and is {_kind(value)}.")
+        if len(value) > _MAX_ITEMS or length not in (None, len(value)):
+            wanted = f"the maximum is {_MAX_ITEMS}" if length is None else f"expected {length}"
+            self._fail(f"{name} has {len(value)} entries; {wanted}.")
         return value
 
     def _number(self, name: str, value: object, low: float = -math.inf, high: float = math.inf) -> float:
@@ -115,90 +142,62 @@ class Seen:
         if isinstance(value, str):
             value = _NUMBER_WORDS.get(value, value)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            fail(f"{name} should be a number, and is {_kind(value)}.")
-        number = float(value) if abs(value) < 1e300 else math.inf
-        if not math.isfinite(number):
-            fail(f"{name} is not a finite number.")
+            self._fail(f"{name} should be a number, and is {_kind(value)}.")
+        if not abs(value) <= _MAX_NUMBER:
+            self._fail(f"{name} is not a finite number below {_MAX_NUMBER:g}.")
+        number = float(value)
         if not low <= number <= high:
-            fail(f"{name} is {number:.6g}; it should be between {low:g} and {high:g}.")
+            self._fail(f"{name} is {number:.6g}; it should be between {low:g} and {high:g}.")
         return number
 
     def _scalar(self, name: str, value: object) -> float | int | bool:
-        tensor = self._tensor(name, value, None, None)
-        if tensor.numel() != 1:
-            fail(f"{name} should be one number, and is {_kind(value)} with {tensor.numel()} values.")
+        tensor = self._stored(name, value)
+        if tensor.numel() != 1 or tensor.is_complex():
+            self._fail(f"{name} should be one number, and is {_kind(value)} with {tensor.numel()} values.")
         return tensor.item()
 
-    def _tensor(
-        self, name: str, value: object, shape: Sequence[int | None] | None, dtype: torch.dtype | None
-    ) -> Tensor:
+    def _stored(self, name: str, value: object) -> Tensor:
         if not isinstance(value, dict) or not isinstance(number := value.get("$tensor"), str):
-            fail(f"{name} should be a tensor, and is {_kind(value)}.")
+            self._fail(f"{name} should be a tensor, and is {_kind(value)}.")
         try:
-            tensor = self._tensors(number)
+            return self._tensors(number)
         except KeyError:
-            fail(f"{name} should be a tensor, and was not returned.")
-        wanted = None if shape is None else [None if size in (None, -1) else size for size in shape]
-        if wanted is not None and not _fits(list(tensor.shape), wanted):
-            sizes = ", ".join("any" if size is None else str(size) for size in wanted)
-            fail(f"{name} has the shape {list(tensor.shape)}; expected [{sizes}].")
-        if dtype is not None and tensor.dtype != dtype:
-            fail(f"{name} has the type {_short(tensor.dtype)}; expected {_short(dtype)}.")
-        if tensor.is_complex():
-            fail(f"{name} holds complex numbers; expected real ones.")
-        if tensor.is_floating_point():
-            tensor = tensor if dtype is not None else tensor.to(torch.float32)
-            if not torch.isfinite(tensor.to(torch.float32)).all():
-                fail(f"{name} holds NaN or infinite values.")
-        return tensor
+            self._fail(f"{name} should be a tensor, and was not returned.")
+
+    def _tensor(
+        self, name: str, value: object, shape: Shape | None = None, dtype: _Type = None, keep: bool = False
+    ) -> Tensor:
+        tensor = self._stored(name, value)
+        if flaw := _flaw(tensor, shape, dtype):
+            self._fail(f"{name} {flaw}.")
+        keep = keep or dtype is not None or (self._is_reference and not tensor.is_floating_point())
+        return tensor if keep else tensor.to(torch.float32)
 
 
-class Observed:
-    """The observations of one submission: call it with the name of a probe."""
-
-    def __init__(
-        self,
-        probes: Sequence[ProbeResult],
-        values: Mapping[str, Mapping[str, msgspec.Raw]],
-        tensors: Callable[[str], Tensor],
-        ended: str = "",
-    ) -> None:
-        """Take what one submission returned.
-
-        Args:
-            tensors: returns the tensor with the name ``probe/key``, or raises KeyError.
-            ended: why the whole run ended early, for the student.
-        """
-        self._probes = {probe.name: probe for probe in probes}
-        self._values, self._tensors, self._ended = values, tensors, ended
-        self.used: set[str] = set()
-
-    def swapped(self, probe: str = "", key: str = "", value: msgspec.Raw | None = None) -> "Observed":
-        """Return the same observations with no probe used yet, and one value replaced if ``value`` is given."""
-        swap = {probe: {**self._values.get(probe, {}), key: value}} if value is not None else {}
-        return Observed(tuple(self._probes.values()), {**self._values, **swap}, self._tensors, self._ended)
-
-    def __call__(self, name: str) -> Seen:
-        """Return the values of a probe; if the probe did not succeed, the check fails with the student's own error."""
-        self.used.add(name)
-        probe = self._probes.get(name)
-        if probe is None:
-            raise CheckFailed(self._ended or "Your code ended before it reached this check.", "crash")
-        if probe.status != "ok":
-            raise CheckFailed(probe.message or "Your code did not finish.", _VERDICTS[probe.status])
-        values = {key: _decode(raw) for key, raw in self._values.get(name, {}).items()}
-        return Seen(values, lambda number: self._tensors(f"{name}/{number}"))
+def _flaw(tensor: Tensor, shape: Shape | None, dtype: torch.dtype | None) -> str:
+    """Say what is wrong with a tensor, as a clause; empty if nothing is."""
+    if shape is not None and not _fits(tensor.shape, shape):
+        sizes = ", ".join("any" if size in _ANY else str(size) for size in shape)
+        return f"has the shape {list(tensor.shape)}; expected [{sizes}]"
+    if dtype is not None and tensor.dtype != dtype:
+        return f"has the type {_short(tensor.dtype)}; expected {_short(dtype)}"
+    if tensor.is_complex():
+        return "holds complex numbers; expected real ones"
+    return "" if torch.isfinite(tensor.to(torch.float32)).all() else "holds NaN or infinite values"
 
 
-def _decode(raw: msgspec.Raw) -> object:
-    try:
-        return msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return {"$type": "something that cannot be read"}
+def _merged(items: object) -> dict[str, object] | None:
+    """Return all keys of a list of dicts, each with its last value; the entries of lists are joined."""
+    found: dict[str, object] = {}
+    for item in items if isinstance(items, list) else ():
+        for key, value in item.items() if isinstance(item, dict) else ():
+            before = found.get(key)
+            found[key] = before + value if isinstance(before, list) and isinstance(value, list) else value
+    return found or None
 
 
-def _fits(shape: list[int], wanted: list[int | None]) -> bool:
-    return len(shape) == len(wanted) and all(w is None or s == w for s, w in zip(shape, wanted, strict=True))
+def _fits(shape: Sequence[int], wanted: Sequence[int | None]) -> bool:
+    return len(shape) == len(wanted) and all(w in _ANY or s == w for s, w in zip(shape, wanted, strict=True))
 
 
 def _short(dtype: torch.dtype) -> str:

@@ -6,6 +6,7 @@
 A message may repeat values of a submission, so every text is capped and stripped of control characters.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
@@ -24,6 +25,15 @@ class CheckFailed(AssertionError):
     def __init__(self, message: str, verdict: Verdict = "failed", points: float = 0) -> None:
         self.verdict, self.points = verdict, points
         super().__init__(printable(message))
+
+
+class BrokenCheck(Exception):
+    """An error of the instructor's in a check, such as the name of a probe that does not exist."""
+
+
+def break_off(message: str) -> NoReturn:
+    """End the check as broken; ``message`` tells the instructor why."""
+    raise BrokenCheck(message)
 
 
 def fail(message: str) -> NoReturn:
@@ -84,6 +94,11 @@ class Show:
     def __init__(self) -> None:
         self.exhibits: list[Table | Curves] = []
         self.message = ""
+        self.flagged = ""
+
+    def flag(self, sentence: str) -> None:
+        """Ask the instructor to look at something; the student does not see it, and it costs no points."""
+        self.flagged = printable(sentence)
 
     def text(self, text: str) -> None:
         """Show a sentence to a student whose check passes, such as the accuracy that was measured."""
@@ -95,8 +110,10 @@ class Show:
         self.exhibits.append(Table(caption=caption, header=tuple(header), rows=cells))
 
     def curves(self, caption: str, x_label: str, y_label: str, series: Mapping[str, Sequence[float]]) -> None:
-        """Show lines over x = 1, 2, …; the values must be finite."""
+        """Show lines over x = 1, 2, …; the check fails if a value is not finite."""
         lines = {label: tuple(values) for label, values in series.items()}
+        if not all(math.isfinite(value) for values in lines.values() for value in values):
+            fail(f"{caption} cannot be drawn: not every value is finite.")
         self.exhibits.append(Curves(caption=caption, x_label=x_label, y_label=y_label, series=lines))
 
 

@@ -3,11 +3,11 @@
 This side imports no torch, so that the command starts at once and a worker stays small.
 """
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
-from collections import defaultdict
 from pathlib import Path
 from types import TracebackType
 
@@ -15,10 +15,10 @@ import msgspec
 
 from gradeprop.core.assignment import Assignment, DatasetRequirements
 from gradeprop.core.errors import CourseError, JailError
-from gradeprop.core.models import CheckResult, JailRun, Record
+from gradeprop.core.models import JailRun, Record
 from gradeprop.core.paths import AssignmentPaths, StudentPaths
+from gradeprop.judge import questions
 from gradeprop.judge.protocol import (
-    Check,
     CheckRequest,
     CheckResponse,
     InputsRequest,
@@ -72,9 +72,20 @@ class Judge:
             ready = receive(self._channel, Ready)
             if ready is None:
                 raise self._not_loaded(self._process.wait())
-            sums = _wrong_sums(self.assignment, ready.checks, self._tests)
-            self._ready = Ready(checks=ready.checks, flaws=[*ready.flaws, *sums])
+            wrong = questions.find_wrong_points(self.assignment, ready.checks, self._tests)
+            self._ready = Ready(checks=ready.checks, flaws=[*ready.flaws, *wrong])
         return self._ready
+
+    def require_sound(self) -> None:
+        """Wait until the checks are loaded, and refuse any by which nobody could be graded.
+
+        Raises:
+            CourseError: a file of checks cannot be loaded, a question does not exist, or points don't add up.
+        """
+        with contextlib.suppress(JailError):  # killed: whoever asks next finds a new process
+            if flaws := self.wait_until_loaded().flaws:
+                listed = "\n".join(f"  {flaw.message}" for flaw in flaws)
+                raise CourseError(f"nobody can be graded with these checks:\n{listed}", self._tests)
 
     def inputs(self, dataset: str, seed: int) -> bytes:
         """Return the held-out inputs as safetensors.
@@ -113,7 +124,7 @@ class Judge:
         if response.machine_error:
             raise JailError(response.machine_error)
         results = [*response.results, *self.wait_until_loaded().flaws]
-        return CheckResponse(results=results, used=response.used)
+        return msgspec.structs.replace(response, results=results)
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
@@ -154,25 +165,3 @@ class Judge:
         self._channel.close()
         self._start()
         return JailError(f"the process that runs the checks died (exit status {status})")
-
-
-def _wrong_sums(assignment: Assignment, checks: list[Check], tests: Path) -> list[CheckResult]:
-    """Report questions whose checks don't add up to their points; a file that failed to load explains itself."""
-    sums: dict[str, float] = defaultdict(float)
-    for check in checks:
-        sums[check.question] += check.points
-    points = {question.name: question.points for question in assignment.questions if not question.manual}
-    return [
-        CheckResult(
-            check=tests.name,
-            question=name,
-            line="The points add up.",
-            verdict="broken",
-            points=0.0,
-            possible=0.0,
-            message=f"{tests}: the checks of the question {name!r} sum to {sums[name]:g} points; "
-            + (f"{points[name]:g} in assignment.toml" if name in points else "no such question in assignment.toml"),
-        )
-        for name in sorted({*sums, *points})
-        if abs(sums[name] - points.get(name, 0)) > 1e-9
-    ]

@@ -11,6 +11,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from gradeprop.judge.accessors import Seen
 from gradeprop.judge.assertions import fail, is_close
+from gradeprop.judge.graph import Network
+from gradeprop.judge.operations import NotComputable
+from gradeprop.judge.trained_weights import computed, read_network
 
 Function = Callable[[Tensor], Tensor]
 T = TypeVar("T")
@@ -23,6 +26,45 @@ _OTHER_ACTIVATIONS: Mapping[str, Function] = {
     "GELU": F.gelu,
     "Swish": F.silu,
 }
+
+
+def network_of(seen: Seen, images: Tensor) -> Network:
+    """Return the network that ``draw.graph`` recorded on these images, after computing its logits here.
+
+    What a check then reads from the network is what it computes, and not what the submission says of it.
+
+    A network that draws random numbers, by a dropout that is never off, gives others each time: a check of repeated
+    calls reports that.
+
+    Raises:
+        CheckFailed: it was recorded on others, or its operations do not give the logits that the submission returned.
+    """
+    network = read_network(seen)
+    if network.batch != tuple(images.shape):
+        fail(f"The network was run on images of the shape {list(network.batch)}; expected {list(images.shape)}.")
+    if not network.is_random and not is_close(seen.tensor("logits"), computed(network, images)):
+        fail("The operations of the network do not give its logits. Compute them with torch operations alone.")
+    return network
+
+
+def parameters_of(network: Network, images: Tensor) -> list[Seen]:
+    """Return ``name``, ``shape`` and ``gradient`` of each parameter: the norm for cross entropy on these images."""
+    classes = computed(network, images).shape[-1]
+    try:
+        gradients = network.gradients(images, torch.arange(len(images)) % max(1, classes))
+    except NotComputable as error:
+        fail(f"The gradient of the network cannot be computed: {error}.")
+    shapes = {name: list(network.weights[name].shape) for name in network.parameters}
+    return [_item(name=name, shape=shape, gradient=gradients[name]) for name, shape in shapes.items()]
+
+
+def trace_of(network: Network) -> list[Seen]:
+    """Return ``op`` and ``shape`` of each operation of the network, in order."""
+    return [_item(op=name, shape=shape) for name, shape in network.steps]
+
+
+def _item(**values: object) -> Seen:
+    return Seen(values, dict[str, Tensor]().__getitem__)
 
 
 def shape_of(item: Seen) -> list[int]:

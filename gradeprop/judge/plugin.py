@@ -3,8 +3,9 @@
 The fixtures read everything from the ``CheckContext`` of the check that runs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -15,8 +16,8 @@ from torch import Tensor
 from gradeprop.core.assignment import DatasetRequirements
 from gradeprop.core.models import CheckResult
 from gradeprop.judge import results
-from gradeprop.judge.accessors import Observed, Seen
 from gradeprop.judge.assertions import Points, Show
+from gradeprop.judge.observed import Expected, Observed
 from gradeprop.judge.protocol import Check
 from gradeprop.judge.reference import ReferenceRun
 
@@ -31,6 +32,10 @@ class CheckContext:
     show: Show = field(default_factory=Show)
     errors: list[BaseException] = field(default_factory=list)
     """exceptions that it raised, pytest's own for a skip included"""
+
+    def trace(self, root: Path) -> str:
+        """Return the traceback of the last exception; empty without one."""
+        return results.trace(self.errors[-1], root) if self.errors else ""
 
 
 CONTEXT = pytest.StashKey[CheckContext]()
@@ -60,13 +65,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         marker = item.get_closest_marker("points")
         question = marker.kwargs.get("question") if marker else None
-        if marker is None or question is None or len(marker.args) != 1 or not marker.args[0] > 0:
+        if marker is None or question is None or not _are_points(marker.args):
             message = f"{place(item)}: {item.name} has no points: mark it with @pytest.mark.points(n, question=…)"
             config.stash[FLAWS].append(results.flaw(item.nodeid, message))
         else:
             points = float(marker.args[0])
-            item.stash[CHECK] = Check(name=item.nodeid, question=question, points=points, line=_first_line(item))
+            about = {"name": item.nodeid, "question": question, "points": points}
+            item.stash[CHECK] = Check(**about, line=_first_line(item), place=place(item))
     items[:] = [item for item in items if CHECK in item.stash]
+
+
+def _are_points(given: tuple[object, ...]) -> bool:
+    return len(given) == 1 and isinstance(given[0], int | float) and given[0] > 0
 
 
 def _first_line(item: pytest.Item) -> str:
@@ -114,9 +124,9 @@ def observed(request: pytest.FixtureRequest) -> Observed:
 
 
 @pytest.fixture
-def expected(request: pytest.FixtureRequest) -> Callable[[str], Seen]:
+def expected(request: pytest.FixtureRequest) -> Expected:
     """The same as ``observed``, for the reference solution with the same draws."""
-    return _context(request).reference.observed
+    return _context(request).reference.expected
 
 
 @pytest.fixture

@@ -52,6 +52,8 @@ class Check(Record, frozen=True, kw_only=True):
     points: float
     line: str
     """the first line of its docstring, which the student reads"""
+    place: str = ""
+    """file and line, for the instructor"""
 
 
 class Ready(Record, frozen=True, kw_only=True):
@@ -67,6 +69,8 @@ class CheckFinished(Record, frozen=True, kw_only=True):
 
     result: CheckResult
     used: list[str]
+    trace: str = ""
+    """the traceback of a broken check"""
 
 
 class CheckResponse(Record, frozen=True, kw_only=True):
@@ -75,6 +79,8 @@ class CheckResponse(Record, frozen=True, kw_only=True):
     results: list[CheckResult]
     used: dict[str, list[str]]
     """by check: the probes that it used"""
+    traces: dict[str, str] = {}  # noqa: RUF012  (msgspec copies defaults)
+    """by check: the traceback of each one that is broken"""
     machine_error: str = ""
     """a sentence if the machine failed; then there are no results"""
 

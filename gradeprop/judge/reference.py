@@ -3,26 +3,31 @@
 All of it is computed in the judge's own process, which student code never enters.
 """
 
+import contextlib
 import functools
+import io
 import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
 import msgspec
 import safetensors
+import torch
 from torch import Tensor
 
 from gradeprop.core import observations, storage
-from gradeprop.core.errors import JailError
+from gradeprop.core.errors import CourseError, JailError
 from gradeprop.core.models import JailRun, ProbeResult
 from gradeprop.core.paths import AssignmentPaths, StudentPaths
 from gradeprop.course.config import load_module
 from gradeprop.guest import draw, runner, syscalls
-from gradeprop.judge.accessors import Observed
+from gradeprop.judge import self_test
+from gradeprop.judge.observed import Expected, Observed
 
 _MAX_BYTES = 1 << 30
 _WALL_S = 120
@@ -35,14 +40,17 @@ class ReferenceRun:
     solution: ModuleType
     answers: dict[str, Tensor]
     """the part of the held-out data that never enters the jail: labels"""
-    observed: Observed
+    expected: Expected
     """the observations of the reference solution, with the same draws"""
+    files: StudentPaths
+    """where these are stored"""
 
 
 class Reference:
     """The reference solution and the held-out data of one assignment, loaded when they are first needed.
 
-    The two latest data sets and seeds stay in memory, so that forks share them.
+    Every probe runs under the first seed of a data set, which is where an error of the instructor's shows. Under any
+    other seed a probe runs when a check asks for it, in the fork that runs the check.
     """
 
     def __init__(self, paths: AssignmentPaths, folder: Path) -> None:
@@ -51,7 +59,7 @@ class Reference:
         self._load = functools.cache(load_module)
         self.held_out: Callable[[str, int], tuple[dict[str, Tensor], dict[str, Tensor]]]
         self.held_out = functools.lru_cache(maxsize=2)(self._held_out)
-        self.run: Callable[[str, int], ReferenceRun] = functools.lru_cache(maxsize=2)(self._run)
+        self._first: dict[str, tuple[int, ReferenceRun]] = {}
 
     def _held_out(self, dataset: str, seed: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Return inputs for the jail and answers for the checks; both are empty without a held_out.py."""
@@ -61,18 +69,25 @@ class Reference:
         data = self._load(self._paths.held_out, "held_out").held_out(dataset, seed)
         return data
 
-    def _run(self, dataset: str, seed: int) -> ReferenceRun:
-        """Observe the reference solution.
+    def run(self, dataset: str, seed: int) -> ReferenceRun:
+        """Return what checks compare a submission with that ran under a seed.
 
         Raises:
             JailError: the machine failed.
+            CourseError: a probe crashed, or never ended.
         """
         solution = self._load(self._paths.course.solution, "reference_solution")
         inputs, answers = self.held_out(dataset, seed)
-        files = observe_reference(self._paths, solution, inputs, seed, self._folder / f"{dataset}-{seed}")
-        observed = open_observations(files.run, files.observations)
-        syscalls.prepare_to_fork()
-        return ReferenceRun(solution, answers, observed)
+        if dataset not in self._first:
+            files = observe_reference(self._paths, solution, inputs, seed, self._folder / f"{dataset}-{seed}")
+            expected = Expected(open_observations(files.run, files.observations))
+            self._first[dataset] = seed, ReferenceRun(solution, answers, expected, files)
+            syscalls.prepare_to_fork()
+        first_seed, first = self._first[dataset]
+        if seed == first_seed:
+            return first
+        run = functools.partial(_run_one, self._paths, solution, inputs, seed)
+        return replace(first, answers=answers, expected=first.expected.under(run))
 
 
 def observe_reference(
@@ -80,10 +95,12 @@ def observe_reference(
 ) -> StudentPaths:
     """Run every probe on the solution, in a fork, and store the observations below the new folder ``home``.
 
-    A probe that needs a submission's files finds none, and its status is "absent".
+    A probe that needs a submission's files finds none, and its status is "absent"; with any other status than this and
+    "ok" the course has an error, which its message explains to the instructor.
 
     Raises:
         JailError: the fork was killed, or the disk is full.
+        CourseError: a probe crashed, or never ended.
     """
     files = StudentPaths(home / "kept")
     shutil.rmtree(home, ignore_errors=True)  # of a fork that was killed
@@ -97,12 +114,15 @@ def observe_reference(
             _observe(paths, solution, inputs, seed, home, files)
         except (JailError, OSError):
             os._exit(os.EX_IOERR)
-        finally:
-            os._exit(0)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status in (-signal.SIGKILL, os.EX_IOERR):
         why = "its files cannot be written" if status > 0 else "it was killed"
         raise JailError(f"the process that runs the reference solution failed: {why}")
+    if status:
+        raise CourseError(self_test.unfinished(home, _WALL_S), paths.probes)
     return files
 
 
@@ -114,9 +134,11 @@ def _observe(
     values: dict[str, dict[str, msgspec.Raw]] = {}
     tensors: dict[str, observations.RawTensor] = {}
     for name, probe in runner.load_probes(paths.probes.read_bytes()).items():
-        source = draw.Draw(seed, name, home, inputs)
-        status, message, returned, blob = runner.run_probe(probe, solution, source, _MAX_BYTES)
-        probes.append(ProbeResult(name=name, status=status, message=message))
+        self_test.begin(name, home)
+        source, caught = draw.Draw(seed, name, home, inputs), list[BaseException]()
+        ended = runner.run_probe(self_test.catching(probe, caught), solution, source, _MAX_BYTES)
+        status, message, returned, blob = ended
+        probes.append(self_test.probe_result(name, status, message, caught, paths))
         values[name] = {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in returned.items()}
         tensors |= {f"{name}/{key}": tensor for key, tensor in (observations.unpack(blob) if blob else {}).items()}
     run = JailRun(
@@ -131,7 +153,25 @@ def _observe(
     observations.write_run(run, tensors, files)
 
 
-def open_observations(run_file: Path, observations_file: Path) -> Observed:
+def _run_one(
+    paths: AssignmentPaths, solution: ModuleType, inputs: dict[str, Tensor], seed: int, name: str
+) -> runner.Observed:
+    """Run one probe on the solution in this process, and leave everything as it was."""
+    probe, folder, silent = runner.load_probes(paths.probes.read_bytes())[name], Path.cwd(), io.StringIO()
+    with (
+        tempfile.TemporaryDirectory() as home,
+        torch.random.fork_rng(devices=[]),
+        contextlib.redirect_stdout(silent),
+        contextlib.redirect_stderr(silent),
+    ):
+        (Path(home) / "submission").mkdir()
+        try:
+            return runner.run_probe(probe, solution, draw.Draw(seed, name, Path(home), inputs), _MAX_BYTES)
+        finally:
+            os.chdir(folder)
+
+
+def open_observations(run_file: Path, observations_file: Path, expected: Expected | None = None) -> Observed:
     """Open the observations of one run; the file stays open until the process ends."""
     run = storage.read(JailRun, run_file)
     file = safetensors.safe_open(observations_file, framework="pt")
@@ -143,4 +183,4 @@ def open_observations(run_file: Path, observations_file: Path) -> Observed:
         value: Tensor = file.get_tensor(name)  # type: ignore[no-untyped-call]
         return value
 
-    return Observed(run.probes, run.values, tensor, run.ended)
+    return Observed(run.probes, run.values, tensor, run.ended, expected)

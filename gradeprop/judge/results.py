@@ -3,11 +3,13 @@
 import traceback
 from pathlib import Path
 
+from gradeprop.core.errors import CourseError
 from gradeprop.core.models import CheckResult
-from gradeprop.judge.assertions import CheckFailed, Show
+from gradeprop.judge.assertions import BrokenCheck, CheckFailed, Show
 from gradeprop.judge.protocol import Check
 
 _PACKAGE = Path(__file__).parents[1]
+_MAX_TRACE = 4_000
 
 
 def passed(check: Check, show: Show) -> CheckResult:
@@ -33,6 +35,7 @@ def _result(check: Check, show: Show, verdict: str, points: float, message: str)
         possible=check.points,
         message=message,
         exhibits=tuple(show.exhibits),
+        flag=show.flagged,
     )
 
 
@@ -46,12 +49,33 @@ def flaw(name: str, message: str) -> CheckResult:
     return broken(Check(name=name, question="", points=0.0, line=name), message)
 
 
-def describe(error: BaseException, root: Path) -> str:
-    """Name file and line of the course where the error was raised, and the error."""
+def describe(error: BaseException, root: Path, probes: Path | None = None) -> str:
+    """Name file and line of the course where the error was raised, and the error.
+
+    Args:
+        probes: the path of probes.py, whose code knows only its name.
+    """
+    if isinstance(error, CourseError):
+        return str(error)
     if isinstance(error, SyntaxError):
-        return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [f for f in frames if Path(f.filename).is_relative_to(root) and "site-packages" not in f.filename]
-    ours = [f for f in ours if not Path(f.filename).is_relative_to(_PACKAGE)] or ours
-    place = f"{ours[-1].filename}:{ours[-1].lineno}" if ours else str(root)
-    return f"{place}: {type(error).__name__}: {error}"
+        return f"{_path(str(error.filename), probes)}:{error.lineno}: {type(error).__name__}: {error.msg}"
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_ours(frame, root, probes)]
+    ours = [frame for frame in ours if not Path(frame.filename).is_relative_to(_PACKAGE)] or ours
+    place = f"{_path(ours[-1].filename, probes)}:{ours[-1].lineno}" if ours else str(root)
+    return f"{place}: {error}" if isinstance(error, BrokenCheck) else f"{place}: {type(error).__name__}: {error}"
+
+
+def trace(error: BaseException, root: Path) -> str:
+    """Format the traceback of a check's error: the frames of the course and of this package."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_ours(frame, root, None)]
+    lines = [*traceback.format_list(frames), *traceback.format_exception_only(error)]
+    return "".join(["Traceback (most recent call last):\n", *lines])[-_MAX_TRACE:]
+
+
+def _is_ours(frame: traceback.FrameSummary, root: Path, probes: Path | None) -> bool:
+    path = Path(_path(frame.filename, probes))
+    return path.is_relative_to(root) and "site-packages" not in path.parts
+
+
+def _path(file: str, probes: Path | None) -> str:
+    return str(probes) if probes and file == probes.name else file

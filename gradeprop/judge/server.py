@@ -25,12 +25,12 @@ import pytest
 import safetensors.torch
 import torch
 
-from gradeprop.core.errors import JailError
+from gradeprop.core.errors import CourseError, JailError
 from gradeprop.core.models import CheckResult
 from gradeprop.core.paths import AssignmentPaths, CoursePaths
 from gradeprop.core.scratch import ScratchDir
 from gradeprop.guest import lazy_dynamo, syscalls
-from gradeprop.judge import plugin, results
+from gradeprop.judge import plugin, results, self_test
 from gradeprop.judge.plugin import CHECK, FLAWS, CheckContext
 from gradeprop.judge.protocol import (
     CheckFinished,
@@ -58,6 +58,10 @@ class Server:
     def __init__(self, paths: AssignmentPaths, channel: socket.socket, scratch: ScratchDir) -> None:
         self._paths, self._channel, self._scratch = paths, channel, scratch
         self._reference = Reference(paths, scratch.path)
+        self._broken: dict[str, dict[str, CheckFinished]] = {}
+        """by data set: the checks that are broken, as the reference shows"""
+        self._flaw: CheckResult | None = None
+        """why the reference cannot be observed: a probe that hangs would hang for every submission"""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> NoReturn:
@@ -65,13 +69,14 @@ class Server:
         torch.manual_seed(0)
         _warm_up()
         checks = [item.stash[CHECK] for item in session.items]
-        send(self._channel, Ready(checks=checks, flaws=session.config.stash[FLAWS]))
+        flaws = [*session.config.stash[FLAWS], *self_test.load_flaws(self._paths)]
+        send(self._channel, Ready(checks=checks, flaws=flaws))
         while (message := receive_bytes(self._channel)) is not None:
             request = msgspec.json.decode(message, type=InputsRequest | CheckRequest)
             if isinstance(request, InputsRequest):
                 send_bytes(self._channel, self._inputs(request))
             else:
-                send(self._channel, self._check(session.items, request))
+                send(self._channel, self._respond(session.items, request))
         self._scratch.remove()
         os._exit(0)  # there is nothing to report, and tearing down torch takes seconds
 
@@ -82,18 +87,45 @@ class Server:
         except Exception as error:
             return b"-" + results.describe(error, self._paths.course.root).encode()
 
-    def _check(self, items: list[pytest.Item], request: CheckRequest) -> CheckResponse:
+    def _respond(self, items: list[pytest.Item], request: CheckRequest) -> CheckResponse:
+        if self._flaw:
+            return CheckResponse(results=[self._flaw], used={})
         chosen = [item for item in items if request.only is None or item.nodeid in request.only]
         try:
             reference = self._reference.run(request.dataset, request.seed)  # here, so that all forks share it
-            return self._check_in_fork(chosen, request, reference)
+            broken = self._self_test(items, request, reference)
+            finished = self._check_in_fork([item for item in chosen if item.nodeid not in broken], request, reference)
         except JailError as error:
             return CheckResponse(results=[], used={}, machine_error=str(error))
+        except CourseError as error:
+            self._flaw = results.flaw(self._paths.name, str(error))
+            return CheckResponse(results=[self._flaw], used={})
         except Exception as error:
             flaw = results.flaw(self._paths.name, results.describe(error, self._paths.course.root))
             return CheckResponse(results=[flaw], used={})
+        everything = [*finished, *(broken[item.nodeid] for item in chosen if item.nodeid in broken)]
+        return CheckResponse(
+            results=[each.result for each in everything],
+            used={each.result.check: each.used for each in everything},
+            traces={each.result.check: each.trace for each in everything if each.trace},
+        )
 
-    def _check_in_fork(self, items: list[pytest.Item], request: CheckRequest, reference: ReferenceRun) -> CheckResponse:
+    def _self_test(
+        self, items: list[pytest.Item], request: CheckRequest, reference: ReferenceRun
+    ) -> dict[str, CheckFinished]:
+        """Run all checks on the reference itself, once for each data set; return those that are broken."""
+        if request.dataset not in self._broken:
+            files = reference.files
+            own = msgspec.structs.replace(request, run=str(files.run), observations=str(files.observations), swaps=())
+            finished = self._check_in_fork(items, own, reference)
+            places = {item.nodeid: plugin.place(item) for item in items}
+            absent = reference.expected.absent
+            self._broken[request.dataset] = self_test.find_broken(finished, absent, places.__getitem__)
+        return self._broken[request.dataset]
+
+    def _check_in_fork(
+        self, items: list[pytest.Item], request: CheckRequest, reference: ReferenceRun
+    ) -> list[CheckFinished]:
         """Run the checks in a fork and collect the results as they come; say which check never ended.
 
         Raises:
@@ -112,14 +144,12 @@ class Server:
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if gone and status == -signal.SIGKILL:
             raise JailError("the process that runs the checks was killed")
-        missing = [_not_finished(item, not number) for number, item in enumerate(runs[len(finished) :])]
-        used = {each.result.check: each.used for each in finished}
-        return CheckResponse(results=[*(each.result for each in finished), *missing], used=used)
+        return [*finished, *(_not_finished(item, not number) for number, item in enumerate(runs[len(finished) :]))]
 
 
-def _not_finished(item: pytest.Item, first: bool) -> CheckResult:
+def _not_finished(item: pytest.Item, first: bool) -> CheckFinished:
     why = f"this crashed, or ran longer than {_CHECK_S:.0f} s" if first else "not run, after the crash above"
-    return results.broken(item.stash[CHECK], f"{plugin.place(item)}: {why}")
+    return CheckFinished(result=results.broken(item.stash[CHECK], f"{plugin.place(item)}: {why}"), used=[])
 
 
 def _run_checks(
@@ -128,11 +158,13 @@ def _run_checks(
     """In the fork: run the checks, send each result, never return."""
     status = 1
     try:
-        whole = open_observations(Path(request.run), Path(request.observations))
+        whole = open_observations(Path(request.run), Path(request.observations), reference.expected)
         for swap, item in itertools.product(request.swaps or (None,), items):
             observed = whole.swapped(swap.probe, swap.key, swap.value) if swap else whole.swapped()
-            result = plugin.run_check(item, CheckContext(observed, reference, request.requirements))
-            send(writer, CheckFinished(result=result, used=sorted(observed.used)))
+            context = CheckContext(observed, reference, request.requirements)
+            result = plugin.run_check(item, context)
+            trace = context.trace(item.config.rootpath) if result.verdict == "broken" else ""
+            send(writer, CheckFinished(result=result, used=sorted(observed.used), trace=trace))
         status = 0
     except BaseException:
         traceback.print_exc()

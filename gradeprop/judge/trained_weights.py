@@ -1,17 +1,69 @@
-"""What checks of trained weights share: accuracy on held-out images, a twin of the network, the training history.
+"""What checks of trained weights share: the network with its weights, its accuracy, the training history.
 
-Accuracy is computed here, from the logits of a submission and from labels that never enter the jail.
+Logits are computed here, from the network's graph and weights, on images that never enter the jail.
 """
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
 
 from gradeprop.judge.accessors import Seen
-from gradeprop.judge.assertions import Points, Show, fail
+from gradeprop.judge.assertions import Points, Show, fail, is_close
+from gradeprop.judge.graph import Network
+from gradeprop.judge.operations import NotComputable
+
+Prepare = Callable[[Tensor], Tensor]
+"""turns images (n, …), uint8, into what a network takes"""
+
+_FRESH_IMAGES = 1_000
+_TURN, _SHIFT, _CONTRAST = 4.0, 0.75, 0.1
+"""maximum of each change of an image: degrees, pixels, share"""
+_MARGIN = 10.0
+"""percentage points: a network that was trained loses fewer when its images change so little"""
+
+
+def read_network(seen: Seen) -> Network:
+    """Return the network that ``draw.graph`` recorded.
+
+    Raises:
+        CheckFailed: it cannot be computed from its torch operations.
+    """
+    try:
+        return Network.read(seen)
+    except NotComputable as error:
+        fail(f"The network cannot be computed from its torch operations: {error}.")
+
+
+def computed(network: Network, images: Tensor) -> Tensor:
+    """Return the logits of images.
+
+    Raises:
+        CheckFailed: an operation of the network fails.
+    """
+    try:
+        return network(images)
+    except NotComputable as error:
+        fail(f"The network cannot be computed from its torch operations: {error}.")
+
+
+def trained_network(seen: Seen) -> Network:
+    """Return the network of a submission with its weights, as ``draw.trained`` recorded it.
+
+    Raises:
+        CheckFailed: it cannot be computed from its operations, or computes something else on other images.
+    """
+    network = read_network(seen)
+    other = computed(network, seen.tensor("other_images", shape=network.batch))
+    if not network.is_random and not is_close(seen.tensor("other_logits"), other):
+        fail(
+            "The network makes other operations for other images. Compute the logits with torch operations alone; "
+            "forward must not look at the values of the images."
+        )
+    return network
 
 
 def measure_accuracy(
@@ -24,6 +76,8 @@ def measure_accuracy(
     Args:
         logits: (n, classes) on held-out images.
         labels: int64 (n,).
+        noun: what the images are called.
+        decimals: of the percentages.
 
     Raises:
         CheckFailed: the logits have another shape.
@@ -38,6 +92,54 @@ def measure_accuracy(
     error = math.sqrt(percent * (100 - percent) / len(labels))
     text = f"{percent:.{decimals}f} % of {len(labels):,} {noun} are right"
     return percent, f"{text} (standard error {error:.{decimals}f} percentage points)"
+
+
+def held_out_logits(network: Network, answers: Mapping[str, Tensor], prepare: Prepare, show: Show) -> Tensor:
+    """Return the logits (n, classes) on the held-out images, none of which the jail has seen.
+
+    The accuracy is measured again on images that exist nowhere else: held-out images, slightly turned, shifted and with
+    another contrast. A table of the public test set fails there; a network that fits that set much better than these is
+    flagged for a person.
+
+    Args:
+        network: of the submission.
+        answers: ``images``, uint8, and ``labels``, of ``held_out``.
+        prepare: turns images into what the network takes.
+        show: of the check.
+
+    Raises:
+        CheckFailed: it is a table.
+    """
+    images, labels = answers["images"], answers["labels"]
+    logits = computed(network, prepare(images))
+    chosen = drawn_after(logits, _FRESH_IMAGES)
+    fresh = computed(network, prepare(changed_slightly(images[chosen], _seed(logits))))
+    known, _ = measure_accuracy(logits[chosen], labels[chosen])
+    unknown, _ = measure_accuracy(fresh, labels[chosen])
+    found = (
+        f"Of {len(chosen):,} held-out images {known:.0f} % are right, and {unknown:.0f} % after tiny changes of them"
+    )
+    if unknown < known / 2:
+        fail(f"{found}, such as half a pixel. Were the labels of these images learned by heart?")
+    if known - unknown > _MARGIN:
+        show.flag(f"{found}: was the network trained on the test set?")
+    return logits
+
+
+def changed_slightly(images: Tensor, seed: int) -> Tensor:
+    """Turn, shift and change the contrast of each image by a little: uint8 (n, [channels,] height, width) → uint8."""
+    generator = torch.Generator().manual_seed(seed)
+    draws = 2 * torch.rand(4, len(images), generator=generator) - 1
+    planes = (images if images.dim() == 4 else images.unsqueeze(1)).float()
+    angle, height, width = draws[0] * math.radians(_TURN), *planes.shape[-2:]
+    cos, sin = angle.cos(), angle.sin()
+    x, y = 2 * _SHIFT * draws[1] / width, 2 * _SHIFT * draws[2] / height
+    theta = torch.stack([torch.stack([cos, -sin, x], 1), torch.stack([sin, cos, y], 1)], 1)
+    grid = F.affine_grid(theta, list(planes.shape), align_corners=False)
+    moved = F.grid_sample(planes, grid, padding_mode="border", align_corners=False)
+    contrast = (1 + _CONTRAST * draws[3]).view(-1, 1, 1, 1)
+    mean = moved.mean((1, 2, 3), keepdim=True)
+    return ((moved - mean) * contrast + mean).round().clamp(0, 255).to(torch.uint8).view(images.shape)
 
 
 def grade_accuracy(
@@ -57,7 +159,11 @@ def grade_accuracy(
         logits: (n, classes) on held-out images.
         labels: int64 (n,).
         bar: (pass, full) in percent.
+        points: of the check.
+        show: of the check.
         full: all points of the check.
+        passed: its points from the lower bar on.
+        decimals: of the percentages.
         about: what else to show to a student who reaches the upper bar.
     """
     percent, message = measure_accuracy(logits, labels, decimals=decimals)
@@ -69,34 +175,14 @@ def grade_accuracy(
     show.text(f"{about}{message}.")
 
 
-def as_weights(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
-    """Return a student's parameters under the names of ``wanted``, or None if their sizes are not those of ``wanted``.
-
-    Sizes tell the parameters apart, so all of ``wanted`` must have different ones. A matrix (inputs, outputs) is
-    transposed.
-    """
-    by_size = {tensor.numel(): tensor.float() for tensor in state.values()}
-    if len(state) != len(wanted) or any(tensor.numel() not in by_size for tensor in wanted.values()):
-        return None
-    return {
-        name: _outputs_first(by_size[tensor.numel()], len(tensor)).reshape(tensor.shape)
-        for name, tensor in wanted.items()
-    }
-
-
-def _outputs_first(tensor: Tensor, outputs: int) -> Tensor:
-    transposed = tensor.dim() == 2 and tensor.shape[0] != outputs == tensor.shape[1]
-    return tensor.T if transposed else tensor
-
-
 def drawn_after(logits: Tensor, maximum: int) -> Tensor:
-    """Choose images to compare with a twin: indices (k,) that the logits themselves decide.
-
-    So nobody who makes up logits can know which of them will be compared.
-    """
-    digest = hashlib.sha256(logits.numpy().tobytes()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7]))
+    """Choose images by what the logits are: indices (k,). Nobody can know the choice before the logits."""
+    generator = torch.Generator().manual_seed(_seed(logits))
     return torch.randperm(len(logits), generator=generator)[:maximum]
+
+
+def _seed(logits: Tensor) -> int:
+    return int.from_bytes(hashlib.sha256(logits.contiguous().numpy().tobytes()).digest()[:7])
 
 
 def show_history(seen: Seen, show: Show) -> None:

@@ -70,6 +70,7 @@ def page(assignment: Assignment, records: Sequence[GradeRecord], paths: Assignme
         assignment=assignment,
         records=records,
         graded=graded,
+        flagged=[(record.student, each.flag) for record in records for each in record.results if each.flag],
         on_hold=[record for record in records if record.status not in ("graded", "needs_attention")],
         attention=[record for record in records if record.attention],
         unattributed=read_unattributed(paths),

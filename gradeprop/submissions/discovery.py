@@ -9,8 +9,8 @@ a platform's download                           see lms_downloads
 import itertools
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gradeprop.core.assignment import Assignment
@@ -36,6 +36,8 @@ class Found:
     """possible submissions that a person must assign to a student"""
     notes: tuple[str, ...] = ()
     """sentences on files that are no submissions"""
+    owners: Mapping[Path, int] = field(default_factory=dict)
+    """the user id that owned each submission when it was attributed"""
 
 
 def find_submissions(
@@ -116,7 +118,7 @@ def _class(owner: int, members: Iterable[Member], assignment: Assignment, studen
         else:
             notes.append(f"{filename(entry.name)} is neither a folder nor a zip; it is left out.")
     found = _attributed(claims, students, owner)
-    return Found(found.submissions, (*loose, *found.unattributed), (*notes, *found.notes))
+    return replace(found, unattributed=(*loose, *found.unattributed), notes=tuple(notes))
 
 
 def _attributed(claims: Sequence[tuple[Path, str]], students: Collection[str], collector: int | None = None) -> Found:
@@ -124,19 +126,20 @@ def _attributed(claims: Sequence[tuple[Path, str]], students: Collection[str], c
     by_key: dict[str, list[Path]] = defaultdict(list)
     for path, student in claims:
         by_key[student_key(student)].append(path)
-    submissions, doubtful = list[tuple[Path, str]](), list[Unattributed]()
+    submissions, doubtful, owners = list[tuple[Path, str]](), list[Unattributed](), dict[Path, int]()
     for path, student in claims:
         rivals = by_key[student_key(student)]
         if len(rivals) > 1:
             names = " and ".join(filename(rival.name) for rival in rivals)
             doubt = f"is one of several submissions for {filename(student)} ({names}); keep one of them"
         else:
-            doubt = identity.doubt_about_owner(student, path.lstat().st_uid, students, collector)
+            owners[path] = path.lstat().st_uid
+            doubt = identity.doubt_about_owner(student, owners[path], students, collector)
         if doubt:
             doubtful.append(Unattributed(path=str(path), reason=f"{filename(path.name)} {doubt}."))
         else:
             submissions.append((path, student))
-    return Found(tuple(submissions), tuple(doubtful))
+    return Found(tuple(submissions), tuple(doubtful), owners=owners)
 
 
 def _refuse_class_archive(path: Path, assignment: Assignment) -> None:

@@ -42,8 +42,15 @@ _WORK = (".py", ".ipynb", ".zip")
 """files that are copied before others, if the limits do not allow for all"""
 
 
-def take(path: Path, student: str, assignment: Assignment, into: Path) -> Submission:
+def take(path: Path, student: str, assignment: Assignment, into: Path, owner: int | None = None) -> Submission:
     """Make a safe copy of a submission in the folder ``into``, which then contains nothing else.
+
+    Args:
+        path: a folder or zip.
+        student: whose it is.
+        assignment: names the requested files and the limits.
+        into: the folder of the copy.
+        owner: the user id that owned ``path`` when it was attributed to the student.
 
     Raises:
         SubmissionError: the submission cannot be read at all; ``into`` does not exist then.
@@ -55,7 +62,7 @@ def take(path: Path, student: str, assignment: Assignment, into: Path) -> Submis
             shutil.rmtree(old, ignore_errors=True)
         copy = _Copy(assignment, part / "copied")
         copy.folder.mkdir(parents=True)
-        copy.add(path)
+        copy.add(path, owner=owner)
         copy.unpack_zips(part)
         found = layout.arrange(copy.digests, assignment.submission, _stubs(assignment, copy))
         digests, final = {}, part / "submitted"
@@ -119,14 +126,14 @@ class _Copy:
     _refused: list[tuple[str, Refused]] = field(default_factory=list)
     _bytes: int = 0
 
-    def add(self, path: Path, below: str = "") -> None:
+    def add(self, path: Path, below: str = "", owner: int | None = None) -> None:
         """Copy a folder or zip, as far as the limits allow; names begin with ``below``.
 
         Raises:
             SubmissionError: it cannot be read.
         """
         limits = self.assignment.limits
-        with entries(path) as found:
+        with entries(path, owner) as found:
             chosen = self._choose(replace(entry, name=below + entry.name) for entry in found)
             for position, entry in enumerate(chosen):
                 if len(self.digests) == limits.files:

@@ -33,14 +33,20 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # non-blocki
 
 
 @contextlib.contextmanager
-def entries(path: Path) -> Iterator[Iterator[Entry]]:
+def entries(path: Path, owner: int | None = None) -> Iterator[Iterator[Entry]]:
     """List the entries of a folder or zip.
 
+    Args:
+        path: the folder or zip.
+        owner: the user id that owned it when it was attributed to its student.
+
     Raises:
-        SubmissionError: ``path`` is neither, or cannot be read.
+        SubmissionError: ``path`` is neither, cannot be read, or belongs to another user by now.
     """
     with opened(path) as descriptor:
         status = os.fstat(descriptor)
+        if owner not in (None, status.st_uid):
+            raise SubmissionError(f"{filename(path.name)} was replaced by another user of this machine.")
         if stat.S_ISDIR(status.st_mode):
             yield _walk_folder(descriptor, status.st_uid)
             return

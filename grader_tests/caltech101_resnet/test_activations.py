@@ -79,16 +79,22 @@ def test_the_second_maps_are_those_after_the_second_relu(observed, expected):
 
 
 @pytest.mark.points(3, question="activations")
-def test_the_maps_are_copies(observed):
+def test_the_maps_are_copies(observed, expected):
     """The maps stay what they are when the network goes on and writes over its own."""
-    either = [observed(name) for name in ("activations_own", "activations") if there(observed, name)]
-    if not any(seen.has("first") and seen.has("second") for seen in either):
-        fail("first_activations should return the maps of both layers.")
+    either = [name for name in ("activations_own", "activations") if there(observed, name)]
+    if not any(all(per_picture(observed, expected, name, maps) for maps in ("first", "second")) for name in either):
+        fail("first_activations should return the maps of both layers, of each picture.")
     seen = observed("activations_kept")
     if seen.flag("applies"):
         for name in ("first", "second"):
             if seen.has(name) and (seen.tensor(name).double() == 7.0).double().mean() > 0.9:
                 fail("A layer that works in place wrote over what you had kept: clone the maps when you see them.")
+
+
+def per_picture(observed, expected, name, maps):
+    """Return True if a probe returned maps, as many as there were pictures."""
+    seen = observed(name)
+    return seen.has(maps) and seen.tensor(maps).shape[:1] == expected(name).tensor("images").shape[:1]
 
 
 def there(observed, name):
@@ -100,11 +106,13 @@ def there(observed, name):
 
 
 @pytest.mark.points(3, question="activations")
-def test_looking_leaves_nothing_behind(observed):
+def test_looking_leaves_nothing_behind(observed, expected):
     """The maps carry no gradients, and no hook stays on the model."""
     seen = observed("activations_leave")
     if seen.flag("gradients"):
         fail("The maps still carry gradients: detach them, or use torch.no_grad().")
+    if not per_picture(observed, expected, "activations_leave", "first"):
+        fail("first_activations should return the first maps of each picture.")
     hooks = seen.integer("hooks")
     if hooks:
         fail(f"{hooks} hooks stay on the model: remove() each, or the next call keeps maps again.")

@@ -1,5 +1,6 @@
 """The LeNet for colour pictures."""
 
+import itertools
 import math
 
 import pytest
@@ -10,14 +11,17 @@ from gradeprop.check import (
     activation_misreadings,
     assert_gradients,
     assert_repeatable,
+    computed,
     drawn_values,
     ending_misreadings,
     fail,
     identity,
     is_close,
     missing_in_order,
+    parameters_of,
     shape_of,
     sizes_of,
+    trace_of,
 )
 
 COUNTS = {2: 1_194_654, 0: 410_526}  # by padding
@@ -54,19 +58,30 @@ def lenet(seed, x, padding, activations=RELU4, pool=F.max_pool2d, last=identity,
 
 
 def misreadings():
-    """Sentence → how that network differs."""
-    yield "", {}
-    for text, activations in activation_misreadings(LAYERS, 2):
-        yield text, {"activations": activations}
-    yield "The pooling takes the average, not the maximum.", {"pool": F.avg_pool2d}
-    for text, last in ending_misreadings():
-        yield text, {"last": last}
+    """Yield the likely mistakes and their products, the simplest first: a sentence, and how that network differs."""
+    bends = [("", RELU4), *activation_misreadings(LAYERS, 2)]
+    pools = ("", F.max_pool2d), ("The pooling takes the average, not the maximum.", F.avg_pool2d)
+    products = list(itertools.product(bends, pools, [("", identity), *endings()]))
+    for (bend, activations), (pooling, pool), (ending, last) in sorted(products, key=how_many):
+        text = " ".join(filter(None, (bend, pooling, ending)))
+        yield text, {"activations": activations, "pool": pool, "last": last}
+
+
+def how_many(product):
+    return sum(bool(text) for text, _ in product)
+
+
+def endings():
+    """Yield what may wrongly follow the logits."""
+    yield from ending_misreadings()
+    for other in (F.gelu, torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.silu):
+        yield f"The non-linearity {other.__name__} follows the last layer; logits come as they are.", other
 
 
 @pytest.mark.points(2, question="lenet")
-def test_the_lenet_has_as_many_parameters_as_the_course_counts(observed):
+def test_the_lenet_has_as_many_parameters_as_the_course_counts(parameters):
     """CaltechLeNet has 1,194,654 parameters (410,526 without padding)."""
-    found = sum(sizes_of(observed("lenet_parameters").items("parameters")))
+    found = sum(parameters("lenet").values())
     if found not in COUNTS.values():
         fail(
             f"CaltechLeNet has {found:,.0f} parameters; with padding 2 it has 1,194,654, without padding 410,526. "
@@ -75,15 +90,18 @@ def test_the_lenet_has_as_many_parameters_as_the_course_counts(observed):
 
 
 @pytest.mark.points(1, question="lenet")
-def test_the_lenet_has_as_many_logits_as_classes(observed):
+def test_the_lenet_has_as_many_logits_as_classes(network, expected):
     """``num_classes`` sets the number of logits."""
-    observed("lenet_classes").tensor("logits", shape=(3, 7))
+    truth, found = expected("lenet_classes"), network("lenet_classes")
+    shape, classes = list(computed(found, truth.tensor("images")).shape), truth.integer("classes")
+    if shape[1:] != [classes]:
+        fail(f"CaltechLeNet(num_classes={classes}) returns the shape {shape}; expected [{shape[0]}, {classes}].")
 
 
 @pytest.mark.points(2, question="lenet")
-def test_the_maps_have_the_sizes_of_the_table(observed, points):
+def test_the_maps_have_the_sizes_of_the_table(network, points):
     """Each layer gives maps of the size in the docstring."""
-    found = [tuple(shape_of(step)[1:]) for step in observed("lenet_layers").items("trace")]
+    found = [tuple(shape_of(step)[1:]) for step in trace_of(network("lenet"))]
     missing = {padding: missing_in_order(shapes, found) for padding, shapes in SHAPES.items()}
     padding = min(missing, key=lambda key: len(missing[key]))
     if missing[padding]:
@@ -117,15 +135,17 @@ def test_the_lenet_computes_what_the_table_says(observed, expected):
 
 
 @pytest.mark.points(1, question="lenet")
-def test_every_parameter_of_the_lenet_learns(observed):
+def test_every_parameter_of_the_lenet_learns(observed, network, expected):
     """The gradient reaches every parameter."""
-    parameters = observed("lenet_gradients").items("parameters")
-    assert_gradients(parameters, "Is a layer unused, frozen, in a Python list, or cut off by .detach()?")
+    hint = "Is a layer unused, frozen, in a Python list, or cut off by .detach()?"
+    assert_gradients(observed("lenet_gradients").items("parameters"), hint)
+    assert_gradients(parameters_of(network("lenet"), expected("lenet").tensor("images")), hint)
 
 
 @pytest.mark.points(1, question="lenet")
-def test_a_picture_gets_the_same_logits_every_time(observed):
+def test_a_picture_gets_the_same_logits_every_time(observed, network):
     """A picture gets the same logits alone as in a batch and twice in a row, and is not changed."""
     again = "this network has no dropout, and remembers nothing."
     alone = "n must stay in front when you flatten."
     assert_repeatable(observed("lenet_repeats"), (4, 101), again, alone, noun="picture")
+    network("lenet_repeats")

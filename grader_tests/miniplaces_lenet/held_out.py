@@ -1,4 +1,4 @@
-"""The pictures that the accuracy is measured on; their labels never enter the jail.
+"""The pictures that the accuracy is measured on; a few of them enter the jail, and no label.
 
 MiniPlaces: 2,000 of the 10,000 validation photographs, others in each run. Sample: 400 scenes drawn for this alone.
 """
@@ -11,6 +11,8 @@ from given import miniplaces, scenes
 from torch import Tensor
 
 MOST = 2000
+BATCH = 50
+"""pictures in the jail: those that a network's operations are recorded on"""
 
 
 @functools.cache
@@ -26,9 +28,9 @@ def held_out(dataset: str, seed: int) -> tuple[dict[str, Tensor], dict[str, Tens
     """Inputs for the jail and answers for the checks, in an order of the run's own.
 
     Returns:
-        ``images``, uint8 (n, 3, 32, 32), for both; ``labels``, int64 (n,), for the checks alone.
+        ``images``, uint8 (n, 3, 32, 32), of which the jail gets a few; ``labels``, int64 (n,), for the checks alone.
     """
     images, labels = generated() if dataset == "sample" else miniplaces.load(dataset, "val")
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))[:MOST]
     chosen = torch.from_numpy(images)[order].contiguous()
-    return {"images": chosen}, {"images": chosen, "labels": torch.from_numpy(labels)[order]}
+    return {"images": chosen[:BATCH]}, {"images": chosen, "labels": torch.from_numpy(labels)[order]}

@@ -13,47 +13,25 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset, default_collate
 
 # ---------------------------------------------------------------- used by several probes
 
 
-class Trace(TorchDispatchMode):
-    """Records each operation of torch, and counts multiplications: of a convolution, a matrix product, attention."""
-
-    def __init__(self):
-        super().__init__()
-        self.ops, self.multiply_adds = [], 0
-
-    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        result = operation(*args, **(kwargs or {}))
-        name = operation.overloadpacket.__name__.rstrip("_")
-        if len(self.ops) < 1000:
-            self.ops.append(name)
-        self.multiply_adds += cost(name, args, result)
-        return result
-
-
-def cost(name, args, result):
-    """Multiply-adds of one operation, as far as it is one that counts."""
-    if name == "convolution":
-        images, weight, transposed = args[0], args[1], args[6]
-        return (images if transposed else result).numel() * weight.numel() // weight.shape[0]
-    if name in ("mm", "bmm"):
-        return args[0].numel() * args[1].shape[-1]
-    if name in ("addmm", "baddbmm"):
-        return args[1].numel() * args[2].shape[-1]
-    if name == "linear":
-        return args[0].numel() * args[1].shape[0]
-    if "attention" in name:
-        return 2 * args[0].numel() * args[1].shape[-2]
-    return 0
-
-
 def logits_of(returned):
     """The logits of what a network returned, alone or as the first of several."""
     return returned[0] if isinstance(returned, tuple | list) else returned
+
+
+def some_images(draw):
+    """A few images; how many is drawn, too."""
+    return draw.normal(int(draw.integers(3, 10, 1)), 3, 32, 32)
+
+
+def graph(draw, model, images):
+    """The images, and the graph of a network in evaluation mode, whatever it returns beside its logits."""
+    model = draw.initialize(model, images).eval()
+    return {"images": images, **draw.graph(model, images.clone(), lambda x: logits_of(model(x)))}
 
 
 # ---------------------------------------------------------------- scenes
@@ -64,7 +42,8 @@ NAMES = ("a/abbey", "b/bakery/shop", "y/yard")
 def write_places(draw):
     """A folder laid out as MiniPlaces is, with small drawn pictures; some files are grey."""
     root = draw.folder() / "places_7"
-    for split, n in (("train", 9), ("val", 6)):
+    n_val = int(draw.integers(5, 25, 1))
+    for split, n in (("train", n_val + 3), ("val", n_val)):
         labels, lines = draw.integers(0, 100, n).tolist(), []
         for number, label in enumerate(labels):
             below = f"train/{NAMES[number % 3]}" if split == "train" else "val"
@@ -113,11 +92,11 @@ def probe_scenes_length(student, draw):
 
 
 def probe_scenes_transform(student, draw):
-    given = []
+    given, values = [], draw.normal(50).tolist()
 
     def transform(photograph):
         given.append(getattr(photograph, "mode", type(photograph).__name__))
-        return torch.full((3, 2, 2), float(len(given)))
+        return torch.full((3, 2, 2), values[len(given) % 50])
 
     dataset = open_places(student, write_places(draw), "val", transform)
     given.clear()
@@ -147,8 +126,8 @@ def probe_flip(student, draw):
 # ---------------------------------------------------------------- lenet
 
 
-def probe_lenet_parameters(student, draw):
-    return {"parameters": draw.parameters(draw.initialize(student.LeNet(), torch.zeros(2, 3, 32, 32)))}
+def probe_lenet(student, draw):
+    return graph(draw, student.LeNet(), some_images(draw))
 
 
 def shapes_of(draw, returned):
@@ -163,19 +142,20 @@ def shapes_of(draw, returned):
 
 
 def probe_lenet_shapes(student, draw):
-    n = int(draw.integers(3, 6, 1))
-    return {"n": n, **shapes_of(draw, student.LeNet()(draw.normal(n, 3, 32, 32)))}
+    images, model = some_images(draw), student.LeNet()
+    return {**shapes_of(draw, model(images.clone())), **graph(draw, model, images)}
 
 
 def probe_lenet_input(student, draw):
     rows, columns = (least + 4 * int(draw.integers(0, 2, 1)) for least in (43, 27))  # odd before each of both poolings
-    model = student.LeNet(input_shape=(rows, columns))
-    returned = model(draw.normal(2, 3, rows, columns))
-    return {"rows": rows, "columns": columns, "logits": logits_of(returned), **shapes_of(draw, returned)}
+    images, model = draw.normal(2, 3, rows, columns), student.LeNet(input_shape=(rows, columns))
+    found = shapes_of(draw, model(images.clone()))
+    return {"rows": rows, "columns": columns, **found, **graph(draw, model, images)}
 
 
 def probe_lenet_classes(student, draw):
-    return {"logits": logits_of(student.LeNet(num_classes=7)(draw.normal(3, 3, 32, 32)))}
+    images, classes = some_images(draw), int(draw.integers(5, 40, 1))
+    return {"classes": classes, **graph(draw, student.LeNet(num_classes=classes), images)}
 
 
 def probe_lenet_twin(student, draw):
@@ -199,7 +179,8 @@ def repeats(draw, model, images):
 
 def probe_lenet_repeats(student, draw):
     images = draw.normal(4, 3, 32, 32)
-    return repeats(draw, draw.fill(draw.initialize(student.LeNet(), images)), images)
+    model = draw.fill(draw.initialize(student.LeNet(), images))
+    return {**repeats(draw, model, images.clone()), **graph(draw, model, images)}
 
 
 # ---------------------------------------------------------------- logits
@@ -226,14 +207,14 @@ def probe_logits(student, draw):
 
 
 def probe_logits_shared(student, draw):
-    model = Talks(draw.normal(8, 3))
+    model, x = Talks(draw.normal(8, 3)), draw.normal(int(draw.integers(3, 30, 1)), 8)
     network = student.LogitsOnly(model)
     held = [any(p is weight for weight in model.parameters()) for p in network.parameters()]
     network.eval()
     asleep = not model.dropout.training
     with torch.no_grad():
         model.weight.zero_()
-        output = logits_of(network(draw.normal(2, 8)))
+        output = logits_of(network(x))
     return {
         "parameters": [{"held": each} for each in held],
         "follows": asleep,
@@ -253,17 +234,16 @@ def probe_dense_parameters(student, draw):
 
 
 def probe_dense(student, draw):
-    images = draw.normal(4, 3, 32, 32)
+    images = some_images(draw)
     model = draw.initialize(student.FullyConnectedNet(), images)
-    nn.functional.cross_entropy(logits_of(model(images)), draw.integers(0, 100, 4)).backward()
-    with Trace() as trace, torch.no_grad():
-        model.eval()(images)
-    return {"parameters": draw.parameters(model), "trace": trace.ops}
+    nn.functional.cross_entropy(logits_of(model(images.clone())), draw.integers(0, 100, len(images))).backward()
+    return {"parameters": draw.parameters(model), **graph(draw, model, images)}
 
 
 def probe_dense_repeats(student, draw):
     images = draw.normal(4, 3, 32, 32)
-    return repeats(draw, draw.initialize(student.FullyConnectedNet(), images).eval(), images)
+    model = draw.initialize(student.FullyConnectedNet(), images).eval()
+    return {**repeats(draw, model, images.clone()), **graph(draw, model, images)}
 
 
 # ---------------------------------------------------------------- run
@@ -352,7 +332,7 @@ def one_run(student, draw, seed, **settings):
 
 
 def probe_run(student, draw):
-    settings = {"batch_size": int(draw.integers(3, 30, 1)), "epochs": int(draw.integers(3, 7, 1))}
+    settings = {"batch_size": int(draw.integers(3, 30, 1)), "epochs": int(draw.integers(3, 12, 1))}
     settings |= {"lr": 0.001 + draw.uniform(1).item(), "momentum": 0.5 + 0.4 * draw.uniform(1).item()}
     about, witness, model, history = one_run(student, draw, 0, **settings)
     kept = history if isinstance(history, dict) else {}
@@ -393,13 +373,13 @@ def probe_results(student, draw):
         accuracy[int(draw.integers(1, 3, 1))] += 0.013
         histories[RUNS[place]] = {**history, "test_accuracy": accuracy}
     file = draw.folder() / "results.txt"
-    copy = json.loads(json.dumps(histories))
+    text = json.dumps(histories)
     try:
-        student.write_results(copy, file)
+        student.write_results(json.loads(text), file)
     except (TypeError, AttributeError):
-        student.write_results(copy, str(file))
+        student.write_results(json.loads(text), str(file))
     accuracies = [{"name": name, "accuracy": history["test_accuracy"]} for name, history in histories.items()]
-    return {"text": file.read_text(encoding="utf-8", errors="replace")[:2000], "histories": accuracies}
+    return {"text": draw.text(file)[:2000], "histories": accuracies}
 
 
 # ---------------------------------------------------------------- own
@@ -414,16 +394,12 @@ def probe_own(student, draw):
 
 def probe_own_repeats(student, draw):
     images = draw.normal(4, 3, 32, 32)
-    return repeats(draw, draw.initialize(student.OwnNetwork(), images).eval(), images)
+    model = draw.initialize(student.OwnNetwork(), images).eval()
+    return {**repeats(draw, model, images.clone()), **graph(draw, model, images)}
 
 
 def probe_own_cost(student, draw):
-    images = draw.normal(1, 3, 32, 32)
-    model = draw.initialize(student.OwnNetwork(), images).eval()
-    with Trace() as trace, torch.no_grad():
-        model(images)
-    state = model.state_dict().values()
-    return {"multiply_adds": trace.multiply_adds, "numbers": sum(value.numel() for value in state)}
+    return graph(draw, student.OwnNetwork(), draw.normal(1, 3, 32, 32))
 
 
 # ---------------------------------------------------------------- seven, accuracy
@@ -460,15 +436,13 @@ def normalized(images):
     return (images / 255 - MEAN) / STD  # (n, 3, 32, 32)
 
 
-def held_out_logits(model, name, draw):
-    """The logits of a network with the submitted weights, on all held-out pictures."""
-    return draw.held_out_logits(model, name, normalized, 250, forward=lambda images: logits_of(model(images)))
+def trained(model, name, draw):
+    return draw.trained(model, name, normalized, forward=lambda images: logits_of(model(images)))
 
 
 def probe_weights_lenet(student, draw):
-    model = student.LeNet()
-    return {"logits": held_out_logits(model, "lenet.safetensors", draw), "state": dict(model.named_parameters())}
+    return trained(student.LeNet(), "lenet.safetensors", draw)
 
 
 def probe_weights_own(student, draw):
-    return {"logits": held_out_logits(student.OwnNetwork(), "own_network.safetensors", draw), "state": {}}
+    return trained(student.OwnNetwork(), "own_network.safetensors", draw)

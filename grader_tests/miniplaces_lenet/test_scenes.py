@@ -5,7 +5,7 @@ import torch
 
 from gradeprop.check import assert_equal, fail
 
-SPLITS = {"train": 9, "val": 6}
+SPLITS = ("train", "val")
 
 
 def pictures(observed, expected, split):
@@ -15,19 +15,19 @@ def pictures(observed, expected, split):
 
 
 @pytest.mark.points(2, question="scenes")
-def test_every_photograph_of_the_list_is_there(observed):
+def test_every_photograph_of_the_list_is_there(observed, expected):
     """Each split has as many photographs as its list has lines."""
-    for split, n in SPLITS.items():
-        length = observed("scenes_length").integer(split)
+    for split in SPLITS:
+        length, n = observed("scenes_length").integer(split), expected("scenes_length").integer(split)
         hint = "Is the list of the split read, root/train.txt or root/val.txt?"
         assert_equal(length, n, f"The length of {split}, for a list of {n} lines,", hint)
 
 
 @pytest.mark.points(2, question="scenes")
-def test_a_photograph_has_three_channels(observed):
+def test_a_photograph_has_three_channels(observed, expected):
     """A photograph is given out as a PIL image with three channels, also where its file is grey."""
-    for split, n in SPLITS.items():
-        modes = observed("scenes").texts(f"{split}_modes")
+    for split in SPLITS:
+        modes, n = observed("scenes").texts(f"{split}_modes"), len(expected("scenes").texts(f"{split}_modes"))
         if "L" in modes:
             fail('A grey file came as an image with one channel: convert("RGB") gives three to every file.')
         others = [mode for mode in modes if mode != "RGB"]
@@ -38,8 +38,9 @@ def test_a_photograph_has_three_channels(observed):
 @pytest.mark.points(3, question="scenes")
 def test_photographs_come_in_the_order_of_the_list(observed, expected):
     """Sample i shows the photograph of line i."""
-    for split, n in SPLITS.items():
+    for split in SPLITS:
         seen, truth = pictures(observed, expected, split)
+        n = len(truth)
         if len(seen) != n:
             fail(f"{len(seen)} photographs of {split} came back as pixels; there are {n}.")
         wrong = [i for i, picture in truth.items() if not alike(seen.get(i), picture)]
@@ -68,9 +69,10 @@ def same_set(seen, truth):
 @pytest.mark.points(3, question="scenes")
 def test_each_photograph_has_its_own_label(observed, expected):
     """A photograph has the label that the list gives it."""
-    for split, n in SPLITS.items():
-        got = observed("scenes").numbers(f"{split}_read", n)
+    for split in SPLITS:
         right = expected("scenes").numbers(f"{split}_read")
+        n = len(right)
+        got = observed("scenes").numbers(f"{split}_read", n)
         wrong = sum(a != b for a, b in zip(got, right, strict=True))
         if wrong:
             shift = "They are one off: labels count from 0." if shifted(got, right) else ""
@@ -93,11 +95,12 @@ def test_transform_gets_the_photograph(observed, expected):
 
 
 @pytest.mark.points(1, question="scenes")
-def test_labels_and_folder_are_of_the_usual_types(observed):
+def test_labels_and_folder_are_of_the_usual_types(observed, expected):
     """A label is an int, and the folder may be a Path or a str."""
-    observed("scenes").tensor("train_labels", shape=(9,), dtype=torch.int64)
+    observed("scenes").tensor("train_labels", shape=expected("scenes").tensor("train_labels").shape, dtype=torch.int64)
+    seen, n = observed("scenes_folder"), expected("scenes_folder").integer("path")
     for kind in ("path", "str"):
-        assert_equal(observed("scenes_folder").integer(kind), 6, f"The length of val, with the folder as a {kind},")
+        assert_equal(seen.integer(kind), n, f"The length of val, with the folder as a {kind},")
 
 
 @pytest.fixture

@@ -134,21 +134,20 @@ def probe_loaders(student, draw):
 # ---------------------------------------------------------------- lenet, mlp
 
 
-def probe_lenet_parameters(student, draw):
-    model = draw.initialize(student.LeNet5(), torch.zeros(2, 1, 32, 32))
-    return {"parameters": draw.parameters(model)}
+def some_images(draw):
+    """A few images; how many is drawn, too."""
+    return draw.normal(int(draw.integers(3, 10, 1)), 1, 32, 32)
+
+
+def probe_lenet(student, draw):
+    images = some_images(draw)
+    return {"images": images, **draw.graph(draw.initialize(student.LeNet5(), images).eval(), images)}
 
 
 def probe_lenet_classes(student, draw):
-    return {"logits": student.LeNet5(num_classes=7)(draw.normal(3, 1, 32, 32))}
-
-
-def probe_lenet_layers(student, draw):
-    images = draw.normal(3, 1, 32, 32)
-    model = draw.initialize(student.LeNet5(), images)
-    with draw.trace() as trace, torch.no_grad():
-        model(images)
-    return {"trace": trace.steps}
+    images, classes = some_images(draw), int(draw.integers(11, 40, 1))
+    model = draw.initialize(student.LeNet5(num_classes=classes), images).eval()
+    return {"images": images, "classes": classes, **draw.graph(model, images)}
 
 
 def probe_lenet_twin(student, draw):
@@ -167,21 +166,22 @@ def probe_lenet_gradients(student, draw):
 
 def probe_lenet_repeats(student, draw):
     images = draw.normal(5, 1, 32, 32)
-    return draw.repeats(draw.fill(draw.initialize(student.LeNet5(), images)), images)
+    model = draw.fill(draw.initialize(student.LeNet5(), images))
+    return {"images": images, **draw.graph(model, images), **draw.repeats(model, images)}
 
 
 def probe_mlp(student, draw):
-    images = draw.normal(5, 1, 32, 32)
+    images = some_images(draw)
     model = draw.initialize(student.CustomMLP(), images)
-    nn.functional.cross_entropy(model(images), draw.integers(0, 10, 5)).backward()
-    with draw.trace() as trace, torch.no_grad():
-        model.eval()(images)
-    return {"parameters": draw.parameters(model), "trace": trace.steps}
+    nn.functional.cross_entropy(model(images), draw.integers(0, 10, len(images))).backward()
+    claimed = draw.parameters(model)
+    return {"images": images, "parameters": claimed, **draw.graph(model.eval(), images)}
 
 
 def probe_mlp_repeats(student, draw):
     images = draw.normal(5, 1, 32, 32)
-    return draw.repeats(draw.initialize(student.CustomMLP(), images).eval(), images)
+    model = draw.initialize(student.CustomMLP(), images).eval()
+    return {"images": images, **draw.graph(model, images), **draw.repeats(model, images)}
 
 
 # ---------------------------------------------------------------- count
@@ -479,12 +479,11 @@ def is_baseline(optimizer):
 def probe_regularised(student, draw):
     model, optimizer, _ = student.regularised_setup()
     images = draw.normal(6, 1, 32, 32)
-    with draw.trace() as trace, torch.no_grad():
+    with torch.no_grad():
         first = draw.initialize(model, images).train()(images)
-    again = model(images).detach()
-    logits = {"first": first, "again": again}
-    left_out = draw.left_out(optimizer, model)
-    return {"parameters": draw.parameters(model), "left_out": left_out, "trace": trace.steps, **logits}
+        again = model(images)
+    found = {"images": images, "first": first, "again": again, "left_out": draw.left_out(optimizer, model)}
+    return {**found, **draw.graph(model.eval(), images)}
 
 
 def probe_regularised_step(student, draw):
@@ -523,17 +522,12 @@ def normalized(images):
     return (images.unsqueeze(1) / 255 - 0.1307) / 0.3081  # (n, 1, 32, 32)
 
 
-def held_out_logits(model, name, draw):
-    """The logits of a network with the submitted weights, on all held-out images."""
-    return {"logits": draw.held_out_logits(model, name, normalized), "state": dict(model.named_parameters())}
-
-
 def probe_weights_lenet5(student, draw):
-    return held_out_logits(student.LeNet5(), "lenet5.safetensors", draw)
+    return draw.trained(student.LeNet5(), "lenet5.safetensors", normalized)
 
 
 def probe_weights_regularised(student, draw):
-    return held_out_logits(student.regularised_setup()[0], "lenet5_regularised.safetensors", draw)
+    return draw.trained(student.regularised_setup()[0], "lenet5_regularised.safetensors", normalized)
 
 
 def probe_history(student, draw):

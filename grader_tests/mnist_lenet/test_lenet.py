@@ -10,22 +10,26 @@ from torch.nn import functional as F  # noqa: N812
 
 from gradeprop.check import (
     activation_misreadings,
-    as_weights,
     assert_gradients,
     assert_repeatable,
     combined_misreadings,
-    drawn_after,
+    computed,
     ending_misreadings,
     fail,
     grade_accuracy,
+    held_out_logits,
     identity,
     is_close,
     logits_differ,
     missing_hint,
     missing_in_order,
+    network_of,
+    parameters_of,
     shape_of,
     show_history,
     sizes_of,
+    trace_of,
+    trained_network,
 )
 
 SHAPES = ((6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 5, 5), (120,), (84,), (10,))
@@ -58,11 +62,17 @@ def misread(weights, images, logits):
     return next((text for text, change in misreadings() if is_close(lenet(weights, images, **change), logits)), "")
 
 
+def network(probe, observed, expected):
+    """The network that a probe recorded, computed here, and the images that it was recorded on."""
+    images = expected(probe).tensor("images")
+    return network_of(observed(probe), images), images
+
+
 @pytest.mark.points(4, question="lenet")
 def test_lenet_has_its_parameters(observed, expected, points, show):
     """LeNet-5 has 61,706 parameters: weights and biases of three convolutions and two linear layers."""
-    parameters = observed("lenet_parameters").items("parameters")
-    got, asked = sizes_of(parameters), sizes_of(expected("lenet_parameters").items("parameters"))
+    parameters, ours = (parameters_of(*network("lenet", seen, expected)) for seen in (observed, expected))
+    got, asked = sizes_of(parameters), sizes_of(ours)
     rows = [(p.text("name"), shape_of(p), f"{size:,.0f}") for p, size in zip(parameters, got, strict=True)]
     show.table("The parameters of your LeNet5", ("name", "shape", "number"), rows[:30])
     if not got:
@@ -74,9 +84,15 @@ def test_lenet_has_its_parameters(observed, expected, points, show):
 
 
 @pytest.mark.points(2, question="lenet")
-def test_the_number_of_classes_can_be_chosen(observed):
-    """``LeNet5(num_classes=7)`` gives seven logits per image."""
-    logits = observed("lenet_classes").tensor("logits", shape=(3, 7))
+def test_the_number_of_classes_can_be_chosen(observed, expected):
+    """``LeNet5(num_classes=7)`` gives seven logits per image, and any other number as many."""
+    logits, classes = (
+        computed(*network("lenet_classes", observed, expected)),
+        expected("lenet_classes").integer("classes"),
+    )
+    if logits.shape[1:] != (classes,):
+        shape = list(logits.shape)
+        fail(f"LeNet5(num_classes={classes}) returns the shape {shape}; expected [{len(logits)}, {classes}].")
     if not logits_differ(logits):
         fail("All images get the same logits.")
 
@@ -84,12 +100,13 @@ def test_the_number_of_classes_can_be_chosen(observed):
 @pytest.mark.points(4, question="lenet")
 def test_the_layers_have_the_shapes_of_lenet(observed, expected, points, show):
     """Between its layers, LeNet-5 has the shapes that the paper draws."""
-    steps, ours = observed("lenet_layers").items("trace"), expected("lenet_layers").items("trace")
+    model, images = network("lenet", observed, expected)
+    steps, ours = trace_of(model), trace_of(network("lenet", expected, expected)[0])
     rows = zip_longest(layers(steps), layers(ours), fillvalue=("", ""))
     header = ("your layers", "yours", "LeNet-5", "expected")
     show.table("What one image becomes", header, [(*a, *b) for a, b in rows][:30])
     shapes = [tuple(step.numbers("shape")) for step in steps]
-    found = [places(shape[1:]) for shape in shapes if shape[:1] == (3,)]  # the trace is of three images
+    found = [places(shape[1:]) for shape in shapes if shape[:1] == (len(images),)]
     missing = missing_in_order(map(places, SHAPES), found)
     if missing:
         first = next(shape for shape in SHAPES if places(shape) == missing[0])
@@ -132,38 +149,37 @@ def test_lenet_computes_what_the_paper_draws(observed, expected):
 
 
 @pytest.mark.points(2, question="lenet")
-def test_every_parameter_learns(observed):
+def test_every_parameter_learns(observed, expected):
     """The gradient reaches every parameter of LeNet-5."""
-    parameters = observed("lenet_gradients").items("parameters")
-    assert_gradients(parameters, "Is a layer unused, frozen, in a Python list, or cut off by .detach()?")
+    hint = "Is a layer unused, frozen, in a Python list, or cut off by .detach()?"
+    assert_gradients(observed("lenet_gradients").items("parameters"), hint)
+    assert_gradients(parameters_of(*network("lenet", observed, expected)), hint)
 
 
 @pytest.mark.points(2, question="lenet")
-def test_an_image_gets_the_same_logits_every_time(observed):
+def test_an_image_gets_the_same_logits_every_time(observed, expected):
     """An image gets the same logits alone as in a batch and twice in a row, and is not changed."""
     again = "LeNet-5 has no dropout, and remembers nothing."
     alone = "do view or flatten mix the images? n must stay in front."
     assert_repeatable(observed("lenet_repeats"), (5, 10), again, alone)
+    network("lenet_repeats", observed, expected)
+
+
+def normalized(images):
+    return (images.unsqueeze(1) / 255 - 0.1307) / 0.3081  # (n, 1, 32, 32)
 
 
 @pytest.mark.points(4, question="accuracy")
-def test_lenet_is_accurate(observed, answers, bars, points, show, reference):
+def test_lenet_is_accurate(observed, answers, bars, points, show):
     """LeNet5 with your weights classifies digits it has never seen."""
-    seen = observed("weights_lenet5")
-    logits = seen.tensor("logits", shape=(len(answers["labels"]), 10))
-    weights = as_weights(seen.tensors("state"), reference.LeNet5().state_dict())
-    if weights:  # then another network cannot stand in for it
-        some = drawn_after(logits, 500)
-        images = (answers["images"][some].unsqueeze(1) / 255 - reference.MEAN) / reference.STD
-        if not is_close(logits[some], lenet(weights, images)) and not misread(weights, images, logits[some]):
-            fail("LeNet-5 with the weights in lenet5.safetensors gives other logits than your LeNet5 does.")
+    logits = held_out_logits(trained_network(observed("weights_lenet5")), answers, normalized, show)
     grade_accuracy(logits, answers["labels"], bars["lenet5"], points, show, full=4, passed=2)
 
 
 @pytest.mark.points(3, question="accuracy")
 def test_the_regularised_network_is_accurate(observed, answers, bars, points, show):
     """The regularised LeNet-5 with your weights classifies digits it has never seen."""
-    logits = observed("weights_regularised").tensor("logits", shape=(len(answers["labels"]), 10))
+    logits = held_out_logits(trained_network(observed("weights_regularised")), answers, normalized, show)
     grade_accuracy(logits, answers["labels"], bars["lenet5_regularised"], points, show, full=3, passed=1)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from gradeprop.check import assert_gradients, fail, missing_in_order, sizes_of
+from gradeprop.check import assert_gradients, fail, missing_in_order, network_of, parameters_of, sizes_of, trace_of
 
 NORM = re.compile(r".*(batch|layer|group|instance)_norm.*")
 
@@ -51,17 +51,19 @@ def test_an_augmented_digit_varies_and_stays_readable(observed, expected):
 
 
 @pytest.mark.points(1, question="regularise")
-def test_the_regularised_network_is_of_lenets_size(observed):
+def test_the_regularised_network_is_of_lenets_size(observed, expected):
     """The regularised network is LeNet-5: its convolutions, ten logits, and within 5 % of 61,706 parameters."""
     seen = observed("regularised")
     first = seen.tensor("first", shape=(6, 10)).double()
     for name, rows in {"softmax": first, "log-softmax": first.exp()}.items():
         if ((rows.sum(1) - 1).abs() < 1e-4).all() and (rows >= 0).all():
             fail(f"The network ends in a {name}: leave it to the loss, and return the logits.")
-    total = sum(sizes_of(seen.items("parameters")))
+    images = expected("regularised").tensor("images")
+    network = network_of(seen, images)
+    total = sum(sizes_of(parameters_of(network, images)))
     if not abs(total - 61_706) <= 0.05 * 61_706:
         fail(f"The network has {total:,.0f} parameters; from 58,621 to 64,791 are required.")
-    shapes = [step.numbers("shape") for step in seen.items("trace")]
+    shapes = [step.numbers("shape") for step in trace_of(network)]
     found = [(*shape[:2], math.prod(shape[2:])) for shape in shapes if len(shape) > 2]
     maps = {(6, 6, 28**2): "6 maps of 28×28", (6, 16, 10**2): "16 maps of 10×10"}  # of six images
     missing = missing_in_order(maps, found)
@@ -90,11 +92,12 @@ def decays(rest):
 
 def found_regularisers(observed, expected):
     """Each regulariser that shows in what the setup does."""
-    network, rest, truth = observed("regularised"), observed("regularisers"), expected("regularisers")
-    first, again = network.tensor("first", shape=(6, 10)), network.tensor("again", shape=(6, 10))
+    seen, rest, truth = observed("regularised"), observed("regularisers"), expected("regularisers")
+    network = network_of(seen, expected("regularised").tensor("images"))
+    first, again = seen.tensor("first", shape=(6, 10)), seen.tensor("again", shape=(6, 10))
     if not torch.allclose(first.double(), again.double(), atol=1e-6):
         yield "dropout or other randomness while training"
-    if any(NORM.fullmatch(step.text("op")) for step in network.items("trace")):
+    if any(NORM.fullmatch(step.text("op")) for step in trace_of(network)):
         yield "normalisation"
     if decays(rest) and not rest.flag("baseline"):
         yield "weight decay"

@@ -17,9 +17,16 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-POOLINGS = ("avg", "max", "none")
-
 # ---------------------------------------------------------------- used by several probes
+
+
+def some(draw, low, high):
+    return int(draw.integers(low, high, 1))
+
+
+def some_images(draw):
+    """A few images; how many is drawn, too."""
+    return draw.normal(some(draw, 3, 20), 1, 28, 28)
 
 
 def build(student, pooling, images, draw):
@@ -38,53 +45,43 @@ def exception_of(call):
 # ---------------------------------------------------------------- networks
 
 
-def probe_parameters(student, draw):
-    images = draw.normal(4, 1, 28, 28)
-    found = {}
-    for pooling in POOLINGS:
-        model = draw.initialize(student.PoolingLeNet(pooling), images)
-        cross_entropy(model(images), draw.integers(0, 10, 4)).backward()
-        found[pooling] = draw.parameters(model)
-    return found
+def network(student, pooling, draw):
+    """A network with drawn weights; the seed lets a check draw them again, to compute misreadings."""
+    images = some_images(draw)
+    model = build(student, pooling, images, draw)
+    return {"images": images, "seed": draw.seed, **draw.graph(model, images.clone())}
 
 
-def logits_of(student, pooling, draw, n=5):
-    """Logits of a network with drawn weights; the seed lets a check draw them again, to compute misreadings."""
-    images = draw.normal(n, 1, 28, 28)
-    with torch.no_grad():
-        model = build(student, pooling, images, draw)
-        sizes = [p.numel() for p in model.parameters()]
-        return {"images": images, "logits": model(images), "sizes": sizes, "seed": draw.seed}
+def probe_network_avg(student, draw):
+    return network(student, "avg", draw)
 
 
-def probe_logits_avg(student, draw):
-    return logits_of(student, "avg", draw)
+def probe_network_max(student, draw):
+    return network(student, "max", draw)
 
 
-def probe_logits_max(student, draw):
-    return logits_of(student, "max", draw)
-
-
-def probe_logits_none(student, draw):
-    return logits_of(student, "none", draw, n=3)
+def probe_network_none(student, draw):
+    return network(student, "none", draw)
 
 
 def probe_gradients(student, draw):
     images = draw.normal(9, 1, 28, 28)
     model = build(student, "max", images, draw)
-    cross_entropy(model(images), draw.integers(0, 10, 9)).backward()
-    return {"parameters": draw.parameters(model)}
+    cross_entropy(model(images.clone()), draw.integers(0, 10, 9)).backward()
+    return {"images": images, "claimed": draw.parameters(model), **draw.graph(model, images.clone())}
 
 
 def probe_repeats(student, draw):
     """A batch, the same batch again, and its images one by one."""
-    images = draw.normal(5, 1, 28, 28)
-    return draw.repeats(build(student, "max", images, draw).train(), images)
+    images = some_images(draw)
+    model = build(student, "max", images, draw)
+    graph = draw.graph(model, images.clone())
+    return {"images": images, **graph, **draw.repeats(model.train(), images.clone())}
 
 
 def probe_other_pooling(student, draw):
-    student.PoolingLeNet("avg")  # a stub fails here
-    return {name: [exception_of(lambda name=name: student.PoolingLeNet(name))] for name in ("sum", "mean")}
+    raised = {name: [exception_of(lambda name=name: student.PoolingLeNet(name))] for name in ("sum", "mean")}
+    return {**network(student, "avg", draw), **raised}
 
 
 # ---------------------------------------------------------------- multiply_adds
@@ -93,10 +90,6 @@ def probe_other_pooling(student, draw):
 def linear(inputs, outputs):
     """A linear layer whose weights are left as they lie in memory."""
     return nn.utils.skip_init(nn.Linear, inputs, outputs)
-
-
-def some(draw, low, high):
-    return int(draw.integers(low, high, 1))
 
 
 def probe_count_conv(student, draw):
@@ -135,7 +128,7 @@ class Twice(nn.Module):
 
 
 def probe_count_uses(student, draw):
-    side = some(draw, 5, 9)
+    side = some(draw, 5, 25)
     model = Twice(side * side)
     return {"twice": draw.scalar(student.count_multiply_adds(model, (1, side, side))), "once": side**4}
 
@@ -263,15 +256,16 @@ def probe_momentum_step(student, draw):
     for group in optimizer.param_groups:
         group["lr"], group["momentum"] = 0.1, 0.8
     before = [p.detach().clone() for p in model.parameters()]
-    moves = []
+    unit, moves = 1.0 + 9 * float(draw.uniform(1)), []
     for _ in range(2):
         gradients = []
         for p in model.parameters():
-            p.grad = torch.full_like(p, 1.0 + len(gradients))
+            p.grad = torch.full_like(p, unit * (1 + len(gradients)))
             gradients.append(p)
         optimizer.step()
         moves.append([float((p - old).mean()) for p, old in zip(model.parameters(), before, strict=True)])
-    return {"first": moves[0], "second": moves[1], "left_out": draw.left_out(optimizer, model), "start": start}
+    left_out = draw.left_out(optimizer, model)
+    return {"unit": unit, "first": moves[0], "second": moves[1], "left_out": left_out, "start": start}
 
 
 # ---------------------------------------------------------------- steps
@@ -333,7 +327,7 @@ class Epochs:
         return {"images": images, "labels": {str(i): y for i, (_, y) in enumerate(flat[:n])}}
 
 
-def network(draw, *middle):
+def small_network(draw, *middle):
     """A small network of ours with drawn weights, (n, 1, 8, 8) → (n, 10)."""
     model = nn.Sequential(nn.Flatten(), *middle, nn.Linear(64, 10))
     for parameter in model.parameters():
@@ -394,7 +388,7 @@ def constant(lr, momentum):
 
 
 def probe_one_step(student, draw):
-    model = network(draw)
+    model = small_network(draw)
     start = copy.deepcopy(model.state_dict())
     ran = run_steps(student, draw, model, constant(0.1, 0.9), 1)
     return {
@@ -407,7 +401,7 @@ def probe_one_step(student, draw):
 
 def probe_many_steps(student, draw):
     """Through two epochs and into the third, from old gradients."""
-    model = network(draw)
+    model = small_network(draw)
     start = copy.deepcopy(model.state_dict())
     draw.fill_gradients(model)
     stale = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
@@ -423,11 +417,13 @@ def probe_many_steps(student, draw):
 
 
 def probe_schedule_is_set(student, draw):
-    def schedule(step):
-        return 0.001 * (1 + step), 0.01 * step
+    rate, momentum = (0.001 * draw.uniform(2) + 0.001).tolist()
 
-    ran = run_steps(student, draw, network(draw), schedule, 5, grouped=True)
-    return {"steps": [{"groups": values} for values in flat(ran["optimizer"].seen)]}
+    def schedule(step):
+        return rate * (1 + step), 10 * momentum * step
+
+    ran = run_steps(student, draw, small_network(draw), schedule, 5, grouped=True)
+    return {"rate": rate, "momentum": 10 * momentum, "steps": [{"groups": g} for g in flat(ran["optimizer"].seen)]}
 
 
 def flat(seen):
@@ -436,7 +432,7 @@ def flat(seen):
 
 
 def probe_clipping(student, draw):
-    model = network(draw, nn.Linear(64, 64), nn.ReLU())
+    model = small_network(draw, nn.Linear(64, 64), nn.ReLU())
     twin = copy.deepcopy(model)
     ran = run_steps(student, draw, model, constant(0.01, 0.0), 1, scale=60.0, hits=(1,))
     cross_entropy(twin(ran["train"].images[0][0]), ran["train"].labels[0][0]).backward()
@@ -447,8 +443,10 @@ def probe_clipping(student, draw):
 
 
 def probe_limits(student, draw):
-    ran = run_steps(student, draw, network(draw), constant(0.0, 0.0), 11, limit_every=4)
-    return {"limits": ran["limits"], "made": len(ran["optimizer"].seen)}
+    every = some(draw, 3, 9)
+    steps = 2 * every + some(draw, 1, every)
+    ran = run_steps(student, draw, small_network(draw), constant(0.0, 0.0), steps, limit_every=every)
+    return {"every": every, "steps": steps, "limits": ran["limits"], "made": len(ran["optimizer"].seen)}
 
 
 class Modes(nn.Module):
@@ -480,7 +478,7 @@ def probe_mode(student, draw):
 
 
 def probe_records(student, draw):
-    model = network(draw)
+    model = small_network(draw)
     settings = {"every": 4, "scale": 1.5, "epochs": 1, "hits": (1, 3, 2)}  # no two misreadings give the same accuracy
     ran = run_steps(student, draw, model, constant(0.0, 0.0), 11, pause_s=0.2, **settings)  # the weights stay
     batches = 4 * list(zip(ran["train"].images[0], ran["train"].labels[0], strict=True))
@@ -544,10 +542,10 @@ def line_of(draw, line, axes, figure):
 def probe_maps(student, draw):
     side, count = some(draw, 9, 15), some(draw, 3, 7)
     maps = draw.normal(count, side, side) * torch.linspace(0.2, 3, count)[draw.choice(count, count)].reshape(-1, 1, 1)
-    found = {}
+    found = {"title": f"Maps {some(draw, 10, 100)}d"}
     for name, given in (("maps", maps), ("image", draw.uniform(1, side + 2, side + 2))):
         plt.close("all")
-        returned = student.plot_maps(given.clone(), "Maps 7d")
+        returned = student.plot_maps(given.clone(), found["title"])
         figure = returned if isinstance(returned, Figure) else plt.gcf()
         plots = [axes for axes in figure.axes if not hasattr(axes, "_colorbar")]  # whoever made these axes
         pictures = [picture for axes in plots for picture in (*axes.images, *axes.collections)]
@@ -582,7 +580,7 @@ def picture_of(picture):
 
 
 def looked_into(student, pooling, draw):
-    images = draw.normal(3, 1, 28, 28)
+    images = some_images(draw)
     with torch.no_grad():
         model = build(student, pooling, images, draw)
         before, given = attempt(model, images), images.clone()
@@ -625,7 +623,8 @@ def probe_intermediate_max(student, draw):
 
 def probe_intermediate_none(student, draw):
     model = student.PoolingLeNet("none")
-    return {"raised": [exception_of(lambda: model.get_intermediate(draw.normal(2, 1, 28, 28)))]}
+    raised = exception_of(lambda: model.get_intermediate(draw.normal(2, 1, 28, 28)))
+    return {**network(student, "avg", draw), "raised": [raised]}
 
 
 # ---------------------------------------------------------------- accuracy
@@ -635,25 +634,16 @@ def normalized(images):
     return (images.unsqueeze(1) / 255 - 0.1307) / 0.3081  # (n, 1, 28, 28)
 
 
-def held_out_logits(student, pooling, draw):
-    """The logits of a network with the submitted weights, on all held-out images, and the network."""
-    model = student.PoolingLeNet(pooling)
-    return {"logits": draw.held_out_logits(model, f"lenet_{pooling}.safetensors", normalized)}, model
-
-
 def probe_weights_avg(student, draw):
-    seen, model = held_out_logits(student, "avg", draw)
-    return {**seen, "state": dict(model.named_parameters())}
+    return draw.trained(student.PoolingLeNet("avg"), "lenet_avg.safetensors", normalized)
 
 
 def probe_weights_max(student, draw):
-    seen, model = held_out_logits(student, "max", draw)
-    return {**seen, "state": dict(model.named_parameters())}
+    return draw.trained(student.PoolingLeNet("max"), "lenet_max.safetensors", normalized)
 
 
 def probe_weights_none(student, draw):
-    seen, _ = held_out_logits(student, "none", draw)
-    return seen
+    return draw.trained(student.PoolingLeNet("none"), "lenet_none.safetensors", normalized)
 
 
 def probe_history(student, draw):

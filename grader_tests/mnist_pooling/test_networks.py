@@ -8,19 +8,21 @@ from torch.nn import functional as F  # noqa: N812
 
 from gradeprop.check import (
     activation_misreadings,
-    as_weights,
     assert_gradients,
     assert_repeatable,
     combined_misreadings,
-    drawn_after,
     drawn_values,
     ending_misreadings,
     fail,
     grade_accuracy,
+    held_out_logits,
     is_close,
     missing_hint,
+    network_of,
+    parameters_of,
     shape_of,
     sizes_of,
+    trained_network,
 )
 
 RELU4 = (torch.relu,) * 4
@@ -93,15 +95,20 @@ def other_pools(pooling, pools):
         yield "The windows of the pooling are 3×3.", (lambda x, _: F.max_pool2d(x, 3, 2, 1),) * 2
 
 
+def parameters(probe, observed, expected):
+    """The parameters of a network, from its graph."""
+    images = expected(probe).tensor("images")
+    return parameters_of(network_of(observed(probe), images), images)
+
+
 @pytest.mark.points(3, question="networks")
 def test_the_networks_have_their_parameters(observed, expected, points, show):
     """With either pooling the network has 61,706 parameters, and 1,119,626 without."""
-    seen, ours = observed("parameters"), expected("parameters")
     wrong = []
     for pooling, asked in COUNTS.items():
-        parameters = seen.items(pooling)
-        got, right = sizes_of(parameters), sizes_of(ours.items(pooling))
-        rows = [(p.text("name"), shape_of(p), f"{size:,.0f}") for p, size in zip(parameters, got, strict=True)]
+        found, ours = (parameters(f"network_{pooling}", seen, expected) for seen in (observed, expected))
+        got, right = sizes_of(found), sizes_of(ours)
+        rows = [(p.text("name"), shape_of(p), f"{size:,.0f}") for p, size in zip(found, got, strict=True)]
         show.table(f'The parameters of your PoolingLeNet("{pooling}")', ("name", "shape", "number"), rows[:30])
         if not got:
             fail("There are no parameters: layers in a Python list are not found; use attributes or nn.ModuleList.")
@@ -112,14 +119,16 @@ def test_the_networks_have_their_parameters(observed, expected, points, show):
         points.part(3 - len(wrong), wrong[0])
 
 
-def check_logits(seen, ours, pooling, reference):
+def check_logits(observed, expected, pooling, reference):
     """The student's logits are those of the reference, or of a misreading that can be named."""
+    seen, ours = observed(f"network_{pooling}"), expected(f"network_{pooling}")
     logits, right = seen.tensor("logits", shape=(None, 10)), ours.tensor("logits")
     if logits.shape != right.shape:
         fail(f"{len(right)} images got {len(logits)} rows of logits.")
     if is_close(logits, right):
         return
-    weights, images = weights_of(seen, ours, pooling, reference), ours.tensor("images")
+    present, images = sizes_of(parameters(f"network_{pooling}", observed, expected)), ours.tensor("images")
+    weights = weights_of(present, ours, pooling, reference)
     for text, reading in readings(pooling):
         if is_close(logits, reading.logits(weights, images)):
             if not text:
@@ -129,9 +138,9 @@ def check_logits(seen, ours, pooling, reference):
     fail(f'With the same weights, PoolingLeNet("{pooling}") gives other logits than it should. {hint}')
 
 
-def weights_of(seen, ours, pooling, reference):
+def weights_of(present, ours, pooling, reference):
     """The weights as the probe drew them; a bias that the student's network lacks, reported elsewhere, is zero."""
-    present, seed, weights = seen.numbers("sizes"), ours.integer("seed"), {}
+    seed, weights = ours.integer("seed"), {}
     for name, parameter in reference.PoolingLeNet(pooling).named_parameters():
         size = parameter.numel()
         values = drawn_values(seed, size) * size**-0.25
@@ -142,40 +151,43 @@ def weights_of(seen, ours, pooling, reference):
 @pytest.mark.points(2, question="networks")
 def test_the_network_with_average_pooling_computes_what_is_drawn(observed, expected, reference):
     """With the same weights, ``PoolingLeNet("avg")`` gives the logits of the network in the docstring."""
-    check_logits(observed("logits_avg"), expected("logits_avg"), "avg", reference)
+    check_logits(observed, expected, "avg", reference)
 
 
 @pytest.mark.points(2, question="networks")
 def test_the_network_with_max_pooling_computes_what_is_drawn(observed, expected, reference):
     """With the same weights, ``PoolingLeNet("max")`` gives the logits of the network in the docstring."""
-    check_logits(observed("logits_max"), expected("logits_max"), "max", reference)
+    check_logits(observed, expected, "max", reference)
 
 
 @pytest.mark.points(2, question="networks")
 def test_the_network_without_pooling_computes_what_is_drawn(observed, expected, reference):
     """With the same weights, ``PoolingLeNet("none")`` gives the logits of the network in the docstring."""
-    check_logits(observed("logits_none"), expected("logits_none"), "none", reference)
+    check_logits(observed, expected, "none", reference)
 
 
 @pytest.mark.points(1, question="networks")
-def test_every_parameter_learns(observed):
+def test_every_parameter_learns(observed, expected):
     """The gradient reaches every parameter."""
-    parameters = observed("gradients").items("parameters")
-    assert_gradients(parameters, "Is a layer unused, frozen, in a Python list, or cut off by .detach()?")
+    for found in (observed("gradients").items("claimed"), parameters("gradients", observed, expected)):
+        assert_gradients(found, "Is a layer unused, frozen, in a Python list, or cut off by .detach()?")
 
 
 @pytest.mark.points(1, question="networks")
-def test_an_image_gets_the_same_logits_every_time(observed):
+def test_an_image_gets_the_same_logits_every_time(observed, expected):
     """An image gets the same logits alone as in a batch and twice in a row, and is not changed."""
     again = "these networks have no dropout, and remember nothing."
     alone = "does flatten mix the images? n must stay in front."
-    assert_repeatable(observed("repeats"), (5, 10), again, alone)
+    seen, images = observed("repeats"), expected("repeats").tensor("images")
+    assert_repeatable(seen, (len(images), 10), again, alone)
+    network_of(seen, images)
 
 
 @pytest.mark.points(1, question="networks")
-def test_another_pooling_is_refused(observed):
+def test_another_pooling_is_refused(observed, expected):
     """A pooling that is none of the three is a ValueError, not silently one of them."""
     seen = observed("other_pooling")
+    network_of(seen, expected("other_pooling").tensor("images"))
     for name in ("sum", "mean"):
         types = [kind for error in seen.items(name) for kind in error.texts("types")]
         if "ValueError" not in types:
@@ -191,7 +203,7 @@ def explained(seen, weights, images, pooling):
     found = [Reading((POOLS[pooling],) * 2)]
     if not seen.has("logits"):
         return found
-    logits = seen.tensor("logits", shape=(3, 10))
+    logits = seen.tensor("logits", shape=(len(images), 10))
     alike = (reading for _, reading in readings(pooling) if is_close(logits, reading.logits(weights, images)))
     found += itertools.islice(alike, 1)
     if seen.has("convolved") and seen.tensor("convolved").shape[-1:] == (24,):
@@ -204,7 +216,7 @@ def looked_at(observed, expected, reference, pooling):
     seen, ours = observed(f"intermediate_{pooling}"), expected(f"intermediate_{pooling}")
     if seen.number("count") != 2:
         fail("get_intermediate should return two tensors.")
-    weights, images = weights_of(seen, ours, pooling, reference), ours.tensor("images")
+    weights, images = weights_of(seen.numbers("sizes"), ours, pooling, reference), ours.tensor("images")
     found = explained(seen, weights, images, pooling)
     return seen, found, [reading.first(weights, images) for reading in found]
 
@@ -214,7 +226,7 @@ def test_the_first_output_is_that_of_the_convolution(observed, expected, referen
     """The first of the two is the output of the first convolution, before ReLU."""
     for pooling in ("avg", "max"):
         seen, _, right = looked_at(observed, expected, reference, pooling)
-        found = seen.tensor("convolved", shape=(3, None, None, None))
+        found = seen.tensor("convolved", shape=(None, None, None, None))
         if any(is_close(found, convolved) for convolved, _ in right):
             continue
         if any(is_close(found, torch.relu(convolved)) for convolved, _ in right):
@@ -229,7 +241,7 @@ def test_the_second_output_is_that_of_the_pooling(observed, expected, reference)
     """The second of the two is the output of the first pooling, after ReLU."""
     for pooling in ("avg", "max"):
         seen, found, right = looked_at(observed, expected, reference, pooling)
-        got = seen.tensor("pooled", shape=(3, None, None, None))
+        got = seen.tensor("pooled", shape=(None, None, None, None))
         if any(is_close(got, pooled) for _, pooled in right):
             continue
         for reading, (convolved, _) in zip(found, right, strict=True):
@@ -246,9 +258,11 @@ def test_the_second_output_is_that_of_the_pooling(observed, expected, reference)
 
 
 @pytest.mark.points(3, question="intermediate")
-def test_without_pooling_there_is_a_clear_error(observed, points):
+def test_without_pooling_there_is_a_clear_error(observed, expected, points):
     """For "none" there is no output of a pooling: a ValueError says so."""
-    raised = observed("intermediate_none").items("raised")
+    seen = observed("intermediate_none")
+    network_of(seen, expected("intermediate_none").tensor("images"))
+    raised = seen.items("raised")
     types = [kind for error in raised for kind in error.texts("types")]
     text = " ".join(error.text("text") for error in raised)
     if not types:
@@ -264,12 +278,12 @@ def test_without_pooling_there_is_a_clear_error(observed, points):
 
 
 @pytest.mark.points(1, question="intermediate")
-def test_looking_changes_nothing(observed):
+def test_looking_changes_nothing(observed, expected):
     """After a look the network gives the same logits, and the images are as they were."""
-    seen = observed("intermediate_avg")
+    seen, size = observed("intermediate_avg"), (len(expected("intermediate_avg").tensor("images")), 10)
     seen.number("count")
     # a network that cannot give logits is reported elsewhere
-    if seen.has("logits") and not is_close(seen.tensor("after", shape=(3, 10)), seen.tensor("logits", shape=(3, 10))):
+    if seen.has("logits") and not is_close(seen.tensor("after", shape=size), seen.tensor("logits", shape=size)):
         fail("After get_intermediate the network gives other logits than before.")
     if seen.number("changed") != 0:
         fail("The images that went in were changed in place.")
@@ -278,37 +292,28 @@ def test_looking_changes_nothing(observed):
 # ---------------------------------------------------------------- accuracy
 
 
-def check_weights(seen, pooling, answers, reference):
-    """The logits, which must be those of the drawn network with the weights in the file, or of a misreading."""
-    logits = seen.tensor("logits", shape=(len(answers["labels"]), 10))
-    weights = as_weights(seen.tensors("state"), reference.PoolingLeNet(pooling).state_dict())
-    if weights:  # then another network cannot stand in for it
-        some = drawn_after(logits, 300)
-        images = (answers["images"][some].unsqueeze(1) / 255 - reference.MEAN) / reference.STD
-        if not any(is_close(logits[some], reading.logits(weights, images)) for _, reading in readings(pooling)):
-            name = f"lenet_{pooling}.safetensors"
-            fail(f"The network, with the weights in {name}, gives other logits than your PoolingLeNet does.")
-    return logits
+def normalized(images):
+    return (images.unsqueeze(1) / 255 - 0.1307) / 0.3081  # (n, 1, 28, 28)
 
 
 @pytest.mark.points(3, question="accuracy")
-def test_max_pooling_is_accurate(observed, answers, bars, points, show, reference):
+def test_max_pooling_is_accurate(observed, answers, bars, points, show):
     """The network with max pooling and your weights classifies digits it has never seen."""
-    logits = check_weights(observed("weights_max"), "max", answers, reference)
+    logits = held_out_logits(trained_network(observed("weights_max")), answers, normalized, show)
     grade_accuracy(logits, answers["labels"], bars["lenet_max"], points, show, full=3, passed=1.5)
 
 
 @pytest.mark.points(2, question="accuracy")
-def test_average_pooling_is_accurate(observed, answers, bars, points, show, reference):
+def test_average_pooling_is_accurate(observed, answers, bars, points, show):
     """The network with average pooling and your weights classifies digits it has never seen."""
-    logits = check_weights(observed("weights_avg"), "avg", answers, reference)
+    logits = held_out_logits(trained_network(observed("weights_avg")), answers, normalized, show)
     grade_accuracy(logits, answers["labels"], bars["lenet_avg"], points, show, full=2, passed=1)
 
 
 @pytest.mark.points(2, question="accuracy")
 def test_no_pooling_is_accurate(observed, answers, bars, points, show):
     """The network without pooling and your weights classifies digits it has never seen."""
-    logits = observed("weights_none").tensor("logits", shape=(len(answers["labels"]), 10))
+    logits = held_out_logits(trained_network(observed("weights_none")), answers, normalized, show)
     grade_accuracy(logits, answers["labels"], bars["lenet_none"], points, show, full=2, passed=1)
 
 

@@ -157,9 +157,9 @@ def test_the_optimizer_is_descent_with_momentum(observed, expected):
     first, second = seen.numbers("first"), seen.numbers("second")
     if len(first) < 8:
         fail("The network has too few parameters to look at.")
-    # the gradient is 1, 2, 3, …, the learning rate 0.1, the momentum 0.8; the penalty adds less than 1 %
-    one = [value / number for number, value in enumerate(first, start=1)]
-    two = [value / number for number, value in enumerate(second, start=1)]
+    # the gradient is 1, 2, 3, … units, the learning rate 0.1, the momentum 0.8; the penalty adds less than 1 %
+    unit = expected("momentum_step").number("unit")
+    one, two = ([value / number / unit for number, value in enumerate(each, start=1)] for each in (first, second))
     if all(abs(value + 0.18) < 0.005 for value in one):
         fail("The first step already looks ahead by the momentum (nesterov=True): plain momentum is required.")
     if any(abs(value + 0.1) > 0.005 for value in one):
@@ -243,21 +243,25 @@ def test_steps_go_through_all_batches_again_and_again(observed, expected):
 
 
 @pytest.mark.points(1, question="steps")
-def test_the_schedule_is_set_before_each_step(observed):
+def test_the_schedule_is_set_before_each_step(observed, expected):
     """Before each step, learning rate and momentum are those of the schedule, in every group."""
-    steps = [step.numbers("groups") for step in observed("schedule_is_set").items("steps")]
+    steps, ours = (
+        [step.numbers("groups") for step in observed("schedule_is_set").items("steps")],
+        expected("schedule_is_set"),
+    )
+    rate, momentum = ours.number("rate"), ours.number("momentum")
     if not steps:
         fail("The optimizer was not asked to step.")
     for number, values in enumerate(steps):
-        right = [0.001 * (1 + number), 0.01 * number]
+        right = [rate * (1 + number), momentum * number]
         pairs = [values[i : i + 2] for i in range(0, len(values), 2)]
         if all(near_pair(pair, right) for pair in pairs):
             continue
         if any(near_pair(pair, right) for pair in pairs):
             fail("Learning rate and momentum were set in one group of the optimizer only; it may have several.")
-        if all(near_pair(pair, [0.001 * (2 + number), 0.01 * (number + 1)]) for pair in pairs):
+        if all(near_pair(pair, [rate * (2 + number), momentum * (number + 1)]) for pair in pairs):
             fail("The schedule is asked one step ahead: before the first step no step has been made, schedule(0).")
-        if number and all(near_pair(pair, [0.001 * number, 0.01 * (number - 1)]) for pair in pairs):
+        if number and all(near_pair(pair, [rate * number, momentum * (number - 1)]) for pair in pairs):
             fail("The schedule is set after a step, so it comes one step late.")
         if all(abs(pair[0] - right[0]) < 1e-7 for pair in pairs):
             fail("The learning rate was set, but not the momentum.")
@@ -290,15 +294,17 @@ def test_gradients_are_clipped_before_the_step(observed, expected):
 
 
 @pytest.mark.points(1, question="steps")
-def test_weights_are_limited_now_and_then(observed):
+def test_weights_are_limited_now_and_then(observed, expected):
     """``limit_weight_norm`` is called after every ``limit_every`` steps, and at no other time."""
-    seen = observed("limits")
+    seen, ours = observed("limits"), expected("limits")
     calls, made = seen.numbers("limits"), seen.number("made")
-    if calls != [4, 8]:
+    every, steps = ours.integer("every"), ours.integer("steps")
+    if calls != [every, 2 * every]:
         after = ", ".join(f"{call:.0f}" for call in calls[:12]) or "never"
-        fail(f"With limit_every=4 and 11 steps, limit_weight_norm was called after steps: {after}; 4 and 8 are right.")
-    if made != 11:
-        fail(f"11 steps were asked for; {made:.0f} were made.")
+        setting, right = f"limit_every={every} and {steps} steps", f"{every} and {2 * every} are right"
+        fail(f"With {setting}, limit_weight_norm was called after steps: {after}; {right}.")
+    if made != steps:
+        fail(f"{steps} steps were asked for; {made:.0f} were made.")
 
 
 @pytest.mark.points(1, question="steps")

@@ -16,38 +16,28 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 
 class Trace(TorchDispatchMode):
-    """Notes what torch reads in a forward pass, however the code spells it.
-
-    ``used`` holds the address of every tensor that went into an operation, ``norms`` for each batch normalisation the
-    addresses of its weight, bias, running mean and running variance, and ``channels`` how many channels it has.
-    """
+    """Notes the addresses of weight, bias, running mean and running variance of each batch normalisation."""
 
     def __init__(self):
         super().__init__()
-        self.used, self.norms, self.channels = set(), [], []
+        self.norms = []
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        tensors = [
-            a for arg in args for a in (arg if isinstance(arg, list | tuple) else [arg]) if isinstance(a, Tensor)
-        ]
-        self.used.update(tensor.data_ptr() for tensor in tensors)
         if "batch_norm" in operation.overloadpacket.__name__ and len(self.norms) < 50:
             self.norms.append([a.data_ptr() if isinstance(a, Tensor) else 0 for a in args[1:5]])
-            self.channels.append(args[0].shape[1])
         return operation(*args, **(kwargs or {}))
 
 
-def traced(model, images):
-    """Trace a forward pass in evaluation mode; the flag is True if it finished. An exception is reported elsewhere."""
+def norms_of(model, images):
+    """The batch normalisations of a forward pass in evaluation mode. An exception is reported elsewhere."""
     mode, trace = model.training, Trace()
     try:
         with trace, torch.no_grad():
-            model.eval()(images)
-        return trace, True
+            model.eval()(images.clone())
     except Exception:
-        return trace, False
-    finally:
-        model.train(mode)
+        pass
+    model.train(mode)
+    return trace.norms
 
 
 def fill(model, draw, images):
@@ -58,8 +48,9 @@ def fill(model, draw, images):
     whether it comes before or after pooling. The networks narrow, so a matrix (large, small) is taken for a transposed
     one.
     """
-    trace, _ = traced(model, images)
-    part_of = {address: part for norm in trace.norms for part, address in enumerate(norm, start=1) if address}
+    part_of = {
+        address: part for norm in norms_of(model, images) for part, address in enumerate(norm, start=1) if address
+    }
     for tensor in (*model.parameters(), *model.buffers()):
         part, size, shape = part_of.get(tensor.data_ptr(), 0), tensor.numel(), tensor.shape
         if part == 0 and not isinstance(tensor, nn.Parameter):
@@ -75,29 +66,17 @@ def fill(model, draw, images):
     return model
 
 
-def anatomy(model, images, draw):
-    """Name, shape and use of each parameter, and the sizes of the BatchNorms that the images pass."""
-    trace, whole = traced(draw.initialize(model, images), images)
-    parameters = [
-        {"name": name, "shape": list(p.shape), "used": not whole or p.data_ptr() in trace.used}
-        for name, p in model.named_parameters()
-    ]
-    return {"parameters": parameters, "norms": trace.channels}
+def graph(model, images, draw):
+    """The images, and the graph of the model in evaluation mode."""
+    return {"images": images, **draw.graph(draw.initialize(model, images).eval(), images.clone())}
 
 
-def gradients(model, images, labels):
-    """Name and size of each parameter, and the norm of its gradient: 0 where there is none."""
-    nn.functional.cross_entropy(model(images), labels).backward()
-    return [
-        {"name": name, "size": p.numel(), "gradient": 0.0 if p.grad is None else p.grad.norm().item()}
-        for name, p in model.named_parameters()
-    ]
-
-
-def repeats(model, images, draw):
+def repeats(model, draw):
     """Ask in training mode, where dropout shows; a network with a BatchNorm, reported elsewhere, in evaluation mode."""
-    trace, _ = traced(model, images)
-    return draw.repeats(model.train(not trace.norms), images)
+    images = some_images(draw)
+    model = fill(draw.initialize(model, images), draw, images)
+    found = graph(model, images, draw)
+    return {**found, **draw.repeats(model.train(not norms_of(model, images)), images.clone())}
 
 
 def answers(model, images):
@@ -107,54 +86,53 @@ def answers(model, images):
     return {"images": images, "state": model.state_dict(), "logits": logits}
 
 
-def some_images(draw, n):
-    return draw.normal(n, 1, 28, 28)
+def some_images(draw):
+    """A few images; how many is drawn, too."""
+    return draw.normal(int(draw.integers(4, 12, 1)), 1, 28, 28)
 
 
 # ---------------------------------------------------------------- small_lenet
 
 
-def probe_lenet_parameters(student, draw):
-    return anatomy(student.SmallLeNet(), some_images(draw, 2), draw)
+def probe_lenet(student, draw):
+    return graph(student.SmallLeNet(), some_images(draw), draw)
 
 
 def probe_lenet_classes(student, draw):
-    return {"logits": student.SmallLeNet(num_classes=7)(some_images(draw, 3))}
+    classes = int(draw.integers(11, 40, 1))
+    return {"classes": classes, **graph(student.SmallLeNet(num_classes=classes), some_images(draw), draw)}
 
 
 def probe_lenet_answers(student, draw):
-    images = some_images(draw, 9)
-    model = fill(draw.initialize(student.SmallLeNet(), images), draw, images).eval()
-    return answers(model, images)
+    images = some_images(draw)
+    return answers(fill(draw.initialize(student.SmallLeNet(), images), draw, images).eval(), images)
 
 
 def probe_lenet_repeats(student, draw):
-    images = some_images(draw, 5)
-    return repeats(fill(draw.initialize(student.SmallLeNet(), images), draw, images), images, draw)
+    return repeats(student.SmallLeNet(), draw)
 
 
 def probe_lenet_gradients(student, draw):
-    images = some_images(draw, 9)
+    images = some_images(draw)
     model = fill(draw.initialize(student.SmallLeNet(), images), draw, images)
-    return {"parameters": gradients(model, images, draw.integers(0, 10, 9))}
+    nn.functional.cross_entropy(model(images.clone()), draw.integers(0, 10, len(images))).backward()
+    return {"gradients": draw.parameters(model), **graph(model, images, draw)}
 
 
 # ---------------------------------------------------------------- small_mlp
 
 
-def probe_mlp_parameters(student, draw):
-    return anatomy(student.SmallMLP(), some_images(draw, 2), draw)
+def probe_mlp(student, draw):
+    return graph(student.SmallMLP(), some_images(draw), draw)
 
 
 def probe_mlp_answers(student, draw):
-    images = some_images(draw, 9)
-    model = fill(draw.initialize(student.SmallMLP(), images), draw, images).eval()
-    return answers(model, images)
+    images = some_images(draw)
+    return answers(fill(draw.initialize(student.SmallMLP(), images), draw, images).eval(), images)
 
 
 def probe_mlp_repeats(student, draw):
-    images = some_images(draw, 5)
-    return repeats(fill(draw.initialize(student.SmallMLP(), images), draw, images), images, draw)
+    return repeats(student.SmallMLP(), draw)
 
 
 # ---------------------------------------------------------------- regularised_lenet
@@ -172,28 +150,30 @@ def without_dropout(student, images, draw):
     return draw.initialize(model, images)
 
 
-def probe_regularised_parameters(student, draw):
-    return anatomy(student.RegularisedLeNet(), some_images(draw, 4), draw)
+def probe_regularised(student, draw):
+    images = some_images(draw)
+    return graph(without_dropout(student, images, draw), images, draw)
 
 
 def probe_regularised_twin(student, draw):
-    images = some_images(draw, 12)
+    images = draw.normal(12, 1, 28, 28)
     model = fill(without_dropout(student, images, draw), draw, images)
-    state = copy.deepcopy(model.state_dict())
-    first = model.eval()(images)
-    trained = model.train()(images)
-    later = model.eval()(images)
-    return {"images": images, "state": state, "first": first, "trained": trained, "later": later}
+    found = copy.deepcopy(graph(model, images, draw))  # training changes the running averages
+    return {**found, "trained": model.train()(images), "later": model.eval()(images)}
 
 
 def probe_regularised_answers(student, draw):
-    images = some_images(draw, 6)
+    images = draw.normal(6, 1, 28, 28)
     model = fill(draw.initialize(student.RegularisedLeNet(), images), draw, images).eval()
-    return draw.repeats(model, images, size=2)  # alone, a BatchNorm that takes the batch for its averages raises
+    found = draw.repeats(
+        model, images.clone(), size=2
+    )  # alone, a BatchNorm that takes the batch for its averages raises
+    return {**graph(model, images, draw), **found}
 
 
 def probe_dropout(student, draw):
-    images, found = some_images(draw, 6), {}
+    images = draw.normal(6, 1, 28, 28)
+    found = graph(fill(without_dropout(student, images, draw), draw, images), images, draw)
     for name, probability in (("none", 0.0), ("half", 0.5), ("all", 1.0)):
         model = fill(draw.initialize(student.RegularisedLeNet(dropout=probability), images), draw, images).train()
         pair = [model(images).nan_to_num(), model(images).nan_to_num()]  # a hand-made dropout of 1 may give 0 / 0
@@ -205,7 +185,7 @@ def probe_dropout(student, draw):
 
 
 def probe_flip(student, draw):
-    images = draw.uniform(30, 1, 28, 28)
+    images = draw.uniform(int(draw.integers(20, 50, 1)), 1, 28, 28)
     given = images.clone()
     result = student.flip_at_random(given)
     return {"result": result, "type": str(result.dtype), "images": images, "changed": (given - images).abs().max()}
@@ -239,10 +219,11 @@ def comets(draw, n, degrees):
 
 
 def probe_affine(student, draw):
-    """Six calls. The streaks lie aslant in one and point down in the next: a map that stretches along a diagonal, or
+    """Six calls. The streaks lie aslant in one and along an axis in the next: a map that stretches along a diagonal, or
     along the axes, leaves the direction of the ones or of the others, and only a turn changes both.
     """
-    images = torch.stack([comets(draw, 8, 44.0), comets(draw, 8, 89.0)] * 3)  # (6, 8, 1, 28, 28)
+    n, (aslant, along) = int(draw.integers(8, 16, 1)), (90.0 * draw.integers(0, 4, 2)).tolist()
+    images = torch.stack([comets(draw, n, aslant + 44), comets(draw, n, along + 89)] * 3)  # (6, n, 1, 28, 28)
     given = list(images.clone())
     results = [student.affine_at_random(batch) for batch in given]
     changed = (torch.stack(given) - images).abs().max()
@@ -254,7 +235,8 @@ def probe_affine(student, draw):
 
 
 def probe_standard_error(student, draw):
-    cases = [(0.5, 10), (0.5, 40), (0.1, 10), (0.9, 10), (0.8 + 0.15 * float(draw.uniform(1)), 10_000), (1.0, 100)]
+    drawn = [(0.3 + 0.4 * float(draw.uniform(1)), int(draw.integers(10, 100, 1))) for _ in range(4)]
+    cases = [(0.5, 10), (0.5, 40), (0.1, 10), (0.9, 10), (0.875, 10_000), (1.0, 100), *drawn]
     found = [draw.scalar(student.standard_error(accuracy, n)) for accuracy, n in cases]
     return {"accuracies": [a for a, _ in cases], "numbers": [n for _, n in cases], "errors": found}
 
@@ -283,7 +265,9 @@ def cells(table, draw):
 
 def probe_compare(student, draw):
     widths = [int(draw.integers(20, 60, 1)) for _ in range(3)]
-    models = {f"model {'cab'[i]}": nn.Linear(width, 7) for i, width in enumerate(widths)}
+    first, second, third = draw.choice(90, 3).sort().values.tolist()
+    names = [f"model {10 + number}" for number in (third, first, second)]
+    models = {name: nn.Linear(width, 7) for name, width in zip(names, widths, strict=True)}
     histories = {name: a_history(draw, 5 + i) for i, name in enumerate(models)}
     parameters = {name: model.weight.numel() + model.bias.numel() for name, model in models.items()}
     millions = {id(model): parameters[name] / 1e6 for name, model in models.items()}
@@ -303,21 +287,17 @@ def normalized(images):
     return (images.unsqueeze(1) / 255 - 0.1307) / 0.3081  # (n, 1, 28, 28)
 
 
-def held_out_logits(model, name, draw):
-    """The logits of a network with the submitted weights, on all held-out images."""
-    return {"logits": draw.held_out_logits(model, name, normalized), "state": dict(model.named_parameters())}
-
-
 def probe_weights_mlp(student, draw):
-    return held_out_logits(student.SmallMLP(), "small_mlp.safetensors", draw)
+    return draw.trained(student.SmallMLP(), "small_mlp.safetensors", normalized)
 
 
 def probe_weights_regularised(student, draw):
-    return held_out_logits(student.RegularisedLeNet(), "regularised_lenet.safetensors", draw)
+    model = without_dropout(student, some_images(draw), draw)  # dropout in evaluation mode is reported elsewhere
+    return draw.trained(model, "regularised_lenet.safetensors", normalized)
 
 
 def probe_weights_affine(student, draw):
-    return held_out_logits(student.SmallLeNet(), "affine_lenet.safetensors", draw)
+    return draw.trained(student.SmallLeNet(), "affine_lenet.safetensors", normalized)
 
 
 def probe_history(student, draw):

@@ -11,14 +11,18 @@ from gradeprop.check import (
     assert_gradients,
     assert_repeatable,
     combined_misreadings,
+    computed,
     ending_misreadings,
     fail,
     identity,
     is_close,
     logits_differ,
     missing_hint,
+    network_of,
+    parameters_of,
     shape_of,
     sizes_of,
+    trace_of,
 )
 
 RELU = torch.relu
@@ -105,22 +109,30 @@ def without_missing_biases(weights, parameters, norms=()):
     return weights
 
 
-def show_parameters(parameters, show, name):
+def anatomy(probe, observed, expected):
+    """The parameters of a network, those that forward never uses, and the sizes of its BatchNorms."""
+    images = expected(probe).tensor("images")
+    network = network_of(observed(probe), images)
+    parameters, used = parameters_of(network, images), network.used()
+    unused = [p for p in parameters if p.text("name") not in used]
+    norms = [step for step in trace_of(network) if "batch_norm" in step.text("op")]
+    return parameters, unused, [n for step in norms for n in shape_of(step)[1:2]]
+
+
+def show_parameters(parameters, unused, show, name):
     rows = [
-        (p.text("name"), shape_of(p), f"{size:,.0f}", "" if p.flag("used") else "no")
+        (p.text("name"), shape_of(p), f"{size:,.0f}", "no" if p in unused else "")
         for p, size in zip(parameters[:40], sizes_of(parameters[:40]), strict=True)
     ]
     show.table(f"The parameters of your {name}", ("name", "shape", "number", "used by forward"), rows)
 
 
-def assert_parameters(seen, asked, show, points, name, worth):
+def assert_parameters(parameters, unused, asked, show, points, name, worth):
     """Fail unless there is exactly what is required, and forward uses it."""
-    parameters = seen.items("parameters")
-    show_parameters(parameters, show, name)
+    show_parameters(parameters, unused, show, name)
     if not parameters:
         fail(f"{name} has no parameters: layers in a Python list are not found; use attributes or nn.ModuleList.")
     got, want = sizes_of(parameters), sizes_of(asked)
-    unused = [p for p in parameters if not p.flag("used")]
     if sorted(got) == sorted(want) and not unused:
         return
     message = f"{name} has {sum(got):,.0f} parameters; {sum(want):,.0f} are required."
@@ -133,11 +145,13 @@ def assert_parameters(seen, asked, show, points, name, worth):
     points.part(max(0, worth - wrong), f"{message} Compare the table of your layers with the docstring.")
 
 
-def assert_every_answer_alike(seen, name):
+def assert_every_answer_alike(seen, ours, name):
     """An image gets the same logits twice, and alone as in a batch; it is not changed."""
+    images = ours.tensor("images")
     again = f"{name} has no dropout, and remembers nothing."
     alone = "do view or flatten mix the images? n stays in front."
-    assert_repeatable(seen, (None, 10), again, alone)
+    assert_repeatable(seen, (len(images), 10), again, alone)
+    network_of(seen, images)
 
 
 # ---------------------------------------------------------------- small_lenet
@@ -146,14 +160,20 @@ def assert_every_answer_alike(seen, name):
 @pytest.mark.points(4, question="small_lenet")
 def test_the_small_lenet_has_its_parameters(observed, expected, points, show):
     """SmallLeNet has 44,426 parameters, and forward uses them all."""
-    asked = expected("lenet_parameters").items("parameters")
-    assert_parameters(observed("lenet_parameters"), asked, show, points, "SmallLeNet", worth=4)
+    asked, *_ = anatomy("lenet", expected, expected)
+    parameters, unused, _ = anatomy("lenet", observed, expected)
+    assert_parameters(parameters, unused, asked, show, points, "SmallLeNet", worth=4)
 
 
 @pytest.mark.points(2, question="small_lenet")
-def test_the_small_lenet_takes_a_number_of_classes(observed):
-    """``SmallLeNet(num_classes=7)`` gives seven logits per image."""
-    logits = observed("lenet_classes").tensor("logits", shape=(3, 7))
+def test_the_small_lenet_takes_a_number_of_classes(observed, expected):
+    """``SmallLeNet(num_classes=7)`` gives seven logits per image, and any other number as many."""
+    ours = expected("lenet_classes")
+    images, classes = ours.tensor("images"), ours.integer("classes")
+    logits = computed(network_of(observed("lenet_classes"), images), images)
+    if logits.shape[1:] != (classes,):
+        shape, asked = list(logits.shape), [len(images), classes]
+        fail(f"SmallLeNet(num_classes={classes}) returns the shape {shape}; expected {asked}.")
     if not logits_differ(logits):
         fail("All images get the same logits.")
 
@@ -162,25 +182,25 @@ def test_the_small_lenet_takes_a_number_of_classes(observed):
 def test_the_small_lenet_computes_what_the_table_says(observed, expected):
     """With the same weights, your SmallLeNet and ours give the same logits."""
     seen, ours = observed("lenet_answers"), expected("lenet_answers")
-    parameters = observed("lenet_parameters").items("parameters")
-    norms = [int(n) for n in observed("lenet_parameters").numbers("norms")]
-    weights = without_missing_biases(ours.tensors("state"), parameters, norms)
-    logits = seen.tensor("logits", shape=(9, 10))
-    assert_twin(logits, lenet, weights, ours.tensor("images"), misreadings_of_lenet(), "SmallLeNet")
+    parameters, _, norms = anatomy("lenet", observed, expected)
+    weights, images = without_missing_biases(ours.tensors("state"), parameters, norms), ours.tensor("images")
+    logits = seen.tensor("logits", shape=(len(images), 10))
+    assert_twin(logits, lenet, weights, images, misreadings_of_lenet(), "SmallLeNet")
 
 
 @pytest.mark.points(2, question="small_lenet")
-def test_the_small_lenet_learns_everywhere(observed):
+def test_the_small_lenet_learns_everywhere(observed, expected):
     """The gradient reaches every layer of SmallLeNet."""
-    unused = [p.text("name") for p in observed("lenet_parameters").items("parameters") if not p.flag("used")]
-    found = [p for p in observed("lenet_gradients").items("parameters") if p.text("name") not in unused]
-    assert_gradients(found, "Is something frozen, or cut off?")
+    parameters, unused, _ = anatomy("lenet_gradients", observed, expected)
+    names = [p.text("name") for p in unused]
+    for found in (observed("lenet_gradients").items("gradients"), parameters):
+        assert_gradients([p for p in found if p.text("name") not in names], "Is something frozen, or cut off?")
 
 
 @pytest.mark.points(2, question="small_lenet")
-def test_the_small_lenet_answers_the_same_every_time(observed):
+def test_the_small_lenet_answers_the_same_every_time(observed, expected):
     """SmallLeNet gives an image the same logits alone as in a batch and twice in a row, in training mode too."""
-    assert_every_answer_alike(observed("lenet_repeats"), "SmallLeNet")
+    assert_every_answer_alike(observed("lenet_repeats"), expected("lenet_repeats"), "SmallLeNet")
 
 
 # ---------------------------------------------------------------- small_mlp
@@ -189,48 +209,46 @@ def test_the_small_lenet_answers_the_same_every_time(observed):
 @pytest.mark.points(4, question="small_mlp")
 def test_the_mlp_has_its_parameters(observed, expected, points, show):
     """SmallMLP has 49,240 parameters, 784-60-30-10, and forward uses them all."""
-    asked = expected("mlp_parameters").items("parameters")
-    assert_parameters(observed("mlp_parameters"), asked, show, points, "SmallMLP", worth=4)
+    asked, *_ = anatomy("mlp", expected, expected)
+    parameters, unused, _ = anatomy("mlp", observed, expected)
+    assert_parameters(parameters, unused, asked, show, points, "SmallMLP", worth=4)
 
 
 @pytest.mark.points(4, question="small_mlp")
 def test_the_mlp_computes_what_it_should(observed, expected):
     """With the same weights, your SmallMLP and ours give the same logits."""
     seen, ours = observed("mlp_answers"), expected("mlp_answers")
-    weights = without_missing_biases(ours.tensors("state"), observed("mlp_parameters").items("parameters"))
-    logits = seen.tensor("logits", shape=(9, 10))
-    assert_twin(logits, mlp, weights, ours.tensor("images"), misreadings_of_mlp(), "SmallMLP")
+    parameters, images = anatomy("mlp", observed, expected)[0], ours.tensor("images")
+    weights = without_missing_biases(ours.tensors("state"), parameters)
+    logits = seen.tensor("logits", shape=(len(images), 10))
+    assert_twin(logits, mlp, weights, images, misreadings_of_mlp(), "SmallMLP")
 
 
 @pytest.mark.points(2, question="small_mlp")
-def test_the_mlp_answers_the_same_every_time(observed):
+def test_the_mlp_answers_the_same_every_time(observed, expected):
     """SmallMLP gives an image the same logits alone as in a batch and twice in a row, in training mode too."""
-    assert_every_answer_alike(observed("mlp_repeats"), "SmallMLP")
+    assert_every_answer_alike(observed("mlp_repeats"), expected("mlp_repeats"), "SmallMLP")
 
 
 # ---------------------------------------------------------------- regularised_lenet
 
 
-def norm_sizes(observed):
-    return [int(n) for n in observed("regularised_parameters").numbers("norms")]
-
-
-def twin_weights(observed, expected):
-    """Our weights, with those BatchNorms that the student's network runs through."""
-    norms = norm_sizes(observed)
-    weights = expected("regularised_twin").tensors("state")
-    left_out = [f"norm{i}." for i, n in enumerate(NORMED, start=1) if n not in norms]
-    weights = {name: tensor for name, tensor in weights.items() if not name.startswith(tuple(left_out))}
-    return without_missing_biases(weights, observed("regularised_parameters").items("parameters"), norms)
+def twin(observed, expected):
+    """Logits of the student's network, the images, and our weights, with those BatchNorms that it runs through."""
+    seen, ours = observed("regularised_twin"), expected("regularised_twin")
+    parameters, _, norms = anatomy("regularised_twin", observed, expected)
+    left_out = tuple(f"norm{i}." for i, n in enumerate(NORMED, start=1) if n not in norms)
+    weights = {name: tensor for name, tensor in ours.tensors("state").items() if not name.startswith(left_out)}
+    weights = without_missing_biases(weights, parameters, norms)
+    return seen.tensor("logits", shape=(12, 10)), ours.tensor("images"), weights, norms
 
 
 @pytest.mark.points(6, question="regularised_lenet")
-def test_the_regularised_lenet_has_its_parameters(observed, points, show):
+def test_the_regularised_lenet_has_its_parameters(observed, expected, points, show):
     """RegularisedLeNet has 44,878 parameters (44,438 with one BatchNorm), and forward uses them all."""
-    parameters = observed("regularised_parameters").items("parameters")
-    show_parameters(parameters, show, "RegularisedLeNet")
-    got, norms = sum(sizes_of(parameters)), sorted(norm_sizes(observed))
-    unused = [p for p in parameters if not p.flag("used")]
+    parameters, unused, norms = anatomy("regularised", observed, expected)
+    show_parameters(parameters, unused, show, "RegularisedLeNet")
+    got, norms = sum(sizes_of(parameters)), sorted(norms)
     if unused:
         names, n = ", ".join(p.text("name") for p in unused[:6]), sum(sizes_of(unused))
         fail(f"{got:,.0f} parameters, but {n:,.0f} are in layers that forward never uses ({names}): they never learn.")
@@ -250,9 +268,7 @@ def test_the_regularised_lenet_has_its_parameters(observed, points, show):
 @pytest.mark.points(6, question="regularised_lenet")
 def test_the_regularised_lenet_computes_what_it_should(observed, expected):
     """With the same weights, your RegularisedLeNet and ours give the same logits in evaluation mode."""
-    seen, ours = observed("regularised_twin"), expected("regularised_twin")
-    weights, images = twin_weights(observed, expected), ours.tensor("images")
-    logits = seen.tensor("first", shape=(12, 10))
+    logits, images, weights, _ = twin(observed, expected)
     if is_close(logits, lenet(weights, images, training=True)):
         return  # statistics of the batch in evaluation mode are reported below
     assert_twin(logits, lenet, weights, images, misreadings_of_norms(), "RegularisedLeNet")
@@ -261,11 +277,11 @@ def test_the_regularised_lenet_computes_what_it_should(observed, expected):
 @pytest.mark.points(3, question="regularised_lenet")
 def test_batch_norm_trains_on_the_batch(observed, expected):
     """In training mode BatchNorm uses mean and variance of the batch, and keeps running averages of them."""
-    seen, ours = observed("regularised_twin"), expected("regularised_twin")
-    if not norm_sizes(observed):
+    seen = observed("regularised_twin")
+    first, images, weights, norms = twin(observed, expected)
+    if not norms:
         fail("forward runs through no BatchNorm.")
-    weights, images = twin_weights(observed, expected), ours.tensor("images")
-    first, trained = seen.tensor("first", shape=(12, 10)), seen.tensor("trained", shape=(12, 10))
+    trained = seen.tensor("trained", shape=(12, 10))
     if is_close(trained, lenet(weights, images, training=False)):
         fail("In training mode BatchNorm used its running averages, not those of the batch: is it in evaluation mode?")
     if is_close(trained, first):
@@ -275,7 +291,7 @@ def test_batch_norm_trains_on_the_batch(observed, expected):
 
 
 @pytest.mark.points(4, question="regularised_lenet")
-def test_evaluation_is_not_random(observed):
+def test_evaluation_is_not_random(observed, expected):
     """In evaluation mode dropout is off and BatchNorm uses its running averages."""
     seen = observed("regularised_answers")
     first = seen.tensor("first", shape=(6, 10))
@@ -285,6 +301,7 @@ def test_evaluation_is_not_random(observed):
         fail("In evaluation mode an image got other logits in another batch: BatchNorm must use running averages.")
     if seen.number("changed") != 0:
         fail("The images that went in were changed in place.")
+    network_of(seen, expected("regularised_answers").tensor("images"))
 
 
 def varies(pair):
@@ -292,9 +309,11 @@ def varies(pair):
 
 
 @pytest.mark.points(3, question="regularised_lenet")
-def test_dropout_works_in_training(observed):
+def test_dropout_works_in_training(observed, expected):
     """In training mode dropout sets hidden values to 0 at random, and never logits."""
-    half = observed("dropout").tensor("half", shape=(2, 6, 10))
+    seen = observed("dropout")
+    network_of(seen, expected("dropout").tensor("images"))
+    half = seen.tensor("half", shape=(2, 6, 10))
     if not varies(half):
         fail("RegularisedLeNet(dropout=0.5) gave the same logits twice in training mode: no dropout is at work.")
     if (half == 0).any():
@@ -302,9 +321,10 @@ def test_dropout_works_in_training(observed):
 
 
 @pytest.mark.points(2, question="regularised_lenet")
-def test_dropout_is_the_probability_to_drop(observed):
+def test_dropout_is_the_probability_to_drop(observed, expected):
     """``dropout`` is the probability that a value is set to 0: with 0 nothing is random, with 1 nothing is left."""
     seen = observed("dropout")
+    network_of(seen, expected("dropout").tensor("images"))
     none, everything = seen.tensor("none", shape=(2, 6, 10)), seen.tensor("all", shape=(2, 6, 10))
     if not (varies(seen.tensor("half", shape=(2, 6, 10))) or varies(none)):
         fail("No dropout is at work.")

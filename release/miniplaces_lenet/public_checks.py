@@ -16,12 +16,14 @@ from given.training import load_weights
 from PIL import Image
 from torch import nn
 from torch.nn.functional import cross_entropy
+from torch.overrides import TorchFunctionMode
 from torch.utils.data import DataLoader, TensorDataset
 
 import student_code
 
 LENET = 151_324  # parameters
 NUMBERS = 500_000  # that OwnNetwork may save
+COST = 50  # million multiply-adds that an image may cost it
 
 
 @pytest.fixture(autouse=True)
@@ -55,17 +57,35 @@ def assert_logits(logits, n):
         assert not sums_to_one, "Each row sums to 1: return the logits; the loss applies the softmax itself."
 
 
+class Layers(TorchFunctionMode):
+    """Notes what each convolution and each linear layer gets and gives, in whatever style a network is written."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv2d, self.linear, self.multiply_adds = [], [], 0
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        """Let the function do its work, and note copies of what goes in and comes out."""
+        noted = {"conv2d": self.conv2d, "linear": self.linear}.get(getattr(function, "__name__", ""))
+        given = args[0].detach().clone() if noted is not None and len(args) > 1 else None
+        result = function(*args, **(kwargs or {}))
+        if given is not None:
+            noted.append((given, result.detach().clone()))
+            self.multiply_adds += result.numel() * args[1].numel() // len(args[1])
+        return result
+
+
 # ---------------------------------------------------------------- scenes
 
 
 @pytest.fixture
 def places(tmp_path):
-    """Twelve even pictures, red as bright as their label is large; every third file is grey."""
-    for split, below in (("train", "train/a/abbey"), ("val", "val")):
+    """Twelve and seven even pictures, red as bright as their label is large; every third file is grey."""
+    for split, below, n in (("train", "train/a/abbey", 12), ("val", "val", 7)):
         (tmp_path / "images" / below).mkdir(parents=True)
         lines = []
-        for i in range(12):
-            label = 37 * i % 100
+        for i in range(n):
+            label = 37 * (i + n) % 100
             name = f"{below}/{7**i % 100003:08}.png"
             red = np.zeros((16, 16, 3), np.uint8) + np.array([2 * label, 0, 0], np.uint8)
             picture = Image.fromarray(red[..., 0]) if i % 3 == 1 else Image.fromarray(red)
@@ -78,15 +98,19 @@ def places(tmp_path):
 @pytest.mark.question("scenes")
 def test_the_dataset_follows_the_list(places):
     """MiniPlaces has a sample for each line of the list."""
-    for split in ("train", "val"):
-        n = len(student_code.MiniPlaces(places, split))
-        assert n == 12, f"{split}.txt has 12 lines; len() says {n}."
+    for split, lines in (("train", 12), ("val", 7)):
+        for folder in (places, str(places)):
+            n = len(student_code.MiniPlaces(folder, split))
+            assert n == lines, f"{split}.txt has {lines} lines; len() says {n}, with the folder as {folder!r}."
 
 
 @pytest.mark.question("scenes")
 def test_a_photograph_keeps_its_label(places):
     """Each photograph comes as a PIL image in RGB, with the label of its own line."""
     dataset = student_code.MiniPlaces(places, "train")
+    lines = [int(line.split()[1]) for line in (places / "train.txt").read_text().splitlines()]
+    labels = [int(dataset[i][1]) for i in range(12)]
+    assert labels == lines, f"The labels are {labels}; line by line, train.txt has {lines}."
     for photograph, label in (dataset[i] for i in range(12)):
         assert isinstance(photograph, Image.Image), f"Without a transform, a {type(photograph).__name__} was given out."
         assert photograph.mode == "RGB", f'A photograph has the mode {photograph.mode}: call convert("RGB") on each.'
@@ -117,6 +141,8 @@ def test_half_of_a_batch_is_mirrored():
     mirrored = (result == images.flip(-1)).flatten(1).all(1)
     assert (same | mirrored).all(), "An image came back neither as it was nor mirrored left for right."
     assert 16 < mirrored.sum() < 48, f"{int(mirrored.sum())} of 64 images were mirrored; about half is asked for."
+    again = student_code.flip_scenes(images)
+    assert not torch.equal(again, result), "The same images were mirrored the second time: each time is by chance."
 
 
 # ---------------------------------------------------------------- lenet
@@ -140,7 +166,9 @@ def test_lenet_has_its_parameters():
     """LeNet has 151,324 parameters, and each of them learns."""
     model = student_code.LeNet()
     n = count(model)
-    assert n == LENET, f"LeNet has {n:,} parameters; 151,324 are asked for. Has every layer its bias?"
+    layers = sum(p.dim() > 1 for p in model.parameters())
+    hint = "Has every layer its bias?" if layers == 5 else f"It has {layers} layers with weights; five are asked for."
+    assert n == LENET, f"LeNet has {n:,} parameters; 151,324 are asked for. {hint}"
     logits, _ = model(torch.randn(7, 3, 32, 32))
     assert_logits(logits, 7)
     assert_learns_everywhere(model, logits)
@@ -149,16 +177,33 @@ def test_lenet_has_its_parameters():
 @pytest.mark.question("lenet")
 def test_other_sizes_and_classes_work():
     """input_shape and num_classes are used."""
-    logits, shapes = student_code.LeNet(input_shape=(44, 28), num_classes=7)(torch.randn(2, 3, 44, 28))
+    logits, shapes = student_code.LeNet(input_shape=(43, 27), num_classes=7)(torch.randn(2, 3, 43, 27))
     assert list(logits.shape) == [2, 7], f"num_classes=7 gave logits of shape {list(logits.shape)} for 2 images."
     told = [int(n) for n in shapes[2]]
-    assert told == [2, 16, 8, 4], f"For images of 44×28, stage 2 was told as {told}; it should be [2, 16, 8, 4]."
+    assert told == [2, 16, 7, 3], f"For images of 43×27, stage 2 was told as {told}; it should be [2, 16, 7, 3]."
+
+
+@pytest.mark.question("lenet")
+def test_the_layers_of_lenet_are_joined_as_in_the_table():
+    """A ReLU follows every layer but the last, and the pooling takes the maximum."""
+    with Layers() as layers, torch.no_grad():
+        logits, _ = student_code.LeNet()(3 * torch.randn(4, 3, 32, 32))
+    for number, (given, _) in enumerate((*layers.conv2d[1:], *layers.linear), start=1):
+        assert given.min() >= 0, f"Negative values come after layer {number} of the five: is there a ReLU?"
+    largest, kept = layers.conv2d[0][1].relu().amax((2, 3)), layers.conv2d[1][0].amax((2, 3))
+    assert torch.allclose(largest, kept, atol=1e-5), (
+        "The largest value of a map is another after the first pooling: take the maximum of each window, after a ReLU."
+    )
+    if len(layers.linear) == 3:  # else they are written in another way
+        assert torch.equal(layers.linear[2][1], logits), "Something follows the last layer; logits come as they are."
 
 
 @pytest.mark.question("lenet")
 def test_an_image_does_not_depend_on_its_neighbours():
-    """An image gets the same logits alone as in a batch."""
-    model, x = student_code.LeNet().eval(), torch.randn(4, 3, 32, 32)
+    """An image gets the same logits alone as in a batch, and each time."""
+    model, x = student_code.LeNet(), torch.randn(4, 3, 32, 32)
+    again = torch.equal(model(x)[0], model(x)[0])
+    assert again, "The same images got other logits the second time: is there a dropout?"
     alone = torch.cat([model(image.unsqueeze(0))[0] for image in x])
     assert torch.allclose(model(x)[0], alone, atol=1e-4), "Alone, an image gets other logits: does flatten mix images?"
 
@@ -217,10 +262,14 @@ def test_the_fully_connected_net_is_comparable():
 
 @pytest.mark.question("dense")
 def test_the_fully_connected_net_bends():
-    """FullyConnectedNet is not linear."""
+    """FullyConnectedNet has a non-linearity after every layer but the last."""
     model, x = student_code.FullyConnectedNet().double().eval(), torch.randn(4, 3, 32, 32).double()
     a, b, middle = model(x), model(-x), model(0 * x)
     assert not torch.allclose(a + b, 2 * middle, atol=1e-9), "It is linear: what stands between its layers?"
+    with Layers() as layers, torch.no_grad():
+        model(x)
+    for number, ((_, gives), (gets, _)) in enumerate(zip(layers.linear, layers.linear[1:], strict=False), start=1):
+        assert not torch.equal(gives, gets), f"Layer {number + 1} gets what layer {number} gives: where is the bend?"
 
 
 # ---------------------------------------------------------------- run
@@ -228,7 +277,7 @@ def test_the_fully_connected_net_bends():
 
 def small_loaders(batch_size):
     """Twelve images of noise, as (train_loader, val_loader)."""
-    data = TensorDataset(torch.randn(12, 3, 32, 32), torch.arange(12))
+    data = TensorDataset(torch.randn(12, 3, 32, 32, generator=torch.Generator().manual_seed(0)), torch.arange(12))
     return DataLoader(data, batch_size, shuffle=True), DataLoader(data, 6)
 
 
@@ -248,47 +297,117 @@ def test_a_run_gives_network_and_history():
         assert len(history[name]) == 2, f"{name} has {len(history[name])} values for 2 epochs."
 
 
+class Watch:
+    """Takes the place of the loops and of LeNet while a run is made, and notes what they get."""
+
+    def __init__(self, monkeypatch):
+        self.calls, self.optimizers, self.networks, self.loaders = [], [], [], []
+        own = student_code.LeNet
+        monkeypatch.setattr(student_code, "train_model", self.train_model)
+        monkeypatch.setattr(student_code, "test_model", self.test_model)
+        monkeypatch.setattr(student_code, "LeNet", lambda *args, **named: self.made(own(*args, **named)))
+
+    def made(self, network):
+        """Note a new network."""
+        self.networks.append(network)
+        return network
+
+    def loaders_for(self, batch_size):
+        """The loaders, noted."""
+        self.loaders = small_loaders(batch_size)
+        return self.loaders
+
+    def train_model(self, model, loader, optimizer, criterion, epoch):
+        """Note who is trained, on what, and by what."""
+        self.optimizers.append(optimizer)
+        return self.note("train", model, loader, criterion)
+
+    def test_model(self, model, loader, criterion):
+        """Note who is measured, and with what."""
+        return self.note("test", model, loader, criterion)
+
+    def note(self, kind, model, loader, criterion):
+        """Note a call; what it returns stands for loss and accuracy."""
+        logits, label = torch.tensor([[3.0, 1.0, 0.0]]), torch.tensor([0])
+        same = abs(float(criterion(logits, label)) - float(cross_entropy(logits, label))) < 1e-4
+        assert same, "The loss is another than plain cross entropy of the logits."
+        gives = type(model(torch.zeros(2, 3, 32, 32))).__name__
+        self.calls.append((kind, "train" if loader is self.loaders[0] else "val", gives))
+        loss = len(self.optimizers) + (0.5 if kind == "test" else 0.0)
+        return loss, loss / 10
+
+
 @pytest.mark.question("run")
 def test_a_run_follows_its_configuration(monkeypatch):
-    """A run uses the batch size, the learning rate and the momentum of its configuration."""
-    seen = []
-
-    def watch(model, loader, optimizer, criterion, epoch):
-        seen.append((loader.batch_size, optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["momentum"]))
-        return 1.0, 0.5
-
-    monkeypatch.setattr(student_code, "train_model", watch)
-    student_code.run_configuration(
-        student_code.Configuration("short", batch_size=4, lr=0.02, momentum=0.7, epochs=1), small_loaders
+    """A run has the batch size, the optimizer and the epochs of its configuration."""
+    watch = Watch(monkeypatch)
+    run = student_code.Configuration("short", batch_size=4, lr=0.02, momentum=0.7, epochs=3)
+    _, history = student_code.run_configuration(run, watch.loaders_for)
+    kinds = [kind for kind, _, _ in watch.calls]
+    assert "train" in kinds, "train_model was not called: the loop of the first assignment is yours to use."
+    assert {gives for _, _, gives in watch.calls} == {"Tensor"}, "The loops need a LogitsOnly around the LeNet."
+    assert kinds.count("train") == 3, f"{kinds.count('train')} epochs were trained; the configuration says 3."
+    measured = all(
+        after == "test" for before, after in zip(kinds, [*kinds[1:], "end"], strict=True) if before == "train"
     )
-    assert seen, "train_model was not called: the loop of the first assignment is yours to use."
-    assert seen[0] == (4, 0.02, 0.7), (
-        f"Batch size, lr and momentum were {seen[0]}; the configuration says (4, 0.02, 0.7)."
-    )
+    assert measured, "An epoch was trained and not measured: call test_model after each."
+    for kind, loader in (("train", "train"), ("test", "val")):
+        used = {which for each, which, _ in watch.calls if each == kind}
+        assert used == {loader}, (
+            f"{kind}_model got the {' and the '.join(sorted(used))} loader; give it {loader}_loader."
+        )
+    size = watch.loaders[0].batch_size
+    assert size == 4, f"The loaders have the batch size {size}; the configuration says 4."
+    for group in (group for optimizer in watch.optimizers for group in optimizer.param_groups):
+        kind = type(watch.optimizers[0]).__name__
+        assert kind == "SGD", f"The optimizer is {kind}; plain SGD is asked for."
+        got = group["lr"], group["momentum"], group["weight_decay"]
+        assert got == (0.02, 0.7, 0), f"lr, momentum and weight decay are {got}; the configuration says (0.02, 0.7, 0)."
+    assert len(watch.networks) == 1, f"{len(watch.networks)} networks were made in one run; make one, and train it."
+    expected = {"train_loss": [1.0, 2.0, 3.0], "test_loss": [1.5, 2.5, 3.5]}
+    for name, values in expected.items():
+        assert history[name] == values, f"{name} is {history[name]}; the loops returned {values}."
 
 
 @pytest.mark.question("run")
 def test_a_run_can_be_repeated():
-    """The same configuration gives the same run."""
-    run = student_code.Configuration("short", batch_size=4, epochs=1, seed=3)
-    first, second = (student_code.run_configuration(run, small_loaders)[1]["train_loss"] for _ in range(2))
-    assert first == second, "Two runs with one seed differ: is the seed set before the network is made?"
+    """The same configuration gives the same run, and another seed another one."""
+    losses = []
+    for seed in (3, 3, 4):
+        run = student_code.Configuration("short", batch_size=4, epochs=1, seed=seed)
+        losses.append(student_code.run_configuration(run, small_loaders)[1]["train_loss"])
+    assert losses[0] == losses[1], "Two runs with one seed differ: is the seed set before the network is made?"
+    assert losses[0] != losses[2], "Two runs with different seeds are the same: set the seed of the configuration."
 
 
 # ---------------------------------------------------------------- results
+
+
+def read_numbers(file):
+    """The number in each line of a file, which holds nothing else."""
+    numbers = []
+    for line in filter(str.strip, file.read_text(encoding="utf-8-sig").splitlines()):
+        try:
+            numbers.append(float(line))
+        except ValueError:
+            raise AssertionError(f"{file.name} has the line {line!r}; write a number alone in each line.") from None
+    return numbers
 
 
 @pytest.mark.question("results")
 def test_results_are_written_in_order(tmp_path):
     """write_results writes the best of each run, in percent, in the order of CONFIGURATIONS."""
     names = [configuration.name for configuration in student_code.CONFIGURATIONS]
-    accuracies = [0.16, 0.18, 0.17, 0.04, 0.14, 0.2, 0.13]
-    histories = {name: {"test_accuracy": [0.01, a, a - 0.01]} for name, a in zip(names, accuracies, strict=True)}
-    shuffled = {name: histories[name] for name in sorted(names)}
+    accuracies = [0.1612, 0.1834, 0.1756, 0.0478, 0.1498, 0.2011, 0.1333]
+    histories = {
+        name: {"test_accuracy": [0.01, a, a - 0.01], "train_accuracy": [0.5, 0.6, 0.7]}
+        for name, a in zip(names, accuracies, strict=True)
+    }
+    histories["own_network"] = {"test_accuracy": [0.3, 0.4], "train_accuracy": [0.5, 0.6]}
+    shuffled = {name: histories[name] for name in sorted(histories)}
     student_code.write_results(shuffled, tmp_path / "results.txt")
-    lines = (tmp_path / "results.txt").read_text().split()
-    assert len(lines) == 7, f"The file has {len(lines)} words; seven numbers are asked for, one per line."
-    values = [float(line) for line in lines]
+    values = read_numbers(tmp_path / "results.txt")
+    assert len(values) == 7, f"The file has {len(values)} numbers; seven are asked for, one per line."
     assert max(values) > 1, f"The numbers are at most {max(values):g}: are they percent?"
     right = [round(100 * a, 2) for a in accuracies]
     assert Counter(values) == Counter(right), f"The lines are {values}; the best accuracies in percent are {right}."
@@ -307,6 +426,10 @@ def test_the_own_network_keeps_within_its_cap():
     n = sum(value.numel() for value in model.state_dict().values())
     assert n <= NUMBERS, f"OwnNetwork saves {n:,} numbers; at most {NUMBERS:,} are allowed."
     assert_learns_everywhere(model, logits)
+    with Layers() as layers, torch.no_grad():
+        model.eval()(torch.randn(1, 3, 32, 32))
+    cost = layers.multiply_adds / 1e6
+    assert cost <= COST, f"An image costs about {cost:.0f} million multiply-adds; at most {COST} million are allowed."
 
 
 # ---------------------------------------------------------------- seven
@@ -318,7 +441,7 @@ def test_results_txt_fits_history():
     results, file = Path("results.txt"), Path("history.json")
     for each in (results, file):
         assert each.exists(), f"There is no {each}: the notebook writes it after the seven runs."
-    values = [float(line) for line in results.read_text().split()]
+    values = read_numbers(results)
     history = json.loads(file.read_text(encoding="utf-8"))
     names = [configuration.name for configuration in student_code.CONFIGURATIONS]
     missing = [name for name in names if name not in history]

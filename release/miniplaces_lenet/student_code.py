@@ -565,10 +565,12 @@ class LeNet(nn.Module):
     5       linear to 128, ReLU                  (n, 128)
     6       linear to num_classes                (n, num_classes), logits: no softmax
 
-    Convolutions have stride 1 and no padding. Another ``input_shape`` changes the sizes of stages 1 to 3.
+    Convolutions have stride 1 and no padding. Another ``input_shape`` changes the sizes of stages 1 to 3, so the first
+    linear layer gets its size from it. There is no dropout.
 
     Args:
-        input_shape: rows and columns of the images.
+        input_shape: (rows, columns) of the images.
+        num_classes: how many logits an image gets.
 
     Source: after LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998.
     """
@@ -584,8 +586,9 @@ class LeNet(nn.Module):
             x: images (n, 3, rows, columns).
 
         Returns:
-            The logits (n, num_classes), and a dict: the number of the stage, 1 to 6, and the shape of its output as a
-            list of ints, n first; ``{1: [n, 6, 14, 14], …}``.
+            The logits, a tensor (n, num_classes), and a dict with six keys: the number of the stage, an int from 1 to
+            6, and the shape of its output as a list or tuple of ints, n first; ``{1: [n, 6, 14, 14], …}``. Stages 1
+            and 2 end with their pooling.
         """
         raise NotImplementedError("Task 2.2: connect the layers, and note the shapes")
 
@@ -617,7 +620,8 @@ class FullyConnectedNet(nn.Module):
     """A network of LeNet's depth and size without convolutions, to compare with.
 
     Five linear layers, as many as LeNet has layers that learn, with a non-linearity between each two of them, and a
-    parameter count within 5 % of LeNet's 151,324. You choose the widths.
+    parameter count within 5 % of LeNet's 151,324. You choose the widths, and what else stands between the layers; no
+    parameter has more than two dimensions, and just five have two. It ends in logits: no softmax, no log-softmax.
     """
 
     def __init__(self) -> None:
@@ -659,16 +663,18 @@ def run_configuration(
 ) -> tuple[nn.Module, dict[str, list[float]]]:
     """Train a new LeNet as a configuration says, with ``train_model``, and measure it with ``test_model`` every epoch.
 
-    The seed is set (``torch.manual_seed``) before the network gets its first weights. The optimizer is SGD with the
-    configuration's learning rate and momentum, the loss is cross entropy.
+    The seed is set (``torch.manual_seed``) before the network, a ``LeNet`` in a ``LogitsOnly``, gets its first weights;
+    one network is made, and trained in all epochs. The optimizer is plain SGD, without weight decay, with the
+    configuration's learning rate and momentum; the loss is cross entropy.
 
     Args:
         loaders_for: called with a batch size, it gives (train_loader, val_loader).
         device: where to train; the loaders give batches that may lie elsewhere, and your loops move them.
 
     Returns:
-        The LeNet as it is after the last epoch, and its history as ``plot_curves`` takes it: ``train_loss``,
-        ``test_loss``, ``train_accuracy`` and ``test_accuracy``, one value per epoch, where "test" is validation.
+        The LeNet as it is after the last epoch, and its history, a dict of lists as ``plot_curves`` takes it:
+        ``train_loss``, ``test_loss``, ``train_accuracy`` and ``test_accuracy``, one value per epoch as the loops return
+        it (accuracies are fractions), where "test" is validation.
     """
     raise NotImplementedError("Task 5: run one configuration")
 
@@ -689,8 +695,9 @@ def write_results(histories: dict[str, dict[str, list[float]]], path: str | Path
 class OwnNetwork(nn.Module):
     """Your own network for MiniPlaces: any design, within the caps that the notebook tells.
 
-    ``OwnNetwork()`` takes no arguments. What counts is its accuracy on photographs it has never seen; the number of
-    its parameters stands beside it in the leaderboard.
+    ``OwnNetwork()`` takes no arguments, and ends in logits: no softmax, no log-softmax. All of its parameters learn. In
+    evaluation mode an image gets the same logits each time, whichever images are beside it. What counts is its accuracy
+    on photographs it has never seen; the number of its parameters stands beside it in the leaderboard.
     """
 
     def __init__(self) -> None:
@@ -710,7 +717,7 @@ def one_hot(labels: Tensor, num_classes: int = 101) -> Tensor:
     """Labels as rows of numbers: 1 in the column of the label, 0 in all others.
 
     Args:
-        labels: int64 (n,), from 0 to num_classes - 1.
+        labels: int64 (n,), from 0 to num_classes - 1; they are not changed in place.
 
     Returns:
         float32 (n, num_classes). Floats, because cross entropy takes such a row for probabilities; it refuses whole
@@ -733,7 +740,7 @@ class CaltechLeNet(nn.Module):
     linear      (n, num_classes)  logits: no softmax, the loss applies it
 
     1,194,654 parameters. The older version of this task left the padding open; without any, the maps are 60, 15, 11 and
-    2 pixels wide, and there are 410,526 parameters: that is right too.
+    2 pixels wide, and there are 410,526 parameters: that is right too. There is no dropout.
 
     Source: after LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998.
     """
@@ -765,13 +772,16 @@ def improved_setup() -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Tensor
     """A better network than ``CaltechLeNet``: start from it, and change what you like.
 
     Regularise it (dropout, weight decay, an L1 or L2 penalty, label smoothing), normalise it (BatchNorm), initialise it
-    in another way (Xavier), or change its layers. At most 2 million parameters, and a learning that begins from
-    scratch: no weights from elsewhere.
+    in another way (Xavier), or change its layers. One of these must be at work here. What the notebook does for every
+    network (augmentation, one cycle, averaged weights) is no improvement of yours, and neither is a decay that an
+    optimizer has by itself, such as AdamW's 0.01: choose your own.
+
+    At most 2 million parameters, and a learning that begins from scratch: no weights from elsewhere.
 
     Returns:
         (model, optimizer, criterion), ready for ``train_model``: the model turns pictures (n, 3, 64, 64) into logits
-        (n, 101), the optimizer holds the model's parameters, and the criterion takes (logits, labels) with labels int64
-        (n,).
+        (n, 101), without softmax or log-softmax, the optimizer holds all of the model's parameters, and the criterion
+        takes (logits, labels) with labels int64 (n,) and gives one number.
     """
     raise NotImplementedError("Task 4: improve the LeNet")
 
@@ -784,8 +794,9 @@ def first_activations(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]
         images: (n, 3, 64, 64), normalised.
 
     Returns:
-        The maps before pooling, (n, 32, 64, 64) and (n, 64, 16, 16), without gradients. Both are copies: a layer that
-        works in place, such as ``nn.ReLU(inplace=True)``, writes over what a hook has seen.
+        The maps before pooling, two tensors (n, 32, 64, 64) and (n, 64, 16, 16), without gradients; the first layer's
+        come first. Both are copies: a layer that works in place, such as ``nn.ReLU(inplace=True)``, writes over what a
+        hook has seen. No hook stays on the model.
     """
     raise NotImplementedError("Task 5: look at the first two layers")
 
@@ -800,7 +811,12 @@ class BasicBlock(nn.Module):
     + shortcut  the same                                then ReLU
 
     The shortcut is the input as it is where the shapes agree. Where they don't (another stride than 1, or other
-    channels), it is a projection: conv 1×1 with this stride and no bias, then BatchNorm.
+    channels), it is a projection: conv 1×1 with this stride and no bias, then BatchNorm. (Biases in the convolutions,
+    or the paper's shortcut without parameters, option A, are right too.)
+
+    ``BasicBlock(64, 128, 2)`` and ``BasicBlock(64, 128, stride=2)`` must give a whole block, with its projection.
+    Further arguments with defaults and attributes of the class, such as ``downsample=None`` and ``expansion = 1``, are
+    up to you.
 
     Parameters: 64→64 73,984; 64→128, stride 2, 230,144; 128→128 295,424.
 
@@ -832,7 +848,8 @@ class ResNet18(nn.Module):
     linear                   (n, num_classes)  logits
 
     The older version of this task asked for stride 2 in every convolution of conv_2, which would leave one pixel of 16;
-    in the paper it is the max pool that has it, and so it is here.
+    in the paper it is the max pool that has it, and so it is here. What counts is what the network computes, by
+    whatever blocks; if it is made of BasicBlock, a mistake in there costs nothing here.
 
     Source: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", 2016, table 1.
     """
@@ -857,6 +874,6 @@ def mean_class_accuracy(predictions: Tensor, labels: Tensor) -> float:
         labels: its true class, int64 (n,); a class that is not among them does not count.
 
     Returns:
-        A fraction in [0, 1].
+        A fraction in [0, 1], not percent.
     """
     raise NotImplementedError("Task 8: average the accuracy over the classes")

@@ -4,6 +4,7 @@ Run them with ``check("lenet")`` in the notebook or ``python -m given.check lene
 mistakes; the checks behind the grade look further, with other numbers.
 """
 
+import inspect
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -49,18 +50,28 @@ def assert_logits(model, n=3):
 
 
 class Layers(TorchFunctionMode):
-    """Notes the output shape of each convolution, in whatever style a network is written."""
+    """Notes what each convolution and each linear layer gets and gives, in whatever style a network is written."""
 
     def __init__(self):
         super().__init__()
-        self.shapes = []
+        self.conv2d, self.linear = [], []  # pairs (input, output)
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        """Let the function do its work, and note the shape."""
+        """Let the function do its work, and note copies of what goes in and comes out."""
+        noted = {"conv2d": self.conv2d, "linear": self.linear}.get(getattr(function, "__name__", ""))
+        given = args[0].detach().clone() if noted is not None and args else None
         result = function(*args, **(kwargs or {}))
-        if getattr(function, "__name__", "") == "conv2d":
-            self.shapes.append(list(result.shape)[1:])
+        if given is not None:
+            noted.append((given, result.detach().clone()))
         return result
+
+
+def assert_largest_kept(before, after):
+    """Of each map, the largest value comes through a max pooling."""
+    largest, kept = before.relu().amax((2, 3)), after.amax((2, 3))
+    assert torch.allclose(largest, kept, rtol=1e-3, atol=1e-5), (
+        "The largest value of a map is another after the first pooling: take the maximum of each window, after a ReLU."
+    )
 
 
 # ---------------------------------------------------------------- one_hot, predict
@@ -102,8 +113,26 @@ def test_the_maps_of_the_lenet_have_the_sizes_of_the_table():
     """The two convolutions give maps of the size in the docstring."""
     with Layers() as layers, suppress(RuntimeError):  # a wrong shape usually ends in one; the next check shows it
         student_code.CaltechLeNet()(torch.randn(2, 3, 64, 64))
+    shapes = [list(given.shape)[1:] for _, given in layers.conv2d]
     right = [[32, 64, 64], [64, 16, 16]], [[32, 60, 60], [64, 11, 11]]
-    assert layers.shapes in right, f"The convolutions give maps of {layers.shapes}; the table says {right[0]}."
+    assert shapes in right, f"The convolutions give maps of {shapes}; the table says {right[0]}."
+
+
+@pytest.mark.question("lenet")
+def test_the_layers_of_the_lenet_are_joined_as_in_the_table():
+    """A ReLU follows every layer but the last, the pooling takes the maximum, and a picture is read alone."""
+    model, x = student_code.CaltechLeNet(), nn.functional.interpolate(5 * torch.randn(3, 3, 8, 8), size=64)
+    with Layers() as layers, torch.no_grad():
+        logits = model(x)
+    for number, (given, _) in enumerate((*layers.conv2d[1:], *layers.linear), start=1):
+        assert given.min() >= 0, f"Negative values come after layer {number} of the five: is there a ReLU?"
+    assert_largest_kept(layers.conv2d[0][1], layers.conv2d[1][0])
+    if len(layers.linear) == 3:  # else they are written in another way
+        assert torch.equal(layers.linear[2][1], logits), "Something follows the last layer; logits come as they are."
+    with torch.no_grad():
+        assert torch.equal(model(x), logits), "The same pictures got other logits the second time: is there a dropout?"
+        alone = model(x[:1])
+    assert torch.allclose(alone, logits[:1], atol=1e-4), "Alone, a picture gets other logits: does flatten mix them?"
 
 
 @pytest.mark.question("lenet")
@@ -139,6 +168,52 @@ def test_the_improved_setup_is_ready_for_training():
     assert loss.dim() == 0, f"The loss has the shape {list(loss.shape)}; it should be one number."
 
 
+@pytest.mark.question("improve")
+def test_the_improved_setup_learns():
+    """A few steps on one batch do not make the loss explode."""
+    model, optimizer, criterion = student_code.improved_setup()
+    x, labels, losses = torch.randn(8, 3, 64, 64), torch.arange(8), []
+    for _ in range(5):
+        loss = criterion(model.train()(x), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    told = ", ".join(f"{loss:.3g}" for loss in losses)
+    assert max(losses) <= 2 * abs(losses[0]), f"The loss went {told}: is the learning rate too large?"
+
+
+def spreads(model):
+    """How far the first weights of each layer lie apart, in units of what PyTorch draws."""
+    return [round(p.std().item() * (3 * p[0].numel()) ** 0.5, 1) for p in model.parameters() if p.dim() > 1]
+
+
+def compute_the_same(model, plain, x):
+    """True if two networks give the same in training mode, once they have the same weights."""
+    try:
+        plain.load_state_dict(dict(zip(plain.state_dict(), model.state_dict().values(), strict=True)))
+    except (RuntimeError, ValueError):
+        return False
+    return torch.allclose(model.train()(x), plain.train()(x), atol=1e-5)
+
+
+@pytest.mark.question("improve")
+def test_something_is_improved():
+    """The network, its first weights, the loss or the optimizer has something that the plain LeNet has not."""
+    (model, optimizer, criterion), plain = student_code.improved_setup(), student_code.CaltechLeNet()
+    x, logits, labels = torch.randn(4, 3, 64, 64), torch.randn(4, 101), torch.arange(4)
+    model(x), plain(x)  # lazy layers have no weights before
+    by_itself = getattr(inspect.signature(type(optimizer)).parameters.get("weight_decay"), "default", 0)
+    decays = {group.get("weight_decay", 0) for group in optimizer.param_groups} - {0, by_itself}
+    same_loss = abs(criterion(logits, labels).item() - cross_entropy(logits, labels).item()) < 1e-4
+    same_start = spreads(model) == spreads(plain)
+    if same_loss and same_start and not decays:
+        assert not compute_the_same(model, plain, x), (
+            "It is CaltechLeNet with plain cross entropy. What is your improvement? A decay that an optimizer has by "
+            "itself is none."
+        )
+
+
 # ---------------------------------------------------------------- activations
 
 
@@ -166,6 +241,43 @@ def test_the_maps_are_kept():
     assert torch.equal(first, before), "A second call changed what the first had returned: return copies."
 
 
+class SavesMemory(nn.Module):
+    """Layers as in a CaltechLeNet; it works in place, and writes over maps that it no longer needs."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Conv2d(3, 32, 5, padding=2), nn.Conv2d(32, 64, 5, padding=2)])
+        self.relus, self.pool = nn.ModuleList([nn.ReLU(inplace=True), nn.ReLU(inplace=True)]), nn.MaxPool2d(4)
+
+    def forward(self, x):
+        """(n, 3, 64, 64) to (n, 64, 4, 4)."""
+        for conv, relu in zip(self.layers, self.relus, strict=True):
+            maps = relu(conv(x))
+            x = self.pool(maps)
+            maps.fill_(-1.0)
+        return x
+
+
+@pytest.mark.question("activations")
+def test_the_maps_are_copies():
+    """A network that writes over its own maps does not change those that were kept."""
+    try:
+        maps = student_code.first_activations(SavesMemory(), torch.randn(2, 3, 64, 64))
+    except Exception:
+        return  # code that calls the layers of CaltechLeNet by name cannot look into this network
+    for kept in maps:
+        assert kept.max() > 0, "The network wrote over the maps that you kept: copy them when the hook sees them."
+
+
+@pytest.mark.question("activations")
+def test_no_hook_stays_behind():
+    """After the call, the network is as it was."""
+    model = student_code.CaltechLeNet()
+    student_code.first_activations(model, torch.randn(2, 3, 64, 64))
+    hooks = sum(len(layer._forward_hooks) + len(layer._forward_pre_hooks) for layer in model.modules())
+    assert hooks == 0, f"{hooks} hooks stay on the model: remove each, or the next call keeps maps again."
+
+
 # ---------------------------------------------------------------- block, resnet
 
 
@@ -180,43 +292,88 @@ def test_blocks_have_as_many_parameters_as_the_paper_counts():
 
 
 @pytest.mark.question("block")
-def test_a_block_halves_the_map_where_it_should():
-    """A block with stride 2 gives maps of half the size."""
-    shape = list(student_code.BasicBlock(8, 12, stride=2)(torch.randn(2, 8, 6, 6)).shape)
-    assert shape == [2, 12, 3, 3], f"BasicBlock(8, 12, stride=2) makes {shape} of [2, 8, 6, 6]; expected [2, 12, 3, 3]."
+def test_a_block_gives_maps_of_its_stride():
+    """A block with stride 2 halves the map, in its first convolution."""
+    x = torch.randn(2, 8, 6, 6)
+    for channels, stride in ((12, 2), (8, 2), (12, 1), (8, 1)):
+        with Layers() as layers:
+            shape = list(student_code.BasicBlock(8, channels, stride=stride)(x.clone()).shape)
+        right = [2, channels, 6 // stride, 6 // stride]
+        assert shape == right, f"BasicBlock(8, {channels}, stride={stride}) makes {shape} of [2, 8, 6, 6]; not {right}."
+        sides = {given.shape[-1] for _, given in layers.conv2d}
+        assert sides == {6 // stride}, f"A convolution gives {max(sides)}×{max(sides)}: the stride is in the first one."
+
+
+@pytest.mark.question("block")
+def test_the_layers_of_a_block_are_joined_as_in_the_table():
+    """A ReLU stands between the convolutions, everything learns, and the input stays as it was."""
+    block, x = student_code.BasicBlock(8, 8), torch.randn(2, 8, 6, 6)
+    before = x.clone()
+    with Layers() as layers:
+        y = block(x)
+    assert torch.equal(x, before), "The block changed its input in place."
+    y.sum().backward()
+    assert layers.conv2d[-1][0].min() >= 0, "The last convolution gets negative values: is there a ReLU before it?"
+    for name, p in block.named_parameters():
+        assert p.grad is not None, f"{name} gets no gradient: is the result of this layer used in forward()?"
+
+
+def still_block(shift):
+    """A block whose convolutions are zero and whose BatchNorms only add a number."""
+    block = student_code.BasicBlock(8, 8).eval()
+    for p in block.parameters():
+        p.data.zero_()
+    for layer in block.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.bias.data.fill_(shift)
+    return block
 
 
 @pytest.mark.question("block")
 def test_a_block_of_zeros_hands_on_its_input():
     """A block whose weights are all zero returns relu(x)."""
-    block, x = student_code.BasicBlock(8, 8).eval(), torch.randn(2, 8, 6, 6)
-    for p in block.parameters():
-        p.data.zero_()
+    block, x = still_block(0.0), torch.randn(2, 8, 6, 6)
     y = block(x.clone())
     assert not torch.equal(y, x), "With all weights at zero it returns x: where is the ReLU after the addition?"
     assert torch.allclose(y, x.relu()), "With all weights at zero it should return relu(x): is the input added?"
 
 
+@pytest.mark.question("block")
+def test_what_is_added_may_be_negative():
+    """A block whose BatchNorms give one number everywhere returns relu(x + that number)."""
+    x = torch.randn(2, 8, 6, 6)
+    for shift in (-1.0, 1.0):
+        y = still_block(shift)(x.clone())
+        assert torch.allclose(y, (x + shift).relu(), atol=1e-5), (
+            f"With BatchNorms that give {shift:g} it should return relu(x {shift:+g}): between the last BatchNorm and "
+            "the addition, and between x and the addition, nothing else stands, and after it only a ReLU."
+        )
+
+
 @pytest.mark.question("resnet")
 def test_the_maps_of_resnet_shrink_as_in_the_table():
-    """ResNet-18's maps are 32, then 16, 8, 4 and 2 pixels wide."""
-    with Layers() as layers, suppress(RuntimeError):
-        student_code.ResNet18()(torch.randn(2, 3, 64, 64))
-    sides = list(dict.fromkeys(shape[-1] for shape in layers.shapes))
+    """ResNet-18's maps are 32, then 16, 8, 4 and 2 pixels wide; a ReLU and a max pool follow the first layer."""
+    with Layers() as layers, suppress(RuntimeError), torch.no_grad():
+        student_code.ResNet18().eval()(torch.randn(2, 3, 64, 64))
+    sides = list(dict.fromkeys(given.shape[-1] for _, given in layers.conv2d))
     assert sides == [32, 16, 8, 4, 2], (
         f"Your maps are {sides} pixels wide, one after the other; expected 32, 16, 8, 4, 2."
     )
+    assert layers.conv2d[1][0].min() >= 0, "conv_2 gets negative values: is there a ReLU after the first BatchNorm?"
+    assert_largest_kept(layers.conv2d[0][1], layers.conv2d[1][0])
 
 
 @pytest.mark.question("resnet")
 def test_resnet_has_as_many_parameters_as_the_paper_counts():
     """ResNet-18 gives logits, has 11,228,325 parameters, and all of them learn."""
     model = student_code.ResNet18()
-    assert_logits(model)
     n = count(model)
     right = (11_228_325, 11_229_221, 11_232_229, 11_233_125, 11_054_501, 11_058_405)  # some with biases
     assert n in right, f"Your ResNet18 has {n:,} parameters, {n - right[0]:+,} from 11,228,325."
+    assert_logits(model)
     assert_learns_everywhere(model)
+    seven = list(student_code.ResNet18(num_classes=7)(torch.zeros(2, 3, 64, 64)).shape)
+    assert seven == [2, 7], f"ResNet18(num_classes=7) gives {seven} for 2 pictures; it should give [2, 7]."
 
 
 # ---------------------------------------------------------------- class_accuracy
@@ -224,10 +381,11 @@ def test_resnet_has_as_many_parameters_as_the_paper_counts():
 
 @pytest.mark.question("class_accuracy")
 def test_a_small_class_counts_as_much_as_a_large_one():
-    """Three of four of one class and none of one of another: 0.375."""
-    labels, predictions = torch.tensor([7, 7, 7, 7, 2]), torch.tensor([7, 7, 7, 2, 7])
-    found = student_code.mean_class_accuracy(predictions, labels)
-    assert float(found) == pytest.approx(0.375), f"It gives {float(found):.4g}; the mean of 3/4 and 0 is 0.375."
+    """Two of four of one class and one of one of another: 0.75."""
+    labels, predictions = torch.tensor([7, 7, 7, 7, 2]), torch.tensor([7, 7, 2, 5, 2])
+    found = float(student_code.mean_class_accuracy(predictions, labels))
+    assert found == found, "It is NaN: only classes that occur among the labels count."
+    assert found == pytest.approx(0.75), f"It gives {found:.4g}; the mean of 2/4 and 1/1 is 0.75."
 
 
 # ---------------------------------------------------------------- improved_accuracy, resnet_accuracy

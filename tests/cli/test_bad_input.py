@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from gradeprop.cli.main import main
 from gradeprop.core.paths import AssignmentPaths
+from tests.factory import submission
 
 ERROR, USAGE = 1, 2  # exit statuses: something is not as expected; the command line cannot be understood
 
@@ -69,3 +70,20 @@ def test_a_slip_is_one_sentence_and_nothing_is_written(
     assert sentence.replace("HERE", str(here)) in " ".join(done.stderr.split())
     assert "Traceback" not in done.output
     assert files(toy.course.root, here) == before
+
+
+@pytest.mark.parametrize("command", ["grade toy HERE", "verify toy"])
+def test_a_misspelt_question_is_named_before_anything_runs(
+    command: str, toy: AssignmentPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = toy.tests / "test_toy.py"
+    checks.write_text(checks.read_text().replace('question="held"', 'question="hedl"'))
+    toy.notebook.write_text("{}")
+    (toy.course.cache / "reference" / "toy" / "sample").mkdir(parents=True)
+    here = submission(tmp_path / "ada")
+    monkeypatch.chdir(toy.course.root)
+    ran = CliRunner().invoke(main, command.replace("HERE", str(here)).split())
+    assert ran.exit_code == ERROR
+    assert f"{checks}:23: no question 'hedl' in assignment.toml; did you mean 'held'?" in ran.output
+    assert "the checks of 'held' sum to 0 points; 4 in assignment.toml" in ran.output
+    assert not list(toy.autograded.glob("*/record.json"))

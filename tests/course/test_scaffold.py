@@ -23,7 +23,7 @@ from tests.conftest import REPOSITORY
 
 
 def test_a_new_assignment_is_proven_and_released_with_what_the_guide_adds(toy: AssignmentPaths, tmp_path: Path) -> None:
-    for name in ("__init__.py", "check.py", "environment.py", "submit.py"):
+    for name in ("__init__.py", "check.py", "environment.py", "explain.py", "submit.py"):
         shutil.copy(REPOSITORY.given / name, toy.course.given)
     made = CliRunner().invoke(main, ["--course", str(toy.course.root), "new", "convolution_sizes"])
     assert made.exit_code == 0, made.output

@@ -336,3 +336,47 @@ def test_a_mistake_in_the_students_own_code_is_told_with_its_line(folder: Path) 
         exec(code)
     assert check.explain(caught.value).startswith("AssertionError: mine (student_code.py, line 1")
     assert check.explain(AssertionError("4 of 5")) == "4 of 5"
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("nn.Linear(2, 3)(torch.zeros(4, 5))", "A linear layer of 2 inputs got 5 numbers per row"),
+        ("nn.Conv2d(3, 6, 5)(torch.zeros(2, 3072))", "A layer for maps takes (n, c, h, w) and got [2, 3072]"),
+        ("nn.BatchNorm2d(3)(torch.zeros(2, 3))", "A layer for maps takes (n, c, h, w) and got 2D input"),
+        ("nn.BatchNorm1d(3)(torch.zeros(2, 3, 4, 4))", "A layer for rows takes (n, features) and got 4D"),
+        ("nn.Conv2d(6, 16, 5)(torch.zeros(2, 3, 9, 9))", "A convolution made for 6 channels got 3"),
+        ("nn.BatchNorm2d(64)(torch.zeros(2, 128, 4, 4))", "A BatchNorm made for 64 channels got 128"),
+        ("torch.zeros(2, 8) + torch.zeros(2, 16)", "Two tensors that should have one shape differ, 8 against 16"),
+        ("nn.Conv2d(1, 1, 5)(torch.zeros(1, 1, 3, 3))", "A map is smaller than the kernel"),
+        ("torch.zeros(2, 400).view(2, 401)", "800 numbers cannot take the shape [2, 401]"),
+        ("torch.zeros(2).sum().backward()", "No gradient leads from the loss to the weights"),
+        ("nn.Linear(2, 3)(torch.zeros(4, 2).double())", "Two types of numbers meet"),
+        ("torch.relu(None)", "Something is None that should be a value"),
+    ],
+)
+def test_an_error_of_shapes_is_explained_with_the_line(folder: Path, line: str, sentence: str) -> None:
+    (folder / "student_code.py").write_text(f"import torch\nfrom torch import nn\n{line}\n")
+    code = compile((folder / "student_code.py").read_text(), str(folder / "student_code.py"), "exec")
+    with pytest.raises((RuntimeError, TypeError, ValueError)) as caught:
+        exec(code, {})
+    told = check.explain(caught.value)
+    assert told.startswith(sentence)
+    assert f"(student_code.py, line 3: `{line}`)" in told
+    assert f"Python says: {caught.typename}: " in told
+
+
+def test_a_forgotten_return_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = "def save(x) -> None:\n    x\n\ndef todo(x) -> int:\n    raise NotImplementedError\n\n"
+    code += "def forward(self, x):\n    def inner():\n        return x\n    x + 1\n"
+    (tmp_path / "student_code.py").write_text(code)
+    told = check.explain(AttributeError("'NoneType' object has no attribute 'shape'"))
+    assert "`forward` (student_code.py, line 7) ends without return." in told
+    (tmp_path / "student_code.py").write_text("def forward(self, x):\n    return x\n")
+    assert "end without return?" in check.explain(TypeError("'NoneType' object is not iterable"))
+
+
+def test_an_error_of_another_kind_stays_as_it_is() -> None:
+    assert check.explain(KeyError("size mismatch")) == "KeyError: 'size mismatch'"
+    assert check.explain(RuntimeError("mine")) == "RuntimeError: mine"

@@ -17,7 +17,7 @@ from gradeprop.grading.grader import Grader, open_grader
 from gradeprop.grading.settings import RunSettings
 from gradeprop.grading.store import StudentFolders
 from tests.conftest import REPOSITORY, copy_toy, read_assignment
-from tests.factory import RIGHT, write_files
+from tests.factory import RIGHT, WRONG, write_files
 from tests.grading.runs import settings_of
 
 
@@ -212,6 +212,32 @@ def test_a_broken_check_holds_the_record_back_and_a_mended_one_grades_it_without
         again = grader.check_again("ada")
     assert (again.status, again.points, again.receipt) == ("graded", 10, record.receipt)
     assert record.receipt
+
+
+def test_a_broken_probe_holds_every_record_back_and_a_fixed_one_grades_it(
+    toy: AssignmentPaths, submit: Callable[..., Path]
+) -> None:
+    good = toy.probes.read_text()
+    toy.probes.write_text(good.replace('"shown"', "shown"))
+    folders = StudentFolders(settings_of(toy))
+    with open_grader(folders) as grader:
+        for name, code in {"ada": RIGHT, "bob": WRONG}.items():
+            record = grader.grade_one(submit(name, student_code=code))
+            assert record.status == "needs_review"
+            assert record.reason.endswith(f"{toy.probes}:6: NameError: name 'shown' is not defined")
+    toy.probes.write_text(good)
+    with open_grader(folders) as grader:
+        assert grader.grade_one(submit("ada", student_code=RIGHT)).points == 10
+
+
+def test_points_that_do_not_add_up_are_refused_before_anything_runs(toy: AssignmentPaths) -> None:
+    checks = toy.tests / "test_toy.py"
+    checks.write_text(checks.read_text().replace('question="held"', 'question="hold"'))
+    with (
+        pytest.raises(CourseError, match=r":23: no question 'hold' in assignment.toml; did you mean 'held'\?"),
+        open_grader(StudentFolders(settings_of(toy))),
+    ):
+        pass
 
 
 def test_the_same_seed_gives_the_same_record(grader: Grader, submit: Callable[..., Path]) -> None:

@@ -84,16 +84,20 @@ def submission(tmp_path: Path) -> Path:
     return folder
 
 
-def test_held_out_logits_come_from_the_submitted_weights_in_evaluation_mode(tmp_path: Path, submission: Path) -> None:
+def test_a_trained_network_has_the_submitted_weights_and_is_in_evaluation_mode(
+    tmp_path: Path, submission: Path
+) -> None:
     model = nn.Sequential(nn.LazyLinear(3), nn.Dropout(0.9))
     state = {"0.weight": torch.ones(3, 2), "0.bias": torch.tensor([0.0, 1.0, 2.0])}
     safetensors.torch.save_file(state, submission / "net.safetensors")
     images = torch.arange(10).reshape(5, 2)
     d = Draw(1, "p", tmp_path, {"images": images})
-    logits = d.held_out_logits(model, "net.safetensors", lambda batch: batch / 2, size=2)
-    assert torch.equal(logits, images.sum(1, keepdim=True) / 2 + state["0.bias"])
-    doubled = d.held_out_logits(model, "net.safetensors", lambda batch: batch / 2, forward=lambda x: 2 * model(x))
-    assert torch.equal(doubled, 2 * logits)
+    found = d.trained(model, "net.safetensors", lambda batch: batch / 2)
+    assert torch.equal(found["logits"], images.sum(1, keepdim=True) / 2 + state["0.bias"])
+    assert torch.equal(found["state"]["0.weight"], state["0.weight"])
+    assert found["other_logits"].shape == (5, 3)
+    doubled = d.trained(model, "net.safetensors", lambda batch: batch / 2, forward=lambda x: 2 * model(x))
+    assert torch.equal(doubled["logits"], 2 * found["logits"])
 
 
 def test_weights_that_are_missing_or_no_safetensors_say_so(tmp_path: Path, submission: Path) -> None:

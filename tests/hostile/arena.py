@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -75,7 +76,7 @@ class Arena:
         self._course()
         machine.adopt_orphans()
         assignment = read_assignment(self.course, "tensors")
-        folders = StudentFolders(RunSettings(self.course, assignment, "sample"))
+        folders = StudentFolders(RunSettings(self.course, assignment, "sample", secrets.randbits(63)))
         self.grader = stack.enter_context(open_grader(folders))
         self._neighbour()
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from gradeprop.core.models import ProbeResult
-from gradeprop.judge.accessors import Observed, Seen
+from gradeprop.judge.accessors import Seen
 from gradeprop.judge.assertions import CheckFailed
+from gradeprop.judge.observed import Observed
 
 TENSORS = {
     "0": torch.arange(6.0).reshape(2, 3),

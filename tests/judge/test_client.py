@@ -103,7 +103,7 @@ def test_points_that_do_not_add_up_are_told(toy: AssignmentPaths) -> None:
     with Judge(read_assignment(toy.course, "toy"), toy) as judge:
         told = " ".join(flaw.message for flaw in judge.wait_until_loaded().flaws)
     assert "'double' sum to 4 points; 6 in assignment.toml" in told
-    assert "'dable' sum to 3 points; no such question" in told
+    assert "test_toy.py:16: no question 'dable' in assignment.toml; did you mean 'double'?" in told
 
 
 def test_a_check_without_points_is_told(toy: AssignmentPaths) -> None:

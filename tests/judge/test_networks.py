@@ -28,7 +28,7 @@ def test_shapes_and_sizes_of_parameters() -> None:
     parameters = [item(shape=[6, 1, 5, 5]), item(shape=[6]), item(shape=[])]
     assert [shape_of(p) for p in parameters] == [[6, 1, 5, 5], [6], []]
     assert sizes_of(parameters) == [150, 6, 1]
-    assert f"{sum(sizes_of([item(shape=[10**200] * 3)])):,.0f}" == "inf", "a forged shape breaks no message"
+    assert f"{sum(sizes_of([item(shape=[10**30] * 20)])):,.0f}" == "inf", "a forged shape breaks no message"
 
 
 def test_missing_shapes_are_those_that_do_not_follow_one_another() -> None:

@@ -1,14 +1,26 @@
 """Accuracy points follow the bars; weights are recognised by their sizes; a history is shown or refused."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
+from gradeprop.guest.draw import Draw
 from gradeprop.judge.accessors import Seen
 from gradeprop.judge.assertions import CheckFailed, Points, Show
-from gradeprop.judge.trained_weights import as_weights, drawn_after, grade_accuracy, measure_accuracy, show_history
+from gradeprop.judge.trained_weights import (
+    changed_slightly,
+    drawn_after,
+    grade_accuracy,
+    held_out_logits,
+    measure_accuracy,
+    show_history,
+    trained_network,
+)
+from tests.judge.observations import seen_of
 
 LABELS = torch.arange(200) % 10
 BAR = (90.0, 95.0)
@@ -94,39 +106,6 @@ def test_no_label_is_the_instructors_error_and_gives_no_points() -> None:
         grade(torch.zeros(0, 10), torch.zeros(0, dtype=torch.int64))
 
 
-WANTED = {"conv.weight": torch.zeros(2, 3), "conv.bias": torch.zeros(2), "fc.weight": torch.zeros(4, 5)}
-STATE = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(2), "c": torch.arange(20.0).reshape(4, 5)}
-
-
-def test_weights_are_found_by_size_whatever_their_names_and_order() -> None:
-    found = as_weights({name: STATE[name] for name in "cab"}, WANTED)
-    assert found is not None
-    assert list(found) == list(WANTED)
-    assert torch.equal(found["conv.weight"], STATE["a"])
-
-
-def test_a_matrix_of_inputs_by_outputs_is_transposed_and_a_flat_one_gets_its_shape() -> None:
-    found = as_weights({**STATE, "c": STATE["c"].T, "a": STATE["a"].flatten()}, WANTED)
-    assert found is not None
-    assert torch.equal(found["fc.weight"], STATE["c"])
-    assert torch.equal(found["conv.weight"], STATE["a"])
-
-
-def test_weights_come_as_float32() -> None:
-    found = as_weights({name: tensor.half() for name, tensor in STATE.items()}, WANTED)
-    assert found is not None
-    assert all(tensor.dtype == torch.float32 for tensor in found.values())
-
-
-@pytest.mark.parametrize(
-    "state",
-    [{}, {"a": STATE["a"], "b": STATE["b"]}, {**STATE, "d": torch.zeros(1)}, {**STATE, "b": torch.zeros(3)}],
-    ids=("nothing", "one is missing", "one too many", "another size"),
-)
-def test_weights_of_another_network_are_none(state: dict[str, Tensor]) -> None:
-    assert as_weights(state, WANTED) is None
-
-
 def test_the_images_to_compare_are_different_and_depend_on_every_logit() -> None:
     given = logits(200)
     chosen = drawn_after(given, 50)
@@ -172,3 +151,114 @@ def test_a_history_that_lacks_something_fails_in_words(changes: dict[str, object
 def test_no_history_fails_in_words() -> None:
     with pytest.raises(CheckFailed, match="no training curves"):
         show_history(Seen({"models": []}, lambda name: torch.zeros(0)), Show())
+
+
+class Digits(nn.Module):
+    """Tells which of ten 3×3 blocks of an image is bright."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.Conv2d(1, 10, 12)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.blocks(x).flatten(1)
+
+
+def bright(n: int) -> tuple[Tensor, Tensor]:
+    """Images uint8 (n, 12, 12) with one bright block each, and its number."""
+    labels = torch.arange(n) % 10
+    images = torch.randint(0, 60, (n, 12, 12), generator=torch.Generator().manual_seed(0))
+    for image, label in zip(images, labels.tolist(), strict=True):
+        image[label // 4 * 3 : label // 4 * 3 + 3, label % 4 * 3 : label % 4 * 3 + 3] += 180
+    return images.to(torch.uint8), labels
+
+
+def prepare(images: Tensor) -> Tensor:
+    return images.unsqueeze(1) / 255
+
+
+def trained(tmp_path: Path, model: nn.Module, images: Tensor) -> Seen:
+    (tmp_path / "submission").mkdir()
+    save_file(
+        {name: tensor.clone() for name, tensor in model.state_dict().items()}, tmp_path / "submission" / "w.safetensors"
+    )
+    return seen_of(Draw(1, "p", tmp_path, {"images": images[:20]}).trained(model, "w.safetensors", prepare))
+
+
+def blocks() -> Digits:
+    model = Digits()
+    weight = torch.full((10, 1, 12, 12), -0.1)
+    for label in range(10):
+        weight[label, :, label // 4 * 3 : label // 4 * 3 + 3, label % 4 * 3 : label % 4 * 3 + 3] = 1.0
+    model.blocks.weight.data.copy_(weight)
+    return model
+
+
+def test_the_logits_of_all_images_are_computed_from_the_graph_and_the_weights(tmp_path: Path) -> None:
+    images, labels = bright(333)
+    show, model = Show(), blocks()
+    logits = held_out_logits(
+        trained_network(trained(tmp_path, model, images)), {"images": images, "labels": labels}, prepare, show
+    )
+    with torch.no_grad():
+        assert torch.allclose(logits, model(prepare(images)), atol=1e-4)
+    assert measure_accuracy(logits, labels)[0] == 100
+    assert show.flagged == ""
+
+
+class Table(Digits):
+    """Looks images up, and is a network for all others."""
+
+    def __init__(self, images: Tensor, labels: Tensor) -> None:
+        super().__init__()
+        self.known = {
+            prepare(image[None]).numpy().tobytes(): int(label) for image, label in zip(images, labels, strict=True)
+        }
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = [self.known.get(image.numpy().tobytes(), -1) for image in x]
+        logits = super().forward(x)
+        if -1 in found:
+            return logits
+        return logits * 0 + 5e-4 * nn.functional.one_hot(torch.tensor(found), 10)
+
+
+def test_a_table_of_the_test_set_in_the_code_is_no_network(tmp_path: Path) -> None:
+    images, labels = bright(100)
+    with pytest.raises(CheckFailed, match="makes other operations for other images"):
+        trained_network(trained(tmp_path, Table(images, labels), images))
+
+
+class Nearest(nn.Module):
+    """The label of the image that is next, in torch operations."""
+
+    def __init__(self, images: Tensor, labels: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("project", torch.randn(144, 8))
+        self.register_buffer("known", prepare(images).flatten(1) @ self.project)
+        self.register_buffer("labels", nn.functional.one_hot(labels, 10).float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        distances = torch.cdist(x.flatten(1) @ self.project, self.known)
+        return torch.softmax(-1e4 * distances, 1) @ self.labels
+
+
+def test_a_table_in_the_weights_fails_on_images_that_are_nowhere_else(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randint(0, 256, (300, 12, 12), generator=generator).to(torch.uint8)
+    labels = torch.randint(0, 10, (300,), generator=generator)
+    network = trained_network(trained(tmp_path, Nearest(images, labels), images))
+    with pytest.raises(CheckFailed, match="100 % are right, and .* learned by heart"):
+        held_out_logits(network, {"images": images, "labels": labels}, prepare, Show())
+
+
+def test_images_change_by_little_and_every_time_otherwise() -> None:
+    images = bright(20)[0]
+    changed = changed_slightly(images, 1)
+    assert changed.shape == images.shape
+    assert changed.dtype == torch.uint8
+    assert 0 < (changed.float() - images.float()).abs().mean() < 30
+    assert torch.equal(changed, changed_slightly(images, 1))
+    assert not torch.equal(changed, changed_slightly(images, 2))
+    colour = torch.stack([images, images, images], 1)
+    assert torch.equal(changed_slightly(colour, 1)[:, 0], changed_slightly(colour, 1)[:, 2])

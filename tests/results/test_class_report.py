@@ -6,6 +6,7 @@ import time
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -105,6 +106,18 @@ def test_it_says_what_the_records_say(written: tuple[AssignmentPaths, str]) -> N
     assert re.search(r"held needs review .* test_toy\.py:9: ZeroDivisionError", text)
     assert "3 of 9 with this message, the most frequent one" in text
     assert re.search(r"Median: [\d.]+ s\. 95th percentile: [\d.]+ s\. Maximum: 0\.11 s\.", text)
+
+
+def test_what_a_person_should_look_at_costs_no_points_and_is_listed(toy: AssignmentPaths) -> None:
+    add(toy, "ada", 1)
+    kept = toy.student("ada").record
+    record = storage.read(GradeRecord, kept)
+    flagged = msgspec.structs.replace(record.results[0], flag="Was the network trained on the test set?")
+    storage.write(msgspec.structs.replace(record, results=(flagged,)), kept)
+    text = Text(page_of(toy)).text
+    assert "1 graded" in text
+    assert "These grades stand" in text
+    assert "ada Was the network trained on the test set?" in text
 
 
 def test_submissions_without_code_are_one_entry(toy: AssignmentPaths) -> None:

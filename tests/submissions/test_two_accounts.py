@@ -22,6 +22,7 @@ from gradeprop.course.config import read_assignment
 from gradeprop.integrations.nbgrader.collect import Collect
 from gradeprop.results import gradebook
 from gradeprop.submissions import intake, reader
+from gradeprop.submissions.discovery import find_submissions
 from gradeprop.submissions.inbox import Inbox
 from tests.factory import RIGHT, WRONG, exchange, submission, write_files, zip_file
 
@@ -222,6 +223,39 @@ def test_two_accounts_that_claim_one_student_are_both_left_to_a_person(place: Pa
         assert len(inbox.unattributed) == 2
 
     assert run_as(grader, look)
+
+
+def test_a_folder_that_another_account_puts_in_its_place_is_not_read(
+    place: Path, grader: int, toy_assignment: Assignment
+) -> None:
+    """Between the decision whose it is and its being opened, in a folder where students can rename each other's."""
+    drop = place / "drop"
+    give(submission(drop / "daemon"), ADA)
+    give(submission(place / "eve", WRONG), EVE)
+    drop.chmod(0o777)
+
+    def grade() -> None:
+        (arrival,) = Inbox(drop, "toy", lambda sentence: None).latest()
+        found = find_submissions([drop], toy_assignment)
+        assert found.owners[arrival.path] == arrival.owner == ADA
+        into = place / "mine" / "daemon"
+        assert intake.take(arrival.path, "daemon", toy_assignment, into, arrival.owner).files == ("student_code.py",)
+        (place / "mine" / "go").touch()
+        while arrival.path.stat().st_uid != EVE:
+            time.sleep(0.01)
+        with pytest.raises(SubmissionError, match="daemon was replaced by another user of this machine"):
+            intake.take(arrival.path, "daemon", toy_assignment, into, arrival.owner)
+
+    def replace() -> None:
+        while not (place / "mine" / "go").exists():
+            time.sleep(0.01)
+        (drop / "daemon").rename(drop / "aside")
+        (place / "eve").rename(drop / "daemon")
+
+    place.chmod(0o777)
+    eve = become(EVE, replace)
+    assert run_as(grader, grade)
+    os.waitpid(eve, 0)
 
 
 def test_a_file_of_another_account_in_a_students_folder_is_left_out(

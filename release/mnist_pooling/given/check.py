@@ -20,11 +20,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+
+from given.explain import explain
 
 SECONDS = 60  # the checks are stopped after this time
 PASSED = "passed."
@@ -185,21 +186,6 @@ def _become_pytest(request: dict) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)  # an orderly exit of torch takes up to a second
-
-
-def explain(error: BaseException) -> str:
-    """Describe an error in a sentence, with the line of student_code.py that it comes from."""
-    if isinstance(error, SyntaxError):
-        file = Path(error.filename or "student_code.py").name
-        return f"Python cannot read {file}, line {error.lineno}, `{(error.text or '').strip()}`: {error.msg}."
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).name == "student_code.py"]
-    where = f"student_code.py, line {own[-1].lineno}" if own else ""
-    if isinstance(error, NotImplementedError) and own:
-        return f"Still to do: {str(error) or own[-1].name} ({where})."
-    if isinstance(error, AssertionError) and (not own or own[-1] is not frames[-1]):
-        return str(error)
-    return f"{type(error).__name__}: {error}" + (f" ({where}: `{own[-1].line}`)" if own else "")
 
 
 # ---------------------------------------------------------------- pytest calls these, in the separate process

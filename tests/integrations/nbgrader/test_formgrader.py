@@ -12,10 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import nbformat
 import pytest
 from nbformat import v4 as nbf
 
+from gradeprop.core.models import Unattributed
+from gradeprop.core.paths import CoursePaths
 from gradeprop.integrations.nbgrader.formgrader.commands import Command, Course, Queue
 from tests.autograding.course import cell
 from tests.browser.servers import Person, Server, course_copy, exchange, jupyter
@@ -133,6 +136,19 @@ def test_the_page_for_manual_grading_shows_all_text_and_runs_none(server: Server
     assert "<script>alert" not in page
     assert 'href="javascript' not in page
     assert 'id="LeNet-5-against' not in page, "the second wall is up: it leaves out the anchors of headings"
+
+
+def test_submissions_that_belong_to_nobody_are_listed(server: Server) -> None:
+    page = "/formgrader/manage_submissions/mnist_lenet"
+    assert "belongs to no student yet" not in server.ask(page)[1]
+    paths = CoursePaths(server.log.parent / "prof" / "course").assignment("mnist_lenet")
+    paths.unattributed.parent.mkdir(parents=True, exist_ok=True)
+    entry = Unattributed(path="/drop/<b>eve</b>.zip", reason="eve.zip belongs to the account mallory, and not to eve.")
+    paths.unattributed.write_bytes(msgspec.json.encode([entry]))
+    text = server.ask(page)[1]
+    assert "1 submission belongs to no student yet" in text
+    assert "eve.zip belongs to the account mallory" in text
+    assert "&lt;b&gt;eve" in text
 
 
 def test_a_gradebook_that_another_program_holds_is_a_sentence(server: Server) -> None:

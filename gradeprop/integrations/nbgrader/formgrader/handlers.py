@@ -13,8 +13,9 @@ from nbgrader.server_extensions.formgrader.base import BaseApiHandler, check_not
 from sqlalchemy.exc import SQLAlchemyError
 from tornado import web
 
-from gradeprop.core.paths import GIVEN
+from gradeprop.core.paths import GIVEN, CoursePaths
 from gradeprop.integrations.nbgrader.formgrader.commands import Command, Course, Queue
+from gradeprop.results.unattributed import read_unattributed
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -73,9 +74,11 @@ class SubmissionsHandler(_Handler):
 
     @guarded
     def get(self, assignment: str) -> None:
-        """Answer with the page."""
-        page = _PAGES.get_template("autograde_submissions.tpl")
-        self.write(page.render(course_dir=self.coursedir.root, assignment_id=assignment, base_url=self.base_url))
+        """Answer with the page; submissions that belong to nobody yet are on it, too."""
+        course = Path(self.coursedir.root)
+        unattributed = read_unattributed(CoursePaths(course).assignment(assignment))
+        about = {"course_dir": str(course), "assignment_id": assignment, "base_url": self.base_url}
+        self.write(_PAGES.get_template("autograde_submissions.tpl").render(about, unattributed=unattributed))
 
 
 class AssignmentsHandler(_Handler):

@@ -17,4 +17,14 @@
     <pre id="autograding-log" style="display: none; margin: 1em 0 0; max-height: 20em; overflow: auto"></pre>
   </div>
 </div>
+{%- if unattributed %}
+<div class="panel panel-warning" id="unattributed">
+  <div class="panel-heading">{{ unattributed|length }} {{ "submission belongs" if unattributed|length == 1 else "submissions belong" }} to no student yet: grade each one with <code>gradeprop grade {{ assignment_id }} PATH --student NAME</code></div>
+  <ul class="list-group">
+    {%- for entry in unattributed %}
+    <li class="list-group-item">{{ entry.reason }}<br><small>{{ entry.path }}</small></li>
+    {%- endfor %}
+  </ul>
+</div>
+{%- endif %}
 {%- endblock -%}
