@@ -33,19 +33,18 @@ import torch
 
 from gradeprop.core.assignment import DatasetRequirements
 from gradeprop.core.models import CheckResult, ProbeResult
-from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, CoursePaths
+from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, CoursePaths, StudentPaths
 from gradeprop.course import known_answers
 from gradeprop.course.config import load_module, read_assignment
 from gradeprop.guest import draw, runner
 from gradeprop.judge import plugin
-from gradeprop.judge.accessors import Observed
+from gradeprop.judge.observed import Expected, Observed
 from gradeprop.judge.plugin import CheckContext
 from gradeprop.judge.reference import ReferenceRun
 from gradeprop.judge.server import _arguments
 
 ROOT = Path(__file__).resolve().parents[2]
 RANDOM = re.compile(r"rand|drop|shuffle|bernoulli|uniform|normal_|multinomial|sample|choice|seed", re.IGNORECASE)
-WEIGHTS = re.compile(r"weights_|history")  # names of probes that need the files of a training
 
 
 @dataclass(frozen=True)
@@ -64,9 +63,7 @@ class Campaign:
         self._answers, self._seeds, self._reference = answers, seeds, answers[0]
         probes = runner.load_probes(paths.probes.read_bytes())
         self._probes = {
-            name: probe
-            for name, probe in probes.items()
-            if not WEIGHTS.search(name) and (not only or any(name.startswith(one) for one in only))
+            name: probe for name, probe in probes.items() if not only or any(name.startswith(one) for one in only)
         }
         self.failures: collections.Counter[str] = collections.Counter()
         self.judged = 0
@@ -78,11 +75,12 @@ class Campaign:
         began, items = time.monotonic(), []
         for number, seed in enumerate(self._seeds, start=1):
             reference = self._observe(self._reference, seed)
-            run = ReferenceRun(self._reference.module, {}, reference)
+            expected = Expected(reference)
+            run = ReferenceRun(self._reference.module, {}, expected, StudentPaths(self._reference.home))
             # which checks the chosen probes suffice for is seen on the reference, once
-            items = items or [item for item in session.items if self._can_run(item, run)]
+            items = items or [item for item in session.items if self._can_run(item, reference, run)]
             for answer in self._answers:
-                seen = reference if answer is self._reference else self._observe(answer, seed)
+                seen = reference if answer is self._reference else self._observe(answer, seed, expected)
                 for result in self._failed(items, seen, run):
                     self.failures[answer.name] += 1
                     print(f"{answer.name} seed {seed}: {result.check}: {result.message}", file=sys.__stdout__)
@@ -90,8 +88,8 @@ class Campaign:
                 print(f"… {number} seeds, {time.monotonic() - began:.0f} s", file=sys.__stdout__, flush=True)
         return True
 
-    def _can_run(self, item: pytest.Item, run: ReferenceRun) -> bool:
-        observed = run.observed.swapped()
+    def _can_run(self, item: pytest.Item, reference: Observed, run: ReferenceRun) -> bool:
+        observed = reference.swapped()
         result = plugin.run_check(item, CheckContext(observed, run, DatasetRequirements(bars={})))
         return result.verdict in ("passed", "failed") and observed.used <= self._probes.keys()
 
@@ -102,7 +100,7 @@ class Campaign:
             if result.points < result.possible:
                 yield result
 
-    def _observe(self, answer: Answer, seed: int) -> Observed:
+    def _observe(self, answer: Answer, seed: int, expected: Expected | None = None) -> Observed:
         """Run the probes on an answer; the observations stay in memory, after the same conversions as in the jail."""
         tensors: dict[str, torch.Tensor] = {}
         found, values = [], {}
@@ -114,7 +112,8 @@ class Campaign:
             found.append(ProbeResult(name=name, status=status, message=message))
             values[name] = {key: msgspec.Raw(json.dumps(value).encode()) for key, value in returned.items()}
             tensors |= {f"{name}/{key}": t for key, t in (safetensors.torch.load(blob) if blob else {}).items()}
-        return Observed(tuple(found), values, lambda key: tensors[key].clone())  # a check may write into one
+        # a check may write into a tensor
+        return Observed(tuple(found), values, lambda key: tensors[key].clone(), expected=expected)
 
 
 def load_answers(paths: AssignmentPaths, folder: Path, chosen: Callable[[str, str], bool]) -> list[Answer]:
