@@ -77,11 +77,16 @@ def test_double():
 """
 
 
+def give_check(toy: AssignmentPaths) -> None:
+    for name in ("check.py", "explain.py"):
+        shutil.copy(REPOSITORY.given / name, toy.course.given)
+
+
 @pytest.mark.parametrize(("public", "passed"), [(PUBLIC, False), (PUBLIC.replace("== 6", "> 0"), True)])
 def test_public_checks_that_miss_a_wrong_answer_need_a_reason(
     public: str, passed: bool, toy: AssignmentPaths, request: pytest.FixtureRequest
 ) -> None:
-    shutil.copy(REPOSITORY.given / "check.py", toy.course.given)
+    give_check(toy)
     toy.public_checks.write_text(public)
     grader = request.getfixturevalue("proven")
     (wrong,) = verify(grader, "halves")
@@ -97,7 +102,7 @@ def test_public_checks_that_miss_a_wrong_answer_need_a_reason(
 def test_public_checks_that_refuse_a_right_answer_are_found(
     toy: AssignmentPaths, request: pytest.FixtureRequest
 ) -> None:
-    shutil.copy(REPOSITORY.given / "check.py", toy.course.given)
+    give_check(toy)
     toy.public_checks.write_text(PUBLIC.replace("== 6", "== 7"))
     results = {each.name: each for each in verify(request.getfixturevalue("proven"), every=1) if each.public}
     assert {name for name, each in results.items() if each.is_refused} == {"reference", "right/adds"}
