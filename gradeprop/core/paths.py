@@ -183,6 +183,11 @@ class AssignmentPaths:
         return self.tests / "wrong"
 
     @property
+    def reference(self) -> Path:
+        """Trained weights and histories of the reference, a folder per data set."""
+        return self.tests / "reference"
+
+    @property
     def right(self) -> Path:
         return self.tests / "right"
 

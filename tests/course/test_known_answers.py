@@ -61,6 +61,12 @@ def test_reference_weights_are_trained_once(toy: AssignmentPaths) -> None:
     assert known_answers.reference_weights(toy, "sample").is_dir()
 
 
+def test_reference_weights_of_the_course_are_not_trained_again(toy: AssignmentPaths) -> None:
+    (kept := toy.reference / "sample").mkdir(parents=True)
+    (kept / "history.json").write_text("{}")
+    assert known_answers.reference_weights(toy, "sample") == kept
+
+
 def test_a_known_answer_may_say_how_the_weights_fit_its_network(toy: AssignmentPaths, tmp_path: Path) -> None:
     (toy.source / "reference.py").write_text("MODELS = {'net': None}")
     toy.notebook.write_text("{}")
