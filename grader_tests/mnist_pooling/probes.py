@@ -263,7 +263,7 @@ def probe_momentum_step(student, draw):
             p.grad = torch.full_like(p, unit * (1 + len(gradients)))
             gradients.append(p)
         optimizer.step()
-        moves.append([float((p - old).mean()) for p, old in zip(model.parameters(), before, strict=True)])
+        moves.append([float((p.detach() - old).mean()) for p, old in zip(model.parameters(), before, strict=True)])
     left_out = draw.left_out(optimizer, model)
     return {"unit": unit, "first": moves[0], "second": moves[1], "left_out": left_out, "start": start}
 

@@ -22,6 +22,7 @@ from safetensors.torch import save
 from gradeprop.core import storage
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import CoursePaths
+from gradeprop.course import known_answers
 from gradeprop.course.config import load_module, read_assignment
 from gradeprop.grading.grader import open_grader
 from gradeprop.grading.settings import RunSettings
@@ -33,8 +34,9 @@ from tests.hostile.catalogue import Attack
 
 REPOSITORY = Path(__file__).parents[2]
 COURSE = Path(__file__).parent / "course"
+TOY = "tensors"
+WALL_S = 40.0  # of an assignment of the real course, where it is 180: many attacks wait until the end
 SPARE_UID = 64000 + os.getpid() % 1000  # whom a jail started by root runs as
-POINTS = 20
 KEPT = {"submitted", "held", "record.json", "run.json", "observations.safetensors", "feedback.html"}
 PLACES = (
     "docstring", "comment", "message", "solution", "labels", "environment", "home", "cwd", "temp", "shm", "descriptor",
@@ -46,8 +48,10 @@ OF_OTHERS = re.compile(r'Traceback|File "/|site-packages|test_hidden|test_tensor
 class Arena:
     """Use it as a context manager: it changes the environment, the current folder and the umask of this process."""
 
-    def __init__(self, tier: str) -> None:
+    def __init__(self, tier: str, assignment: str = TOY) -> None:
         self.tier = tier
+        self.assignment = assignment
+        self.is_toy = assignment == TOY
         self.words = {place: canaries.canary() for place in PLACES}
         self.numbers = canaries.canary_numbers()
         self._stack = contextlib.ExitStack()
@@ -75,7 +79,7 @@ class Arena:
         self._plant(stack)
         self._course()
         machine.adopt_orphans()
-        assignment = read_assignment(self.course, "tensors")
+        assignment = read_assignment(self.course, self.assignment)
         folders = StudentFolders(RunSettings(self.course, assignment, "sample", secrets.randbits(63)))
         self.grader = stack.enter_context(open_grader(folders))
         self._neighbour()
@@ -109,15 +113,12 @@ class Arena:
         stack.callback(self.other.kill)
 
     def _course(self) -> None:
-        root = self.root / "course"
-        shutil.copytree(COURSE, root, ignore=shutil.ignore_patterns("__pycache__"))
-        for file in root.rglob("*.py"):
-            text = file.read_text(encoding="utf-8").replace("@numbers@", repr(self.numbers))
-            for place, word in self.words.items():
-                text = text.replace(f"@{place}@", word)
-            file.write_text(text, encoding="utf-8")
-        self.course = CoursePaths(root)
-        self.paths = self.course.assignment("tensors")
+        self.course = CoursePaths(self.root / "course")
+        self.paths = self.course.assignment(self.assignment)
+        if self.is_toy:
+            self._toy()
+        else:
+            self._real()
         case = self.paths.wrong / "halves"
         case.mkdir(parents=True)
         (case / "wrong.toml").write_text(f'points = 3\nmessage = "{self.words["case"]}"\n')
@@ -125,20 +126,52 @@ class Arena:
         self.paths.autograded.mkdir(parents=True)
         self.paths.grades_csv.write_text(f"student,points\n{self.words['grades.csv']},20\n")
 
+    @property
+    def tests_file(self) -> Path:
+        return min(self.paths.tests.glob("test_*.py"))
+
+    def _toy(self) -> None:
+        """Copy the small course, with a canary in each of its places."""
+        shutil.copytree(COURSE, self.course.root, ignore=shutil.ignore_patterns("__pycache__"))
+        for file in self.course.root.rglob("*.py"):
+            text = file.read_text(encoding="utf-8").replace("@numbers@", repr(self.numbers))
+            for place, word in self.words.items():
+                text = text.replace(f"@{place}@", word)
+            file.write_text(text, encoding="utf-8")
+
+    def _real(self) -> None:
+        """Copy an assignment of the course, with a canary in the solution, the checks and the held-out images."""
+        known = shutil.ignore_patterns("__pycache__", "wrong", "right", "reference")
+        shutil.copytree(REPOSITORY / "source", self.course.source, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(REPOSITORY / "grader_tests" / self.assignment, self.paths.tests, ignore=known)
+        places = {"solution": self.course.solution, "comment": self.tests_file, "labels": self.paths.held_out}
+        for place, file in places.items():
+            file.write_text(f"{file.read_text(encoding='utf-8')}\n# {self.words[place]}\n", encoding="utf-8")
+        toml = self.course.course_toml.read_text(encoding="utf-8")
+        self.course.course_toml.write_text(re.sub(r"wall-s = .*", f"wall-s = {WALL_S}", toml), encoding="utf-8")
+
     def _neighbour(self) -> None:
         """An honest submission, graded twice: the second time says how long that takes."""
         code = self.course.solution.read_text(encoding="utf-8").replace(self.words["solution"], self.words["neighbour"])
-        planes = load_module(self.paths.held_out, "held_out").PLANES
-        weights = save({"weight": planes.T.contiguous(), "bias": planes.new_zeros(3)})
-        files = {f"{self.words['file']}.txt": "mine", "weights.safetensors": weights}
-        self.ada = submission(self.root / "submissions" / "ada", code, files)
+        self.ada = submission(self.root / "submissions" / "ada", code, self._files_of_ada())
         record = self.grade_honest()
-        assert (record.status, record.points) == ("graded", POINTS), record
+        self.points = self.grader.settings.assignment.points
+        assert (record.status, record.points) == ("graded", self.points), record
         assert record.tier == self.tier
         self.was = self.record_of_ada()
         self.honest_s = 0.0  # the first waited for the jail to be made
         self.grade_honest()
         assert self.record_of_ada() == self.was, "an honest submission does not give the same record twice"
+
+    def _files_of_ada(self) -> dict[str, str | bytes]:
+        files: dict[str, str | bytes] = {f"{self.words['file']}.txt": "mine"}
+        if self.is_toy:
+            planes = load_module(self.paths.held_out, "held_out").PLANES
+            weights = save({"weight": planes.T.contiguous(), "bias": planes.new_zeros(3)})
+            return files | {"weights.safetensors": weights}
+        folder = known_answers.reference_weights(CoursePaths(REPOSITORY).assignment(self.assignment), "sample")
+        files[self.paths.notebook.name] = self.paths.notebook.read_bytes()
+        return files | {file.name: file.read_bytes() for file in folder.iterdir()}
 
     # ---- grading
 
@@ -163,6 +196,8 @@ class Arena:
             timed.pop("wall_s", None)
             timed.pop("cpu_s", None)
             timed.pop("seen", None)
+        if not self.is_toy:
+            del run["values"], run["output"]  # progress bars in them show times
         submitted = {str(file): file.read_bytes() for file in kept.submitted.rglob("*") if file.is_file()}
         page = kept.feedback.read_bytes()
         return {"run": run, "record": record, "kept": kept.observations.read_bytes(), "files": submitted, "page": page}
@@ -199,7 +234,7 @@ class Arena:
         jail, judge = self.grader.jail._process, self.grader.judge._process
         assert jail is not None
         files = {
-            "tests": self.paths.tests / "test_tensors.py",
+            "tests": self.tests_file,
             "labels": self.paths.held_out,
             "solution": self.course.solution,
             "case": self.paths.wrong / "halves" / "wrong.toml",
@@ -268,10 +303,10 @@ class Arena:
         if record.attention:
             assert record.held, "the older grade is kept, and a person is asked"
             return
-        least, most = attack.earns
+        least, most = attack.earns if self.is_toy else (0, 0)  # they know the tasks of the small course only
         assert record.status == "graded", f"{record.status}: {record.reason}"
         assert least <= record.points <= most, _told(record)
-        assert record.possible == POINTS
+        assert record.possible == self.points
         assert record.points == sum(result.points for result in record.results)
         assert {result.verdict for result in record.results} <= {
             "passed",
@@ -287,7 +322,7 @@ class Arena:
         for result in record.results:
             assert result.points == result.possible or result.message.strip(), "points were lost without a word"
         told = _told(record)
-        for words in attack.reads:
+        for words in attack.reads if self.is_toy else ():
             assert words in told, told
         assert not OF_OTHERS.search(told), told
         for path in (self.root, REPOSITORY, sys.prefix, sys.base_prefix):
@@ -307,7 +342,8 @@ class Arena:
         run = json.loads(kept.run.read_bytes())
         texts = [run["output"], *(probe["message"] for probe in run["probes"])]
         saw = {line.strip() for text in texts for line in re.findall(r"SAW: (.*)", text)}
-        assert {f"sees {what}" for what in saw} == set(attack.sees(self.tier)), saw
+        saw, known = {f"sees {what}" for what in saw}, set(attack.sees(self.tier))
+        assert saw == known if self.is_toy else saw <= known, saw
 
 
 def _told(record: GradeRecord) -> str:

@@ -22,13 +22,15 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results" / "hostile.md"
 NOBODY = 65534
 TIERS = ("full", "restricted")
+MODULES = (*(f"test_{tier}" for tier in TIERS), "test_assignments")
+TOY = "tensors"
 WORDS = {"passed": "stopped", "failed": "NOT STOPPED", "skipped": "no such tier", "error": "NOT STOPPED"}
 
 
 def run(uid: int | None, results: Path) -> int:
     """Run the attacks, and add a line per outcome to ``results``."""
     user = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"] if uid else []
-    files = [str(ROOT / "tests" / "hostile" / f"test_{tier}.py") for tier in TIERS]
+    files = [str(ROOT / "tests" / "hostile" / f"{module}.py") for module in MODULES]
     with tempfile.TemporaryDirectory() as home:
         Path(home).chmod(0o777)
         base = str(Path(home, "base"))
@@ -56,7 +58,7 @@ def reachable(uid: int) -> bool:
 def table(rows: list[dict[str, str]]) -> list[str]:
     """Draw a row per attack: its outcome by tier, for all users together."""
     found: dict[tuple[str, str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for row in rows:
+    for row in (row for row in rows if row["assignment"] == TOY):
         said = f"{WORDS[row['outcome']]}{''.join(f'; {known}' for known in row['known'])}"
         found[row["heading"], row["attack"], row["sentence"]][row["tier"]].add(said)
     lines, last = [], ""
@@ -67,6 +69,22 @@ def table(rows: list[dict[str, str]]) -> list[str]:
         cells = [" / ".join(sorted(tiers[tier])) or "–" for tier in TIERS]
         lines.append(f"| {sentence.replace('|', '&#124;').replace('<', '&lt;')} | {' | '.join(cells)} |")
     return lines
+
+
+def assignments_table(rows: list[dict[str, str]]) -> list[str]:
+    """Draw a row per assignment of the course: how many runs held by tier, and the attacks that were not stopped."""
+    found: dict[str, dict[str, list[dict[str, str]]]] = defaultdict(lambda: defaultdict(list))
+    for row in (row for row in rows if row["assignment"] != TOY):
+        found[row["assignment"]][row["tier"]].append(row)
+    lines = ["", "## The assignments of the course", "", f"| assignment | {' | '.join(TIERS)} |", "|---|---|---|"]
+    for assignment, tiers in found.items():
+        lines.append(f"| {assignment} | {' | '.join(_held(tiers[tier]) for tier in TIERS)} |")
+    return lines if found else []
+
+
+def _held(rows: list[dict[str, str]]) -> str:
+    failed = sorted({row["attack"] for row in rows if row["outcome"] in ("failed", "error")})
+    return f"{sum(row['outcome'] == 'passed' for row in rows)} of {len(rows)}{''.join(f'; NOT {it}' for it in failed)}"
 
 
 def head(rows: list[dict[str, str]], users: list[str]) -> list[str]:
@@ -80,7 +98,8 @@ def head(rows: list[dict[str, str]], users: list[str]) -> list[str]:
         f"{' and as '.join(users)}: {held} of {len(rows)} runs held. In each, no point was gained, none of the",
         "secrets planted in the course was found in what was kept, no process, file, mount or descriptor was left, the",
         "run ended in time, the student was told why in plain words, and the record of the neighbour graded next was",
-        "the same, times aside; what a row says besides is excepted.",
+        "the same, times aside; what a row says besides is excepted. The attacks know the tasks of a small course;",
+        "they were submitted to it and to the assignments of the course, whose time limit was cut to 40 s.",
         f"Versions, as root or whoever made this table: {versions}.",
         "",
         "“stopped; sees …” is what a tier is known not to stop, “takes …” where it needs longer than the limit.",
@@ -105,7 +124,7 @@ def main() -> int:
         users.append("an ordinary user")
     order = ("grade", "secrets", "machine", "neighbours", "files")
     rows.sort(key=lambda row: (order.index(row["heading"]), row["attack"]))
-    text = "\n".join([*head(rows, users), *table(rows), ""])
+    text = "\n".join([*head(rows, users), *assignments_table(rows), *table(rows), ""])
     RESULTS.write_text(text, encoding="utf-8")
     print(text)
     return failed
