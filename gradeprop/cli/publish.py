@@ -78,11 +78,18 @@ def _print_changes(made: "Export") -> None:
 
 @click.command()
 @click.argument("assignment")
+@click.option("--anonymous", is_flag=True, help="For a lecture: write report-anonymous.html, without names.")
+@click.option(
+    "--earlier",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Also compare with the code of a former year: its folder autograded/ASSIGNMENT.",
+)
 @click.pass_context
-def report(ctx: click.Context, assignment: str) -> None:
-    """Write a page about the class.
+def report(ctx: click.Context, assignment: str, anonymous: bool, earlier: Path | None) -> None:
+    """Write a page about the class, and report.json.
 
-    It shows scores, frequent mistakes, submissions to review, and similar submissions.
+    It shows scores, the checks as items of a test, misconceptions and frequent mistakes, who needs help, submissions to
+    review, and similar submissions.
     """
     from gradeprop.grading.jobs import graded_students
     from gradeprop.results.class_report import write_class_report
@@ -91,7 +98,7 @@ def report(ctx: click.Context, assignment: str) -> None:
     paths = course.assignment(one.name)
     graded_students(paths.autograded)  # refuses a class without grades
     with waiting("reading the grade records"):
-        file = write_class_report(one, paths)
+        file = write_class_report(one, paths, anonymous, earlier)
     click.echo(f"report    {file}")
 
 

@@ -5,7 +5,7 @@
 <root>/release/<hw>/…          files for students
 <root>/autograded/.exported/   last export for each platform
 <root>/autograded/.arrivals/   when each submission arrived
-<root>/autograded/<hw>/        grades.csv, report.html, unattributed.json, .lock (held by the grader
+<root>/autograded/<hw>/        grades.csv, report.html, report.json, unattributed.json, .lock (held by the grader
                                that runs), .grading-<pid>…/ (one submission in progress), and for each student:
     <key>/submitted/…          safe copy of the submission
     <key>/run.json, observations.safetensors
@@ -206,6 +206,19 @@ class AssignmentPaths:
     @property
     def report(self) -> Path:
         return self.autograded / REPORT
+
+    @property
+    def anonymous_report(self) -> Path:
+        return self.autograded / "report-anonymous.html"
+
+    @property
+    def report_json(self) -> Path:
+        return self.autograded / "report.json"
+
+    @property
+    def similar(self) -> Path:
+        """The folder of pages with similar code side by side."""
+        return self.autograded / ".similar"
 
     @property
     def unattributed(self) -> Path:

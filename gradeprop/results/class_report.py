@@ -1,220 +1,103 @@
 """The page about a class that its instructor reads: one HTML file, with a table beside each picture."""
 
-import io
-import statistics
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Sequence
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from gradeprop.core import storage
 from gradeprop.core.assignment import Assignment
-from gradeprop.core.models import GradeRecord, QuestionScore
-from gradeprop.core.own_modules import own_modules
-from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths
+from gradeprop.core.models import GradeRecord
+from gradeprop.core.paths import AssignmentPaths
 from gradeprop.core.storage import write_bytes
-from gradeprop.results import similarity
+from gradeprop.results.class_summary import ClassSummary, summarize
 from gradeprop.results.feedback import prose
-from gradeprop.results.mistakes import find_mistakes
-from gradeprop.results.unattributed import read_unattributed
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from gradeprop.results.misconceptions import Misconception
+from gradeprop.results.mistakes import Mistake
+from gradeprop.results.report_figures import draw_figures
+from gradeprop.results.similar_submissions import SubmittedCode, earlier_code, side_by_side, submitted_code
+from gradeprop.results.similarity import SimilarGroup
 
 _MAX_NAMES = 300
 _MAX_ROWS = 60
-_BARS = (
-    ("full points", "#0072b2", lambda share: share >= 100),
-    ("partial points", "#8fc1e3", lambda share: 0 < share < 100),
-    ("no points", "#d9dee6", lambda share: share <= 0),
-)
+_MAX_PAIRS = 30
 
 
-class QuestionRow(NamedTuple):
-    """The results of the class in one question."""
-
-    title: str
-    possible: float
-    mean: float
-    median: float
-    full: int
-    """submissions with all points"""
-    none: int
-    """submissions without any point"""
-
-
-def write_class_report(assignment: Assignment, paths: AssignmentPaths) -> Path:
+def write_class_report(
+    assignment: Assignment, paths: AssignmentPaths, anonymous: bool = False, earlier: Path | None = None
+) -> Path:
     """Write the report about all records of an assignment beside them, and return its path.
 
+    Args:
+        anonymous: for a lecture: no names, no single submissions. Without it, ``report.json`` and pages with similar
+            code side by side are written, too.
+        earlier: the folder autograded/<hw> of a former year, whose code is compared as well.
+
     Raises:
-        CourseError: a record cannot be read.
+        CourseError: a record or a known answer cannot be read.
         JailError: the page cannot be written.
     """
     records = [storage.read(GradeRecord, file) for file in sorted(paths.autograded.glob("*/record.json"))]
-    write_bytes(page(assignment, records, paths).encode(), paths.report)
-    return paths.report
+    former = earlier_code(earlier) if earlier else []
+    summary = summarize(assignment, records, paths, former)
+    file = paths.anonymous_report if anonymous else paths.report
+    write_bytes(page(assignment, summary, anonymous).encode(), file)
+    if not anonymous:
+        _write_pairs(summary.similar, [*submitted_code(records, paths.autograded), *former], paths.similar)
+        write_bytes(msgspec.json.format(msgspec.json.encode(to_json(summary))), paths.report_json)
+    return file
 
 
-def page(assignment: Assignment, records: Sequence[GradeRecord], paths: AssignmentPaths) -> str:
-    """Return the class report as HTML; every text of a student in it is escaped."""
-    graded = [record for record in records if record.status == "graded"]
-    points = [record.points for record in graded]
-    wall_s = sorted(record.wall_s for record in records if record.wall_s)
-    identical, similar = _similar_submissions(records, paths)
-    template = _environment().get_template("report.html")
-    return template.render(
-        assignment=assignment,
-        records=records,
-        graded=graded,
-        flagged=[(record.student, each.flag) for record in records for each in record.results if each.flag],
-        on_hold=[record for record in records if record.status not in ("graded", "needs_attention")],
-        attention=[record for record in records if record.attention],
-        unattributed=read_unattributed(paths),
-        unsafe=[record for record in records if record.unsafe],
-        totals=_statistics(points),
-        histogram=_histogram_rows(points, assignment.points),
-        questions=_question_rows(graded),
-        mistakes=find_mistakes(graded),
-        wall_s=_statistics(wall_s),
-        slowest=sorted(records, key=lambda record: -record.wall_s)[:10],
-        identical=identical,
-        similar=similar,
-        keys={record.student: record.key for record in records},
-        max_names=_MAX_NAMES,
-        max_rows=_MAX_ROWS,
-        pictures=_pictures(assignment, graded, wall_s),
-        style=Markup(_environment().get_template("style.css").render()),
-    )
+def _write_pairs(groups: Sequence[SimilarGroup], every: Sequence[SubmittedCode], folder: Path) -> None:
+    """Write a page for the closest pair of each group, by its number in the report."""
+    code = {each.student: each for each in every}
+    shutil.rmtree(folder, ignore_errors=True)
+    for number, group in enumerate(groups[:_MAX_PAIRS], 1):
+        text = side_by_side(code[group.closest.first], code[group.closest.second])
+        write_bytes(text.encode(), folder / f"{number}.html")
 
 
-def _statistics(values: Sequence[float]) -> dict[str, float]:
-    """Return mean, median, 95th percentile, minimum and maximum; empty without values."""
-    if not values:
-        return {}
-    ordered = sorted(values)
+def to_json(summary: ClassSummary) -> dict[str, Any]:
+    """Return numbers and names of a summary, for programs: the content of ``report.json``."""
+    lists = ("graded", "without_code", "on_hold", "attention", "unsafe", "need_help")
     return {
-        "mean": statistics.fmean(ordered),
-        "median": statistics.median(ordered),
-        "p95": ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))],
-        "min": ordered[0],
-        "max": ordered[-1],
+        "schema": 1,
+        **{name: [record.student for record in getattr(summary, name)] for name in lists},
+        **{name: getattr(summary, name) for name in ("totals", "flagged", "unattributed", "identical", "similar")},
+        "questions": [each._asdict() for each in summary.questions],
+        "checks": [each._asdict() for each in summary.checks.items],
+        "alpha": summary.checks.alpha,
+        "misconceptions": [_with_names(each) for each in summary.misconceptions],
+        "mistakes": [_with_names(each) for each in summary.mistakes],
     }
 
 
-def _histogram_rows(points: Sequence[float], possible: float) -> list[tuple[str, int]]:
-    """Return the histogram as a table of ten rows, for screen readers."""
-    counts = Counter(min(9, int(10 * each / possible)) if possible else 0 for each in points)
-    return [(f"{step * possible / 10:g} to {(step + 1) * possible / 10:g}", counts[step]) for step in range(10)]
+def _with_names(each: Misconception | Mistake) -> dict[str, Any]:
+    return each._asdict() | {"students": [record.student for record in each.students]}
 
 
-def _question_rows(graded: Sequence[GradeRecord]) -> list[QuestionRow]:
-    by_name: dict[str, list[QuestionScore]] = defaultdict(list)
-    for record in graded:
-        for score in record.questions:
-            by_name[score.name].append(score)
-    return [_question_row(scores) for scores in by_name.values()]
-
-
-def _question_row(scores: Sequence[QuestionScore]) -> QuestionRow:
-    points, possible = [score.points for score in scores], scores[-1].possible
-    return QuestionRow(
-        title=scores[-1].title,
-        possible=possible,
-        mean=statistics.fmean(points),
-        median=statistics.median(points),
-        full=sum(each >= possible for each in points),
-        none=sum(each <= 0 for each in points),
+def page(assignment: Assignment, summary: ClassSummary, anonymous: bool = False) -> str:
+    """Return the class report as HTML; every text of a student in it is escaped."""
+    template = _environment().get_template("report.html")
+    return template.render(
+        **{field.name: getattr(summary, field.name) for field in fields(summary)},
+        slowest=summary.slowest,
+        pictures=draw_figures(assignment, summary.graded),
+        assignment=assignment,
+        anonymous=anonymous,
+        keys={record.student: record.key for record in summary.records},
+        titles={question.name: question.title for question in assignment.questions},
+        max_names=_MAX_NAMES,
+        max_rows=_MAX_ROWS,
+        max_pairs=0 if anonymous else _MAX_PAIRS,
+        style=Markup(_environment().get_template("style.css").render()),
     )
-
-
-def _similar_submissions(
-    records: Iterable[GradeRecord], paths: AssignmentPaths
-) -> tuple[list[similarity.IdenticalGroup], list[similarity.SimilarGroup]]:
-    stub = _text(paths.course.stub) + _text(paths.release / STUDENT_CODE)
-    weights: dict[str, list[Path]] = {}
-    code: dict[str, list[str]] = {}
-    for record in records:
-        folder = paths.student(record.key).submitted
-        names = [name for name in record.files if name.endswith(".safetensors")]
-        weights[record.student] = [folder / name for name in names if (folder / name).is_file()]
-        code[record.student] = similarity.tokenize_files(_own_code(folder, record.files), stub)
-    identical = similarity.merge([*similarity.identical_files(weights), *similarity.identical_code(code)])
-    return identical, similarity.group(similarity.similar_code(code))
-
-
-def _own_code(folder: Path, files: Sequence[str]) -> list[str]:
-    """Return the text of student_code.py and of each own module that it imports."""
-    existing = [name for name in files if (folder / name).is_file()]
-    return [_text(folder / name) for name in (STUDENT_CODE, *sorted(own_modules(folder, existing)))]
-
-
-def _text(file: Path) -> str:
-    return file.read_text(errors="replace") if file.is_file() else ""
-
-
-def _pictures(assignment: Assignment, graded: Sequence[GradeRecord], wall_s: Sequence[float]) -> dict[str, Markup]:
-    """Draw each picture as inline SVG; a table beside it holds the same numbers."""
-    if not graded:
-        return {}
-    shares: dict[str, list[float]] = defaultdict(list)
-    for record in graded:
-        for score in record.questions:
-            shares[score.title].append(100 * score.points / score.possible)
-    pictures = {"totals": _histogram([record.points for record in graded], assignment.points, "points")}
-    pictures["questions"] = _bars(shares)
-    if wall_s:
-        pictures["wall_s"] = _histogram(wall_s, max(wall_s), "seconds")
-    return pictures
-
-
-def _histogram(values: Sequence[float], maximum: float, label: str) -> Markup:
-    from matplotlib.figure import Figure  # takes a second, which no other command should wait for
-
-    figure = Figure(figsize=(7.2, 2.4), layout="constrained")
-    axes = figure.subplots()
-    axes.hist(values, bins=20, range=(0, maximum or 1), color="#0072b2", edgecolor="white")
-    axes.set_xlabel(label)
-    axes.set_ylabel("submissions")
-    return _svg(figure)
-
-
-def _bars(shares: dict[str, list[float]]) -> Markup:
-    """Draw a bar for each question: the percentage of the class with full, partial and no points.
-
-    Args:
-        shares: the score of each submission in percent, by title of the question.
-    """
-    from matplotlib.figure import Figure  # as above
-
-    figure = Figure(figsize=(7.2, 0.9 + 0.34 * len(shares)), layout="constrained")
-    axes, left = figure.subplots(), [0.0] * len(shares)
-    titles = [title if len(title) <= 40 else f"{title[:39]}…" for title in shares]
-    for label, colour, belongs in _BARS:
-        width = [100 * sum(map(belongs, each)) / len(each) for each in shares.values()]
-        axes.barh(titles, width, left=left, color=colour, label=label, edgecolor="white")
-        left = [a + b for a, b in zip(left, width, strict=True)]
-    axes.invert_yaxis()
-    axes.set_xlim(0, 100)
-    axes.set_xlabel("percentage of the class")
-    axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
-    return _svg(figure)
-
-
-def _svg(figure: "Figure") -> Markup:
-    """Return a figure as SVG that is the same in every run; text becomes paths, so neither ``$`` nor fonts matter."""
-    import matplotlib
-
-    with matplotlib.rc_context({"svg.hashsalt": "gradeprop", "svg.fonttype": "path", "text.parse_math": False}):
-        data = io.StringIO()
-        for axes in figure.axes:
-            axes.spines[["top", "right"]].set_visible(False)
-        figure.savefig(data, format="svg", metadata={"Date": None, "Creator": None})
-    text = data.getvalue()
-    return Markup(text[text.index("<svg") :])  # drawn here, from numbers and the course's own titles
 
 
 @cache

@@ -1,20 +1,20 @@
 """Submissions with identical or similar code or weights: a reason to look, not proof of anything.
 
-Code is compared as a string of tokens, one character each. Comments, layout and the names that a student chose do not
-count. Functions and classes that equal those of the stub are left out; so is a submission with too little code left.
+Code is compared by its runs of tokens, in any order: functions and methods may change places. Comments, layout and the
+names that a student chose do not count. Functions and classes that equal those of the stub are left out, and runs that
+half of a class has; so is a submission with too little code left.
 """
 
 import hashlib
 import keyword
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rapidfuzz.distance import Indel
-from rapidfuzz.process import cdist
+from scipy import sparse
 
 _TOKEN = re.compile(
     r"""(?P<skip>\#[^\n]*|\s+|\\\n)|(?P<text>[rbfu]{0,2}(?:\"{3}.*?(?:\"{3}|\Z)|'{3}.*?(?:'{3}|\Z)|"[^"\n]*"?|'[^'\n]*'?))"""
@@ -26,8 +26,12 @@ _COMMON_NAMES = frozenset((*keyword.kwlist, *"self range len zip enumerate sum m
 _MAX_BYTES = 2**18
 _MIN_TOKENS = 120
 """short answers to a small task are often equal by chance"""
-_MIN_SIMILARITY = 0.92
-_MAX_LETTERS = 0xD000
+_MIN_SIMILARITY = 0.8
+_RUN = 10
+"""tokens in a row that are compared"""
+_MIN_RUNS = 60
+_CLASS = 20
+"""students from which on what half of them have is common knowledge"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class IdenticalGroup:
 
 @dataclass(frozen=True, slots=True)
 class SimilarPair:
-    """Two students with similar code; ``similarity`` from 0 to 1."""
+    """Two students with similar code; ``similarity`` is the share of the shorter code that the other has, 0 to 1."""
 
     first: str
     second: str
@@ -50,10 +54,15 @@ class SimilarPair:
 
 @dataclass(frozen=True, slots=True)
 class SimilarGroup:
-    """Students of whom each has code similar to that of another; ``similarity`` is that of the closest pair."""
+    """Students of whom each has code similar to that of another."""
 
     students: tuple[str, ...]
-    similarity: float
+    closest: SimilarPair
+
+    @property
+    def similarity(self) -> float:
+        """Similarity of the closest pair."""
+        return self.closest.similarity
 
 
 def identical_files(files: Mapping[str, Sequence[Path]]) -> list[IdenticalGroup]:
@@ -99,16 +108,26 @@ def similar_code(tokens: Mapping[str, Sequence[str]], min_similarity: float = _M
     for student, each in tokens.items():
         if len(each) >= _MIN_TOKENS:
             distinct.setdefault(tuple(each), student)
-    letters = _letters(distinct)
-    texts = ["".join(letters[token] for token in each) for each in distinct]
-    if len(texts) < 2:
+    if len(distinct) < 2:
         return []
-    scorer = Indel.normalized_similarity
-    similarity = cdist(texts, texts, scorer=scorer, score_cutoff=min_similarity, dtype=np.float32, workers=-1)
+    has = _has_run(list(distinct))
+    size = has.sum(axis=1)
+    shared = sparse.triu(has @ has.T, k=1).tocoo()
+    similarity = shared.data / np.maximum(1, np.minimum(size[shared.row], size[shared.col]))
+    chosen = (similarity >= min_similarity) & (np.minimum(size[shared.row], size[shared.col]) >= _MIN_RUNS)
     students = list(distinct.values())
-    places = np.argwhere(np.triu(similarity, 1) >= min_similarity)
-    pairs = [SimilarPair(students[row], students[column], float(similarity[row, column])) for row, column in places]
+    places = zip(shared.row[chosen], shared.col[chosen], similarity[chosen], strict=True)
+    pairs = [SimilarPair(students[row], students[column], float(share)) for row, column, share in places]
     return sorted(pairs, key=lambda pair: (-pair.similarity, pair.first, pair.second))
+
+
+def _has_run(codes: Sequence[Sequence[str]]) -> sparse.csr_array:
+    """Return 1 for each code (row) and each run of tokens (column) in it; without the runs that half of a class has."""
+    runs = [np.unique([hash(run) for run in zip(*(code[i:] for i in range(_RUN)), strict=False)]) for code in codes]
+    rows = np.repeat(np.arange(len(runs)), [len(each) for each in runs])
+    _, columns, count = np.unique(np.concatenate(runs), return_inverse=True, return_counts=True)
+    has = sparse.csr_array((np.ones(len(rows), dtype=np.int32), (rows, columns)))
+    return has[:, count <= len(codes) / 2] if len(codes) >= _CLASS else has
 
 
 def merge(groups: Iterable[IdenticalGroup]) -> list[IdenticalGroup]:
@@ -132,20 +151,13 @@ def group(pairs: Sequence[SimilarPair]) -> list[SimilarGroup]:
     for pair in pairs:
         leaders[leader(pair.second)] = leader(pair.first)
     students: dict[str, list[str]] = defaultdict(list)
-    closest: dict[str, float] = defaultdict(float)
+    closest: dict[str, SimilarPair] = {}
     for student in sorted(leaders):
         students[leader(student)].append(student)
-    for pair in pairs:
-        closest[leader(pair.first)] = max(pair.similarity, closest[leader(pair.first)])
+    for pair in sorted(pairs, key=lambda pair: -pair.similarity):
+        closest.setdefault(leader(pair.first), pair)
     found = [SimilarGroup(tuple(names), closest[first]) for first, names in students.items()]
     return sorted(found, key=lambda each: (-each.similarity, each.students))
-
-
-def _letters(distinct: Iterable[Sequence[str]]) -> dict[str, str]:
-    """Assign a character to each token, the most frequent first: comparing is fastest among the first 256."""
-    common = [token for token, _ in Counter(token for each in distinct for token in each).most_common()]
-    letters = {token: chr(number) for number, token in enumerate(common[:_MAX_LETTERS])}
-    return letters | dict.fromkeys(common[_MAX_LETTERS:], "\ufffd")
 
 
 def tokenize(code: str, stub: str = "") -> list[str]:

@@ -1,5 +1,6 @@
 """The class report says what the records say, escapes what students wrote, and stays readable and quick."""
 
+import json
 import os
 import re
 import time
@@ -17,6 +18,7 @@ from gradeprop.core.paths import AssignmentPaths, student_key
 from gradeprop.course.config import read_assignment
 from gradeprop.grading.scoring import find_causes
 from gradeprop.results.class_report import page, write_class_report
+from gradeprop.results.class_summary import summarize
 from tests.conftest import copy_toy
 
 LONG = pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
@@ -148,8 +150,62 @@ def add_failures(paths: AssignmentPaths, student: str, messages: list[str]) -> N
     record = GradeRecord(
         gradeprop="0", assignment="toy", student=student, key=student, status="graded", points=0,
         possible=len(messages), questions=(score,), results=results, causes=find_causes(results),
+        files=("student_code.py",),
     )  # fmt: skip
     storage.write(record, paths.student(student).record)
+
+
+def test_a_grade_without_code_counts_apart(toy: AssignmentPaths) -> None:
+    add(toy, "ada", 1)
+    add(toy, "bob", 2, files=("net.safetensors",))
+    text = Text(page_of(toy)).text
+    assert "2 submissions: 1 graded" in text
+    assert "Without student_code.py, and not counted below: bob" in text
+
+
+def test_a_page_for_a_lecture_has_no_names(written: tuple[AssignmentPaths, str]) -> None:
+    toy, _ = written
+    status = CliRunner().invoke(main, ["--course", str(toy.course.root), "report", "toy", "--anonymous"])
+    assert status.exit_code == 0, status.output
+    html = toy.anonymous_report.read_text()
+    assert "A number is doubled." in html
+    for record in toy.autograded.glob("*/record.json"):
+        assert f"{record.parent.name}/" not in html
+    assert "student3" not in html
+    assert not re.search(r"\bcopy\b", Text(html).text)
+
+
+def test_the_numbers_are_there_for_programs(written: tuple[AssignmentPaths, str]) -> None:
+    data = json.loads(written[0].report_json.read_bytes())
+    assert data["schema"] == 1
+    assert len(data["graded"]) == 16
+    (check,) = data["checks"]
+    assert check["line"] == "A number is doubled."
+    assert check["mean"] == pytest.approx(7 / 16)
+    assert data["mistakes"][0]["students"]
+    assert {pair["closest"]["first"] for pair in data["similar"]} == {"near"}
+
+
+def test_similar_code_is_shown_side_by_side_and_as_text(written: tuple[AssignmentPaths, str]) -> None:
+    page = (written[0].similar / "1.html").read_text()
+    assert "near" in page
+    assert "student5" in page
+    assert not Text(page).tags & {"img", "script", "iframe", "object", "link", "base", "form"}
+
+
+def test_code_of_a_former_year_is_compared(toy: AssignmentPaths, tmp_path: Path) -> None:
+    toy.course.stub.write_text(STUB)
+    former = copy_toy(tmp_path / "former")
+    for student, number in (("zoe", 3), ("max", 3)):
+        add(former, student, number)
+    add(toy, "ada", 3)
+    add(toy, "bob", 4)
+    status = CliRunner().invoke(
+        main, ["--course", str(toy.course.root), "report", "toy", "--earlier", str(former.autograded)]
+    )
+    assert status.exit_code == 0, status.output
+    text = Text(toy.report.read_text()).text
+    assert "show ada , earlier: max, earlier: zoe" in text
 
 
 def test_own_modules_are_compared_too(toy: AssignmentPaths) -> None:
@@ -222,5 +278,6 @@ def test_nothing_graded_and_a_class_that_waits_are_pages_too(toy: AssignmentPath
     assert said.exit_code == 1
     assert "nothing has been graded yet" in said.output
     add(toy, "ada", 1, status="not_graded", reason="The machine failed", wall_s=0.0)
-    assert "Nothing is graded yet." in page(read_assignment(toy.course, "toy"), [], toy)
+    assignment = read_assignment(toy.course, "toy")
+    assert "Nothing is graded yet." in page(assignment, summarize(assignment, [], toy))
     assert "The machine failed" in page_of(toy)

@@ -1,0 +1,94 @@
+"""The code and weights of a class, compared with each other and with those of former years."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradeprop.core import storage
+from gradeprop.core.models import GradeRecord
+from gradeprop.core.own_modules import own_modules
+from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, StudentPaths
+from gradeprop.results import similarity
+
+_COLUMNS = 80
+_MARKS = dict.fromkeys(range(2))  # difflib's own
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedCode:
+    """What one student submitted, in our own copy."""
+
+    student: str
+    folder: Path
+    files: tuple[str, ...]
+
+    def texts(self) -> list[str]:
+        """Return the text of student_code.py and of each own module that it imports."""
+        existing = [name for name in self.files if (self.folder / name).is_file()]
+        return [_text(self.folder / name) for name in (STUDENT_CODE, *sorted(own_modules(self.folder, existing)))]
+
+    def weights(self) -> list[Path]:
+        """Return the files of weights."""
+        files = [self.folder / name for name in self.files if name.endswith(".safetensors")]
+        return [file for file in files if file.is_file()]
+
+
+def submitted_code(records: Iterable[GradeRecord], autograded: Path) -> list[SubmittedCode]:
+    """Return what the students of these records submitted."""
+    return [
+        SubmittedCode(record.student, StudentPaths(autograded / record.key).submitted, record.files)
+        for record in records
+    ]
+
+
+def earlier_code(autograded: Path) -> list[SubmittedCode]:
+    """Return what a former class submitted; its students are called "earlier: …".
+
+    Args:
+        autograded: the folder autograded/<hw> of that course.
+
+    Raises:
+        CourseError: a record cannot be read.
+    """
+    records = [storage.read(GradeRecord, file) for file in sorted(autograded.glob("*/record.json"))]
+    return [
+        SubmittedCode(f"earlier: {each.student}", each.folder, each.files)
+        for each in submitted_code(records, autograded)
+    ]
+
+
+def stub_code(paths: AssignmentPaths) -> str:
+    """Return the code that everybody was given."""
+    return _text(paths.course.stub) + _text(paths.release / STUDENT_CODE)
+
+
+def find_similar(
+    present: Sequence[SubmittedCode], earlier: Sequence[SubmittedCode], stub: str
+) -> tuple[list[similarity.IdenticalGroup], list[similarity.SimilarGroup]]:
+    """Return the groups of students with identical files or code, and with similar code, the largest or closest first.
+
+    Groups of former students alone are left out.
+    """
+    every = [*present, *earlier]
+    names = {each.student for each in present}
+    code = {each.student: similarity.tokenize_files(each.texts(), stub) for each in every}
+    files = similarity.identical_files({each.student: each.weights() for each in every})
+    identical = similarity.merge([*files, *similarity.identical_code(code)])
+    pairs = [pair for pair in similarity.similar_code(code) if names & {pair.first, pair.second}]
+    return [group for group in identical if names & set(group.students)], similarity.group(pairs)
+
+
+def side_by_side(one: SubmittedCode, other: SubmittedCode) -> str:
+    """Return a page with the code of two students side by side; every text of theirs is escaped."""
+    differ = difflib.HtmlDiff(tabsize=4, wrapcolumn=_COLUMNS)
+    first, second = ("\n".join(each.texts()).translate(_MARKS).splitlines() for each in (one, other))
+    return differ.make_file(first, second, _escaped(one.student), _escaped(other.student))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _text(file: Path) -> str:
+    return file.read_text(errors="replace") if file.is_file() else ""
