@@ -4,7 +4,7 @@ main      the group, and errors as one sentence
 grade     for instructors: grade, watch, demo
 verify    for instructors: verify
 doctor    for instructors: doctor
-course    for instructors: release, new
+course    for instructors: release, new, backup, restore
 publish   for instructors: export, report, package
 student   for students: check, submit
 options, output, progress    used by these

@@ -1,7 +1,11 @@
-"""Commands for the course itself: release, new."""
+"""Commands for the course itself: release, new, backup, restore."""
+
+import time
+from pathlib import Path
 
 import click
 
+from gradeprop.cli.output import progress, warn
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course.config import read_assignment, read_course
 
@@ -46,3 +50,42 @@ def new(ctx: click.Context, name: str) -> None:
     ):
         click.echo(f"{what:16}{where}")
     click.echo(f"Next: gradeprop verify {name}, then gradeprop release {name}. How to go on: docs/check-writer.md.")
+
+
+@click.command()
+@click.option(
+    "--to",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write; without it COURSE-DATE.tar.gz in the current folder.",
+)
+@click.pass_context
+def backup(ctx: click.Context, to: Path | None) -> None:
+    """Back up the course: material, submissions, grades and the gradebook.
+
+    Data sets, caches and environments are left out. Example: gradeprop backup --to /backups/cnn-2026.tar.gz
+    """
+    from gradeprop.course.backup import files_to_keep, write_backup
+    from gradeprop.results.gradebook_db import hide_password, url
+
+    course = CoursePaths.find(ctx.obj)
+    file, files = to or Path(f"{course.root.name}-{time.strftime('%Y-%m-%d')}.tar.gz"), files_to_keep(course)
+    if not (address := url(course)).startswith("sqlite"):
+        warn(f"The gradebook is on a database server, and not in this backup: {hide_password(address)}")
+    with progress("backing up", len(files)) as tick:
+        write_backup(course, files, file, tick)
+    click.echo(f"{file}: {file.stat().st_size / 2**20:.1f} MiB, {len(files):,} files and the gradebook")
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def restore(file: Path, folder: Path) -> None:
+    """Restore a backup FILE into a new FOLDER.
+
+    Example: gradeprop restore /backups/cnn-2026.tar.gz cnn-2026
+    """
+    from gradeprop.course.backup import restore_backup
+
+    with progress("restoring", None) as tick:
+        count = restore_backup(file, folder, tick)
+    click.echo(f"{folder}: {count:,} files. Run `gradeprop --course {folder} doctor` there before you grade.")

@@ -228,19 +228,29 @@ def _now() -> str:
 @data_option
 @click.pass_context
 def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
-    """Release an assignment and grade a small made-up class.
+    """Release an assignment and grade a small made-up class, in demo/.
 
-    The class has correct, wrong, broken and hostile submissions, and one that needs attention.
+    The class has correct, wrong, broken and hostile submissions, and one that needs attention. demo/ is a course of its
+    own: the gradebook of this course is not touched.
     """
-    from gradeprop.course.demo import demo_class
+    from gradeprop.course.demo import demo_class, demo_course
+    from gradeprop.course.known_answers import reference_weights
     from gradeprop.course.release import release as write_release
+    from gradeprop.results.class_report import write_class_report
     from gradeprop.submissions.discovery import find_submissions
 
-    course, one = find_assignment(ctx, assignment)
+    original, one = find_assignment(ctx, assignment)
     run = RunOptions(dataset=resolve_dataset(one, dataset))
+    course = demo_course(original, one.name)
     write_release(one, course)
-    click.echo(f"release/{one.name} is written: the folder for students")
-    with waiting(f"training the reference solution on {run.dataset or 'no data set'}, once"):
-        folder = demo_class(one, course.assignment(one.name), run.dataset)
+    click.echo(f"{course.assignment(one.name).release} is written: the folder for students")
+    paths = course.assignment(one.name)
+    with waiting("writing the submissions"):
+        folder = demo_class(one, paths, reference_weights(original.assignment(one.name), run.dataset))
     with open_store(course, one, run) as store:
         run_jobs(store, _plan(store, find_submissions([folder], one), "changed"), run)
+    write_class_report(one, paths)
+    click.echo(
+        f"\nOpen in a browser: {paths.report} and {paths.student('reference').feedback}\n"
+        f"Next:  cd {course.root}  and try  gradeprop grade {one.name} submissions/  or  gradeprop report {one.name}"
+    )

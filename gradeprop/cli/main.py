@@ -47,7 +47,7 @@ def main(ctx: click.Context, course: Path) -> None:
 
 
 for _command in (
-    *(course.new, course.release),
+    *(course.new, course.release, course.backup, course.restore),
     *(grade.grade, grade.watch, verify.verify, grade.demo, doctor.doctor),
     *(publish.report, publish.export, publish.package),
     *(student.check, student.submit),

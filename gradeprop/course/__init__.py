@@ -9,7 +9,8 @@ release             source/<hw> → release/<hw>; not exported here, since it im
 scaffold            new assignment from a template
 known_answers       reference, stub, wrong/ and right/: submissions with known scores
 reference_weights   weights for known answers; a separate process, since it imports solutions and torch
-demo                sample class
+demo                sample class in a course of its own
+backup              everything that cannot be made again, in one file
 bundle              one assignment, and the package, for another machine
 """
 

@@ -1,4 +1,4 @@
-"""A small sample class: known answers, right and wrong, next to broken and hostile submissions."""
+"""A small made-up class, in a course of its own: known answers, right and wrong, and broken and hostile submissions."""
 
 import shutil
 import zipfile
@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gradeprop.core.assignment import Assignment
-from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths
-from gradeprop.course.known_answers import KnownAnswer, read_known_answers, reference_weights, write_answer
+from gradeprop.core.errors import CourseError
+from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, CoursePaths
+from gradeprop.course.known_answers import KnownAnswer, read_known_answers, write_answer
 
+DEMO = "demo"
+_MARKER = ".made-by-gradeprop-demo"
 _WRONG = 4
 
 _HOSTILE = """
@@ -34,11 +37,36 @@ sys.modules[__name__] = Right()
 """
 
 
-def demo_class(assignment: Assignment, paths: AssignmentPaths, dataset: str) -> Path:
-    """Write a class of submissions into the course's cache, and return its folder."""
-    reference = reference_weights(paths, dataset)
-    folder = paths.course.cache / "demo" / paths.name
+def demo_course(course: CoursePaths, name: str) -> CoursePaths:
+    """Copy a course with one of its assignments to demo/, where grades are nobody's. A former demo is replaced.
+
+    Raises:
+        CourseError: there is a folder of that name that we did not make.
+    """
+    folder = course.root / DEMO
+    if folder.exists() and not (folder / _MARKER).is_file():
+        raise CourseError("is in the way: the demo makes this folder, and replaces only one that it made", folder)
     shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    (folder / _MARKER).touch()
+    demo, caches = CoursePaths(folder), shutil.ignore_patterns("__pycache__")
+    shutil.copytree(course.source, demo.source, ignore=caches)
+    shutil.copytree(course.assignment(name).tests, demo.assignment(name).tests, ignore=caches)
+    if (data := course.root / "data").is_dir():
+        (folder / data.name).symlink_to(data)
+    for file in (course.stub, course.root / "nbgrader_config.py"):
+        if file.is_file():
+            shutil.copy(file, folder)
+    return demo
+
+
+def demo_class(assignment: Assignment, paths: AssignmentPaths, reference: Path) -> Path:
+    """Write a class of submissions into the course's folder ``submissions``, and return it.
+
+    Args:
+        reference: the folder of the reference's weights.
+    """
+    folder = paths.course.root / "submissions"
     answers = read_known_answers(assignment, paths)
     wrong = sorted((answer for answer in answers if answer.name.startswith("wrong/")), key=lambda answer: answer.points)
     right = [answer for answer in answers if answer.name.startswith("right/")][:1]

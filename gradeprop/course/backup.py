@@ -1,0 +1,85 @@
+"""Back up a course into one file, and restore it: material, submissions, grades and the gradebook."""
+
+import io
+import os
+import sqlite3
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from gradeprop.core.errors import CourseError
+from gradeprop.core.paths import CoursePaths
+
+_NOT_KEPT = {"data", "demo", "build", "dist", "node_modules"}  # and hidden folders: what can be made or fetched again
+_RUNNING = (".lock", ".grading-")
+
+
+def files_to_keep(course: CoursePaths) -> list[Path]:
+    """Return every regular file of a course but those that can be made again: caches, environments, data sets.
+
+    Links are left out, and so is the gradebook, which another program may be writing.
+    """
+    top = [each for each in sorted(course.root.iterdir()) if each.name not in _NOT_KEPT and each != course.gradebook]
+    found = [file for each in top for file in _files(each) if not each.name.startswith(".") or each.is_file()]
+    return [file for file in found if not file.is_symlink()]
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_symlink() or path.is_file():
+        yield path
+        return
+    for folder, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if name != "__pycache__" and not name.startswith(_RUNNING)]
+        yield from (Path(folder, name) for name in names if not name.startswith(_RUNNING))
+
+
+def write_backup(course: CoursePaths, files: list[Path], target: Path, tick: Callable[[], None]) -> None:
+    """Write the files of a course, and a consistent copy of its SQLite gradebook, into a new compressed archive.
+
+    Raises:
+        CourseError: the archive exists already, or the gradebook cannot be read.
+    """
+    try:
+        archive = tarfile.open(target, "x:gz", compresslevel=3)  # noqa: SIM115
+    except FileExistsError as error:
+        raise CourseError("exists already; a backup never replaces another", target) from error
+    with archive:
+        for file in files:
+            if file.absolute() != target.absolute():
+                archive.add(file, str(file.relative_to(course.root)), recursive=False)
+            tick()
+        if course.gradebook.is_file():
+            data = _copy_of_database(course.gradebook)
+            entry = tarfile.TarInfo(course.gradebook.name)
+            entry.size, entry.mode = len(data), 0o600
+            archive.addfile(entry, io.BytesIO(data))
+
+
+def _copy_of_database(file: Path) -> bytes:
+    """Return the bytes of an SQLite database as of one moment, whatever is being written to it."""
+    try:
+        with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as source, sqlite3.connect(":memory:") as copy:
+            source.backup(copy)
+            return copy.serialize()
+    except sqlite3.Error as error:
+        raise CourseError(f"cannot be read: {error}", file) from error
+
+
+def restore_backup(archive: Path, folder: Path, tick: Callable[[], None]) -> int:
+    """Unpack a backup into a new or empty folder; return the number of files.
+
+    Raises:
+        CourseError: the folder is not empty, or the archive is damaged or not a backup.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise CourseError("is not empty; a backup is restored to a new folder, so that nothing is overwritten", folder)
+    count = 0
+    try:
+        with tarfile.open(archive, "r:gz") as packed:
+            for entry in packed:
+                packed.extract(entry, folder, filter="data")
+                count += 1
+                tick()
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise CourseError(f"cannot be restored after {count} files: {error}", archive) from error
+    return count
