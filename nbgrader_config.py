@@ -13,6 +13,7 @@ c.CourseDirectory.db_url = f"sqlite:///{root / 'gradebook.db'}"
 # our records are in autograded/<assignment>/<student>; nbgrader writes <student>/<assignment> to another folder
 c.CourseDirectory.autograded_directory = "autograded_notebooks"
 
+c.GenerateAssignment.force = True  # release/ is generated, and there from the start
 c.GenerateAssignment.exporter_class = "gradeprop.integrations.nbgrader.autograde.ReleaseExporter"
 c.ExchangeFactory.collect = "gradeprop.integrations.nbgrader.collect.Collect"
 c.Autograde.exporter_class = "gradeprop.integrations.nbgrader.autograde.GradingExporter"

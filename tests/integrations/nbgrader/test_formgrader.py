@@ -47,6 +47,18 @@ def test_progress_is_read_from_what_nbgrader_says() -> None:
     assert (one.state()["state"], one.state()["done"], one.state()["success"]) == ("ended", 2, False)
 
 
+def test_only_a_command_behind_another_waits(tmp_path: Path) -> None:
+    async def states() -> list[str]:
+        queue, course = Queue(), Course(tmp_path, "sqlite:///gradebook.db", SUBMITTED.pattern)
+        commands = [Command("-h", "toy", (student,)) for student in ("ada", "bob")]
+        tasks = [queue.start(command, course) for command in commands]
+        seen = [command.state()["state"] for command in commands]
+        await asyncio.gather(*tasks)
+        return seen
+
+    assert asyncio.run(states()) == ["running", "waiting"]
+
+
 def test_a_log_without_end_is_kept_in_part() -> None:
     one = Command("autograde", "toy", ("ada",))
     for _ in range(5_000):

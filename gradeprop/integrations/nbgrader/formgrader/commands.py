@@ -110,6 +110,8 @@ class Queue:
         self._commands = [
             other for other in self._commands if other.status is None or other in self.commands(other.assignment)
         ]
+        if all(other.status is not None for other in self._commands):
+            command.started = time.monotonic()  # it waits for nothing
         self._commands.append(command)
         task = asyncio.get_running_loop().create_task(self._run(command, course))
         self._tasks.add(task)  # asyncio keeps only weak references to tasks
@@ -120,7 +122,9 @@ class Queue:
         async with self._running:
             command.started = time.monotonic()
             try:
-                command.end(await _run_process(command, course))
+                command.end(status := await _run_process(command, course))
+                if status and not command.log.strip():
+                    command.lines.append(f"nbgrader {command.name} ended without a word, with status {status}")
             except OSError as error:
                 command.lines.append(f"nbgrader {command.name} could not be started: {error}")
                 command.end(1)

@@ -82,12 +82,13 @@ class SubmissionsHandler(_Handler):
 
 
 class AssignmentsHandler(_Handler):
-    """The list of assignments, without the folder of given files, which nbgrader takes for one."""
+    """The list of assignments, without the folders of given files and of caches, which nbgrader takes for some."""
 
     @guarded
     def get(self) -> None:
         """Answer with the list."""
-        self.write(json.dumps([one for one in self.api.get_assignments() if one["name"] != GIVEN]))
+        every = self.api.get_assignments()
+        self.write(json.dumps([one for one in every if one["name"] != GIVEN and one["name"][0] not in "._"]))
 
 
 class ButtonHandler(_Handler):
