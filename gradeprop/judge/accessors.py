@@ -63,11 +63,15 @@ class Seen:
         return self._tensor(name, self._value(name), shape, dtype)
 
     def tensors(self, name: str, as_stored: bool = False) -> dict[str, Tensor]:
-        """Return a dict of tensors, in the student's order; ``as_stored`` keeps their types."""
+        """Return a dict of tensors, in the student's order.
+
+        Args:
+            as_stored: keep their types, and allow values that are not finite, such as those of an attention mask.
+        """
         value = self._value(name)
         if not isinstance(value, dict) or "$tensor" in value or "$type" in value:
             self._fail(f"{name} should be a dict of tensors, and is {_kind(value)}.")
-        return {key: self._tensor(f"{name}[{key!r}]", item, keep=as_stored) for key, item in value.items()}
+        return {key: self._tensor(f"{name}[{key!r}]", item, as_stored=as_stored) for key, item in value.items()}
 
     def number(self, name: str, low: float = -math.inf, high: float = math.inf) -> float:
         """Return a finite number from ``low`` to ``high``, both included."""
@@ -165,12 +169,15 @@ class Seen:
             self._fail(f"{name} should be a tensor, and was not returned.")
 
     def _tensor(
-        self, name: str, value: object, shape: Shape | None = None, dtype: _Type = None, keep: bool = False
+        self, name: str, value: object, shape: Shape | None = None, dtype: _Type = None, as_stored: bool = False
     ) -> Tensor:
         tensor = self._stored(name, value)
-        if flaw := _flaw(tensor, shape, dtype):
+        flaw = _flaw(tensor, shape, dtype)
+        if not flaw and not as_stored and not torch.isfinite(tensor.to(torch.float32)).all():
+            flaw = "holds NaN or infinite values"
+        if flaw:
             self._fail(f"{name} {flaw}.")
-        keep = keep or dtype is not None or (self._is_reference and not tensor.is_floating_point())
+        keep = as_stored or dtype is not None or (self._is_reference and not tensor.is_floating_point())
         return tensor if keep else tensor.to(torch.float32)
 
 
@@ -181,9 +188,7 @@ def _flaw(tensor: Tensor, shape: Shape | None, dtype: torch.dtype | None) -> str
         return f"has the shape {list(tensor.shape)}; expected [{sizes}]"
     if dtype is not None and tensor.dtype != dtype:
         return f"has the type {_short(tensor.dtype)}; expected {_short(dtype)}"
-    if tensor.is_complex():
-        return "holds complex numbers; expected real ones"
-    return "" if torch.isfinite(tensor.to(torch.float32)).all() else "holds NaN or infinite values"
+    return "holds complex numbers; expected real ones" if tensor.is_complex() else ""
 
 
 def _merged(items: object) -> dict[str, object] | None:

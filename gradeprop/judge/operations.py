@@ -23,6 +23,8 @@ _MORE = """
 """
 _OTHERS = frozenset(_MORE.split())
 """others that only compute"""
+_DRAWING = frozenset(("uniform", "normal"))
+"""how layers draw their first weights"""
 _REFUSED = frozenset({"resize", "_embedding_bag"})
 """of torch's core, but they reach memory that is not theirs"""
 _PLACES = frozenset({"device", "layout", "pin_memory", "generator"})
@@ -72,7 +74,8 @@ class Operation:
             raise NotComputable(f"it uses {name[:80]}")
         base = match[1].removesuffix("_")
         if base in _REFUSED or not (base in _OTHERS or _only_computes(base)):
-            raise NotComputable(f"it uses the operation {match[1]}")
+            why = "; a layer made in forward is new at each call, so make it in __init__" if base in _DRAWING else ""
+            raise NotComputable(f"it uses the operation {match[1]}{why}")
         call = getattr(getattr(torch.ops.aten, match[1]), match[2])
         keywords = {str(key): _decode(value) for key, value in kwargs.items() if key not in _PLACES}
         numbers = [int(number) for number in results]

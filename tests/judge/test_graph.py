@@ -49,6 +49,19 @@ class Attention(nn.Module):
         return self.head(self.layer(self.patches(x).flatten(2).mT).mean(1))
 
 
+class MaskedAttention(nn.Module):
+    """A mask of -inf as a plain tensor, which is neither parameter nor buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.head = nn.Conv2d(3, 8, 4, 4), nn.Linear(8, 7)
+        self.mask = torch.full((16, 16), float("-inf")).triu(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x).flatten(2).mT
+        return self.head(((x @ x.mT + self.mask).softmax(-1) @ x).mean(1))
+
+
 def sequence(*middle: nn.Module) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(3, 6, 3, padding=1), *middle, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(24, 7)
@@ -58,6 +71,7 @@ def sequence(*middle: nn.Module) -> nn.Module:
 MODELS: list[Callable[[], nn.Module]] = [
     Functional,
     Attention,
+    MaskedAttention,
     lambda: sequence(nn.BatchNorm2d(6), nn.ReLU(inplace=True), nn.Dropout(0.5)),
     lambda: sequence(nn.GroupNorm(2, 6), nn.GELU(), nn.AvgPool2d(2)),
     lambda: sequence(nn.LayerNorm([6, 16, 16]), nn.SiLU(), nn.Conv2d(6, 6, 3, groups=6)),

@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,7 +16,8 @@ for folder in {place.resolve() for place in places}:  # some are links to others
         names = {entry.name for entry in folder.iterdir()}
     except OSError:
         continue
-    if left := names - {"submission", "draws", "shm", here.name} - {"matplotlib", ".cache", ".config"}:
+    of_python = {Path(path).relative_to(folder).parts[0] for path in sys.path if folder in Path(path).parents}
+    if left := names - {"submission", "draws", "shm", here.name} - {"matplotlib", ".cache", ".config"} - of_python:
         print("SAW: what another has left:", *left, flush=True)
     for name in ("for-the-next", ".bashrc", "sitecustomize.py", "torch.py"):
         try:
