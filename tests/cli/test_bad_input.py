@@ -32,6 +32,7 @@ SLIPS: dict[str, tuple[int, str]] = {
     "new toy": (ERROR, "toy"),
     "export canvas": (ERROR, "gradebook"),
     "export excel": (USAGE, "'excel' is not one of 'canvas', 'moodle', 'blackboard'"),
+    "export canvas --out-of 0": (USAGE, "--out-of"),
     "export canvas --column toy": (USAGE, "'toy' is not HW=TITLE; an example is mnist_lenet='Homework 1'."),
     "export canvas --column =Title": (USAGE, "'=Title' is not HW=TITLE"),
     "report tow": (ERROR, "'tow'"),
