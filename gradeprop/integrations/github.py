@@ -32,13 +32,18 @@ _MAX_DESCRIPTION = 140
 _STUDENTS = "# One GitHub account per line. Each student's repository is called {hw}-<account>.\n"
 
 
+def is_account(name: str) -> bool:
+    """Return True if GitHub allows an account or organisation of this name."""
+    return _ACCOUNT.fullmatch(name) is not None
+
+
 def workflows(assignment: Assignment, organisation: str) -> dict[str, str]:
     """Return the files by their names.
 
     Raises:
         CourseError: GitHub allows no organisation of this name.
     """
-    if not _ACCOUNT.fullmatch(organisation):
+    if not is_account(organisation):
         message = f"{organisation!r} is not a valid GitHub name; expected letters, digits and -"
         raise CourseError(message, "--organisation")
     grade = (_TEMPLATES / "github_grade.yml").read_text(encoding="utf-8")

@@ -27,7 +27,8 @@ _NO_STUDENT = re.compile(r"\s*(muted|manual posting.*)?\s*", re.IGNORECASE)  # C
 class Roster:
     """The content of a file that a platform exported."""
 
-    file: Path
+    file: Path | str
+    """where it comes from, for messages"""
     platform: Platform
     """the format of the file"""
     header: tuple[str, ...]
@@ -110,8 +111,7 @@ class Roster:
     def candidates(self, title: str) -> list[str]:
         """Return the titles of the grade columns, the ones most like ``title`` first."""
         matches = (self.platform.grade_column.fullmatch(self.header[index]) for index in self._grade_columns())
-        found = [match["title"] for match in matches if match]
-        return sorted(found, key=lambda each: -fuzz.ratio(_folded(each), _folded(title)))
+        return most_alike(title, [match["title"] for match in matches if match])
 
     def _grade_columns(self) -> dict[int, set[str]]:
         """Return the columns that do not describe the student: index → header, and title if it is one of grades."""
@@ -126,6 +126,11 @@ class Roster:
         """Return the headers of the columns that have one of these titles."""
         found = dict(zip(self.titles, self.header, strict=True))
         return [found[title] for title in columns if title in found]
+
+
+def most_alike(title: str, known: Iterable[str]) -> list[str]:
+    """Sort titles, the ones most like ``title`` first."""
+    return sorted(known, key=lambda each: -fuzz.ratio(_folded(each), _folded(title)))
 
 
 def _folded(text: str) -> str:
