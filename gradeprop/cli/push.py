@@ -65,8 +65,8 @@ def lti(ctx: click.Context, /, assignment: str, column: str | None, new_column: 
     settings = section(read_settings(course).lti, "lti", course)
     key = read_key(settings, course)
     LtiTarget = _load("lti").LtiTarget  # noqa: N806
-    titles, points = _titles(one, column), one.points
-    _push(course, one, lambda: LtiTarget(settings, key, titles, points, one.name, new_column), "lti", **options)
+    titles = _titles(one, column)
+    _push(course, one, lambda points: LtiTarget(settings, key, titles, points, one.name, new_column), "lti", **options)
 
 
 @push.command()
@@ -81,7 +81,7 @@ def canvas(ctx: click.Context, /, assignment: str, column: str | None, out_of: f
     """
     course, one = find_assignment(ctx, assignment)
     target = canvas_target(course, one, column)
-    _push(course, one, target, "canvas", out_of=out_of, **options)
+    _push(course, one, lambda _: target(), "canvas", out_of=out_of, **options)
 
 
 @push.command()
@@ -127,7 +127,7 @@ def _titles(one: Assignment, column: str | None) -> list[str]:
 def _push(
     course: CoursePaths,
     one: Assignment,
-    connect: Callable[[], "Target"],
+    connect: Callable[[float], "Target"],
     name: str,
     *,
     dry_run: bool,
@@ -143,7 +143,7 @@ def _push(
     [graded] = gradebook_scores.read(gradebook_db.url(course), [one.name])
     journal = Journal(course.assignment(one.name).pushed(name))
     with waiting("asking the platform for its students and grades"):
-        target = connect()
+        target = connect(sum(graded.max_points.values()))
         options = scores.PushOptions(out_of, overwrite, frozenset(leave_out))
         deliveries = scores.plan(target, graded, journal, options)
     if dry_run:
@@ -175,16 +175,17 @@ def report(done: "Iterable[Delivery]", total: int) -> None:
 
 def print_deliveries(deliveries: "Sequence[Delivery]") -> None:
     """Print a row for each student, and a count for each state."""
-    rows = [(each.student, _points(each), _there(each), each.state, each.reason) for each in deliveries]
-    header = (
-        "student",
-        "score" if any(each.points is not None for each in deliveries) else "page",
-        "there",
-        "state",
-        "",
-    )
-    if rows:
-        print_table(header, rows)
+    sends_scores = any(each.points is not None for each in deliveries)
+    columns = {
+        "student": [each.student for each in deliveries],
+        "score" if sends_scores else "page": [_points(each) for each in deliveries],
+        "on the platform": [_there(each) for each in deliveries],
+        "state": [each.state.value for each in deliveries],
+        "reason": [each.reason for each in deliveries],
+    }
+    shown = {title: cells for title, cells in columns.items() if any(cells)}
+    if shown:
+        print_table(tuple(shown), list(zip(*shown.values(), strict=True)))
     for state, number in Counter(each.state.value for each in deliveries).most_common():
         line = f"{number:6}  {state}"
         if advice := _LOOK.get(state):
@@ -194,7 +195,7 @@ def print_deliveries(deliveries: "Sequence[Delivery]") -> None:
 
 
 def _points(each: "Delivery") -> str:
-    return each.what if each.points is None else f"{each.points:g} / {each.max_points:g}"
+    return each.what if each.points is None else f"{each.points:.6g} / {each.max_points:g}"
 
 
 def _there(each: "Delivery") -> str:

@@ -55,7 +55,12 @@ class Roster:
         Raises:
             CourseError: most students match no row, a student matches several, or two students match one row.
         """
-        matches = {name: self._matching_rows((name, *others)) for name, others in students}
+        ids, mailboxes = self._index()
+        wanted = {name: [folded for each in (name, *others) if (folded := _folded(each))] for name, others in students}
+        matches = {
+            name: set().union(*(ids[each] for each in texts)) or set().union(*(mailboxes[each] for each in texts))
+            for name, texts in wanted.items()
+        }
         unknown = [name for name, rows in matches.items() if not rows]
         if 2 * len(unknown) > len(matches):
             columns = ", ".join(self._titles_of(self.platform.id_columns))
@@ -75,18 +80,17 @@ class Roster:
             raise CourseError(message, self.file)
         return {name: row for name, rows in matches.items() for row in rows}
 
-    def _matching_rows(self, names: Sequence[str]) -> list[int]:
-        """Find rows by an id; if there are none, by the part of an e-mail address before the @."""
-        wanted = {_folded(name) for name in names}
+    def _index(self) -> tuple[dict[str, set[int]], dict[str, set[int]]]:
+        """Return the rows of each id, and those of the part of an e-mail address before the @."""
         columns = [index for index, title in enumerate(self.titles) if title in self.platform.id_columns]
         prefix = re.compile(self.platform.id_prefix)
-        ids = [
-            (number, _folded(prefix.sub("", row[column], count=1)))
-            for number, row in enumerate(self.rows)
-            for column in columns
-        ]
-        exact = {number for number, text in ids if text in wanted}
-        return sorted(exact or {number for number, text in ids if "@" in text and text.partition("@")[0] in wanted})
+        ids, mailboxes = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)
+        for number, row in enumerate(self.rows):
+            for text in (_folded(prefix.sub("", row[column], count=1)) for column in columns):
+                ids[text].add(number)
+                if "@" in text:
+                    mailboxes[text.partition("@")[0]].add(number)
+        return ids, mailboxes
 
     def id_of(self, row: int) -> str:
         """Return the first id of a row that is not empty."""

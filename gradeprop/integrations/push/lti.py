@@ -7,6 +7,7 @@ Source: www.imsglobal.org/spec/lti-nrps/v2p0, www.imsglobal.org/spec/lti-ags/v2p
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from jwcrypto.common import JWException
