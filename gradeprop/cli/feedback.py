@@ -56,7 +56,7 @@ def moodle(
     with progress("packing", len(everyone)) as tick:
         data, gone = moodle_zip(everyone, worksheet, tick)
     write_bytes(data, file := to or Path(f"{one.name}-feedback.zip"))
-    click.echo(f"{file} is written: the pages of {len(everyone) - len(gone)} students, {len(data) / 2**20:.1f} MiB")
+    click.echo(f"{file} is written: the pages of {len(everyone) - len(gone)} students, {len(data) / 1024:,.0f} KiB")
     if gone:
         warn(f"Not in the worksheet, so left out: {list_names(gone)}.")
 
@@ -144,6 +144,6 @@ def _deliver(
     if dry_run:
         print_deliveries(deliveries)
         return
-    journal = Journal(paths.pushed(name))
+    journal = Journal(paths.pushed(name), target.column)
     with progress("sending", total=sum(each.state == "to send" for each in deliveries)) as tick:
         report(send_pages(target, everyone, deliveries, paths.name, journal, tick), len(deliveries))

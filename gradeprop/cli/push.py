@@ -141,9 +141,9 @@ def _push(
     from gradeprop.results import gradebook_db, gradebook_scores
 
     [graded] = gradebook_scores.read(gradebook_db.url(course), [one.name])
-    journal = Journal(course.assignment(one.name).pushed(name))
     with waiting("asking the platform for its students and grades"):
         target = connect(sum(graded.max_points.values()))
+        journal = Journal(course.assignment(one.name).pushed(name), target.column)
         options = scores.PushOptions(out_of, overwrite, frozenset(leave_out))
         deliveries = scores.plan(target, graded, journal, options)
     if dry_run:

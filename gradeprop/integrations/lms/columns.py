@@ -51,6 +51,8 @@ class Column:
     """of the column in the roster; None if it is new"""
     cells: dict[str, str]
     """by student; empty while a question is ungraded"""
+    key: str
+    """the column's name among earlier exports"""
 
 
 def selected(scores: AssignmentScores, assignment: Assignment, left_out: frozenset[str]) -> AssignmentScores:
@@ -103,7 +105,8 @@ def _column(
 ) -> Column:
     index = roster.find_column(titles) if roster else None
     if roster and index is not None:
-        return Column(roster.header[index], max_points, index, cells)
+        header = roster.header[index]
+        return Column(header, max_points, index, cells, assignment if roster.platform.only_column else header)
     if roster and not options.new_columns:
         known = roster.candidates(titles[0])
         like = f"; choose one with --column {assignment}={known[0]!r}" if known else ""
@@ -112,14 +115,15 @@ def _column(
             "or add a new column with --new-column"
         )
         raise CourseError(message, roster.file)
-    return Column(options.form.new_column.format(title=titles[0]), max_points, None, cells)
+    header = options.form.new_column.format(title=titles[0])
+    return Column(header, max_points, None, cells, header)
 
 
 def point_warnings(columns: Sequence[Column], platform: Platform, roster: Roster | None) -> Iterator[str]:
     """Warn of maximum points that differ from the platform's, or that it rejects."""
     for column in columns:
-        ours, theirs = str(short(column.max_points)), _their_points(column, platform, roster)
-        if theirs and _differ(theirs, column.max_points):
+        ours, theirs = str(short(column.max_points)), _number(_their_points(column, platform, roster))
+        if theirs and abs(float(theirs) - column.max_points) > 1e-6:
             advice = platform.points_advice.format(ours=ours, theirs=theirs)
             yield f"{column.header}: {ours} points in this file, {theirs} in {platform.title}; {advice}."
         elif platform.max_points and column.max_points > platform.max_points:
@@ -139,8 +143,9 @@ def _their_points(column: Column, platform: Platform, roster: Roster | None) -> 
     return match.groupdict().get("points") or "" if match else ""
 
 
-def _differ(theirs: str, ours: float) -> bool:
+def _number(text: str) -> str:
+    """Write a number as we do: 100 for 100,00; empty for other text."""
     try:
-        return abs(float(theirs.replace(",", ".")) - ours) > 1e-6
+        return str(short(float(text.replace(",", "."))))
     except ValueError:
-        return False
+        return ""

@@ -11,7 +11,7 @@ import csv
 import io
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gradeprop.core import models, storage
@@ -101,8 +101,13 @@ def build_export(course: CoursePaths, options: ExportOptions, scores: Sequence[A
     if not students:
         raise CourseError("there is no submission to export", course.gradebook)
     rows = roster.find_rows((name, score.other_ids) for name, score in students.items()) if roster else {}
-    columns = [column for one in exported for column in columns_of(one, assignments[one.name], options, roster)]
-    order = sorted(rows or students, key=lambda name: (rows.get(name, 0), name.casefold(), name))
+    listed = students.keys() & rows.keys() if roster else students.keys()
+    columns = [
+        replace(column, cells={name: cell for name, cell in column.cells.items() if name in listed})
+        for one in exported
+        for column in columns_of(one, assignments[one.name], options, roster)
+    ]
+    order = sorted(listed, key=lambda name: (rows.get(name, 0), name.casefold(), name))
     past_file = course.exported(platform.name)
     past = storage.read(PastExport, past_file) if past_file.is_file() else PastExport()
     table = _Table(platform, roster, rows, columns)
@@ -117,7 +122,7 @@ def build_export(course: CoursePaths, options: ExportOptions, scores: Sequence[A
             *table.kept_warnings(order),
             *_ungraded_warnings(exported),
         ),
-        past=PastExport(columns=past.columns | {column.header: column.cells for column in columns}),
+        past=PastExport(columns=past.columns | {column.key: column.cells for column in columns}),
         past_file=past_file,
     )
 
@@ -137,7 +142,7 @@ def _check(options: ExportOptions, platform: Platform, scores: Sequence[Assignme
 def _changes(columns: Sequence[Column], past: PastExport) -> Iterator[Change]:
     """Yield the cells that differ from the last export of these columns."""
     for column in columns:
-        before = past.columns.get(column.header, {})
+        before = past.columns.get(column.key, {})
         for student in dict.fromkeys((*column.cells, *before)):
             change = Change(student, column.header, before.get(student), column.cells.get(student))
             if (change.before or "") != (change.now or ""):

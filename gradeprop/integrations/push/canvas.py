@@ -53,6 +53,7 @@ class CanvasTarget:
             known = {str(one.id): one for one in self._course.get_assignments(per_page=100)}
         chosen = choose(titles, {name: str(one.name) for name, one in known.items()}, self._where)
         self._assignment = known[chosen]
+        self.column = f"{self._where}/assignments/{chosen}"
         points = getattr(self._assignment, "points_possible", None)
         self.max_points = float(points) if points else None
 

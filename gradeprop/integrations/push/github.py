@@ -29,6 +29,7 @@ class GithubTarget:
         self._session.headers["Accept"] = "application/vnd.github+json"
         prefix = settings.prefix.format(assignment=assignment)
         self._base = f"{settings.api.rstrip('/')}/repos/{settings.organisation}/{prefix}"
+        self.column = self._base
         self._blobs: dict[tuple[str, str], str] = {}
 
     def users(self, everyone: Sequence[StudentPages]) -> Mapping[str, str]:

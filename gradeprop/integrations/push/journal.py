@@ -19,6 +19,8 @@ _NAME = "journal.jsonl"
 class Entry(Record, frozen=True, kw_only=True):
     """One request, before or after it."""
 
+    column: str
+    """the address of what was written to"""
     student: str
     user: str
     """the student's id on the platform"""
@@ -32,13 +34,13 @@ class Entry(Record, frozen=True, kw_only=True):
 class Journal:
     """What was sent to one column of a platform."""
 
-    def __init__(self, folder: Path) -> None:
-        """Read the journal; nothing is written.
+    def __init__(self, folder: Path, column: str) -> None:
+        """Read what was sent to this column; nothing is written. Another course has other columns.
 
         Raises:
             JailError: it cannot be read.
         """
-        self.folder, self._file = folder, folder / _NAME
+        self.folder, self.column, self._file = folder, column, folder / _NAME
         self._entries: dict[str, list[Entry]] = defaultdict(list)
         try:
             lines = self._file.read_bytes().splitlines() if self._file.exists() else []
@@ -47,7 +49,8 @@ class Journal:
         for line in lines:
             with contextlib.suppress(msgspec.MsgspecError):  # the end of a killed push
                 entry = msgspec.json.decode(line, type=Entry)
-                self._entries[entry.student].append(entry)
+                if entry.column == column:
+                    self._entries[entry.student].append(entry)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -77,7 +80,7 @@ class Journal:
             JailError: it cannot be written.
         """
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        entry = Entry(student=student, user=user, what=what, state=state, at=at, reason=reason)
+        entry = Entry(column=self.column, student=student, user=user, what=what, state=state, at=at, reason=reason)
         self._entries[student].append(entry)
         try:
             with self._file.open("ab") as file:

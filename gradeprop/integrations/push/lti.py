@@ -129,6 +129,7 @@ class LtiTarget:
             if not create or any(title in known.values() for title in titles):
                 raise
             self._item = self._create(titles[0], max_points, name)
+        self.column = str(self._item.get_id())
 
     def members(self) -> Roster:
         """Return the students of the course."""

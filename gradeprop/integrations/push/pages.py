@@ -173,6 +173,9 @@ def write_folder(everyone: Sequence[StudentPages], folder: Path, tick: Callable[
 class PageTarget(Protocol):
     """A platform that keeps files for each student."""
 
+    column: str
+    """the address of the assignment, for the journal"""
+
     def users(self, everyone: Sequence[StudentPages]) -> Mapping[str, str]:
         """Return the student's id on the platform, for those who are there: student → id."""
         ...

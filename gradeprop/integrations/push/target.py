@@ -16,6 +16,8 @@ class Target(Protocol):
 
     title: str
     """of the platform"""
+    column: str
+    """the address of the column, for the journal"""
     max_points: float | None
     """of the column; None if the platform scales what it receives"""
 

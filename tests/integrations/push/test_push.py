@@ -41,6 +41,7 @@ def lti_platform(key: str, students: list[str]) -> FakeLti:
     return FakeLti(lti.public_key(key, "lti.pem").rpartition("\n")[0], students)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lti", "canvas"])
 def test_a_push_that_is_killed_half_way_gives_everybody_their_score_once(name: str, many: Course, key: str) -> None:
     platform: FakeLti | FakeCanvas
@@ -221,20 +222,21 @@ def test_a_platform_that_does_not_show_results_is_pushed_by_the_journal(course: 
 
 
 def test_a_line_that_a_kill_cut_short_harms_no_other(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = Journal(tmp_path, "hw")
     journal.note("ada", "1", "0.5", "sent")
     with (tmp_path / "journal.jsonl").open("a") as file:
         file.write('{"student": "bo')
-    again = Journal(tmp_path)
+    again = Journal(tmp_path, "hw")
     again.note("zoë", "2", "0.7", "sent")
-    last = Journal(tmp_path)
+    last = Journal(tmp_path, "hw")
     assert (last.received("ada"), last.received("zoë"), last.received("bob")) == ("0.5", "0.7", None)
+    assert Journal(tmp_path, "the same in another course").received("ada") is None
 
 
 def test_two_pushes_at_once_are_one(course: Course, key: str) -> None:
     with FakeCanvas(["ada", "bob", "zoë", "李雷"]) as platform:
         set_up(course, platform, key)
-        with Journal(course.paths.assignment("toy").pushed("canvas")).locked():
+        with Journal(course.paths.assignment("toy").pushed("canvas"), "hw").locked():
             done = push(course, "canvas", "toy")
         assert f"is in use by process {os.getpid()}" in done.output
         assert not platform.grades
