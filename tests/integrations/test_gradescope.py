@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from gradeprop.cli.main import main
 from gradeprop.core import storage
 from gradeprop.core.assignment import Assignment
-from gradeprop.core.models import CheckResult, GradeRecord
+from gradeprop.core.models import CheckResult, GradeRecord, Table
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.config import read_assignment
 from gradeprop.integrations import gradescope
@@ -149,7 +149,7 @@ def test_an_ordinary_user_can_run_it_too(root: Path) -> None:
     assert found["score"] == 2
     lost = next(test for test in found["tests"] if test["status"] == "failed")
     assert "Is it added to itself?" in lost["output"]
-    assert "x  " in lost["output"]  # the table beside it
+    assert "<th>x</th>" in lost["output"]  # the table beside it
 
 
 @slow
@@ -200,6 +200,46 @@ def test_the_zip_holds_what_grading_needs_no_known_answers_and_is_the_same_each_
     assert "given lists helper.py, which is not in source/given" in result.output.replace("\n", "")
 
 
+AT = "2026-02-{}T20:00:00-08:00"
+
+
+@pytest.mark.parametrize(
+    ("own", "late_days"),
+    [((), 2), ((None,), 2), (("08",), 0), (("02",), 1), (("01", "02"), 1), ((7,), 2)],
+    ids=["nobody", "no date", "extension", "a shorter one", "a group", "another type"],
+)
+def test_lateness_is_counted_from_the_students_own_due_date(
+    own: tuple[Any, ...], late_days: int, toy_assignment: Assignment
+) -> None:
+    dates = [AT.format(day) if isinstance(day, str) else day for day in own]
+    users = [{"name": "Ada", "assignment": {"due_date": date}} if date is not None else {} for date in dates]
+    about = {"created_at": AT.format("03"), "assignment": {"due_date": AT.format("01")}, "users": users}
+    found = gradescope.results(toy_assignment, graded(), about, "visible")
+    assert found["extra_data"]["late_s"] == late_days * 24 * 3600
+
+
+def test_messages_are_html_that_students_cannot_write(toy_assignment: Assignment) -> None:
+    table = Table(caption="<b>", header=("x", "``y``"), rows=(("<i>", "1"),))
+    one = CheckResult(
+        check="c", question="double", line="Calls ``double``.", verdict="failed", points=0, possible=1,
+        message="Is ``x`` < 2?\n<script>", exhibits=(table,),
+    )  # fmt: skip
+    [test] = gradescope.results(toy_assignment, graded(one), {}, "visible")["tests"]
+    assert test["name"].endswith(": Calls `double`.")
+    assert (test["output_format"], test["output"]) == (
+        "html",
+        "<pre>Is <code>x</code> &lt; 2?\n&lt;script&gt;</pre><table><caption>&lt;b&gt;</caption>"
+        "<tr><th>x</th><th>``y``</th></tr><tr><td>&lt;i&gt;</td><td>1</td></tr></table>",
+    )
+
+
+def graded(*results: CheckResult) -> GradeRecord:
+    return GradeRecord(
+        gradeprop="1", assignment="toy", student="a", key="a", status="graded", points=2, possible=10, questions=(),
+        results=results,
+    )  # fmt: skip
+
+
 def test_accuracies_come_to_the_leaderboard(toy: AssignmentPaths) -> None:
     one = read_assignment(toy.course, "toy")
     said = (
@@ -212,10 +252,7 @@ def test_accuracies_come_to_the_leaderboard(toy: AssignmentPaths) -> None:
         )
         for n, message in enumerate(said)
     )
-    record = GradeRecord(
-        gradeprop="1", assignment="toy", student="a", key="a", status="graded", points=2, possible=10, questions=(),
-        results=results,
-    )  # fmt: skip
+    record = graded(*results)
     found = gradescope.results(one, record, {}, "after_published")
     assert found["leaderboard"] == [{"name": "Accuracy in %: Line 0", "value": 97.5}]
     assert storage.to_json(record)
