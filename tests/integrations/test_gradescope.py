@@ -70,7 +70,7 @@ def root() -> Iterator[Path]:
             (root / each).mkdir()
         shutil.copy(root / "source" / "run_autograder", root)
         done = subprocess.run([root / "source" / "setup.sh"], env=environment(root), check=True, capture_output=True)
-        assert b"which must have all packages" in done.stdout
+        assert b"which must have all packages that gradeprop needs" in done.stdout
         yield root
 
 
@@ -198,6 +198,65 @@ def test_the_zip_holds_what_grading_needs_no_known_answers_and_is_the_same_each_
     result = CliRunner().invoke(main, ["--course", str(toy.course.root), "package", "gradescope", "toy"])
     assert result.exit_code == 1
     assert "given lists helper.py, which is not in source/given" in result.output.replace("\n", "")
+
+
+TOOLS = ("bash", "dirname", "env", "sh", "chmod", "mkdir", "cat", "touch")
+APT = 'echo apt-get "$@" >> {log}; case "$*" in *{package}*) touch {here}/ready ;; *python3*) exit 100 ;; esac'
+PYTHON = """
+case "$1" in
+  -c) [ -e {here}/ready ] ;;
+  -m) mkdir -p "$3/bin"; for name in pip gradeprop; do
+      printf '#!/bin/sh\\necho %s "$@" >> {log}\\n' "$name" > "$3/bin/$name"; chmod +x "$3/bin/$name"; done ;;
+esac
+"""
+UV = 'echo uv "$@" >> {log}; for home; do :; done; sh {here}/bin/venv -m venv $home'
+CURL = 'echo curl "$@" >> {log}; cat {here}/installer'
+INSTALLER = "mkdir -p $UV_INSTALL_DIR; cat {here}/uv > $UV_INSTALL_DIR/uv; chmod +x $UV_INSTALL_DIR/uv\n"
+IMAGES = {  # name: (programs, what apt-get must be asked for before Python is usable, lines of the log)
+    "Ubuntu 24.04": (("apt-get", "python3"), "python3-venv", ["apt-get install -y -qq python3-venv"]),
+    "Ubuntu 22.04": (("apt-get", "python3"), "python3.11-venv", ["apt-get install -y -qq python3.11 python3.11-venv"]),
+    "nothing but curl": (("curl",), "", ["uv venv --quiet --seed --python 3.12 {here}/opt"]),
+    "apt-get without Python": (
+        ("apt-get", "curl"),
+        "no such package",
+        ["apt-get install -y -qq libseccomp2", "uv venv"],
+    ),
+}
+
+
+@pytest.mark.parametrize("image", IMAGES)
+@pytest.mark.parametrize("package", ["pyproject.toml", "gradeprop-1-py3-none-any.whl"])
+def test_the_set_up_finds_or_brings_a_python(image: str, package: str, tmp_path: Path) -> None:
+    """The programs that download are replaced; the script and its decisions are real."""
+    programs, needed, expected = IMAGES[image]
+    names = {"here": str(tmp_path), "log": str(tmp_path / "log"), "package": needed}
+
+    def fill(text: str) -> str:
+        for name, value in names.items():
+            text = text.replace(f"{{{name}}}", value)
+        return text
+
+    (tmp_path / "bin").mkdir()
+    for tool in TOOLS:
+        (tmp_path / "bin" / tool).symlink_to(str(shutil.which(tool)))
+    for name, text in {"apt-get": APT, "python3": PYTHON, "curl": CURL, "venv": PYTHON}.items():
+        if name in (*programs, "venv"):
+            (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{fill(text)}\n")
+            (tmp_path / "bin" / name).chmod(0o755)
+    (tmp_path / "uv").write_text(f"#!/bin/sh\n{fill(UV)}\n")
+    (tmp_path / "installer").write_text(fill(INSTALLER))
+    for folder in ("course", "package"):
+        (tmp_path / "source" / folder).mkdir(parents=True)
+    (tmp_path / "source" / "package" / package).write_text("")
+    script = shutil.copy(gradescope._TEMPLATES / "gradescope_setup.sh", tmp_path / "source" / "setup.sh")
+    about = {"PATH": str(tmp_path / "bin"), "GRADEPROP_HOME": str(tmp_path / "opt"), "TORCH_INDEX": "cpu"}
+    done = subprocess.run(["/bin/bash", str(script)], env=about, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    log = (tmp_path / "log").read_text()
+    assert all(fill(line) in log for line in expected), log
+    what = "package/gradeprop-1-py3-none-any.whl" if package.endswith(".whl") else "./package"
+    assert f"pip install --quiet -c package/requirements.lock --extra-index-url cpu torch torchvision {what}\n" in log
+    assert log.endswith("gradeprop doctor\n")
 
 
 AT = "2026-02-{}T20:00:00-08:00"
