@@ -218,7 +218,7 @@ IMAGES = {  # name: (programs, what apt-get must be asked for before Python is u
     "nothing but curl": (("curl",), "", ["uv venv --quiet --seed --python 3.12 {here}/opt"]),
     "apt-get without Python": (
         ("apt-get", "curl"),
-        "no such package",
+        "nothing",
         ["apt-get install -y -qq libseccomp2", "uv venv"],
     ),
 }
