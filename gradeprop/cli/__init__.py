@@ -6,6 +6,8 @@ verify    for instructors: verify
 doctor    for instructors: doctor
 course    for instructors: release, new, backup, restore
 publish   for instructors: export, report, package
+push      for instructors: push lti, push canvas
+feedback  for instructors: feedback moodle, canvas, folder, github
 student   for students: check, submit
 options, output, progress    used by these
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from gradeprop import __version__
-from gradeprop.cli import course, doctor, grade, publish, student, verify
+from gradeprop.cli import course, doctor, feedback, grade, publish, push, student, verify
 from gradeprop.core.errors import GradepropError
 
 
@@ -50,6 +50,7 @@ for _command in (
     *(course.new, course.release, course.backup, course.restore),
     *(grade.grade, grade.watch, verify.verify, grade.demo, doctor.doctor),
     *(publish.report, publish.export, publish.package),
+    *(push.push, feedback.feedback),
     *(student.check, student.submit),
 ):
     main.add_command(_command)

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("platform", type=click.Choice(["canvas", "moodle", "blackboard"]))
+@click.argument("platform", type=click.Choice(["canvas", "moodle", "blackboard", "brightspace", "csv"]))
 @click.argument("assignments", nargs=-1)
 @click.option(
     "--roster",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Gradebook exported by the platform: its students and columns.",
+    help="Gradebook exported by the platform, or Moodle's grading worksheet: students and columns.",
 )
 @click.option(
     "--to", type=click.Path(dir_okay=False, path_type=Path), help="File to write; without it canvas.csv or similar."
@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     multiple=True,
     callback=pairs("mnist_lenet='Homework 1'"),
     help="Title of an assignment's column on the platform.",
+)
+@click.option("--new-column", is_flag=True, help="Add a column if the roster has none for an assignment.")
+@click.option("--id-column", metavar="TITLE", default="", help="Column of the roster that identifies students.")
+@click.option(
+    "--out-of", metavar="N", type=click.FloatRange(0, min_open=True), help="Scale each assignment to N points."
 )
 @click.option("--leave-out", metavar="STUDENT", multiple=True, help="Do not export this student; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; show what differs from the last export.")
@@ -48,15 +53,23 @@ def export(
     columns: dict[str, str],
     leave_out: Sequence[str],
     dry_run: bool,
+    new_column: bool,
+    id_column: str,
+    out_of: float | None,
 ) -> None:
-    """Write grades for Canvas, Moodle or Blackboard.
+    """Write grades for Canvas, Moodle, Blackboard, Brightspace, or any platform that reads a CSV.
 
-    Writes a file for the platform to import, with the grades of the ASSIGNMENTS, or of all.
+    Writes a file for the platform to import, with the grades of the ASSIGNMENTS, or of all. Students who are not in
+    the roster are left out and named. Example:
+
+    gradeprop export moodle mnist_lenet --roster worksheet.csv --out-of 100
     """
     from gradeprop.integrations.lms import export as lms  # loads nbgrader, two seconds
     from gradeprop.integrations.lms.platforms import PLATFORMS
 
-    options = lms.ExportOptions(PLATFORMS[platform], roster, questions, columns, frozenset(leave_out), to)
+    options = lms.ExportOptions(
+        PLATFORMS[platform], roster, questions, columns, frozenset(leave_out), to, out_of, new_column, id_column
+    )
     made = lms.prepare_export(CoursePaths.find(ctx.obj), options, assignments)
     if dry_run:
         _print_changes(made)

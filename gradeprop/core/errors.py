@@ -5,6 +5,9 @@ GradepropError
 ├── CourseError       the instructor: names the file and the line to fix; the record *needs review*
 ├── JailError         the machine failed: tried again, then reported; never a grade
 │   └── NoJailError   this machine cannot isolate untrusted code; nothing is run
+├── PlatformError     the learning platform refuses or fails; nothing is lost, the same command continues
+│   ├── RejectedError     it rejects what was sent for one student; the others go on
+│   └── UnreachableError  it does not answer, or is busy: tried again, then reported
 └── WireError         bytes from the jail break the protocol; the run ends, the student sees a message
 """
 
@@ -38,6 +41,18 @@ class JailError(GradepropError):
 
 class NoJailError(JailError):
     """No jail can be started on this machine; the message says what to do."""
+
+
+class PlatformError(GradepropError):
+    """A learning platform that refuses a request or fails; the same command continues later."""
+
+
+class RejectedError(PlatformError):
+    """A platform's refusal of what was sent for one student."""
+
+
+class UnreachableError(PlatformError):
+    """A platform that does not answer or is busy; another try may succeed."""
 
 
 class WireError(GradepropError):

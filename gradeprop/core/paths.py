@@ -5,8 +5,9 @@
 <root>/release/<hw>/…          files for students
 <root>/autograded/.exported/   last export for each platform
 <root>/autograded/.arrivals/   when each submission arrived
-<root>/autograded/<hw>/        grades.csv, report.html, report.json, unattributed.json, .lock (held by the grader
-                               that runs), .grading-<pid>…/ (one submission in progress), and for each student:
+<root>/autograded/<hw>/        grades.csv, report.html, report.json, unattributed.json, .lock (held
+                               by the grader that runs), .grading-<pid>…/ (one submission in progress), .pushed/ (what was
+                               sent to platforms), and for each student:
     <key>/submitted/…          safe copy of the submission
     <key>/run.json, observations.safetensors
     <key>/record.json, feedback.html
@@ -124,6 +125,11 @@ class CoursePaths:
         """Return the file that stores the last export for a platform."""
         return self.root / "autograded" / ".exported" / f"{platform}.json"
 
+    @property
+    def push_toml(self) -> Path:
+        """The file that says where the course is on its platform."""
+        return self.root / "push.toml"
+
     def assignment(self, name: str) -> "AssignmentPaths":
         return AssignmentPaths(self, name)
 
@@ -224,6 +230,14 @@ class AssignmentPaths:
     def unattributed(self) -> Path:
         """The list of files and folders that may be submissions, but cannot be assigned to a student."""
         return self.autograded / UNATTRIBUTED
+
+    def pushed(self, what: str) -> Path:
+        """Return the folder that remembers what was sent to a platform."""
+        return self.autograded / ".pushed" / what
+
+    def notebook_feedback(self, student: str) -> Path:
+        """Return nbgrader's feedback page: the notebook of a student of the gradebook, with people's comments."""
+        return self.course.root / "feedback" / student / self.name / f"{self.name}.html"
 
     def arrival(self, student: str) -> Path:
         """Return the file that stores when a student's submission arrived."""

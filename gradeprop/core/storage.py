@@ -41,6 +41,19 @@ def write_bytes(data: bytes, file: Path) -> None:
         raise JailError(f"{file} cannot be written: {error.strerror or error}") from error
 
 
+def write_secret(data: bytes, file: Path) -> None:
+    """Write a new file that only its owner can read.
+
+    Raises:
+        JailError: there is such a file already, or it cannot be written.
+    """
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+            opened.write(data)
+    except OSError as error:
+        raise JailError(f"{file} cannot be written: {error.strerror}") from error
+
+
 def read_private(file: Path, max_bytes: int = 2**20) -> bytes | None:
     """Read a note of ours; None if there is none, or if others than its owner may have made it.
 

@@ -4,6 +4,7 @@ import io
 import re
 import zipfile
 from collections.abc import Container, Mapping
+from importlib import metadata
 from pathlib import Path
 
 from gradeprop.core.assignment import Assignment
@@ -15,6 +16,7 @@ _LIST = re.compile(r"^assignments\s*=\s*\[[^\]]*\]", re.MULTILINE)
 _KNOWN_ANSWERS = frozenset({"wrong", "right"})  # `gradeprop verify` needs them, grading does not
 _PACKAGE = Path(__file__).parents[1]
 _BESIDE = ("pyproject.toml", "requirements.lock", "README.md", "LICENSE")
+_BY_INSTALLER = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -59,14 +61,36 @@ def data_files(folder: Path) -> dict[str, bytes]:
 
 
 def package_files() -> dict[str, bytes]:
-    """Collect the sources of this package, ready for ``pip``, with the tested versions of its dependencies.
+    """Collect this package, ready for ``pip``: its sources, or a wheel; and tested versions of its dependencies.
 
     Raises:
-        CourseError: the package was installed without its sources.
+        CourseError: the package has neither its sources nor an installation that is complete.
     """
     root = _PACKAGE.parent
-    if missing := [name for name in _BESIDE if not (root / name).is_file()]:
-        message = f"{', '.join(missing)} is not next to the package; run this from the clone, after make setup"
-        raise CourseError(message, root)
-    files = {name: (root / name).read_bytes() for name in _BESIDE}
-    return files | {file.relative_to(root).as_posix(): file.read_bytes() for file in tree(_PACKAGE)}
+    if all((root / name).is_file() for name in _BESIDE):
+        files = {name: (root / name).read_bytes() for name in _BESIDE}
+        return files | {file.relative_to(root).as_posix(): file.read_bytes() for file in tree(_PACKAGE)}
+    try:
+        return _wheel(metadata.distribution(_PACKAGE.name))
+    except (metadata.PackageNotFoundError, OSError, ValueError) as error:
+        message = f"is neither in its clone, with {', '.join(_BESIDE)} beside it, nor installed as a package: {error}"
+        raise CourseError(message, _PACKAGE) from error
+
+
+def _wheel(installed: metadata.Distribution) -> dict[str, bytes]:
+    """Pack an installed package into a wheel again; the versions of all that is installed here are its constraints."""
+    files = {
+        file.as_posix(): Path(str(installed.locate_file(file))).read_bytes()
+        for file in installed.files or ()
+        if ".." not in file.parts and file.suffix != ".pyc" and file.name not in _BY_INSTALLER
+    }
+    about = next((name.rpartition("/")[0] for name in files if name.endswith(".dist-info/WHEEL")), "")
+    if not about or Path(str(installed.locate_file(_PACKAGE.name))).resolve() != _PACKAGE.resolve():
+        raise ValueError("it has no record of its files")
+    files[f"{about}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{about}/RECORD"]).encode()
+    others = (each for each in metadata.distributions() if each.name and each.name != installed.name)
+    pins = {f"{each.name}=={each.version.partition('+')[0]}" for each in others}
+    return {
+        f"{installed.name}-{installed.version}-py3-none-any.whl": zip_files(files),
+        "requirements.lock": "\n".join(sorted(pins, key=str.lower)).encode(),
+    }

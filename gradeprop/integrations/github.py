@@ -3,12 +3,14 @@
     <to>/students/.github/workflows/checks.yml     the public checks on every push; uses no secret
     <to>/instructors/.github/workflows/<hw>.yml    grades in the private repository of the course
     <to>/instructors/.github/students.txt          the accounts whose repositories are fetched
+    <to>/classroom50/autograder.py                 the public checks for Classroom 50
 
 The status on a student's commit has the points and the SHA-256 of the graded files; the artifact of the run has the
 feedback pages. If a grade is on hold, the status is ``error``, never zero points.
 Source: docs.github.com, REST API, Commit statuses.
 """
 
+import codecs
 import os
 import re
 import sys
@@ -24,6 +26,7 @@ from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError, JailError
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import CoursePaths, StudentPaths, student_key
+from gradeprop.core.sanitize import for_markdown_line
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}")
@@ -32,20 +35,27 @@ _MAX_DESCRIPTION = 140
 _STUDENTS = "# One GitHub account per line. Each student's repository is called {hw}-<account>.\n"
 
 
+def is_account(name: str) -> bool:
+    """Return True if GitHub allows an account or organisation of this name."""
+    return _ACCOUNT.fullmatch(name) is not None
+
+
 def workflows(assignment: Assignment, organisation: str) -> dict[str, str]:
     """Return the files by their names.
 
     Raises:
         CourseError: GitHub allows no organisation of this name.
     """
-    if not _ACCOUNT.fullmatch(organisation):
+    if not is_account(organisation):
         message = f"{organisation!r} is not a valid GitHub name; expected letters, digits and -"
         raise CourseError(message, "--organisation")
     grade = (_TEMPLATES / "github_grade.yml").read_text(encoding="utf-8")
+    autograder = (_TEMPLATES / "classroom50_autograder.py").read_text(encoding="utf-8")
     for mark, text in {"@HW@": assignment.name, "@ORGANISATION@": organisation}.items():
         grade = grade.replace(mark, text)
     return {
         "students/.github/workflows/checks.yml": (_TEMPLATES / "github_checks.yml").read_text(encoding="utf-8"),
+        "classroom50/autograder.py": autograder.replace("@HW@", assignment.name),
         f"instructors/.github/workflows/{assignment.name}.yml": grade,
         "instructors/.github/students.txt": _STUDENTS.format(hw=assignment.name),
     }
@@ -110,8 +120,59 @@ def _post(url: str, status: dict[str, str]) -> None:
         pass
 
 
-if __name__ == "__main__":
-    failed = set_statuses(CoursePaths.find(Path()), *sys.argv[1:])
-    for warning in failed:
+def read_accounts(file: Path) -> list[str]:
+    """Read the list of students, as any editor saves it: one account per line, # begins a comment.
+
+    Raises:
+        CourseError: the file cannot be read, or a line is no account.
+    """
+    try:
+        data = file.read_bytes()
+        text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
+    except (OSError, UnicodeError) as error:
+        raise CourseError(f"cannot be read as text in UTF-8 or UTF-16: {error}", file) from error
+    accounts = []
+    for number, line in enumerate(text.splitlines(), 1):
+        name = line.partition("#")[0].strip()
+        if name and not is_account(name):
+            raise CourseError(f"{name!r} is not a GitHub account; expected letters, digits and -", file, number)
+        if name:
+            accounts.append(name)
+    return list(dict.fromkeys(accounts))
+
+
+def summary(course: CoursePaths, name: str) -> str:
+    """Return the summary of a run as Markdown: a row for each student whose repository was fetched."""
+    rows = ["| student | grade | remark |", "|---|---|---|"]
+    for student, _ in _fetched_commits(course):
+        file = StudentPaths(course.assignment(name).autograded / student_key(student)).record
+        if not file.is_file():
+            rows.append(f"| {for_markdown_line(student)} | – | no grade record yet |")
+            continue
+        record = storage.read(GradeRecord, file)
+        points = f"{record.points:g} of {record.possible:g}" if record.status == "graded" else "on hold"
+        remark = for_markdown_line(record.attention or record.reason)
+        rows.append(f"| {for_markdown_line(student)} | {points} | {remark} |")
+    return "\n".join([f"### {name}", "", *rows, ""])
+
+
+def main(what: str, *words: str) -> int:
+    """Do what a step of a workflow asks for; GitHub shows lines that begin with two colons as annotations."""
+    try:
+        if what == "accounts":
+            print("\n".join(read_accounts(Path(words[0]))))
+            return 0
+        course = CoursePaths.find(Path())
+        warnings = set_statuses(course, *words)
+        with Path(os.environ.get("GITHUB_STEP_SUMMARY", os.devnull)).open("a", encoding="utf-8") as file:
+            file.write(summary(course, words[0]))
+    except CourseError as error:
+        print(f"::error::{error}", file=sys.stderr)
+        return 1
+    for warning in warnings:
         print(f"::warning::{warning}")
-    sys.exit(bool(failed))
+    return int(bool(warnings))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -21,6 +21,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from markupsafe import Markup
+
 from gradeprop.core import storage
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import GradepropError
@@ -31,6 +33,7 @@ from gradeprop.course.config import data_folder, read_assignment
 from gradeprop.grading.grader import open_grader
 from gradeprop.grading.settings import RunSettings
 from gradeprop.grading.store import StudentFolders
+from gradeprop.results.feedback import prose
 
 Visibility = Literal["visible", "after_due_date", "after_published"]
 """when students see the check results; Gradescope's ``hidden`` is left out, as it would hide what points are for"""
@@ -105,12 +108,12 @@ def results(
         counts[result.question] = counts.get(result.question, 0) + 1
         tests.append({
             "number": f"{number}.{counts[result.question]}",
-            "name": f"{question.title}: {result.line}",
+            "name": f"{question.title}: {result.line}".replace("``", "`"),
             "score": result.points,
             "max_score": result.possible,
             "status": "passed" if result.verdict == "passed" else "failed",
             "output": _output(result),
-            "output_format": "text",
+            "output_format": "html",
         })  # fmt: skip
     late_s = _late_s(about)
     return {
@@ -146,15 +149,16 @@ def _summary(assignment: Assignment, record: GradeRecord, late_s: int) -> list[s
 
 
 def _output(result: CheckResult) -> str:
-    tables = [exhibit for exhibit in result.exhibits if isinstance(exhibit, Table)]
-    return "\n\n".join(filter(None, [result.message.replace("``", "`"), *map(_as_text, tables)]))
+    """Return the message and its tables as HTML; every text in it is escaped."""
+    message = [Markup("<pre>{}</pre>").format(prose(result.message))] if result.message else []
+    return Markup("").join([*message, *(_as_html(each) for each in result.exhibits if isinstance(each, Table))])
 
 
-def _as_text(table: Table) -> str:
-    rows = [table.header, *table.rows]
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
-    return "\n".join([table.caption, *lines])
+def _as_html(table: Table) -> Markup:
+    header = Markup("").join(Markup("<th>{}</th>").format(cell) for cell in table.header)
+    rows = (Markup("").join(Markup("<td>{}</td>").format(cell) for cell in row) for row in table.rows)
+    body = Markup("").join(Markup("<tr>{}</tr>").format(row) for row in (header, *rows))
+    return Markup("<table><caption>{}</caption>{}</table>").format(table.caption, body)
 
 
 def _leaderboard(record: GradeRecord) -> list[dict[str, Any]]:
@@ -180,11 +184,16 @@ def _names(about: dict[str, Any]) -> str:
 
 
 def _late_s(about: dict[str, Any]) -> int:
-    """Return the seconds after the due date, 0 if there is none. The penalty is up to Gradescope's own policy."""
+    """Return the seconds after the due date, 0 if there is none. The penalty is up to Gradescope's own policy.
+
+    A student's own due date, of an extension, is among the users; a group has the latest of its members.
+    """
     try:
-        due, sent = (datetime.fromisoformat(at) for at in (about["assignment"]["due_date"], about["created_at"]))
-        return max(0, round((sent - due).total_seconds()))
-    except (KeyError, TypeError, ValueError):
+        users = (user.get("assignment") or {} for user in about.get("users") or ())
+        own = [datetime.fromisoformat(user["due_date"]) for user in users if isinstance(user.get("due_date"), str)]
+        due = max(own) if own else datetime.fromisoformat(about["assignment"]["due_date"])
+        return max(0, round((datetime.fromisoformat(about["created_at"]) - due).total_seconds()))
+    except (AttributeError, KeyError, TypeError, ValueError):
         return 0
 
 

@@ -12,7 +12,7 @@ from gradeprop.cli.main import main
 from gradeprop.core.models import GradeRecord, QuestionScore
 from gradeprop.core.paths import AssignmentPaths, student_key
 from gradeprop.course.config import read_assignment
-from gradeprop.integrations.lms.platforms import CANVAS, MOODLE, Platform
+from gradeprop.integrations.lms.platforms import BRIGHTSPACE, CANVAS, GENERIC, MOODLE, Platform
 from gradeprop.results import gradebook
 
 PEOPLE = {"ada": 'Lovelace, Ada "Countess"', "bob": "=1+1", "李雷": "李, 雷", "zoë": "O'Neil\tZoë"}
@@ -22,6 +22,8 @@ CANVAS_FILE = "Student,ID,SIS User ID,SIS Login ID,Section,Notes,Doubling (77),O
 )
 MOODLE_FILE = '"First name","Last name","ID number",Institution,"Email address","Assignment: Doubling (Real)","Last downloaded from this course"\n'  # noqa: E501
 BLACKBOARD_FILE = '"Last Name"\t"First Name"\t"Username"\t"Student ID"\t"Last Access"\t"Availability"\t"Doubling [Total Pts: 15 Score] |4711"\n'  # noqa: E501
+
+BRIGHTSPACE_FILE = "OrgDefinedId,Username,Last Name,Doubling Points Grade <Numeric MaxPoints:15 Weight:10 Category:Labs CategoryWeight:20>,Other Points Grade <Numeric MaxPoints:5>,End-of-Line Indicator\n"  # noqa: E501
 
 
 def line(*cells: str, delimiter: str = ",") -> str:
@@ -39,6 +41,12 @@ def exported(platform: Platform, people: dict[str, str] = PEOPLE) -> bytes:
     if platform is MOODLE:
         rows = [line(name, "x", f"S{n}", "", f"{login}@uni.edu", "-", "1700") for n, (login, name) in everyone]
         return (MOODLE_FILE + "".join(rows)).encode()
+    if platform is BRIGHTSPACE:
+        rows = [line(f"#S{n}", f"#{login}", name, "", "4", "#") for n, (login, name) in everyone]
+        return (BRIGHTSPACE_FILE + "".join(rows)).encode()
+    if platform is GENERIC:
+        rows = [line(name, login, "x", "", delimiter=";") for n, (login, name) in everyone]
+        return ("Name;User-ID;Group;Doubling\n" + "".join(rows)).encode()
     rows = [line(name, "x", login, f"S{n}", "", "Yes", "", delimiter="\t") for n, (login, name) in everyone]
     return (BLACKBOARD_FILE + "".join(rows)).encode("utf-16")
 
@@ -92,4 +100,5 @@ class Course:
     def read(self, platform: Platform) -> list[dict[str, str]]:
         """Read the written file as the platform would."""
         text = (self.folder / f"to_{platform.name}").read_bytes().decode(platform.encoding)
-        return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=platform.delimiter, strict=True))
+        delimiter = ";" if platform is GENERIC else platform.delimiter
+        return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from gradeprop.cli.main import main
 from gradeprop.core import storage
 from gradeprop.core.assignment import Assignment
-from gradeprop.core.models import CheckResult, GradeRecord
+from gradeprop.core.models import CheckResult, GradeRecord, Table
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.config import read_assignment
 from gradeprop.integrations import gradescope
@@ -70,7 +70,7 @@ def root() -> Iterator[Path]:
             (root / each).mkdir()
         shutil.copy(root / "source" / "run_autograder", root)
         done = subprocess.run([root / "source" / "setup.sh"], env=environment(root), check=True, capture_output=True)
-        assert b"which must have all packages" in done.stdout
+        assert b"which must have all packages that gradeprop needs" in done.stdout
         yield root
 
 
@@ -149,7 +149,7 @@ def test_an_ordinary_user_can_run_it_too(root: Path) -> None:
     assert found["score"] == 2
     lost = next(test for test in found["tests"] if test["status"] == "failed")
     assert "Is it added to itself?" in lost["output"]
-    assert "x  " in lost["output"]  # the table beside it
+    assert "<th>x</th>" in lost["output"]  # the table beside it
 
 
 @slow
@@ -200,6 +200,105 @@ def test_the_zip_holds_what_grading_needs_no_known_answers_and_is_the_same_each_
     assert "given lists helper.py, which is not in source/given" in result.output.replace("\n", "")
 
 
+TOOLS = ("bash", "dirname", "env", "sh", "chmod", "mkdir", "cat", "touch")
+APT = 'echo apt-get "$@" >> {log}; case "$*" in *{package}*) touch {here}/ready ;; *python3*) exit 100 ;; esac'
+PYTHON = """
+case "$1" in
+  -c) [ -e {here}/ready ] ;;
+  -m) mkdir -p "$3/bin"; for name in pip gradeprop; do
+      printf '#!/bin/sh\\necho %s "$@" >> {log}\\n' "$name" > "$3/bin/$name"; chmod +x "$3/bin/$name"; done ;;
+esac
+"""
+UV = 'echo uv "$@" >> {log}; for home; do :; done; sh {here}/bin/venv -m venv $home'
+CURL = 'echo curl "$@" >> {log}; cat {here}/installer'
+INSTALLER = "mkdir -p $UV_INSTALL_DIR; cat {here}/uv > $UV_INSTALL_DIR/uv; chmod +x $UV_INSTALL_DIR/uv\n"
+IMAGES = {  # name: (programs, what apt-get must be asked for before Python is usable, lines of the log)
+    "Ubuntu 24.04": (("apt-get", "python3"), "python3-venv", ["apt-get install -y -qq python3-venv"]),
+    "Ubuntu 22.04": (("apt-get", "python3"), "python3.11-venv", ["apt-get install -y -qq python3.11 python3.11-venv"]),
+    "nothing but curl": (("curl",), "", ["uv venv --quiet --seed --python 3.12 {here}/opt"]),
+    "apt-get without Python": (
+        ("apt-get", "curl"),
+        "nothing",
+        ["apt-get install -y -qq libseccomp2", "uv venv"],
+    ),
+}
+
+
+@pytest.mark.parametrize("image", IMAGES)
+@pytest.mark.parametrize("package", ["pyproject.toml", "gradeprop-1-py3-none-any.whl"])
+def test_the_set_up_finds_or_brings_a_python(image: str, package: str, tmp_path: Path) -> None:
+    """The programs that download are replaced; the script and its decisions are real."""
+    programs, needed, expected = IMAGES[image]
+    names = {"here": str(tmp_path), "log": str(tmp_path / "log"), "package": needed}
+
+    def fill(text: str) -> str:
+        for name, value in names.items():
+            text = text.replace(f"{{{name}}}", value)
+        return text
+
+    (tmp_path / "bin").mkdir()
+    for tool in TOOLS:
+        (tmp_path / "bin" / tool).symlink_to(str(shutil.which(tool)))
+    for name, text in {"apt-get": APT, "python3": PYTHON, "curl": CURL, "venv": PYTHON}.items():
+        if name in (*programs, "venv"):
+            (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{fill(text)}\n")
+            (tmp_path / "bin" / name).chmod(0o755)
+    (tmp_path / "uv").write_text(f"#!/bin/sh\n{fill(UV)}\n")
+    (tmp_path / "installer").write_text(fill(INSTALLER))
+    for folder in ("course", "package"):
+        (tmp_path / "source" / folder).mkdir(parents=True)
+    (tmp_path / "source" / "package" / package).write_text("")
+    script = shutil.copy(gradescope._TEMPLATES / "gradescope_setup.sh", tmp_path / "source" / "setup.sh")
+    about = {"PATH": str(tmp_path / "bin"), "GRADEPROP_HOME": str(tmp_path / "opt"), "TORCH_INDEX": "cpu"}
+    done = subprocess.run(["/bin/bash", str(script)], env=about, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    log = (tmp_path / "log").read_text()
+    assert all(fill(line) in log for line in expected), log
+    what = "package/gradeprop-1-py3-none-any.whl" if package.endswith(".whl") else "./package"
+    assert f"pip install --quiet -c package/requirements.lock --extra-index-url cpu torch torchvision {what}\n" in log
+    assert log.endswith("gradeprop doctor\n")
+
+
+AT = "2026-02-{}T20:00:00-08:00"
+
+
+@pytest.mark.parametrize(
+    ("own", "late_days"),
+    [((), 2), ((None,), 2), (("08",), 0), (("02",), 1), (("01", "02"), 1), ((7,), 2)],
+    ids=["nobody", "no date", "extension", "a shorter one", "a group", "another type"],
+)
+def test_lateness_is_counted_from_the_students_own_due_date(
+    own: tuple[Any, ...], late_days: int, toy_assignment: Assignment
+) -> None:
+    dates = [AT.format(day) if isinstance(day, str) else day for day in own]
+    users = [{"name": "Ada", "assignment": {"due_date": date}} if date is not None else {} for date in dates]
+    about = {"created_at": AT.format("03"), "assignment": {"due_date": AT.format("01")}, "users": users}
+    found = gradescope.results(toy_assignment, graded(), about, "visible")
+    assert found["extra_data"]["late_s"] == late_days * 24 * 3600
+
+
+def test_messages_are_html_that_students_cannot_write(toy_assignment: Assignment) -> None:
+    table = Table(caption="<b>", header=("x", "``y``"), rows=(("<i>", "1"),))
+    one = CheckResult(
+        check="c", question="double", line="Calls ``double``.", verdict="failed", points=0, possible=1,
+        message="Is ``x`` < 2?\n<script>", exhibits=(table,),
+    )  # fmt: skip
+    [test] = gradescope.results(toy_assignment, graded(one), {}, "visible")["tests"]
+    assert test["name"].endswith(": Calls `double`.")
+    assert (test["output_format"], test["output"]) == (
+        "html",
+        "<pre>Is <code>x</code> &lt; 2?\n&lt;script&gt;</pre><table><caption>&lt;b&gt;</caption>"
+        "<tr><th>x</th><th>``y``</th></tr><tr><td>&lt;i&gt;</td><td>1</td></tr></table>",
+    )
+
+
+def graded(*results: CheckResult) -> GradeRecord:
+    return GradeRecord(
+        gradeprop="1", assignment="toy", student="a", key="a", status="graded", points=2, possible=10, questions=(),
+        results=results,
+    )  # fmt: skip
+
+
 def test_accuracies_come_to_the_leaderboard(toy: AssignmentPaths) -> None:
     one = read_assignment(toy.course, "toy")
     said = (
@@ -212,10 +311,7 @@ def test_accuracies_come_to_the_leaderboard(toy: AssignmentPaths) -> None:
         )
         for n, message in enumerate(said)
     )
-    record = GradeRecord(
-        gradeprop="1", assignment="toy", student="a", key="a", status="graded", points=2, possible=10, questions=(),
-        results=results,
-    )  # fmt: skip
+    record = graded(*results)
     found = gradescope.results(one, record, {}, "after_published")
     assert found["leaderboard"] == [{"name": "Accuracy in %: Line 0", "value": 97.5}]
     assert storage.to_json(record)

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from nbgrader.plugins import ExportPlugin
-from traitlets import Bool, Dict, Unicode
+from traitlets import Bool, Dict, Float, Unicode
 
 from gradeprop.core.errors import GradepropError
 from gradeprop.core.paths import CoursePaths
 from gradeprop.integrations.lms.export import ExportOptions, build_export
-from gradeprop.integrations.lms.platforms import BLACKBOARD, CANVAS, MOODLE, Platform
+from gradeprop.integrations.lms.platforms import BLACKBOARD, BRIGHTSPACE, CANVAS, GENERIC, MOODLE, Platform
 from gradeprop.results import gradebook_db, gradebook_scores
 from gradeprop.results.gradebook_scores import AssignmentScores
 
@@ -21,6 +21,9 @@ class _PlatformExporter(ExportPlugin):  # type: ignore[misc]
     roster = Unicode("", help="the file that the platform exported").tag(config=True)
     questions = Bool(False, help="add a column for each question").tag(config=True)
     titles = Dict(help="the platform's titles of assignments, by their names here").tag(config=True)
+    out_of = Float(None, allow_none=True, help="the maximum points to scale to").tag(config=True)
+    new_columns = Bool(False, help="add columns that the roster does not have").tag(config=True)
+    id_column = Unicode("", help="the column of the roster that identifies students").tag(config=True)
 
     def export(self, book: Any) -> None:
         """Write the file that ``--to`` names.
@@ -50,6 +53,9 @@ class _PlatformExporter(ExportPlugin):  # type: ignore[misc]
             dict(self.titles),
             left_out=frozenset(everyone - chosen) if chosen else frozenset(),
             to=Path(self.to) if self.to else None,
+            out_of=self.out_of,
+            new_columns=self.new_columns,
+            id_column=self.id_column,
         )
 
 
@@ -69,3 +75,15 @@ class Blackboard(_PlatformExporter):
     """The plugin for Blackboard."""
 
     platform = BLACKBOARD
+
+
+class Brightspace(_PlatformExporter):
+    """The plugin for Brightspace."""
+
+    platform = BRIGHTSPACE
+
+
+class Csv(_PlatformExporter):
+    """The plugin for any other platform that reads a CSV file."""
+
+    platform = GENERIC

@@ -83,8 +83,13 @@ def test_any_name_goes_back_as_it_came_or_with_an_apostrophe(course: Course, nam
     assert "11.75" in ada.values()
 
 
-def test_who_left_the_course_can_be_left_out(course: Course) -> None:
+def test_who_left_the_course_is_named_and_left_out(course: Course) -> None:
     roster = str(course.roster(CANVAS, canvas_rows("ada", "bob", "zoë")))
+    done = course.export(CANVAS, "--roster", roster)
+    assert done.exit_code == 0, done.output
+    assert "Not in the roster, so not exported: 李雷. If they are still in the course" in done.output
+    assert "3 students, 2 cells changed" in done.output
+    assert [row["SIS Login ID"] for row in course.read(CANVAS)[1:]] == ["ada", "bob", "zoë"]
     assert course.export(CANVAS, "--roster", roster, "--leave-out", "李雷").exit_code == 0
     assert [row["SIS Login ID"] for row in course.read(CANVAS)[1:]] == ["ada", "bob", "zoë"]
     assert "who submitted nothing" in course.export(CANVAS, "--leave-out", "nobody").output
@@ -106,10 +111,42 @@ def test_of_two_assignments_a_row_keeps_what_we_know_nothing_of(course: Course) 
 
 def test_points_that_differ_are_told(course: Course) -> None:
     done = course.export(CANVAS, "--roster", str(course.roster(CANVAS)), "--column", "toy=Other")
-    assert "Other (78): 15 points in the gradebook, 5 in Canvas; the import changes it to 15." in done.output
+    assert "Other (78): 15 points in this file, 5 in Canvas; the import changes it to 15; to keep it" in done.output
     data = exported(BLACKBOARD).decode("utf-16").replace("15 Score", "100 Score").encode("utf-16")
     done = course.export(BLACKBOARD, "--roster", str(course.roster(BLACKBOARD, data)))
-    assert "15 points in the gradebook, 100 in Blackboard; change it in Blackboard" in done.output
+    assert "15 points in this file, 100 in Blackboard; change it there, or use --out-of 100" in done.output
+    assert "without a submission, so their grades stay as they are: eve." in done.output
+
+
+def test_who_is_excused_in_canvas_stays_excused(course: Course) -> None:
+    data = exported(CANVAS).decode().replace(",S0,ada,A and B,,1,", ",S0,ada,A and B,,EX,").encode()
+    done = course.export(CANVAS, "--roster", str(course.roster(CANVAS, data)))
+    assert [row["Doubling (77)"] for row in course.read(CANVAS)] == ["15", "EX", "", "", "0"]
+    assert "Doubling (77): EX in Canvas stays, for ada." in done.output
+
+
+def test_a_title_that_the_roster_lacks_is_a_question(course: Course) -> None:
+    """Canvas would make a second assignment of it."""
+    data = exported(CANVAS).decode().replace("Doubling (77)", "Numbers, doubled (Lab 1) (77)").encode()
+    data = data.replace(b"Numbers, doubled (Lab 1) (77)", b'"Numbers, doubled (Lab 1) (77)"')
+    roster = str(course.roster(CANVAS, data))
+    done = course.export(CANVAS, "--roster", roster)
+    assert done.exit_code == 1
+    assert "found no column 'Doubling'; its columns of grades are: 'Numbers, doubled (Lab 1)', 'Other';" in done.output
+    assert "--column toy='Numbers, doubled (Lab 1)', or add a new column with --new-column" in done.output
+    assert not (course.folder / "to_canvas").exists()
+    assert course.export(CANVAS, "--roster", roster, "--column", "toy=Numbers, doubled (Lab 1)").exit_code == 0
+    assert course.read(CANVAS)[1]["Numbers, doubled (Lab 1) (77)"] == "11.75"
+    assert course.export(CANVAS, "--roster", roster, "--new-column").exit_code == 0
+    assert course.read(CANVAS)[1]["Doubling"] == "11.75"
+
+
+def test_points_are_scaled_to_what_the_platform_expects(course: Course) -> None:
+    assert course.export(CANVAS, "--questions", "--out-of", "100").exit_code == 0
+    points, ada, *_ = course.read(CANVAS)
+    names = ["Doubling", "Doubling: double", "Doubling: held", "Doubling: written"]
+    assert [points[name] for name in names] == ["100", "40", "26.6667", "33.3333"]
+    assert [ada[name] for name in names] == ["78.3333", "40", "23.3333", "28.3333"]
 
 
 def test_a_dry_run_shows_what_changes_and_writes_nothing(course: Course) -> None:

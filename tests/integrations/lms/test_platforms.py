@@ -3,7 +3,7 @@
 import csv
 import io
 
-from gradeprop.integrations.lms.platforms import BLACKBOARD, CANVAS, MOODLE
+from gradeprop.integrations.lms.platforms import BLACKBOARD, BRIGHTSPACE, CANVAS, GENERIC, MOODLE
 from tests.integrations.lms_course import PEOPLE, Course, exported
 
 
@@ -41,3 +41,34 @@ def test_blackboard_gets_back_its_encoding_its_tabs_and_its_column(course: Cours
     commas = commas.decode("utf-16").replace("\t", ",").encode("utf-8-sig")
     course.export(BLACKBOARD, "--roster", str(course.roster(BLACKBOARD, commas)))
     assert (course.folder / "to_blackboard").read_bytes().startswith(b'\xef\xbb\xbf"Last Name","First Name"')
+
+
+def test_brightspace_gets_its_key_its_column_and_its_end_of_line(course: Course) -> None:
+    """Names and other details must not be imported; each row ends with the mark."""
+    done = course.export(BRIGHTSPACE, "--roster", str(course.roster(BRIGHTSPACE)))
+    assert done.exit_code == 0, done.output
+    header, *rows = csv.reader(io.StringIO((course.folder / "to_brightspace").read_text(encoding="utf-8")))
+    assert [header[0], header[1], header[-1]] == ["OrgDefinedId", "Username", "End-of-Line Indicator"]
+    assert header[2].startswith("Doubling Points Grade <")
+    assert rows == [
+        *(["#S0", "#ada", "11.75", "#"], ["#S1", "#bob", "", "#"]),
+        *(["#S2", "#李雷", "", "#"], ["#S3", "#zoë", "0", "#"]),
+    ]
+    course.export(BRIGHTSPACE)
+    assert course.read(BRIGHTSPACE)[0] == {
+        "Username": "ada",
+        "Doubling Points Grade": "11.75",
+        "End-of-Line Indicator": "#",
+    }
+
+
+def test_any_other_table_comes_back_whole(course: Course) -> None:
+    done = course.export(GENERIC, "--roster", str(course.roster(GENERIC)))
+    assert done.exit_code == 0, done.output
+    assert [list(row.values()) for row in course.read(GENERIC)] == [
+        [PEOPLE["ada"], "ada", "x", "11.75"],
+        ["'=1+1", "bob", "x", ""],
+        [PEOPLE["李雷"], "李雷", "x", ""],
+        [PEOPLE["zoë"], "zoë", "x", "0"],
+        ["Eve", "eve", "x", ""],
+    ]

@@ -2,14 +2,27 @@
 
 import pytest
 
-from gradeprop.integrations.lms.platforms import CANVAS, MOODLE
+from gradeprop.integrations.lms.platforms import CANVAS, GENERIC, MOODLE
 from tests.integrations.lms_course import CANVAS_FILE, PEOPLE, Course, canvas_rows, exported, line, record
 
 ALL = tuple(PEOPLE)
+NUMBERED = list(enumerate([*ALL, "dora"], 31411))
+GRADES = ("11.75", "", "", "0", "15")
+WORKSHEETS = {
+    "English": (
+        ["Identifier", "Status", "Grade", "Maximum grade", "Grade can be changed", "Last modified (grade)", "Feedback"],
+        *("Participant ", "Yes", "100.00"),
+    ),
+    "German": (
+        ["ID", "Status", "Bewertung", "Bestwertung", "Bewertung kann geändert werden", "Zuletzt geändert", "Feedback"],
+        *("Teilnehmer/in", "Ja", "100,00"),
+    ),
+    "Chinese": (["编号", "状态", "成绩", "最高分", "成绩可以更改", "最后修改", "反馈"], "参与者", "是", "20.00"),
+}
 BAD: dict[str, tuple[bytes, str]] = {
-    "an unknown student": (
-        canvas_rows("ada", "bob", "zoë"),
-        "found no row for 李雷 in the columns SIS Login ID, SIS User ID, ID;",
+    "another course's": (
+        canvas_rows("eve", "dora", "ada"),
+        "found no row for 3 of 4 students in the columns SIS Login ID, SIS User ID, ID (bob, zoë, 李雷); is it the",
     ),
     "a doubled row": (canvas_rows(*ALL, "ADA"), "found more than one row for ada, expected one each"),
     "no login": (
@@ -31,9 +44,11 @@ BAD: dict[str, tuple[bytes, str]] = {
 }
 
 
-def test_a_blank_line_is_no_student(course: Course) -> None:
-    done = course.export(CANVAS, "--roster", str(course.roster(CANVAS, canvas_rows(*PEOPLE) + b"\n")))
+@pytest.mark.parametrize("blank", [b"\n", b"\r\n", b",,,,,,,,\n", b'""\n'])
+def test_a_blank_line_is_no_student(blank: bytes, course: Course) -> None:
+    done = course.export(CANVAS, "--roster", str(course.roster(CANVAS, canvas_rows(*PEOPLE) + blank)))
     assert done.exit_code == 0, done.output
+    assert len(course.read(CANVAS)) == 1 + len(PEOPLE)
 
 
 @pytest.mark.parametrize("bad", BAD)
@@ -70,12 +85,51 @@ def test_a_student_is_known_by_login_mail_or_any_id(course: Course) -> None:
 def test_moodles_grading_worksheet_knows_the_numbers_of_its_downloads(course: Course) -> None:
     course.grade(record("31415", 6, 4))
     course.by_hand("31415", 5)
-    header = line("Identifier", "Full name", "Email address", "Status", "Grade")
-    people = [line(f"Participant {n}", name, f"{name}@uni.edu", "", "") for n, name in enumerate([*ALL, "dora"], 31411)]
+    header = line("Identifier", "Full name", "Email address", "Status", "Grade", "Maximum Grade")
+    people = [line(f"Participant {n}", name, f"{name}@uni.edu", "", "-", "15.00") for n, name in NUMBERED]
     roster = course.roster(MOODLE, (header + "".join(people)).encode())
     done = course.export(MOODLE, "--roster", str(roster))
     assert done.exit_code == 0, done.output
-    assert {row["Email address"]: row["Doubling"] for row in course.read(MOODLE)}["dora@uni.edu"] == "15"
+    rows = {row["Identifier"]: row["Grade"] for row in course.read(MOODLE)}
+    assert rows == {f"Participant {n}": grade for (n, _), grade in zip(NUMBERED, GRADES, strict=True)}
+
+
+@pytest.mark.parametrize("language", WORKSHEETS)
+def test_a_worksheet_in_any_language_comes_back_with_its_grades_alone_changed(language: str, course: Course) -> None:
+    """Moodle finds columns by titles in the language of the person who imports, and participants by its own word."""
+    header, participant, yes, maximum = WORKSHEETS[language]
+    course.grade(record("31415", 6, 4), record("31416", 6, 4))
+    course.by_hand("31415", 5)
+    rows = [[f"{participant}{n}", "x", "-", maximum, yes, "-", "="] for n in range(31411, 31419)]
+    roster = course.roster(MOODLE, (line(*header) + "".join(line(*row) for row in rows)).encode())
+    out = [name for name in PEOPLE for name in ("--leave-out", name)]
+    done = course.export(MOODLE, "--roster", str(roster), *out)
+    assert done.exit_code == 0, done.output
+    back = [list(row.values()) for row in course.read(MOODLE)]
+    assert back == [[*row[:2], "15" if row is rows[4] else "", *row[3:-1], "'="] for row in rows]
+    their = maximum[:-3]
+    assert f"15 points in this file, {their} in Moodle; Moodle leaves out grades above its maximum" in done.output
+    assert course.export(MOODLE, "--roster", str(roster), *out, "--out-of", "100").exit_code == 0
+    assert list(course.read(MOODLE)[4].values())[2] == "100"
+    assert "has one column of grades" in course.export(MOODLE, "--roster", str(roster), "--questions").output
+
+
+def test_a_gradebook_of_moodle_in_another_language_is_known_by_its_mail_addresses(course: Course) -> None:
+    data = exported(MOODLE).decode().replace("Email address", "E-Mail-Adresse").replace("First name", "Vorname")
+    data = data.replace("Assignment: Doubling (Real)", "Aufgabe: Doubling (Punkte)")
+    done = course.export(MOODLE, "--roster", str(course.roster(MOODLE, data.encode())))
+    assert done.exit_code == 0, done.output
+    ada = course.read(MOODLE)[0]
+    assert (ada["E-Mail-Adresse"], ada["Aufgabe: Doubling (Punkte)"]) == ("ada@uni.edu", "11.75")
+
+
+def test_the_column_of_ids_may_be_chosen(course: Course) -> None:
+    data = exported(GENERIC).decode().replace("User-ID", "Matr.-Nr.").encode()
+    roster = str(course.roster(GENERIC, data))
+    assert "name it with --id-column" in course.export(GENERIC, "--roster", roster).output
+    assert course.export(GENERIC, "--roster", roster, "--id-column", "Matr.-Nr.").exit_code == 0
+    grades = {row["Matr.-Nr."]: (row["Group"], row["Doubling"]) for row in course.read(GENERIC)}
+    assert grades == {"ada": ("x", "11.75"), "bob": ("x", ""), "李雷": ("x", ""), "zoë": ("x", "0"), "eve": ("x", "")}
 
 
 def test_a_column_may_have_another_name_there(course: Course) -> None:
@@ -84,6 +138,9 @@ def test_a_column_may_have_another_name_there(course: Course) -> None:
     assert course.read(CANVAS)[1]["Other (78)"] == "11.75"
     unknown = course.export(CANVAS, "--roster", roster, "--column", "toy=Homework 9")
     assert unknown.exit_code == 1
-    assert "found no column 'Homework 9'; its columns are: Student, ID" in unknown.output
+    assert (
+        "found no column 'Homework 9'; its columns of grades are: 'Other', 'Doubling'; choose one with"
+        in unknown.output
+    )
     assert course.export(CANVAS, "--column", "toy").exit_code == 2
     assert "--column names top, which is not exported" in course.export(CANVAS, "--column", "top=Other").output

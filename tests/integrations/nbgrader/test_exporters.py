@@ -42,5 +42,5 @@ def test_nbgrader_ends_with_the_sentence_and_exports_whom_it_is_told(course: Cou
     with Gradebook(course.url) as book:
         exporters.Canvas(parent=app, to=to, student=["ada"], assignment=["toy"]).export(book)
         assert [row["SIS Login ID"] for row in course.read(CANVAS)] == ["", "ada"]
-        with pytest.raises(SystemExit, match="Error: .*from_moodle: is not a gradebook that Moodle exported"):
+        with pytest.raises(SystemExit, match="Error: .*from_moodle: is not a file that Moodle exported"):
             exporters.Moodle(parent=app, to=to, roster=str(course.roster(MOODLE, b"a,b"))).export(book)
