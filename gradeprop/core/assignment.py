@@ -39,6 +39,15 @@ class LatePolicy(Record, rename="kebab", frozen=True, kw_only=True):
     """percent of the score lost for every day begun after the grace"""
     days: Annotated[int, msgspec.Meta(ge=0)] | None = None
     """days after which the score is 0; None: never"""
+    free_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """late days that cost nothing, for each student in the whole course; spent on the earliest assignments first"""
+    timezone: str = ""
+    """where days begin, such as Europe/Berlin; without it, the time zone of the machine"""
+
+    @property
+    def is_strict(self) -> bool:
+        """True if lateness can cost points."""
+        return self.percent_per_day > 0 or self.days is not None
 
 
 class NotebookRun(Record, rename="kebab", frozen=True, kw_only=True):
