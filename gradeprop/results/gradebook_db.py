@@ -25,6 +25,7 @@ __all__ = [
     "PATIENCE_S",
     "add_row",
     "api",
+    "exists",
     "find_or_add",
     "hide_password",
     "persist",
@@ -56,10 +57,16 @@ def url(course: CoursePaths) -> str:
     return f"sqlite:///{course.gradebook}"
 
 
+def exists(db_url: str) -> bool:
+    """Return False if the gradebook is a file of SQLite's that does not exist: connecting would create it."""
+    file = make_url(db_url)
+    return file.drivername != "sqlite" or Path(file.database or "").is_file()
+
+
 def students(db_url: str) -> frozenset[str]:
     """Return the ids of all students, in lower case; none if there is no gradebook that can be read."""
-    if (file := make_url(db_url)).drivername == "sqlite" and not Path(file.database or "").is_file():
-        return frozenset()  # connecting would create it
+    if not exists(db_url):
+        return frozenset()
     engine = create_engine(db_url)
     try:
         with contextlib.closing(engine.connect()) as connection:

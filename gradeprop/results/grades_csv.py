@@ -12,15 +12,13 @@ from pathlib import Path
 from gradeprop.core.models import GradeRecord, Unattributed
 from gradeprop.core.sanitize import for_csv_cell
 from gradeprop.core.storage import write_bytes
-from gradeprop.results.score import StudentScore
+from gradeprop.results.score import Graded, StudentScore
 
 _BEFORE = ("student", "name", "status", "points", "possible", "automatic", "written", "late penalty")
 _AFTER = ("not graded yet", "reason", "problems")
 
 
-def write_csv(
-    graded: Iterable[tuple[GradeRecord, StudentScore]], file: Path, unattributed: Iterable[Unattributed] = ()
-) -> None:
+def write_csv(graded: Iterable[Graded], file: Path, unattributed: Iterable[Unattributed] = ()) -> None:
     """Write one row per record, sorted by student; a score that is not complete is an empty cell, never 0.
 
     A student whose newer submission needs attention keeps the points of the one before. What could not be assigned to

@@ -44,9 +44,19 @@ class Lateness:
 
 def seconds_late(policy: LatePolicy, due: datetime, arrival: datetime) -> float:
     """Return the seconds between two times (naive UTC), or fewer if the clock of the course shows fewer."""
-    zone = ZoneInfo(policy.timezone) if policy.timezone else None
+    zone = _zone(policy)
     shown = [time.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None) for time in (due, arrival)]
     return max(0.0, min((arrival - due).total_seconds(), (shown[1] - shown[0]).total_seconds()))
+
+
+def to_utc(policy: LatePolicy, time: datetime) -> datetime:
+    """Convert a time on the clock of the course, or one with a zone of its own, to naive UTC."""
+    aware = time if time.tzinfo or not policy.timezone else time.replace(tzinfo=_zone(policy))
+    return aware.astimezone(UTC).replace(tzinfo=None)
+
+
+def _zone(policy: LatePolicy) -> ZoneInfo | None:
+    return ZoneInfo(policy.timezone) if policy.timezone else None
 
 
 def days_late(policy: LatePolicy, seconds_late: float) -> int:

@@ -18,7 +18,7 @@ from gradeprop.core.storage import write_bytes
 from gradeprop.results import feedback, gradebook, gradebook_db, gradebook_scores, grades_csv
 from gradeprop.results.gradebook_db import PATIENCE_S, api, persist
 from gradeprop.results.gradebook_scores import Policies
-from gradeprop.results.score import AssignmentScores, StudentScore, of_record
+from gradeprop.results.score import AssignmentScores, Graded, of_record
 from gradeprop.results.unattributed import read_unattributed
 
 
@@ -28,7 +28,7 @@ def refresh(
     records: Sequence[GradeRecord] | None = None,
     unattributed: Iterable[Unattributed] | None = None,
     db_url: str = "",
-) -> list[tuple[GradeRecord, StudentScore]]:
+) -> list[Graded]:
     """Store the penalties of the whole course; write grades.csv and the pages of one assignment.
 
     Args:
@@ -48,7 +48,8 @@ def refresh(
     paths, db_url = course.assignment(assignment.name), db_url or gradebook_db.url(course)
     if records is None:
         records = read_records(course, assignment)
-    scores = settle_penalties(db_url, gradebook_scores.policies_of(course)) if records else []
+    policies = gradebook_scores.policies_of(course)
+    scores = settle_penalties(db_url, policies) if gradebook_db.exists(db_url) else []
     graded = pair(assignment, records, next((one for one in scores if one.name == assignment.name), None))
     grades_csv.write_csv(graded, paths.grades_csv, read_unattributed(paths) if unattributed is None else unattributed)
     for record, score in graded:
@@ -56,6 +57,17 @@ def refresh(
         if file.parent.is_dir() and not (file.is_file() and file.read_bytes() == page):
             write_bytes(page, file)
     return graded
+
+
+def read_pairs(course: CoursePaths, assignment: Assignment, records: Sequence[GradeRecord]) -> list[Graded]:
+    """Return records with their scores, from the gradebook if there is one; nothing is written.
+
+    Raises:
+        CourseError: the gradebook cannot be read.
+    """
+    url = gradebook_db.url(course)
+    known = gradebook_scores.read(url, (), gradebook_scores.policies_of(course)) if gradebook_db.exists(url) else []
+    return pair(assignment, records, next((one for one in known if one.name == assignment.name), None))
 
 
 def read_records(course: CoursePaths, assignment: Assignment) -> list[GradeRecord]:
@@ -68,9 +80,7 @@ def read_records(course: CoursePaths, assignment: Assignment) -> list[GradeRecor
     return [storage.read(GradeRecord, file) for file in files]
 
 
-def pair(
-    assignment: Assignment, records: Iterable[GradeRecord], scores: AssignmentScores | None
-) -> list[tuple[GradeRecord, StudentScore]]:
+def pair(assignment: Assignment, records: Iterable[GradeRecord], scores: AssignmentScores | None) -> list[Graded]:
     """Find the score of each record; where the gradebook has none, the record alone gives it."""
     known = {score.student: score for score in scores.scores} if scores else {}
     found = []

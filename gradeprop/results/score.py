@@ -75,9 +75,18 @@ class StudentScore:
         return (round(sum(points), 2) if points else None), sum(self.max_points[name] for name in names)
 
     @property
+    def label(self) -> str:
+        """The person's name and the id, for lists."""
+        return self.student if self.name == self.student else f"{self.name} ({self.student})"
+
+    @property
     def waiting(self) -> tuple[str, ...]:
         """The written questions that a person must grade."""
         return tuple(name for name in self.ungraded if name in self.written)
+
+
+Graded = tuple[GradeRecord, StudentScore]
+"""a record with its score"""
 
 
 @dataclass(frozen=True, slots=True)
