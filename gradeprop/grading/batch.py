@@ -70,9 +70,10 @@ def run(
         if job.need == "nothing" and (record := store.record(job.key)):
             done[job.key] = record
             report(job, record)
-    old = list(done.values())
+    old, before = list(done.values()), store.history(job.key for job in to_do)
     with contextlib.closing((backend or Local(store)).run(to_do)) as results:
         for job, record in results:
+            record = store.keep_history(before.get(job.key), record, job.reason)
             store.remember(record)
             done[job.key] = record
             report(job, record)

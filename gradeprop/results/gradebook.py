@@ -251,7 +251,7 @@ def _write_comments(db: Any, submitted: Any, record: GradeRecord) -> bool:
     changed = False
     for cell in (*submitted.notebook.solution_cells, *submitted.notebook.task_cells):
         row = comments.get(cell.id) or add_row(db, api.Comment, cell=cell, notebook=submitted)
-        changed, row.auto_comment = changed or row.auto_comment != comment, comment
+        changed, row.auto_comment = changed or row.auto_comment not in (None, comment), comment
     return changed
 
 

@@ -167,6 +167,7 @@ def _assignment_scores(book: _Book, assignment: Any) -> AssignmentScores:
     grades = _grades(book.session, name)
     excused = {student for student in book.students if book.notes.has(student, "excused", name)}
     withdrawn = {student for student in book.students if book.notes.has(student, "withdrawn")}
+    policy = known if (known := book.policies.get(name)) and known.is_strict else None
     scores = []
     for student in sorted((book.submissions[name].keys() | excused) - withdrawn):
         base = replace(
@@ -178,7 +179,7 @@ def _assignment_scores(book: _Book, assignment: Any) -> AssignmentScores:
             excused=student in excused,
         )
         stored = getattr(book.submissions[name].get(student), "late_submission_penalty", None)
-        scores.append(combine(base, grades[student].cells, book.policies.get(name), float(stored or 0.0)))
+        scores.append(combine(base, grades[student].cells, policy, float(stored or 0.0)))
     return AssignmentScores(name, max_points, tuple(scores), tuple(sorted(withdrawn)))
 
 

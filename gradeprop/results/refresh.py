@@ -6,6 +6,7 @@ assignment. Exports compute the scores themselves.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from sqlalchemy import create_engine, select, update
 from sqlalchemy.orm import Session
@@ -86,7 +87,8 @@ def pair(assignment: Assignment, records: Iterable[GradeRecord], scores: Assignm
     found = []
     for record in records:
         of_gradebook = (known[name] for name in gradebook.possible_ids(record) if name in known)
-        found.append((record, next(of_gradebook, None) or of_record(assignment, record)))
+        score = next(of_gradebook, None) or of_record(assignment, record)
+        found.append((record, replace(score, name=record.student) if score.name == score.student else score))
     return found
 
 
@@ -97,7 +99,12 @@ def settle_penalties(db_url: str, policies: Policies, patience_s: float = PATIEN
         CourseError: the gradebook cannot be read or written.
     """
     scores = gradebook_scores.read(db_url, (), policies)
-    wanted = {(one.name, score.student): score.penalty for one in scores for score in one.scores}
+    wanted = {
+        (one.name, score.student): score.penalty if policies[one.name].is_strict else 0.0
+        for one in scores
+        for score in one.scores
+        if one.name in policies
+    }
     persist(lambda: _store_penalties(db_url, wanted), db_url, patience_s)
     return scores
 
