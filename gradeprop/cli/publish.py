@@ -84,6 +84,7 @@ def report(ctx: click.Context, assignment: str) -> None:
 
     It shows scores, frequent mistakes, submissions to review, and similar submissions.
     """
+    from gradeprop.cli.scores import refresh_pages
     from gradeprop.grading.jobs import graded_students
     from gradeprop.results.class_report import write_class_report
 
@@ -91,6 +92,7 @@ def report(ctx: click.Context, assignment: str) -> None:
     paths = course.assignment(one.name)
     graded_students(paths.autograded)  # refuses a class without grades
     with waiting("reading the grade records"):
+        refresh_pages(course, one)
         file = write_class_report(one, paths)
     click.echo(f"report    {file}")
 

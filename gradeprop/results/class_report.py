@@ -2,7 +2,7 @@
 
 import io
 import statistics
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gradeprop.core import storage
-from gradeprop.core.assignment import Assignment
-from gradeprop.core.models import GradeRecord, QuestionScore
+from gradeprop.core.assignment import Assignment, Question
+from gradeprop.core.models import GradeRecord
 from gradeprop.core.own_modules import own_modules
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths
 from gradeprop.core.storage import write_bytes
-from gradeprop.results import similarity
-from gradeprop.results.feedback import prose
+from gradeprop.results import refresh, similarity
+from gradeprop.results.feedback import points, prose
 from gradeprop.results.mistakes import find_mistakes
+from gradeprop.results.score import Graded, StudentScore
 from gradeprop.results.unattributed import read_unattributed
 
 if TYPE_CHECKING:
@@ -54,15 +54,19 @@ def write_class_report(assignment: Assignment, paths: AssignmentPaths) -> Path:
         CourseError: a record cannot be read.
         JailError: the page cannot be written.
     """
-    records = [storage.read(GradeRecord, file) for file in sorted(paths.autograded.glob("*/record.json"))]
-    write_bytes(page(assignment, records, paths).encode(), paths.report)
+    graded = refresh.read_pairs(paths.course, assignment, refresh.read_records(paths.course, assignment))
+    write_bytes(page(assignment, graded, paths).encode(), paths.report)
     return paths.report
 
 
-def page(assignment: Assignment, records: Sequence[GradeRecord], paths: AssignmentPaths) -> str:
+def page(assignment: Assignment, pairs: Sequence[Graded], paths: AssignmentPaths) -> str:
     """Return the class report as HTML; every text of a student in it is escaped."""
+    records = [record for record, _ in pairs]
     graded = [record for record in records if record.status == "graded"]
-    points = [record.points for record in graded]
+    scores = [score for record, score in pairs if record.status == "graded" and not score.excused]
+    final = [score.total for score in scores if score.total is not None]
+    automatic = [part for score in scores if (part := score.part(written=False)[0]) is not None]
+    given, possible = (final, max(score.possible for score in scores)) if final else (automatic, assignment.points)
     wall_s = sorted(record.wall_s for record in records if record.wall_s)
     identical, similar = _similar_submissions(records, paths)
     template = _environment().get_template("report.html")
@@ -75,18 +79,23 @@ def page(assignment: Assignment, records: Sequence[GradeRecord], paths: Assignme
         attention=[record for record in records if record.attention],
         unattributed=read_unattributed(paths),
         unsafe=[record for record in records if record.unsafe],
-        totals=_statistics(points),
-        histogram=_histogram_rows(points, assignment.points),
-        questions=_question_rows(graded),
+        pairs=pairs,
+        final=final,
+        waiting=sum(len(score.waiting) for score in scores),
+        possible=possible,
+        totals=_statistics(given),
+        histogram=_histogram_rows(given, possible),
+        questions=_question_rows(assignment, scores),
         mistakes=find_mistakes(graded),
         wall_s=_statistics(wall_s),
         slowest=sorted(records, key=lambda record: -record.wall_s)[:10],
         identical=identical,
         similar=similar,
+        labels={record.key: score.name for record, score in pairs},
         keys={record.student: record.key for record in records},
         max_names=_MAX_NAMES,
         max_rows=_MAX_ROWS,
-        pictures=_pictures(assignment, graded, wall_s),
+        pictures=_pictures(assignment, scores, given, possible, wall_s),
         style=Markup(_environment().get_template("style.css").render()),
     )
 
@@ -111,24 +120,25 @@ def _histogram_rows(points: Sequence[float], possible: float) -> list[tuple[str,
     return [(f"{step * possible / 10:g} to {(step + 1) * possible / 10:g}", counts[step]) for step in range(10)]
 
 
-def _question_rows(graded: Sequence[GradeRecord]) -> list[QuestionRow]:
-    by_name: dict[str, list[QuestionScore]] = defaultdict(list)
-    for record in graded:
-        for score in record.questions:
-            by_name[score.name].append(score)
-    return [_question_row(scores) for scores in by_name.values()]
+def _points_of_questions(assignment: Assignment, scores: Sequence[StudentScore]) -> dict[Question, list[float]]:
+    """Return the points of everyone who has some, by question, in the order of the assignment."""
+    everyone = [{**score.points, **score.to_confirm} for score in scores]
+    points = {one: [each[one.name] for each in everyone if one.name in each] for one in assignment.questions}
+    return {question: values for question, values in points.items() if values}
 
 
-def _question_row(scores: Sequence[QuestionScore]) -> QuestionRow:
-    points, possible = [score.points for score in scores], scores[-1].possible
-    return QuestionRow(
-        title=scores[-1].title,
-        possible=possible,
-        mean=statistics.fmean(points),
-        median=statistics.median(points),
-        full=sum(each >= possible for each in points),
-        none=sum(each <= 0 for each in points),
-    )
+def _question_rows(assignment: Assignment, scores: Sequence[StudentScore]) -> list[QuestionRow]:
+    return [
+        QuestionRow(
+            title=question.title,
+            possible=question.points,
+            mean=statistics.fmean(points),
+            median=statistics.median(points),
+            full=sum(each >= question.points for each in points),
+            none=sum(each <= 0 for each in points),
+        )
+        for question, points in _points_of_questions(assignment, scores).items()
+    ]
 
 
 def _similar_submissions(
@@ -156,15 +166,21 @@ def _text(file: Path) -> str:
     return file.read_text(errors="replace") if file.is_file() else ""
 
 
-def _pictures(assignment: Assignment, graded: Sequence[GradeRecord], wall_s: Sequence[float]) -> dict[str, Markup]:
+def _pictures(
+    assignment: Assignment,
+    scores: Sequence[StudentScore],
+    points: Sequence[float],
+    possible: float,
+    wall_s: Sequence[float],
+) -> dict[str, Markup]:
     """Draw each picture as inline SVG; a table beside it holds the same numbers."""
-    if not graded:
+    if not scores:
         return {}
-    shares: dict[str, list[float]] = defaultdict(list)
-    for record in graded:
-        for score in record.questions:
-            shares[score.title].append(100 * score.points / score.possible)
-    pictures = {"totals": _histogram([record.points for record in graded], assignment.points, "points")}
+    shares = {
+        question.title: [100 * each / question.points for each in values]
+        for question, values in _points_of_questions(assignment, scores).items()
+    }
+    pictures = {"totals": _histogram(points, possible, "points")}
     pictures["questions"] = _bars(shares)
     if wall_s:
         pictures["wall_s"] = _histogram(wall_s, max(wall_s), "seconds")
@@ -221,7 +237,7 @@ def _svg(figure: "Figure") -> Markup:
 def _environment() -> Environment:
     loader = PackageLoader("gradeprop.results")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"short": _short, "prose": prose}
+    environment.filters |= {"short": _short, "prose": prose, "points": points}
     return environment
 
 
