@@ -88,7 +88,8 @@ def write_notebooks(
     wanted = [
         pair
         for pair in refresh.read_pairs(course, assignment, records)
-        if pair[0].key in changed or manual_grading.is_missing(course, assignment, pair[1].student)
+        if not pair[1].submitted_by
+        and (pair[0].key in changed or manual_grading.is_missing(course, assignment, pair[1].student))
     ]
     if wanted:
         try:

@@ -158,6 +158,27 @@ def withdraw(ctx: click.Context, name: str, reason: str, undo: bool) -> None:
     _decide(ctx, "withdrawn", [name], None, reason=reason, undo=undo)
 
 
+@student.command(
+    epilog=example("gradeprop student group mnist_lenet ada bob", "gradeprop student group mnist_lenet ada bob --undo")
+)
+@click.argument("assignment")
+@click.argument("names", nargs=-1, required=True)
+@_undo
+@click.pass_context
+def group(ctx: click.Context, assignment: str, names: Sequence[str], undo: bool) -> None:
+    """Have students share one submission of an assignment: the last that one of them submitted counts for all.
+
+    Late days are counted for each of them, with the free days and waivers of each.
+    """
+    from gradeprop.results import people
+
+    if len(set(names)) < 2 and not undo:
+        raise click.UsageError("A group has two or more students.")
+    course = CoursePaths.find(ctx.obj)
+    ids = sorted({people.find(course, name).id for name in names})
+    _decide(ctx, "group", ids, assignment, value=" + ".join(ids), undo=undo)
+
+
 @student.command(epilog=example('gradeprop student arrived ada mnist_lenet "2026-05-02 23:30"'))
 @click.argument("name")
 @click.argument("assignment")

@@ -48,7 +48,11 @@ def score_columns(scores: Sequence["StudentScore"]) -> tuple[list[str], list[lis
 
 def waiting_answers(assignment: Assignment, graded: Iterable["Graded"]) -> str:
     """Count the written answers that wait for a person, and say what to do; empty if none does."""
-    waiting = [score.waiting for record, score in graded if record.status == "graded" and not score.excused]
+    waiting = [
+        score.waiting
+        for record, score in graded
+        if record.status == "graded" and not score.excused and not score.submitted_by
+    ]
     counted = Counter(name for names in waiting for name in names)
     if not counted:
         return ""

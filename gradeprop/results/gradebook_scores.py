@@ -127,6 +127,12 @@ class _Book:
             found[row.name][row.student_id] = row
         return found
 
+    def submitter(self, assignment: str, student: str) -> str:
+        """Return whose submission counts for a student: of a group, the one that arrived last; "" if there is none."""
+        rows = self.submissions[assignment]
+        group = [one for one in sorted({student, *self.notes.group(student, assignment)}) if one in rows]
+        return max(group, key=lambda one: (rows[one].timestamp or datetime.min, one == student), default="")
+
     @cached_property
     def lateness(self) -> dict[tuple[str, str], Lateness]:
         """How late each submission is, by student and assignment, with free days spent on the earliest due dates."""
@@ -134,14 +140,14 @@ class _Book:
         order = sorted(self.policies, key=lambda name: dues.get(name) or datetime.max)
         late: dict[tuple[str, str], Lateness] = {}
         for student in self.students:
-            names = [name for name in order if student in self.submissions[name]]
+            names = [name for name in order if self.submitter(name, student)]
             pairs = [(self.policies[name], self._late(name, student)) for name in names]
             paid = late_penalty.spend_free_days(pairs)
             late |= {(student, name): one for name, one in zip(names, paid, strict=True)}
         return late
 
     def _late(self, assignment: str, student: str) -> Lateness:
-        row, policy = self.submissions[assignment][student], self.policies[assignment]
+        row, policy = self.submissions[assignment][self.submitter(assignment, student)], self.policies[assignment]
         waived = self.notes.has(student, "waived", assignment)
         if row.timestamp is None or row.duedate is None:
             return Lateness(waived=waived, unknown=self.notes.has(student, "late", assignment))
@@ -168,18 +174,21 @@ def _assignment_scores(book: _Book, assignment: Any) -> AssignmentScores:
     excused = {student for student in book.students if book.notes.has(student, "excused", name)}
     withdrawn = {student for student in book.students if book.notes.has(student, "withdrawn")}
     policy = known if (known := book.policies.get(name)) and known.is_strict else None
+    submitters = {student: one for student in book.students if (one := book.submitter(name, student))}
     scores = []
-    for student in sorted((book.submissions[name].keys() | excused) - withdrawn):
+    for student in sorted((submitters.keys() | excused) - withdrawn):
+        submitter = submitters.get(student, student)
         base = replace(
             _person(book.students[student]),
             max_points=max_points,
             written=written,
-            comments=grades[student].comments,
+            comments=grades[submitter].comments,
             late=book.lateness.get((student, name), Lateness()),
             excused=student in excused,
+            submitted_by=submitter if submitter != student else "",
         )
-        stored = getattr(book.submissions[name].get(student), "late_submission_penalty", None)
-        scores.append(combine(base, grades[student].cells, policy, float(stored or 0.0)))
+        stored = getattr(book.submissions[name].get(submitter), "late_submission_penalty", None)
+        scores.append(combine(base, grades[submitter].cells, policy, float(stored or 0.0)))
     return AssignmentScores(name, max_points, tuple(scores), tuple(sorted(withdrawn)))
 
 

@@ -8,18 +8,19 @@ assignment. Exports compute the scores themselves.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import msgspec
 from sqlalchemy import create_engine, select, update
 from sqlalchemy.orm import Session
 
 from gradeprop.core import storage
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.models import GradeRecord, Unattributed
-from gradeprop.core.paths import CoursePaths
+from gradeprop.core.paths import CoursePaths, student_key
 from gradeprop.core.storage import write_bytes
 from gradeprop.results import feedback, gradebook, gradebook_db, gradebook_scores, grades_csv
 from gradeprop.results.gradebook_db import PATIENCE_S, api, persist
 from gradeprop.results.gradebook_scores import Policies
-from gradeprop.results.score import AssignmentScores, Graded, of_record
+from gradeprop.results.score import AssignmentScores, Graded, StudentScore, of_record
 from gradeprop.results.unattributed import read_unattributed
 
 
@@ -55,7 +56,7 @@ def refresh(
     grades_csv.write_csv(graded, paths.grades_csv, read_unattributed(paths) if unattributed is None else unattributed)
     for record, score in graded:
         file, page = paths.student(record.key).feedback, feedback.page(assignment, record, score).encode()
-        if file.parent.is_dir() and not (file.is_file() and file.read_bytes() == page):
+        if (file.parent.is_dir() or score.submitted_by) and not (file.is_file() and file.read_bytes() == page):
             write_bytes(page, file)
     return graded
 
@@ -82,14 +83,26 @@ def read_records(course: CoursePaths, assignment: Assignment) -> list[GradeRecor
 
 
 def pair(assignment: Assignment, records: Iterable[GradeRecord], scores: AssignmentScores | None) -> list[Graded]:
-    """Find the score of each record; where the gradebook has none, the record alone gives it."""
+    """Find the score of each record; where the gradebook has none, the record alone gives it.
+
+    Everyone in a group gets the record of the member whose submission counts.
+    """
     known = {score.student: score for score in scores.scores} if scores else {}
     found = []
     for record in records:
         of_gradebook = (known[name] for name in gradebook.possible_ids(record) if name in known)
         score = next(of_gradebook, None) or of_record(assignment, record)
         found.append((record, replace(score, name=record.student) if score.name == score.student else score))
-    return found
+    by_id = {score.student: record for record, score in found}
+    shared = [(by_id[one.submitted_by], one) for one in known.values() if one.submitted_by in by_id]
+    members = {score.student: (_in_name_of(record, score), score) for record, score in shared}
+    own = [members.pop(score.student, (record, score)) for record, score in found]
+    return [*own, *members.values()]
+
+
+def _in_name_of(record: GradeRecord, score: StudentScore) -> GradeRecord:
+    """Return a group's record in the name of another member."""
+    return msgspec.structs.replace(record, student=score.student, key=student_key(score.student))
 
 
 def settle_penalties(db_url: str, policies: Policies, patience_s: float = PATIENCE_S) -> list[AssignmentScores]:

@@ -53,6 +53,8 @@ class StudentScore:
     comments: Mapping[str, str] = field(default_factory=dict)
     """by question: what the person who graded wrote"""
     late: Lateness = _NO_LATENESS
+    submitted_by: str = ""
+    """the member of the student's group whose submission counts; empty if it is the student's own"""
     excused: bool = False
     """need not submit, and has no score, whatever was graded"""
 

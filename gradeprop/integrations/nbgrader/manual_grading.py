@@ -52,7 +52,7 @@ def write_notebooks(
     paths = course.assignment(assignment.name)
     released: dict[str, bytes] = {}
     for record, score in graded:
-        if notebook := notebook_of(course, assignment, score.student):
+        if not score.submitted_by and (notebook := notebook_of(course, assignment, score.student)):
             released = released or _released(course, assignment)
             notebook.parent.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=notebook.parent.parent, prefix=".staging-") as scratch:
