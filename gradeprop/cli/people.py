@@ -123,7 +123,12 @@ def extend(
         if delta <= timedelta(0):
             raise click.UsageError(f"{until} is before the due date of everyone.")
     people.extend(course, person.id, one.name, delta, reason)
-    _done(course, [one], [person.id], f"extended by {delta}" if delta else "the extension is removed")
+    _done(
+        course,
+        [one],
+        [person.id],
+        f"extended by {delta}".removesuffix(", 0:00:00") if delta else "the extension is removed",
+    )
 
 
 @student.command(epilog=example('gradeprop student waive ada mnist_lenet --reason "the platform was down"'))
@@ -205,7 +210,8 @@ def _decide(ctx: click.Context, kind: Any, names: Sequence[str], assignment: str
     ones = [read_assignment(course, name) for name in ([assignment] if assignment else read_course(course).assignments)]
     ids = [people.find(course, name).id for name in names]
     people.decide(course, kind, ids, assignment or "", **about)
-    _done(course, ones, ids, f"no longer {kind}" if about["undo"] else kind)
+    what = "a group" if kind == "group" else kind
+    _done(course, ones, ids, f"no longer {what}" if about["undo"] else what)
 
 
 def _done(course: CoursePaths, assignments: Sequence[Assignment], ids: Sequence[str], what: str) -> None:

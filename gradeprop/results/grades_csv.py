@@ -14,7 +14,7 @@ from gradeprop.core.sanitize import for_csv_cell
 from gradeprop.core.storage import write_bytes
 from gradeprop.results.score import Graded, StudentScore
 
-_BEFORE = ("student", "name", "status", "points", "possible", "automatic", "written", "late penalty")
+_BEFORE = ("student", "name", "status", "points", "possible", "automatic part", "written part", "late penalty")
 _AFTER = ("not graded yet", "reason", "problems")
 
 

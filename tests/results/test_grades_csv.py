@@ -42,8 +42,8 @@ def test_each_record_is_a_row_in_the_order_of_names(file: Path) -> None:
         "status": "graded",
         "points": "6",
         "possible": "6",
-        "automatic": "6",
-        "written": "",
+        "automatic part": "6",
+        "written part": "",
         "late penalty": "0",
         "net": "6",
         "not graded yet": "",
@@ -57,7 +57,7 @@ def test_a_written_answer_that_waits_leaves_the_points_empty_and_is_named(file: 
     one, _ = record("ada")
     write_csv([(one, of_record(TWO_PARTS, one))], file)
     (row,) = read(file)
-    assert (row["points"], row["possible"], row["automatic"], row["written"]) == ("", "11", "6", "")
+    assert (row["points"], row["possible"], row["automatic part"], row["written part"]) == ("", "11", "6", "")
     assert (row["why"], row["not graded yet"]) == ("", "why")
 
 

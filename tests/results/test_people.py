@@ -1,4 +1,4 @@
-"""Extensions, waivers, excuses, withdrawals, groups: each changes the score as it says, and survives nbgrader's commands."""
+"""Extensions, waivers, excuses, withdrawals, groups: each changes the score, and survives nbgrader's commands."""
 
 import subprocess
 from datetime import datetime, timedelta
@@ -88,7 +88,7 @@ def test_decisions_survive_nbgrader_s_own_commands(book: AssignmentPaths) -> Non
     people.decide(book.course, "excused", ["bob"], "hw", reason="moved here")
     people.extend(book.course, "eve", "hw", timedelta(days=3))
     before = scores(book), people.notes(book.course)
-    options = [f"--db=sqlite:///{book.course.gradebook}", f"--course-dir={book.course.root}"]
+    options = [f"--db=sqlite:///{book.course.gradebook}"]
     for command in (["db", "upgrade"], ["db", "student", "add", "zoe"], ["export", "--to=grades.csv"]):
         subprocess.run(
             ["nbgrader", *command, *options], cwd=book.course.root, env={"PATH": PATH}, check=True, capture_output=True

@@ -210,4 +210,4 @@ def test_a_download_is_graded_from_the_command_as_zip_and_as_folder(toy: Assignm
 
 def points(toy: AssignmentPaths) -> dict[str, str]:
     with toy.grades_csv.open(encoding="utf-8-sig", newline="") as file:
-        return {row["student"]: row["automatic"] for row in csv.DictReader(file) if row["student"]}
+        return {row["student"]: row["automatic part"] for row in csv.DictReader(file) if row["student"]}
