@@ -52,9 +52,10 @@ class Notes(dict[tuple[str, str, Kind], Note]):
 
     def group(self, student: str, assignment: str) -> frozenset[str]:
         """Return the other members of a student's group; none without a group."""
-        own = self.get((student, assignment, "group"))
-        members = (note for note in self.values() if own and note.kind == "group" and note.assignment == assignment)
-        return frozenset(note.student for note in members if own and note.value == own.value) - {student}
+        if not (own := self.get((student, assignment, "group"))):
+            return frozenset()
+        same = (note for note in self.values() if note._replace(student=student)[:4] == own[:4])
+        return frozenset(note.student for note in same) - {student}
 
 
 def read_notes(session: Any) -> Notes:
