@@ -1,5 +1,6 @@
 """What ``grade`` and ``watch`` do for the gradebook besides grading.
 
+full_id           the id of a student whom the instructor names
 identify          the student of a submission that a platform names by its own number
 note_arrivals     when each submission arrived, for late days
 write_notebooks   what formgrader shows for grading by hand
@@ -14,9 +15,19 @@ from gradeprop.cli.output import progress, warn
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError
 from gradeprop.core.models import GradeRecord
-from gradeprop.core.paths import CoursePaths
+from gradeprop.core.paths import CoursePaths, student_key
 
 Submissions = tuple[tuple[Path, str], ...]
+
+
+def full_id(course: CoursePaths, student: str | None) -> str | None:
+    """Return the id of a student whom the gradebook knows by this name; else the name."""
+    from gradeprop.results import people
+
+    if student is not None:
+        with contextlib.suppress(CourseError):  # not in the gradebook: a new student
+            return people.find(course, student).id
+    return student
 
 
 def identify(course: CoursePaths, submissions: Submissions) -> Submissions:
@@ -25,6 +36,18 @@ def identify(course: CoursePaths, submissions: Submissions) -> Submissions:
 
     ids = people.ids_of(course, [student for _, student in submissions])
     return tuple((path, ids.get(student, student)) for path, student in submissions)
+
+
+def warn_of_strangers(course: CoursePaths, submissions: Submissions) -> None:
+    """Name the students that a roster, if one was imported, does not have: a misspelt name would be a new student."""
+    from gradeprop.results import gradebook, people
+
+    everyone = people.everyone(course)
+    if any(one.name != one.id for one in everyone):
+        known = {one.id for one in everyone}
+        strangers = [name for _, name in submissions if not {name, gradebook.student_id(student_key(name))} & known]
+        if strangers:
+            warn(f"Not in the roster, and graded under the name of the submission: {', '.join(sorted(strangers))}.")
 
 
 def note_arrivals(

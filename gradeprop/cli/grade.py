@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from gradeprop.cli.bookkeeping import identify, note_arrivals, write_notebooks
+from gradeprop.cli.bookkeeping import full_id, identify, note_arrivals, warn_of_strangers, write_notebooks
 from gradeprop.cli.options import RunOptions, data_option, find_assignment, pairs, seed_option, unsafe_option
 from gradeprop.cli.output import (
     main_remark,
@@ -24,7 +24,7 @@ from gradeprop.cli.output import (
     warn,
 )
 from gradeprop.core.assignment import Assignment
-from gradeprop.core.errors import CourseError, SubmissionError
+from gradeprop.core.errors import SubmissionError
 from gradeprop.core.models import GradeRecord, Unattributed
 from gradeprop.core.paths import CoursePaths
 from gradeprop.core.sanitize import for_terminal
@@ -160,13 +160,7 @@ def run_jobs(store: "Store", jobs: Sequence["Job"], run: RunOptions, unattribute
 
 def _names(course: CoursePaths, student: str | None) -> tuple[str, ...]:
     """Return all names of the student that --student names; none without it."""
-    from gradeprop.results import people
-
-    if student is None:
-        return ()
-    with contextlib.suppress(CourseError):  # not in the gradebook: the records decide
-        return student, people.find(course, student).id
-    return (student,)
+    return tuple(filter(None, (student, full_id(course, student))))
 
 
 def _with_reason(jobs: list["Job"], reason: str) -> list["Job"]:
@@ -196,10 +190,12 @@ def _find(
         with contextlib.suppress(SubmissionError):  # not a zip: one submission, and its record says what is wrong
             download = ctx.with_resource(open_lms_download(paths[0], one, course.cache))
     if download is None:
-        found = find_submissions(paths, one, student, gradebook_db.students(gradebook_db.url(course)))
+        found = find_submissions(paths, one, full_id(course, student), gradebook_db.students(gradebook_db.url(course)))
+        warn_of_strangers(course, found.submissions)
         note_arrivals(course, one, found.submissions, {}, None)
         return found
     submissions = identify(course, download.submissions)
+    warn_of_strangers(course, submissions)
     ids = {old: new for (_, old), (_, new) in zip(download.submissions, submissions, strict=True)}
     attempts = {ids.get(name, name): time for name, time in download.attempts.items()}
     note_arrivals(course, one, submissions, attempts, {ids.get(name, name) for name in download.late})

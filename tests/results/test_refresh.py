@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 from nbgrader.api import Gradebook
 
@@ -48,3 +49,18 @@ def test_an_extension_of_nbgrader_moves_the_due_date(late: str) -> None:
         book.find_submission("hw", "ada").extension = timedelta(hours=29)
         book.db.commit()
     assert settled(late) == [0, 0, 0]
+
+
+def test_free_days_are_spent_on_the_assignment_that_is_due_first(late: str) -> None:
+    second = msgspec.structs.replace(HW, name="hw2")
+    gradebook.register_submissions({"ada": DUE + timedelta(hours=5)}, second, [], late)
+    with Gradebook(late) as book:
+        book.update_or_create_assignment("hw2", duedate=DUE - timedelta(days=1))
+    gradebook.write([record()], second, late)
+    policy = LatePolicy(percent_per_day=10, free_days=3)
+    scores = refresh.settle_penalties(late, {"hw": policy, "hw2": policy})
+    assert {one.name: one.scores[0].late.text for one in scores} == {
+        "hw": "2 days late, 1 of them free",
+        "hw2": "2 days late, 2 of them free",
+    }
+    assert {one.name: one.scores[0].penalty for one in scores} == {"hw": 0.75, "hw2": 0}

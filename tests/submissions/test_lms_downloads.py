@@ -200,6 +200,7 @@ def test_a_download_is_graded_from_the_command_as_zip_and_as_folder(toy: Assignm
     assert result.exit_code == 1
     assert "download from Canvas with 2 students" in result.output
     assert "readme.txt does not follow the naming scheme of Canvas" in result.output
+    assert "Not in the roster, and graded under the name of the submission: 12345." in result.output
     assert points(toy) == {"12345": "10", "bob": "10"}, "by the roster, which knows the platform's number of one"
     (scores,) = gradebook_scores.read_course(toy.course)
     assert [score.ungraded for score in scores.scores] == [("written",), ("written", "days late")]
