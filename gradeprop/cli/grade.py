@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
+from gradeprop.cli.bookkeeping import full_id, identify, note_arrivals, warn_of_strangers, write_notebooks
 from gradeprop.cli.options import RunOptions, data_option, find_assignment, pairs, seed_option, unsafe_option
 from gradeprop.cli.output import (
     main_remark,
@@ -38,7 +40,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("assignment")
 @click.argument("submissions", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--student", help="Name of the student, if the folder or zip is not named for one.")
+@click.option(
+    "--student", help="Name of the student, if the folder or zip is not named for one; with --recheck, whom to regrade."
+)
 @data_option
 @seed_option
 @click.option(
@@ -65,6 +69,7 @@ if TYPE_CHECKING:
     flag_value="recheck",
     help="Run the checks again on the stored observations, of SUBMISSIONS or of all; student code does not run.",
 )
+@click.option("--reason", default="", metavar="TEXT", help="Why the --student is graded again; kept in the record.")
 @click.option("--force", "how", flag_value="force", help="Regrade everything from scratch, even if unchanged.")
 @click.pass_context
 def grade(
@@ -74,6 +79,7 @@ def grade(
     submissions: Sequence[Path],
     student: str | None,
     how: "How | None",
+    reason: str,
     **options: Any,
 ) -> None:
     """Grade folders or zips, or a class of them.
@@ -90,6 +96,8 @@ def grade(
     course, one = find_assignment(ctx, assignment)
     if not submissions and how != "recheck":
         raise click.UsageError("Name the folders or zips to grade, or give --recheck for all that were graded before.")
+    if reason and not (student and how):
+        raise click.UsageError("--reason is for one student who is graded again: add --student NAME and --recheck.")
     run, found = RunOptions(**options), None
     opening = open_store(course, one, run)
     if submissions:
@@ -101,7 +109,7 @@ def grade(
     with opening as store:
         if found:
             store.set_unattributed(found.unattributed, *(path.absolute() for path in submissions))
-        jobs = _plan(store, found, how or "changed")
+        jobs = _with_reason(_plan(store, found, how or "changed", _names(course, student)), reason)
         if number := run_jobs(store, jobs, run, found.unattributed if found else ()):
             sentence = f"{need_attention(number)}; no zero was given, and no older grade changed."
             raise click.ClickException(sentence)
@@ -145,15 +153,26 @@ def run_jobs(store: "Store", jobs: Sequence["Job"], run: RunOptions, unattribute
         click.echo(line)
     if len(graded) < len(jobs):
         sys.exit(128 + signal.SIGINT)
-    return print_results(store.settings.course, store.settings.assignment, graded, unattributed)
+    course, assignment = store.settings.course, store.settings.assignment
+    write_notebooks(course, assignment, graded, {job.key for job in jobs if job.need != "nothing"})
+    return print_results(course, assignment, graded, unattributed)
 
 
-def _plan(store: "Store", found: "Found | None", how: "How") -> list["Job"]:
+def _names(course: CoursePaths, student: str | None) -> tuple[str, ...]:
+    """Return all names of the student that --student names; none without it."""
+    return tuple(filter(None, (student, full_id(course, student))))
+
+
+def _with_reason(jobs: list["Job"], reason: str) -> list["Job"]:
+    return [msgspec.structs.replace(job, reason=reason) for job in jobs] if reason else jobs
+
+
+def _plan(store: "Store", found: "Found | None", how: "How", students: Sequence[str] = ()) -> list["Job"]:
     """Find out what each submission needs; None stands for all that were graded before, to be re-evaluated."""
     from gradeprop.grading import jobs
 
     if found is None:
-        return jobs.plan_recheck(store)
+        return jobs.plan_recheck(store, students)
     with progress("comparing with earlier grades", len(found.submissions)) as tick:
         return jobs.plan(store, found.submissions, how, tick, found.owners)
 
@@ -171,10 +190,18 @@ def _find(
         with contextlib.suppress(SubmissionError):  # not a zip: one submission, and its record says what is wrong
             download = ctx.with_resource(open_lms_download(paths[0], one, course.cache))
     if download is None:
-        return find_submissions(paths, one, student, gradebook_db.students(gradebook_db.url(course)))
+        found = find_submissions(paths, one, full_id(course, student), gradebook_db.students(gradebook_db.url(course)))
+        warn_of_strangers(course, found.submissions)
+        note_arrivals(course, one, found.submissions, {}, None)
+        return found
+    submissions = identify(course, download.submissions)
+    warn_of_strangers(course, submissions)
+    ids = {old: new for (_, old), (_, new) in zip(download.submissions, submissions, strict=True)}
+    attempts = {ids.get(name, name): time for name, time in download.attempts.items()}
+    note_arrivals(course, one, submissions, attempts, {ids.get(name, name) for name in download.late})
     count = len(download.submissions)
     click.echo(f"{paths[0].name} is a download from {download.platform} with {count} student{'s' * (count != 1)}")
-    return Found(download.submissions, download.unattributed)
+    return Found(submissions, download.unattributed)
 
 
 @click.command()
@@ -201,6 +228,7 @@ def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset
 
         def show(record: GradeRecord) -> None:
             graded.append(record)
+            write_notebooks(course, one, [record], {record.key})
             _print_arrival(record)
             status.update(f"watching {folder}: {len(graded)} done")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from gradeprop import __version__
-from gradeprop.cli import course, doctor, feedback, grade, publish, push, student, verify
+from gradeprop.cli import course, doctor, feedback, grade, people, publish, push, scores, student, verify
 from gradeprop.core.errors import GradepropError
 
 
@@ -49,6 +49,7 @@ def main(ctx: click.Context, course: Path) -> None:
 for _command in (
     *(course.new, course.release, course.backup, course.restore),
     *(grade.grade, grade.watch, verify.verify, grade.demo, doctor.doctor),
+    *(scores.scores, people.roster, people.student),
     *(publish.report, publish.export, publish.package),
     *(push.push, feedback.feedback),
     *(student.check, student.submit),

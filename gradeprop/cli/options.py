@@ -60,6 +60,11 @@ def pairs(form: str, convert: Callable[[str], Any] = str) -> Callable[..., dict[
     return read
 
 
+def example(*lines: str) -> str:
+    """Return the end of a command's help: examples, a line each, which click does not wrap."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
 def data_option(command: F) -> F:
     return click.option(
         "--data",

@@ -80,10 +80,20 @@ def print_results(
     Raises:
         click.ClickException: a submission got no grade.
     """
-    header = ("student", "points", "status", "main remark")
-    print_table(header, [_row(record) for record in graded], assignment.title)
+    from gradeprop.cli.scores import score_columns, waiting_answers
+    from gradeprop.results import refresh
+
+    pairs = refresh.read_pairs(course, assignment, graded)
+    titles, texts = score_columns([score for _, score in pairs])
+    rows = [
+        [score.label, *cells, _status(record), main_remark(record)]
+        for (record, score), cells in zip(pairs, texts, strict=True)
+    ]
+    print_table(("student", *titles, "status", "main remark"), rows, assignment.title)
     for what, where in _written(course, assignment, graded):
         click.echo(f"{what:10}{where}")
+    if sentence := waiting_answers(assignment, pairs):
+        click.echo(sentence)
     if unsafe := sum(record.unsafe for record in graded):
         warn(f"WARNING: {unsafe} of {len(graded)} {_UNSAFE}", "red")
     attention = [(record.student, record.attention) for record in graded if record.attention]
@@ -106,9 +116,8 @@ def _one_line(text: str) -> str:
     return for_terminal(" ".join(text.split()))
 
 
-def _row(record: GradeRecord) -> tuple[str, str, str, str]:
-    status = record.status.replace("_", " ") + (", no jail" if record.unsafe else "")
-    return record.student, points(record) or "–", status, main_remark(record)
+def _status(record: GradeRecord) -> str:
+    return record.status.replace("_", " ") + (", no jail" if record.unsafe else "")
 
 
 def _written(course: CoursePaths, assignment: Assignment, graded: Sequence[GradeRecord]) -> Iterator[tuple[str, str]]:

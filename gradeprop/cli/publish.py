@@ -104,6 +104,7 @@ def report(ctx: click.Context, assignment: str, anonymous: bool, earlier: Path |
     It shows scores, the checks as items of a test, misconceptions and frequent mistakes, who needs help, submissions to
     review, and similar submissions.
     """
+    from gradeprop.cli.scores import refresh_pages
     from gradeprop.grading.jobs import graded_students
     from gradeprop.results.class_report import write_class_report
 
@@ -111,6 +112,7 @@ def report(ctx: click.Context, assignment: str, anonymous: bool, earlier: Path |
     paths = course.assignment(one.name)
     graded_students(paths.autograded)  # refuses a class without grades
     with waiting("reading the grade records"):
+        refresh_pages(course, one)
         file = write_class_report(one, paths, anonymous, earlier)
     click.echo(f"report    {file}")
 

@@ -39,6 +39,15 @@ class LatePolicy(Record, rename="kebab", frozen=True, kw_only=True):
     """percent of the score lost for every day begun after the grace"""
     days: Annotated[int, msgspec.Meta(ge=0)] | None = None
     """days after which the score is 0; None: never"""
+    free_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """late days that cost nothing, for each student in the whole course; spent on the earliest assignments first"""
+    timezone: str = ""
+    """where days begin, such as Europe/Berlin; without it, the time zone of the machine"""
+
+    @property
+    def is_strict(self) -> bool:
+        """True if lateness can cost points."""
+        return self.percent_per_day > 0 or self.days is not None
 
 
 class NotebookRun(Record, rename="kebab", frozen=True, kw_only=True):
@@ -52,6 +61,16 @@ class NotebookRun(Record, rename="kebab", frozen=True, kw_only=True):
     """maximum wall-clock seconds of the whole notebook"""
 
 
+class RubricLevel(Record, frozen=True, kw_only=True):
+    """One level of a rubric: the points for an answer of this quality."""
+
+    points: float
+    text: str
+    """what such an answer has; Markdown"""
+    sample: str = ""
+    """an answer that gets these points; Markdown"""
+
+
 class Question(Record, frozen=True, kw_only=True):
     """A part of an assignment that carries points."""
 
@@ -59,7 +78,18 @@ class Question(Record, frozen=True, kw_only=True):
     title: str
     points: float
     manual: bool = False
-    """graded by hand, from a rubric in the notebook"""
+    """graded by hand"""
+    rubric: tuple[RubricLevel, ...] = ()
+    """for the person who grades a written answer, and for the student afterwards"""
+
+    @property
+    def levels(self) -> list[RubricLevel]:
+        """The levels of the rubric, the best one first."""
+        return sorted(self.rubric, key=lambda level: -level.points)
+
+    def reached(self, points: float) -> RubricLevel | None:
+        """Return the best level that an answer with these points reaches; None without one."""
+        return next((level for level in self.levels if level.points <= points), None)
 
 
 class DatasetRequirements(Record, frozen=True, kw_only=True):

@@ -155,6 +155,17 @@ class Held(Record, frozen=True, kw_only=True):
     seen: str = ""
 
 
+class Regrade(Record, frozen=True, kw_only=True):
+    """One time that a person had a submission graded again, and why."""
+
+    time: str
+    """ISO 8601, UTC"""
+    reason: str
+    before: float
+    """automatic points"""
+    after: float
+
+
 class GradeRecord(Record, frozen=True, kw_only=True):
     """The grade of one submission, and how it was computed."""
 
@@ -191,6 +202,8 @@ class GradeRecord(Record, frozen=True, kw_only=True):
     """fingerprints of everything that the verdicts depend on, in the same form"""
     held: Held | None = None
     """a newer submission that needs attention"""
+    regrades: tuple[Regrade, ...] = ()
+    """the times that a person asked for the student by name, the first one first"""
 
     @property
     def attention(self) -> str:

@@ -5,9 +5,9 @@
 <root>/release/<hw>/…          files for students
 <root>/autograded/.exported/   last export for each platform
 <root>/autograded/.arrivals/   when each submission arrived
-<root>/autograded/<hw>/        grades.csv, report.html, report.json, unattributed.json, .lock (held
-                               by the grader that runs), .grading-<pid>…/ (one submission in progress), .pushed/ (what was
-                               sent to platforms), and for each student:
+<root>/autograded/<hw>/        grades.csv, report.html, report.json, unattributed.json, .pushed/ (what was sent to
+                               platforms), .lock (held by the grader that runs), .grading-<pid>…/ (one submission in
+                               progress), and for each student:
     <key>/submitted/…          safe copy of the submission
     <key>/run.json, observations.safetensors
     <key>/record.json, feedback.html

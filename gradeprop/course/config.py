@@ -2,6 +2,7 @@
 
 import importlib.util
 import tomllib
+import zoneinfo
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -132,6 +133,14 @@ def _validated(assignment: Assignment, where: Path) -> Assignment:
     for question in assignment.questions:
         if question.points <= 0:
             raise CourseError(f"the question {question.name!r} has {question.points:g} points, but needs some", where)
+    for question in assignment.questions:
+        if question.rubric and not question.manual:
+            raise CourseError(f"the question {question.name!r} has a rubric, but is not manual", where)
+        if wrong := [level.points for level in question.rubric if not 0 <= level.points <= question.points]:
+            message = f"the rubric of {question.name!r} has a level of {wrong[0]:g} points, of 0 to {question.points:g}"
+            raise CourseError(message, where)
+    if (zone := assignment.late.timezone) and zone not in zoneinfo.available_timezones():
+        raise CourseError(f"late: there is no time zone {zone!r}; an example is Europe/Berlin", where)
     for dataset, held in assignment.held_out.items():
         for weights, (low, full) in held.bars.items():
             if not 0 <= low <= full <= 100:

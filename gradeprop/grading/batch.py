@@ -12,14 +12,14 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from gradeprop.core.assignment import LatePolicy
+from gradeprop.core.errors import CourseError
 from gradeprop.core.models import GradeRecord
 from gradeprop.grading.grader import open_grader
 from gradeprop.grading.interrupt import Stop
 from gradeprop.grading.jobs import Backend, Job, Results
 from gradeprop.grading.store import Store
 from gradeprop.grading.workers import Processes, Serial, needs_jail
-from gradeprop.results import gradebook, gradebook_db, grades_csv
+from gradeprop.results import gradebook, gradebook_db, grades_csv, refresh
 
 _JOBS_PER_WORKER = 30
 """jobs that justify the start of another worker"""
@@ -70,9 +70,10 @@ def run(
         if job.need == "nothing" and (record := store.record(job.key)):
             done[job.key] = record
             report(job, record)
-    old = list(done.values())
+    old, before = list(done.values()), store.history(job.key for job in to_do)
     with contextlib.closing((backend or Local(store)).run(to_do)) as results:
         for job, record in results:
+            record = store.keep_history(before.get(job.key), record, job.reason)
             store.remember(record)
             done[job.key] = record
             report(job, record)
@@ -81,18 +82,23 @@ def run(
 
 
 def finish(store: Store, graded: Sequence[GradeRecord], old: Sequence[GradeRecord] = (), db_url: str = "") -> None:
-    """Write the whole class to grades.csv, and these records to nbgrader's gradebook.
+    """Write these records to nbgrader's gradebook, and the scores of the whole class to grades.csv and the pages.
 
     If the previous run was interrupted, everyone's are written to the gradebook, as it may lack some. Of the ``old``
-    records only those that differ from the gradebook; all, if a late policy deducts a share of the whole score, since a
-    person may have added to that score.
+    records only those that differ from the gradebook.
+
+    Raises:
+        CourseError: the gradebook cannot be written; grades.csv has what the records alone say.
     """
     settings, everyone = store.settings, store.records()
-    grades_csv.write_csv(everyone, settings.paths.grades_csv, store.unattributed())
     db_url = db_url or gradebook_db.url(settings.course)
-    if settings.assignment.late == LatePolicy():
-        old = gradebook.records_to_write(old, settings.assignment, db_url)
-    records = everyone if store.lock.interrupted else [*graded, *old]
-    if records:
-        gradebook.write(records, settings.assignment, db_url)
+    old = gradebook.records_to_write(old, settings.assignment, db_url)
+    try:
+        if records := everyone if store.lock.interrupted else [*graded, *old]:
+            gradebook.write(records, settings.assignment, db_url)
+        refresh.refresh(settings.course, settings.assignment, everyone, store.unattributed(), db_url)
+    except CourseError:
+        graded_alone = refresh.pair(settings.assignment, everyone, None)
+        grades_csv.write_csv(graded_alone, settings.paths.grades_csv, store.unattributed())
+        raise
     store.lock.complete()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from gradeprop.core.assignment import Assignment
+from gradeprop.core.assignment import Assignment, LatePolicy
 from gradeprop.core.paths import AssignmentPaths, tree
 from gradeprop.course.config import data_folder
 
@@ -47,7 +47,10 @@ def ran_with(assignment: Assignment, paths: AssignmentPaths, dataset: str) -> Fi
 def judged_with(assignment: Assignment, paths: AssignmentPaths) -> Fingerprints:
     """Fingerprint the hidden checks, the solution, the questions, and the part of this package that judges."""
     checks = (file for file in tree(paths.tests) if file.relative_to(paths.tests).parts[0] not in _NO_CHECKS)
-    questions = msgspec.structs.replace(assignment, root="", limits=type(assignment.limits)())
+    plain = tuple(msgspec.structs.replace(question, rubric=()) for question in assignment.questions)
+    questions = msgspec.structs.replace(
+        assignment, root="", limits=type(assignment.limits)(), late=LatePolicy(), questions=plain
+    )
     return {
         **{str(file.relative_to(paths.tests)): _hash_files([file]) for file in checks},
         "solution": _hash_files([paths.course.solution]),

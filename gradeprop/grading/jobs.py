@@ -6,7 +6,7 @@ job carries that copy, and a grader uses it: each submission is read once, and w
 
 import shutil
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from gradeprop.grading.scoring import unread
 from gradeprop.grading.settings import RunSettings, Sources
 from gradeprop.grading.staleness import Need
 from gradeprop.grading.store import Store
+from gradeprop.results.gradebook import student_id
 from gradeprop.submissions import arrival_time, intake, notebook_answers, notebook_cells, reader
 
 _SETTLED_S = 2.0
@@ -43,6 +44,8 @@ class Job(Record, frozen=True, kw_only=True):
     """the reason, as a clause"""
     submission: Submission | None = None
     """what intake says of the safe copy, if the plan has made one; it is in ``StudentFolders.copy_folder``"""
+    reason: str = ""
+    """why a person has this student graded again; it is kept in the record"""
     owner: int | None = None
     """the user id that owned the submission when it was attributed to the student"""
 
@@ -190,14 +193,24 @@ def plan(
     return jobs
 
 
-def plan_recheck(store: Store) -> list[Job]:
-    """Evaluate the stored observations of everyone.
+def plan_recheck(store: Store, students: Collection[str] = ()) -> list[Job]:
+    """Evaluate the stored observations of everyone, or of one student.
+
+    Args:
+        store: of the class.
+        students: all names of the one student; everyone without it.
 
     Raises:
         CourseError: nothing has been graded yet.
+        SubmissionError: the student was never graded.
     """
     graded_students(store.settings.results)
-    return [Job(student=record.student, path="", need="checks", why="--recheck") for record in store.records()]
+    records = [
+        one for one in store.records() if not students or {one.student, one.key, student_id(one.key)} & {*students}
+    ]
+    if not records:
+        raise SubmissionError(f"{min(students)!r} was never graded, so it cannot be re-evaluated.")
+    return [Job(student=record.student, path="", need="checks", why="--recheck") for record in records]
 
 
 def graded_students(results: Path) -> list[StudentPaths]:

@@ -75,7 +75,7 @@ def _record(
         status=status,
         reason=reason,
         causes=find_causes(results),
-        points=round(sum(question.points for question in questions), 6),
+        points=round(sum(question.points for question in questions), 2),
         possible=assignment.points,
         questions=questions,
         results=tuple(results),
@@ -118,7 +118,7 @@ def _questions(assignment: Assignment, results: Sequence[CheckResult]) -> tuple[
         QuestionScore(
             name=question.name,
             title=question.title,
-            points=round(min(earned[question.name], question.points), 6),
+            points=round(min(earned[question.name], question.points), 2),
             possible=question.points,
         )
         for question in assignment.questions

@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -23,7 +24,7 @@ import msgspec
 from gradeprop.core import storage
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError, JailError, NoJailError
-from gradeprop.core.models import GradeRecord, Submission, Unattributed
+from gradeprop.core.models import GradeRecord, Regrade, Submission, Unattributed
 from gradeprop.core.paths import StudentPaths
 from gradeprop.grading import scoring
 from gradeprop.grading.run_lock import RunLock
@@ -189,6 +190,31 @@ class Store:
     def remember(self, record: GradeRecord) -> None:
         """Take a record that a backend has written."""
         self._records[record.key] = record
+
+    def history(self, keys: Iterable[str]) -> dict[str, GradeRecord]:
+        """Return the records that students have before a run, as far as they can be read."""
+        found = {}
+        for key in keys:
+            with contextlib.suppress(CourseError):  # a record of an older schema
+                if record := self.record(key):
+                    found[key] = record
+        return found
+
+    def keep_history(self, old: GradeRecord | None, record: GradeRecord, reason: str) -> GradeRecord:
+        """Keep the regrades of a student in a new record, and add one if a person gave a reason.
+
+        Raises:
+            JailError: the record cannot be written.
+        """
+        regrades = old.regrades if old else ()
+        if reason:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            before = old.points if old else 0.0
+            regrades = (*regrades, Regrade(time=now, reason=reason, before=before, after=record.points))
+        if regrades != record.regrades:
+            record = msgspec.structs.replace(record, regrades=regrades)
+            write_result(self.settings.assignment, record, self.folders.student(record.key))
+        return record
 
     def forget(self, key: str) -> None:
         """Read a student's record again when it is needed: an error may have changed it on disk."""

@@ -90,7 +90,8 @@ class Watch:
         try:
             job = Planner(self.store, self.grader.sources).job(arrival.path, arrival.student, owner=arrival.owner)
             if job.need != "nothing":
-                record = self.grader.grade(job)
+                old = self.store.history([job.key]).get(job.key)
+                record = self.store.keep_history(old, self.grader.grade(job), "")
                 self.store.remember(record)
                 self._unwritten.append(record)
                 self.show(record)
@@ -128,8 +129,8 @@ class Watch:
         settings = self.store.settings
         self.store.set_unattributed(self.inbox.unattributed.values(), self.inbox.folder)
         self._listed = {*self.inbox.unattributed}
-        if self._times:
-            cells, db_url = writable(self.grader.sources.cells), gradebook_db.url(settings.course)
+        cells, db_url = writable(self.grader.sources.cells), gradebook_db.url(settings.course)
+        if cells or self._times:
             gradebook.register_submissions(self._times, settings.assignment, cells, db_url)
         batch.finish(self.store, self._unwritten)
         self._unwritten.clear()

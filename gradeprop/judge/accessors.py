@@ -63,11 +63,7 @@ class Seen:
         return self._tensor(name, self._value(name), shape, dtype)
 
     def tensors(self, name: str, as_stored: bool = False) -> dict[str, Tensor]:
-        """Return a dict of tensors, in the student's order.
-
-        Args:
-            as_stored: keep their types, and allow values that are not finite, such as those of an attention mask.
-        """
+        """Return a dict of tensors; ``as_stored`` keeps types, and values that are not finite, as in attention masks."""
         value = self._value(name)
         if not isinstance(value, dict) or "$tensor" in value or "$type" in value:
             self._fail(f"{name} should be a dict of tensors, and is {_kind(value)}.")

@@ -3,8 +3,13 @@
     GradeRecord ─┬─ feedback          the page for a student
                  ├─ class_report      the page for the instructor and report.json, from ``class_summary``
                  ├─ grades_csv        one table of the class
-                 └─ gradebook         nbgrader's database, with ``late_penalty``
-    gradebook_db ─── gradebook_scores   the scores in that database, those given by hand too
+                 └─ gradebook         nbgrader's database
+
+    gradebook_db ──── gradebook_scores ──── score       one score of automatic points, points by hand, late penalty
+          │                 │                            └─ of which pages, table and report take every number
+       people       gradebook_notes, late_penalty       students, and what was decided about them
+
+    refresh    brings table, pages and nbgrader's penalties up to date with the scores
 
 Import the module you need. Nothing is exported here, because the gradebook loads nbgrader, which takes seconds.
 """

@@ -11,13 +11,12 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gradeprop.core import storage
 from gradeprop.core.assignment import Assignment
-from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.core.storage import write_bytes
+from gradeprop.results import refresh
 from gradeprop.results.class_summary import ClassSummary, summarize
-from gradeprop.results.feedback import prose
+from gradeprop.results.feedback import points, prose
 from gradeprop.results.misconceptions import Misconception
 from gradeprop.results.mistakes import Mistake
 from gradeprop.results.report_figures import draw_figures
@@ -43,9 +42,9 @@ def write_class_report(
         CourseError: a record or a known answer cannot be read.
         JailError: the page cannot be written.
     """
-    records = [storage.read(GradeRecord, file) for file in sorted(paths.autograded.glob("*/record.json"))]
+    records = refresh.read_records(paths.course, assignment)
     former = earlier_code(earlier) if earlier else []
-    summary = summarize(assignment, records, paths, former)
+    summary = summarize(assignment, refresh.read_pairs(paths.course, assignment, records), paths, former)
     file = paths.anonymous_report if anonymous else paths.report
     write_bytes(page(assignment, summary, anonymous).encode(), file)
     if not anonymous:
@@ -66,10 +65,11 @@ def _write_pairs(groups: Sequence[SimilarGroup], every: Sequence[SubmittedCode],
 def to_json(summary: ClassSummary) -> dict[str, Any]:
     """Return numbers and names of a summary, for programs: the content of ``report.json``."""
     lists = ("graded", "without_code", "on_hold", "attention", "unsafe", "need_help")
+    plain = ("points", "possible", "totals", "waiting", "flagged", "unattributed", "identical", "similar")
     return {
         "schema": 1,
         **{name: [record.student for record in getattr(summary, name)] for name in lists},
-        **{name: getattr(summary, name) for name in ("totals", "flagged", "unattributed", "identical", "similar")},
+        **{name: getattr(summary, name) for name in plain},
         "questions": [each._asdict() for each in summary.questions],
         "checks": [each._asdict() for each in summary.checks.items],
         "alpha": summary.checks.alpha,
@@ -88,7 +88,8 @@ def page(assignment: Assignment, summary: ClassSummary, anonymous: bool = False)
     return template.render(
         **{field.name: getattr(summary, field.name) for field in fields(summary)},
         slowest=summary.slowest,
-        pictures=draw_figures(assignment, summary.graded),
+        labels=summary.labels,
+        pictures=draw_figures(summary),
         assignment=assignment,
         anonymous=anonymous,
         keys={record.student: record.key for record in summary.records},
@@ -104,7 +105,7 @@ def page(assignment: Assignment, summary: ClassSummary, anonymous: bool = False)
 def _environment() -> Environment:
     loader = PackageLoader("gradeprop.results")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"short": _short, "prose": prose}
+    environment.filters |= {"short": _short, "prose": prose, "points": points}
     return environment
 
 

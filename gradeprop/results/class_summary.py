@@ -1,18 +1,19 @@
 """What a class report says: figures, lists and groups computed from all grade records of an assignment."""
 
 import statistics
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gradeprop.core.assignment import Assignment
-from gradeprop.core.models import GradeRecord, QuestionScore, Unattributed
+from gradeprop.core.assignment import Assignment, Question
+from gradeprop.core.models import GradeRecord, Unattributed
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths
 from gradeprop.course.known_answers import read_known_answers
 from gradeprop.results.item_analysis import ItemAnalysis, analyze_items
 from gradeprop.results.misconceptions import Misconception, find_misconceptions
 from gradeprop.results.mistakes import Mistake, find_mistakes
+from gradeprop.results.score import Graded, StudentScore
 from gradeprop.results.similar_submissions import SubmittedCode, find_similar, stub_code, submitted_code
 from gradeprop.results.similarity import IdenticalGroup, SimilarGroup
 from gradeprop.results.unattributed import read_unattributed
@@ -35,6 +36,7 @@ class QuestionRow(NamedTuple):
 class ClassSummary:
     """The results of a class."""
 
+    pairs: Sequence[Graded]
     records: Sequence[GradeRecord]
     graded: Sequence[GradeRecord]
     """those whose code was graded; all statistics are about them"""
@@ -48,9 +50,19 @@ class ClassSummary:
     unsafe: Sequence[GradeRecord]
     need_help: Sequence[GradeRecord]
     """with less than half of the automatic points, the fewest first"""
+    final: Sequence[float]
+    """scores without a part that is missing"""
+    waiting: int
+    """written answers that a person must grade"""
+    points: Sequence[float]
+    """the final scores; while there are none, the automatic points"""
+    possible: float
+    """maximum of ``points``"""
     totals: dict[str, float]
-    """mean, median, p95, min, max of the points; empty if nothing is graded"""
+    """mean, median, p95, min, max of ``points``; empty if nothing is graded"""
     histogram: Sequence[tuple[str, int]]
+    shares: dict[str, list[float]]
+    """points of everyone in percent, by title of the question"""
     questions: Sequence[QuestionRow]
     checks: ItemAnalysis
     misconceptions: Sequence[Misconception]
@@ -64,10 +76,15 @@ class ClassSummary:
     def slowest(self) -> Sequence[GradeRecord]:
         return sorted(self.records, key=lambda record: -record.wall_s)[:10]
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """Names of the students, by key."""
+        return {record.key: score.name for record, score in self.pairs}
+
 
 def summarize(
     assignment: Assignment,
-    records: Sequence[GradeRecord],
+    pairs: Sequence[Graded],
     paths: AssignmentPaths,
     earlier: Sequence[SubmittedCode] = (),
 ) -> ClassSummary:
@@ -79,10 +96,18 @@ def summarize(
     Raises:
         CourseError: a known answer cannot be read.
     """
+    records = [record for record, _ in pairs]
     every = [record for record in records if record.status == "graded"]
     graded = [record for record in every if STUDENT_CODE in record.files]
+    keys = {record.key for record in graded}
+    scores = [score for record, score in pairs if record.key in keys and not score.excused]
+    final = [score.total for score in scores if score.total is not None]
+    automatic = [part for score in scores if (part := score.part(written=False)[0]) is not None]
+    points, possible = (final, max(score.possible for score in scores)) if final else (automatic, assignment.points)
+    by_question = _points_of_questions(assignment, scores)
     identical, similar = find_similar(submitted_code(records, paths.autograded), earlier, stub_code(paths))
     return ClassSummary(
+        pairs=pairs,
         records=records,
         graded=graded,
         without_code=[record for record in every if STUDENT_CODE not in record.files],
@@ -92,9 +117,14 @@ def summarize(
         unattributed=read_unattributed(paths),
         unsafe=[record for record in records if record.unsafe],
         need_help=sorted((each for each in graded if each.points < each.possible / 2), key=lambda each: each.points),
-        totals=_statistics([record.points for record in graded]),
-        histogram=_histogram_rows([record.points for record in graded], assignment.points),
-        questions=_question_rows(graded),
+        final=final,
+        waiting=sum(len(score.waiting) for score in scores),
+        points=points,
+        possible=possible,
+        totals=_statistics(points),
+        histogram=_histogram_rows(points, possible),
+        shares={one.title: [100 * each / one.points for each in values] for one, values in by_question.items()},
+        questions=[_question_row(question, values) for question, values in by_question.items()],
         checks=analyze_items(graded),
         misconceptions=find_misconceptions(graded, read_known_answers(assignment, paths)),
         mistakes=find_mistakes(graded),
@@ -124,21 +154,19 @@ def _histogram_rows(points: Sequence[float], possible: float) -> list[tuple[str,
     return [(f"{step * possible / 10:g} to {(step + 1) * possible / 10:g}", counts[step]) for step in range(10)]
 
 
-def _question_rows(graded: Sequence[GradeRecord]) -> list[QuestionRow]:
-    by_name: dict[str, list[QuestionScore]] = defaultdict(list)
-    for record in graded:
-        for score in record.questions:
-            by_name[score.name].append(score)
-    return [_question_row(scores) for scores in by_name.values()]
+def _points_of_questions(assignment: Assignment, scores: Sequence[StudentScore]) -> dict[Question, list[float]]:
+    """Return the points of everyone who has some, by question, in the order of the assignment."""
+    everyone = [{**score.points, **score.to_confirm} for score in scores]
+    points = {one: [each[one.name] for each in everyone if one.name in each] for one in assignment.questions}
+    return {question: values for question, values in points.items() if values}
 
 
-def _question_row(scores: Sequence[QuestionScore]) -> QuestionRow:
-    points, possible = [score.points for score in scores], scores[-1].possible
+def _question_row(question: Question, points: Sequence[float]) -> QuestionRow:
     return QuestionRow(
-        title=scores[-1].title,
-        possible=possible,
+        title=question.title,
+        possible=question.points,
         mean=statistics.fmean(points),
         median=statistics.median(points),
-        full=sum(each >= possible for each in points),
+        full=sum(each >= question.points for each in points),
         none=sum(each <= 0 for each in points),
     )

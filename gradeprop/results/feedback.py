@@ -13,6 +13,7 @@ from markupsafe import Markup
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.models import CheckResult, Curves, GradeRecord
 from gradeprop.core.storage import write_bytes
+from gradeprop.results.score import StudentScore, of_record
 
 ON_HOLD = {
     "needs_attention": "Not graded yet: your instructor must look at what you submitted. This costs you no points.",
@@ -44,7 +45,7 @@ class Group(NamedTuple):
 
 
 def write_feedback(assignment: Assignment, record: GradeRecord, file: Path) -> None:
-    """Write the feedback page of one record.
+    """Write the feedback page of a new record; ``refresh`` adds what the gradebook knows.
 
     Raises:
         JailError: the file cannot be written.
@@ -52,8 +53,15 @@ def write_feedback(assignment: Assignment, record: GradeRecord, file: Path) -> N
     write_bytes(page(assignment, record).encode(), file)
 
 
-def page(assignment: Assignment, record: GradeRecord) -> str:
-    """Return the feedback page as HTML; every text in it is escaped."""
+def page(assignment: Assignment, record: GradeRecord, score: StudentScore | None = None) -> str:
+    """Return the feedback page as HTML; every text in it is escaped.
+
+    Args:
+        assignment: with its questions.
+        record: the grade.
+        score: as the gradebook has it; without it, the record alone counts.
+    """
+    score = score or of_record(assignment, record)
     by_question: dict[str, list[CheckResult]] = defaultdict(list)
     for result in record.results:
         by_question[result.question].append(result)
@@ -63,6 +71,9 @@ def page(assignment: Assignment, record: GradeRecord) -> str:
     return template.render(
         assignment=assignment,
         record=record,
+        score=score,
+        scored={**score.points, **score.to_confirm},
+        titles={question.name: question.title for question in assignment.questions},
         causes=causes,
         problems=[problem for problem in record.problems if problem not in {cause.message for cause in causes}],
         questions=[(question, _groups(by_question[question.name], numbers)) for question in record.questions],

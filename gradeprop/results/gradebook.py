@@ -20,12 +20,11 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from gradeprop.core import sanitize
-from gradeprop.core.assignment import Assignment, LatePolicy, Question
+from gradeprop.core.assignment import Assignment, Question
 from gradeprop.core.errors import CourseError
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import student_key
 from gradeprop.course.notebook import Cell
-from gradeprop.results import late_penalty
 from gradeprop.results.gradebook_db import (
     PATIENCE_S,
     add_row,
@@ -51,7 +50,7 @@ def student_id(key: str) -> str:
     return re.sub(r"[,;]|^[=+@-]", lambda match: f"%{ord(match[0]):02X}", key)
 
 
-def _possible_ids(record: GradeRecord) -> tuple[str, ...]:
+def possible_ids(record: GradeRecord) -> tuple[str, ...]:
     """Return the ids that a student may have in the gradebook: the name, if nbgrader collected it, or the encoded key.
 
     A name that is another student's encoded key is not the first: "a%2C b" must not get the row of "a, b".
@@ -89,7 +88,7 @@ def records_to_write(records: Sequence[GradeRecord], assignment: Assignment, db_
     return [
         record
         for record in records
-        if next((stored[each] for each in _possible_ids(record) if each in stored), None)
+        if next((stored[each] for each in possible_ids(record) if each in stored), None)
         != _cell_scores(record, max_points)
     ]
 
@@ -215,7 +214,7 @@ def _find_submission(db: Any, notebook: Any, student: Any) -> Any:
 
 
 def _write_one(db: Any, notebook: Any, record: GradeRecord, assignment: Assignment) -> None:
-    rows = (db.query(api.Student).filter_by(id=each).one_or_none() for each in _possible_ids(record))
+    rows = (db.query(api.Student).filter_by(id=each).one_or_none() for each in possible_ids(record))
     student = next(filter(None, rows), None) or add_row(db, api.Student, id=student_id(record.key))
     submitted = _find_submission(db, notebook, student)
     changed = _write_comments(db, submitted, record)
@@ -229,17 +228,6 @@ def _write_one(db: Any, notebook: Any, record: GradeRecord, assignment: Assignme
         else:
             _write_score(grade, _clamped(earned.get(cell.name), cell.max_score))
             grade.needs_manual_grade = grade.needs_manual_grade or record.held is not None
-    if assignment.late != LatePolicy() or submitted.late_submission_penalty:
-        _write_penalty(db, submitted, assignment)
-
-
-def _write_penalty(db: Any, submitted: Any, assignment: Assignment) -> None:
-    """Store the penalty that nbgrader's AssignLatePenalties computes from the same policy."""
-    db.flush()
-    db.expire(submitted)
-    penalty = late_penalty.penalty(assignment.late, submitted.score, submitted.assignment.total_seconds_late)
-    if (penalty or None) != (submitted.late_submission_penalty or None):
-        submitted.late_submission_penalty = penalty or None
 
 
 def _write_score(grade: Any, points: float | None) -> None:
@@ -263,7 +251,7 @@ def _write_comments(db: Any, submitted: Any, record: GradeRecord) -> bool:
     changed = False
     for cell in (*submitted.notebook.solution_cells, *submitted.notebook.task_cells):
         row = comments.get(cell.id) or add_row(db, api.Comment, cell=cell, notebook=submitted)
-        changed, row.auto_comment = changed or row.auto_comment != comment, comment
+        changed, row.auto_comment = changed or row.auto_comment not in (None, comment), comment
     return changed
 
 

@@ -25,6 +25,8 @@ __all__ = [
     "PATIENCE_S",
     "add_row",
     "api",
+    "autograded_folder",
+    "exists",
     "find_or_add",
     "hide_password",
     "persist",
@@ -46,20 +48,42 @@ def url(course: CoursePaths) -> str:
     Raises:
         CourseError: nbgrader_config.py cannot be run.
     """
-    if (file := course.root / _CONFIG).is_file():
-        try:
-            config = PyFileConfigLoader(_CONFIG, path=str(course.root)).load_config()
-        except Exception as error:  # the file is a program and may raise anything
-            raise CourseError(f"{type(error).__name__}: {error}", file) from error
-        if isinstance(db_url := config.CourseDirectory.get("db_url"), str):
-            return db_url
-    return f"sqlite:///{course.gradebook}"
+    db_url = _course_directory(course).get("db_url")
+    return db_url if isinstance(db_url, str) else f"sqlite:///{course.gradebook}"
+
+
+def autograded_folder(course: CoursePaths) -> Path | None:
+    """Return the folder of the notebooks that formgrader shows; None if nbgrader_config.py names none.
+
+    nbgrader's own choice, autograded/, is where our records are.
+
+    Raises:
+        CourseError: nbgrader_config.py cannot be run.
+    """
+    name = _course_directory(course).get("autograded_directory")
+    return course.root / name if isinstance(name, str) else None
+
+
+def _course_directory(course: CoursePaths) -> Any:
+    """Return the settings of nbgrader's CourseDirectory in nbgrader_config.py; empty without the file."""
+    if not (file := course.root / _CONFIG).is_file():
+        return {}
+    try:
+        return PyFileConfigLoader(_CONFIG, path=str(course.root)).load_config().CourseDirectory
+    except Exception as error:  # the file is a program and may raise anything
+        raise CourseError(f"{type(error).__name__}: {error}", file) from error
+
+
+def exists(db_url: str) -> bool:
+    """Return False if the gradebook is a file of SQLite's that does not exist: connecting would create it."""
+    file = make_url(db_url)
+    return file.drivername != "sqlite" or Path(file.database or "").is_file()
 
 
 def students(db_url: str) -> frozenset[str]:
     """Return the ids of all students, in lower case; none if there is no gradebook that can be read."""
-    if (file := make_url(db_url)).drivername == "sqlite" and not Path(file.database or "").is_file():
-        return frozenset()  # connecting would create it
+    if not exists(db_url):
+        return frozenset()
     engine = create_engine(db_url)
     try:
         with contextlib.closing(engine.connect()) as connection:

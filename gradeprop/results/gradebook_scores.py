@@ -1,53 +1,63 @@
-"""The scores of an assignment as nbgrader's database has them, with scores given by hand and late penalties."""
+"""The scores of an assignment, computed from nbgrader's database: the grades in it, times, extensions and notes.
+
+``read_course`` computes late penalties by the policies of the course, as they are now. ``read`` without a course takes
+the penalties that the database has; ``refresh`` keeps them up to date.
+"""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
+from gradeprop.core.assignment import LatePolicy
 from gradeprop.core.errors import CourseError
+from gradeprop.core.paths import CoursePaths
+from gradeprop.course import config
+from gradeprop.results import late_penalty
 from gradeprop.results.gradebook_db import api, hide_password, require_same_version
+from gradeprop.results.gradebook_db import url as gradebook_url
+from gradeprop.results.gradebook_notes import Notes, read_notes
+from gradeprop.results.late_penalty import Lateness
+from gradeprop.results.score import AssignmentScores, CellGrade, StudentScore, combine
+
+__all__ = ["AssignmentScores", "StudentScore", "policies_of", "read", "read_course", "read_session"]
+
+Policies = Mapping[str, LatePolicy]
 
 
-@dataclass(frozen=True, slots=True)
-class StudentScore:
-    """The points of one student in one assignment."""
+def read_course(course: CoursePaths, names: Sequence[str] = ()) -> list[AssignmentScores]:
+    """Read the scores of these assignments of a course, or of all that have a submission; nothing is written.
 
-    student: str
-    """the student's id in the gradebook"""
-    other_ids: tuple[str, ...]
-    """the id in the learning platform and the e-mail address, if the gradebook has them"""
-    points: dict[str, float]
-    """by question, without those in ``ungraded``"""
-    ungraded: tuple[str, ...]
-    """questions without a score, or with one that a person must look at"""
-    penalty: float
-    """points taken off for late submission"""
-
-    @property
-    def total(self) -> float | None:
-        """The points after the late penalty; None while a question is ungraded, so that no partial sum is exported."""
-        return None if self.ungraded else max(0.0, sum(self.points.values()) - self.penalty)
+    Raises:
+        CourseError: as ``read``, or the configuration cannot be read.
+    """
+    return read(gradebook_url(course), names, policies_of(course))
 
 
-@dataclass(frozen=True, slots=True)
-class AssignmentScores:
-    """The scores of everyone in one assignment."""
+def policies_of(course: CoursePaths) -> Policies:
+    """Return the late policy of each assignment of a course, in the order of course.toml.
 
-    name: str
-    max_points: dict[str, float]
-    """by question"""
-    scores: tuple[StudentScore, ...]
-    """sorted by student"""
+    Raises:
+        CourseError: the configuration cannot be read.
+    """
+    return {name: config.read_assignment(course, name).late for name in config.read_course(course).assignments}
 
 
-def read(db_url: str, names: Sequence[str] = ()) -> list[AssignmentScores]:
+def read(db_url: str, names: Sequence[str] = (), policies: Policies | None = None) -> list[AssignmentScores]:
     """Read the scores of these assignments, or of all that have a submission; nothing is written.
+
+    Args:
+        db_url: the address of the gradebook.
+        names: assignments; all that have a submission if empty.
+        policies: late policy of each assignment; without them, the penalties are those that the database has.
 
     Raises:
         CourseError: there is no database, it is locked or of another version of nbgrader, or lacks an assignment.
@@ -59,7 +69,7 @@ def read(db_url: str, names: Sequence[str] = ()) -> list[AssignmentScores]:
         with engine.connect() as connection:
             require_same_version(connection, db_url)
         with Session(engine) as session:
-            return read_session(session, names, hide_password(db_url))
+            return read_session(session, names, hide_password(db_url), policies)
     except DatabaseError as error:
         message = f"the gradebook cannot be read: {str(error).splitlines()[0]}"
         raise CourseError(message, hide_password(db_url)) from error
@@ -67,13 +77,16 @@ def read(db_url: str, names: Sequence[str] = ()) -> list[AssignmentScores]:
         engine.dispose()
 
 
-def read_session(session: Any, names: Sequence[str], where: str) -> list[AssignmentScores]:
+def read_session(
+    session: Any, names: Sequence[str], where: str, policies: Policies | None = None
+) -> list[AssignmentScores]:
     """Read scores as ``read`` does, from an open database.
 
     Args:
         session: a session of SQLAlchemy.
         names: assignments; all that have a submission if empty.
         where: the address of the database, for messages.
+        policies: as in ``read``.
 
     Raises:
         CourseError: the database lacks one of the assignments.
@@ -82,29 +95,135 @@ def read_session(session: Any, names: Sequence[str], where: str) -> list[Assignm
     if unknown := [name for name in names if name not in assignments]:
         known = ", ".join(assignments) or "no assignment"
         raise CourseError(f"the gradebook has no grades for {', '.join(unknown)}; it has: {known}", where)
-    scores = [_assignment_scores(assignments[name]) for name in names or assignments]
+    book = _Book(session, policies or {}, read_notes(session))
+    scores = [_assignment_scores(book, assignments[name]) for name in names or assignments]
     return [one for one in scores if one.scores or names]
 
 
-def _assignment_scores(assignment: Any) -> AssignmentScores:
+@dataclass
+class _Book:
+    """An open gradebook, with what all assignments need of it."""
+
+    session: Any
+    policies: Policies
+    notes: Notes
+
+    @cached_property
+    def students(self) -> dict[str, Any]:
+        return {row.id: row for row in self.session.query(api.Student)}
+
+    @cached_property
+    def submissions(self) -> dict[str, dict[str, Any]]:
+        """Submissions with a notebook: assignment → student → id, times, and the stored penalty."""
+        one, notebook = api.SubmittedAssignment, api.SubmittedNotebook
+        query = (
+            select(api.Assignment.name, api.Assignment.duedate, one.student_id, one.timestamp, one.extension)
+            .add_columns(notebook.late_submission_penalty)
+            .join(one, one.assignment_id == api.Assignment.id)
+            .join(notebook, notebook.assignment_id == one.id)
+        )
+        found = defaultdict[str, dict[str, Any]](dict)
+        for row in self.session.execute(query):
+            found[row.name][row.student_id] = row
+        return found
+
+    def submitter(self, assignment: str, student: str) -> str:
+        """Return whose submission counts for a student: of a group, the one that arrived last; "" if there is none."""
+        rows = self.submissions[assignment]
+        group = [one for one in sorted({student, *self.notes.group(student, assignment)}) if one in rows]
+        return max(group, key=lambda one: (rows[one].timestamp or datetime.min, one == student), default="")
+
+    @cached_property
+    def lateness(self) -> dict[tuple[str, str], Lateness]:
+        """How late each submission is, by student and assignment, with free days spent on the earliest due dates."""
+        dues = {name: next((row.duedate for row in rows.values()), None) for name, rows in self.submissions.items()}
+        order = sorted(self.policies, key=lambda name: dues.get(name) or datetime.max)
+        late: dict[tuple[str, str], Lateness] = {}
+        for student in self.students:
+            names = [name for name in order if self.submitter(name, student)]
+            pairs = [(self.policies[name], self._late(name, student)) for name in names]
+            paid = late_penalty.spend_free_days(pairs)
+            late |= {(student, name): one for name, one in zip(names, paid, strict=True)}
+        return late
+
+    def _late(self, assignment: str, student: str) -> Lateness:
+        row, policy = self.submissions[assignment][self.submitter(assignment, student)], self.policies[assignment]
+        waived = self.notes.has(student, "waived", assignment)
+        if row.timestamp is None or row.duedate is None:
+            return Lateness(waived=waived, unknown=self.notes.has(student, "late", assignment))
+        due = row.duedate + row.extension if row.extension else row.duedate
+        seconds = late_penalty.seconds_late(policy, due, row.timestamp)
+        return Lateness(days=late_penalty.days_late(policy, seconds), waived=waived)
+
+
+@dataclass(slots=True)
+class _Grades:
+    """The grades and comments of one submission."""
+
+    cells: dict[str, CellGrade] = field(default_factory=dict)
+    comments: dict[str, str] = field(default_factory=dict)
+
+
+def _assignment_scores(book: _Book, assignment: Any) -> AssignmentScores:
+    name = assignment.name
     cells = [cell for notebook in assignment.notebooks for cell in (*notebook.grade_cells, *notebook.task_cells)]
-    max_points = {cell.name: float(cell.max_score) for cell in sorted(cells, key=lambda cell: str(cell.name))}
-    scores = (_student_score(submission, max_points) for submission in assignment.submissions)
-    return AssignmentScores(assignment.name, max_points, tuple(sorted(scores, key=lambda score: score.student)))
+    cells.sort(key=lambda cell: str(cell.name))
+    max_points = {cell.name: float(cell.max_score) for cell in cells}
+    written = frozenset(cell.name for cell in cells if cell.cell_type == "markdown" or cell.type == "TaskCell")
+    grades = _grades(book.session, name)
+    excused = {student for student in book.students if book.notes.has(student, "excused", name)}
+    withdrawn = {student for student in book.students if book.notes.has(student, "withdrawn")}
+    policy = known if (known := book.policies.get(name)) and known.is_strict else None
+    submitters = {student: one for student in book.students if (one := book.submitter(name, student))}
+    scores = []
+    for student in sorted((submitters.keys() | excused) - withdrawn):
+        submitter = submitters.get(student, student)
+        base = replace(
+            _person(book.students[student]),
+            max_points=max_points,
+            written=written,
+            comments=grades[submitter].comments,
+            late=book.lateness.get((student, name), Lateness()),
+            excused=student in excused,
+            submitted_by=submitter if submitter != student else "",
+        )
+        stored = getattr(book.submissions[name].get(submitter), "late_submission_penalty", None)
+        scores.append(combine(base, grades[submitter].cells, policy, float(stored or 0.0)))
+    return AssignmentScores(name, max_points, tuple(scores), tuple(sorted(withdrawn)))
 
 
-def _student_score(submission: Any, max_points: dict[str, float]) -> StudentScore:
-    grades = {grade.name: grade for notebook in submission.notebooks for grade in notebook.grades}
-    done = {name for name, grade in grades.items() if _has_score(grade) and not grade.needs_manual_grade}
-    student = submission.student
-    return StudentScore(
-        student=student.id,
-        other_ids=tuple(name for name in (student.lms_user_id, student.email) if name),
-        points={name: float(grades[name].score) for name in max_points if name in done},
-        ungraded=tuple(name for name in max_points if name not in done),
-        penalty=float(submission.late_submission_penalty or 0.0),
+def _person(student: Any) -> StudentScore:
+    """Return an empty score with the student's names."""
+    others = tuple(name for name in (student.lms_user_id, student.email) if name)
+    name = " ".join(filter(None, (student.first_name, student.last_name))) or student.id
+    return StudentScore(student.id, others, points={}, ungraded=(), penalty=0.0, name=name)
+
+
+def _grades(session: Any, assignment: str) -> dict[str, _Grades]:
+    """Return the grades and the comments of everyone, by student."""
+    found = defaultdict[str, _Grades](_Grades)
+    grade, comment = api.Grade, api.Comment
+    rows = _of_assignment(
+        grade, assignment, grade.auto_score, grade.manual_score, grade.score, grade.needs_manual_grade
     )
+    for student, cell, auto, manual, score, needs_person in session.execute(rows):
+        points = None if auto is None and manual is None else float(score)
+        found[student].cells[cell] = CellGrade(points, needs_person)
+    for student, cell, text in session.execute(_of_assignment(comment, assignment, comment.manual_comment)):
+        if text:
+            found[student].comments[cell] = text
+    return found
 
 
-def _has_score(grade: Any) -> bool:
-    return grade.manual_score is not None or grade.auto_score is not None
+def _of_assignment(kind: Any, assignment: str, *columns: Any) -> Any:
+    """Select student, cell and these columns from the grades or comments of an assignment."""
+    one, notebook = api.SubmittedAssignment, api.SubmittedNotebook
+    return (
+        select(one.student_id, api.BaseCell.name, *columns)
+        .select_from(kind)
+        .join(api.BaseCell, api.BaseCell.id == kind.cell_id)
+        .join(notebook, notebook.id == kind.notebook_id)
+        .join(one, one.id == notebook.assignment_id)
+        .join(api.Assignment, api.Assignment.id == one.assignment_id)
+        .where(api.Assignment.name == assignment)
+    )

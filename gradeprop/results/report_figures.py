@@ -1,14 +1,12 @@
 """Figures of the class report, as inline SVG; a table beside each holds the same numbers."""
 
 import io
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from gradeprop.core.assignment import Assignment
-from gradeprop.core.models import GradeRecord
+from gradeprop.results.class_summary import ClassSummary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,19 +18,14 @@ _BARS = (
 )
 
 
-def draw_figures(assignment: Assignment, graded: Sequence[GradeRecord]) -> dict[str, Markup]:
+def draw_figures(summary: ClassSummary) -> dict[str, Markup]:
     """Draw the figures of a class by name: ``totals``, ``questions`` and, if code ran, ``wall_s``."""
-    if not graded:
+    if not summary.points:
         return {}
-    shares: dict[str, list[float]] = defaultdict(list)
-    for record in graded:
-        for score in record.questions:
-            shares[score.title].append(100 * score.points / score.possible)
-    pictures = {"totals": _histogram([record.points for record in graded], assignment.points, "points")}
-    pictures["questions"] = _bars(shares)
-    if wall_s := [record.wall_s for record in graded if record.wall_s]:
-        pictures["wall_s"] = _histogram(wall_s, max(wall_s), "seconds")
-    return pictures
+    figures = {"totals": _histogram(summary.points, summary.possible, "points"), "questions": _bars(summary.shares)}
+    if wall_s := [record.wall_s for record in summary.records if record.wall_s]:
+        figures["wall_s"] = _histogram(wall_s, max(wall_s), "seconds")
+    return figures
 
 
 def _histogram(values: Sequence[float], maximum: float, label: str) -> Markup:

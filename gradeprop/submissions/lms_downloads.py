@@ -47,6 +47,7 @@ _SCHEMES = {
 _GRADESCOPE, _METADATA = re.compile(r"(?P<submission>submission_\d+)/(?P<file>.+)"), "submission_metadata.yml"
 _MAX_METADATA_BYTES = 8 * 2**20
 _PLATFORM_FILES = frozenset({"index.html", _METADATA})
+_LATE = "_LATE_"  # between the name, in small letters, and the number of the user
 _COPY_NUMBER = re.compile(r"-\d+(?=\.\w+$)")  # Canvas adds it if the student has uploaded that name before
 
 
@@ -62,6 +63,8 @@ class ParsedName:
     """2026-01-31-12-30-00; empty if the download contains only one attempt"""
     before: str = ""
     """the text before the student, if that is the assignment's name"""
+    late: bool = False
+    """Canvas calls it late"""
     rivals: tuple[str, ...] = ()
     """other students that the file may belong to"""
 
@@ -77,6 +80,8 @@ class Download:
     """entries that were left out, and why"""
     attempts: dict[str, str]
     """student → time of the latest attempt; empty if the names do not contain it"""
+    late: frozenset[str] = frozenset()
+    """the students whose submission the platform calls late"""
 
 
 def parse_name(name: str, platform: str | None = None) -> ParsedName | None:
@@ -93,7 +98,8 @@ def parse_name(name: str, platform: str | None = None) -> ParsedName | None:
             rivals = tuple(dict.fromkeys(match["student"] for match in readings[1:]))
             file = found["file"] or found.get("text", "")
             attempt = found.get("attempt") or _attempt(found.get("date", ""))
-            return ParsedName(known, found["student"], file, attempt, found.get("before", ""), rivals)
+            late = known == "Canvas" and _LATE in f"_{name[: readings[0].start()]}"
+            return ParsedName(known, found["student"], file, attempt, found.get("before", ""), late, rivals)
     return None
 
 
@@ -198,10 +204,11 @@ class _Unpacking:
 
     def finish(self) -> Download:
         """Write the latest attempt of each student."""
-        submissions, attempts = [], {}
+        submissions, attempts, late = [], {}, set[str]()
         for student, files in self._files.items():
             attempts[student] = max(named.attempt for named, _ in files)
             try:
+                late |= {student} if any(named.late for named, _ in files) else set()
                 latest = [pair for pair in files if pair[0].attempt == attempts[student]]
                 submission = _write_submission(
                     _latest_files(student, files, latest), self._assignment, self._into / student_key(student)
@@ -209,7 +216,7 @@ class _Unpacking:
                 submissions.append((submission, student))
             except Refused as refused:
                 self._leave_out(f"The submission of {student}", f"was left out: {refused}.")
-        return Download(self._platform, tuple(submissions), tuple(self._unattributed), attempts)
+        return Download(self._platform, tuple(submissions), tuple(self._unattributed), attempts, frozenset(late))
 
     def _leave_out(self, name: str, why: str) -> None:
         self._unattributed.append(Unattributed(path=name, reason=f"{filename(name)} {why}"))

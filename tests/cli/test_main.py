@@ -96,7 +96,7 @@ def test_a_class_is_graded_from_the_command_and_judged_again(toy: AssignmentPath
     assert status == 0, said
     assert "without a jail" not in said
     with toy.grades_csv.open(encoding="utf-8-sig", newline="") as file:
-        assert {row["points"] for row in csv.DictReader(file)} == {"10", "2"}
+        assert {row["automatic part"] for row in csv.DictReader(file)} == {"10", "2"}
     assert all(toy.student(name).feedback.is_file() for name in ("ada", "=cmd()"))
     checks = toy.tests / "test_toy.py"
     checks.write_text(checks.read_text().replace("    seen = ", "    1 / 0\n    seen = ", 1))

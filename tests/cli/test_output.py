@@ -10,14 +10,15 @@ from rich.console import Console
 from gradeprop.cli import output
 from gradeprop.cli.progress import ProgressDisplay, summary
 from gradeprop.core.assignment import Assignment
-from gradeprop.core.models import CheckResult, GradeRecord
+from gradeprop.core.models import CheckResult, GradeRecord, QuestionScore
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.grading.jobs import Job
 from gradeprop.grading.scoring import find_causes
 
 
 def record(student: str = "ada", **fields: Any) -> GradeRecord:
-    about = {"status": "graded", "points": 8, "possible": 10, "questions": (), "results": ()} | fields
+    scores = (QuestionScore(name="double", title="Twice as much", points=8, possible=10),)
+    about = {"status": "graded", "points": 8, "possible": 10, "questions": scores, "results": ()} | fields
     return GradeRecord(gradeprop="0", assignment="toy", student=student, key=student, **about)
 
 
@@ -39,7 +40,9 @@ def test_the_table_shows_points_status_and_the_costliest_mistake(
     shown = capsys.readouterr().out
     assert [cell.strip() for cell in shown.splitlines()[4].split("│")[1:-1]] == [
         "ada",
+        "– / 15",
         "8 / 10",
+        "– / 5",
         "graded",
         "Is it doubled?",
     ]

@@ -65,3 +65,16 @@ def test_an_assignment_without_a_folder_is_told(toy: AssignmentPaths) -> None:
 def test_a_folder_outside_a_course_is_told(tmp_path) -> None:
     with pytest.raises(CourseError, match="is this a course"):
         CoursePaths.find(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("points = 6\n", "points = 6\nrubric = [{ points = 1, text = 'x' }]\n", "has a rubric, but is not manual"),
+        ("manual = true", "manual = true\nrubric = [{ points = 9, text = 'x' }]", "has a level of 9 points, of 0 to 5"),
+    ],
+)
+def test_a_rubric_that_cannot_hold_is_refused(toy: AssignmentPaths, old: str, new: str, says: str) -> None:
+    toy.toml.write_text(toy.toml.read_text().replace(old, new, 1))
+    with pytest.raises(CourseError, match=says):
+        read_assignment(toy.course, "toy")

@@ -67,7 +67,7 @@ def test_without_code_there_is_no_grade_and_the_reason_stands_everywhere(
     why = "There is no student_code.py and no other Python file. The submission contains report.pdf."
     assert record.reason == record.attention == why
     (row,) = [row for row in rows(toy) if row["student"] == "ada"]
-    assert (row["status"], row["points"], row["reason"]) == ("needs_attention", "", why)
+    assert (row["status"], row["automatic part"], row["reason"]) == ("needs_attention", "", why)
     page = store.folders.student("ada").feedback.read_text()
     assert "This costs you no points." in page
     assert why in page
@@ -90,7 +90,7 @@ def test_an_older_grade_stands_until_a_person_decides(
     assert (files.submitted / "student_code.py").read_text() == RIGHT
     assert "The grade below is for the one before." in files.feedback.read_text()
     (row,) = [row for row in rows(toy) if row["student"] == "ada"]
-    assert (row["status"], row["points"]) == ("needs_attention", "10")
+    assert (row["status"], row["automatic part"]) == ("needs_attention", "10")
     (scores,) = gradebook_scores.read(f"sqlite:///{toy.course.gradebook}", ["toy"])
     (score,) = [score for score in scores.scores if score.student == "ada"]
     assert score.total is None, "an export waits for the person"
@@ -159,7 +159,7 @@ def test_the_command_lists_what_needs_attention_and_fails(toy: AssignmentPaths, 
     assert "4 need attention" not in result.output
     assert "3 need attention; no zero was given, and no older grade changed." in result.output
     assert "one of several submissions for eve" in result.output
-    assert {row["student"]: row["points"] for row in rows(toy)} == {"ada": "10", "bob": "", "": ""}
+    assert {row["student"]: row["automatic part"] for row in rows(toy)} == {"ada": "10", "bob": "", "": ""}
     aside = storage.read_private(toy.unattributed)
     assert aside
     assert b"eve.zip" in aside
@@ -168,7 +168,7 @@ def test_the_command_lists_what_needs_attention_and_fails(toy: AssignmentPaths, 
     (folder / "eve.zip").rename(tmp_path / "eve.zip")
     result = CliRunner().invoke(main, ["--course", str(toy.course.root), "grade", "toy", str(folder), "--as-is"])
     assert result.exit_code == 0, result.output
-    assert {row["student"]: row["points"] for row in rows(toy)} == {"ada": "10", "bob": "0", "eve": "10"}
+    assert {row["student"]: row["automatic part"] for row in rows(toy)} == {"ada": "10", "bob": "0", "eve": "10"}
 
 
 def test_what_was_found_elsewhere_stays_listed(store: Store, tmp_path: Path) -> None:

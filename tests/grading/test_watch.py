@@ -158,7 +158,7 @@ def test_one_watches_at_a_time_and_ctrl_c_ends_it(toy: AssignmentPaths, tmp_path
     assert "1 graded" in said
     assert (toy.autograded / ".lock").read_bytes() == b""
     with contextlib.suppress(FileNotFoundError):
-        assert toy.grades_csv.read_text(encoding="utf-8-sig").count("ada") == 1
+        assert toy.grades_csv.read_text(encoding="utf-8-sig").count('\n"ada"') == 1
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(toy: AssignmentPaths) -> None:

@@ -1,13 +1,17 @@
 """The page a student reads: every text escaped, no script, the curve with its text twin."""
 
+from dataclasses import replace
+
+import msgspec
 import pytest
 
-from gradeprop.core.assignment import Assignment
+from gradeprop.core.assignment import Assignment, RubricLevel
 from gradeprop.core.models import CheckResult, Curves, GradeRecord, JailRun, Submission, Table
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.config import read_assignment
 from gradeprop.grading.scoring import grade, needs_review, not_graded
 from gradeprop.results.feedback import cell_html, chart, page, points, prose
+from gradeprop.results.score import of_record
 
 RUN = JailRun(
     assignment="toy", student="", seed=7, dataset="sample", tier="full", probes=(), values={}, ended="It stopped."
@@ -51,9 +55,10 @@ def test_everything_from_a_submission_is_escaped(assignment: Assignment) -> None
 
 def test_the_page_says_points_problems_and_why_the_run_ended(assignment: Assignment) -> None:
     html = page(assignment, graded(assignment, result(), result(verdict="passed", points=2, possible=2)))
-    assert "<strong>2</strong> of 10 points" in html
+    assert "Not final" in html
+    assert '<td class="number">2 / 10</td>' in html
+    assert '<td class="number">– / 5</td>\n    <td>not graded yet: Why?</td>' in html
     assert "It stopped." in html
-    assert "Why? (5 points)" in html.replace("\n    ", " ")
 
 
 def test_a_record_held_back_shows_no_grade_and_no_secret(assignment: Assignment) -> None:
@@ -152,3 +157,19 @@ def test_only_the_costliest_causes_are_at_the_top(assignment: Assignment) -> Non
     assert top.count('<li id="reason') == 10
     assert "cause 3" not in top
     assert "Less costly: 4 more, below." in top
+
+
+def test_a_graded_answer_shows_its_level_of_the_rubric_and_the_samples(assignment: Assignment) -> None:
+    rubric = (RubricLevel(points=5, text="All <b>of</b> it."), RubricLevel(points=2, text="Half.", sample="x is x"))
+    questions = (*assignment.questions[:2], msgspec.structs.replace(assignment.questions[2], rubric=rubric))
+    assignment = msgspec.structs.replace(assignment, questions=questions)
+    record = graded(assignment, result(verdict="passed", points=4))
+    waits = of_record(assignment, record)
+    assert "Half." not in page(assignment, record, waits), "nothing of it before a person has graded the answer"
+    scored = replace(waits, points={**waits.points, "written": 3.5}, ungraded=(), comments={"written": "Why <i>x</i>?"})
+    html = page(assignment, record, scored)
+    assert "<strong>7.5</strong> of 15 points" in html
+    assert "Half. <strong>(your answer)</strong>" in html
+    assert "All &lt;b&gt;of&lt;/b&gt; it." in html
+    assert "Sample: x is x" in html
+    assert "Why &lt;i&gt;x&lt;/i&gt;?" in html

@@ -4,14 +4,13 @@ import csv
 import os
 import subprocess
 import sys
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 from nbgrader.api import Gradebook
 
-from gradeprop.core.assignment import LatePolicy, Question
+from gradeprop.core.assignment import Question
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import student_key
 from gradeprop.results import gradebook
@@ -160,24 +159,6 @@ def test_writing_prints_nothing(url: str, capfd: pytest.CaptureFixture[str]) -> 
     gradebook.write([record()], HW, url)
     gradebook.write([record("bob")], HW, url)
     assert capfd.readouterr() == ("", "")
-
-
-def test_late_work_costs_what_the_policy_says_and_no_more_when_in_time(url: str) -> None:
-    late = msgspec.structs.replace(HW, late=LatePolicy(grace_hours=1, percent_per_day=10, days=3))
-    due = datetime(2026, 5, 1, 12)
-    gradebook.register_submissions({"ada": due + timedelta(hours=30), "bob": due, "eve": None}, late, ["scratch"], url)
-    with Gradebook(url) as book:
-        book.update_or_create_assignment("hw", duedate=due)
-    gradebook.write([record(), record("bob"), record("eve")], late, url)
-
-    def taken() -> list[float | None]:
-        with Gradebook(url) as book:
-            return [book.find_submission(*("hw", name)).late_submission_penalty for name in ("ada", "bob", "eve")]
-
-    assert taken() == [1.5, 0, 0]
-    gradebook.register_submissions({"ada": due}, late, [], url)
-    gradebook.write([record()], late, url)
-    assert taken() == [0, 0, 0]
 
 
 def test_a_student_that_nbgrader_knows_keeps_the_name(url: str) -> None:

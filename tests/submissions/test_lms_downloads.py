@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from gradeprop.cli.main import main
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.paths import AssignmentPaths
+from gradeprop.results import gradebook_scores
 from gradeprop.submissions.lms_downloads import Download, detect_platform, open_lms_download, parse_name
 from tests.factory import LINK, RIGHT, WRONG, canvas_name, moodle_name, write_files, zip_file, zip_of
 
@@ -191,18 +192,24 @@ def test_a_students_own_zip_is_no_class(toy_assignment: Assignment, tmp_path: Pa
 
 
 def test_a_download_is_graded_from_the_command_as_zip_and_as_folder(toy: AssignmentPaths, tmp_path: Path) -> None:
+    toy.toml.write_text(toy.toml.read_text() + "\n[late]\npercent-per-day = 10\n")
+    (tmp_path / "roster.csv").write_text('Student,ID,SIS Login ID\n"Babbage, Charles",23456,bob\n')
+    CliRunner().invoke(main, ["--course", str(toy.course.root), "roster", "import", str(tmp_path / "roster.csv")])
     (tmp_path / "all.zip").write_bytes(zip_of(CANVAS | {"readme.txt": "x"}))
     result = CliRunner().invoke(main, ["--course", str(toy.course.root), "grade", "toy", str(tmp_path / "all.zip")])
     assert result.exit_code == 1
     assert "download from Canvas with 2 students" in result.output
     assert "readme.txt does not follow the naming scheme of Canvas" in result.output
-    assert points(toy) == {"12345": "10", "23456": "10"}
+    assert "Not in the roster, and graded under the name of the submission: 12345." in result.output
+    assert points(toy) == {"12345": "10", "bob": "10"}, "by the roster, which knows the platform's number of one"
+    (scores,) = gradebook_scores.read_course(toy.course)
+    assert [score.ungraded for score in scores.scores] == [("written",), ("written", "days late")]
     if "ALL_TESTS" not in os.environ:
         return
     moodle = write_files(tmp_path / "moodle", {moodle_name("77", "student_code.py"): WRONG})
     result = CliRunner().invoke(main, ["--course", str(toy.course.root), "grade", "toy", str(moodle)])
     assert result.exit_code == 0, result.output
-    assert points(toy) == {"12345": "10", "23456": "10", "77": "2"}
+    assert points(toy) == {"12345": "10", "bob": "10", "77": "2"}
     (tmp_path / "ada.zip").write_bytes(b"PK\x03\x04")  # one student's, cut short: a record says so
     result = CliRunner().invoke(main, ["--course", str(toy.course.root), "grade", "toy", str(tmp_path / "ada.zip")])
     assert "ada.zip is not a zip" in result.output
@@ -210,4 +217,4 @@ def test_a_download_is_graded_from_the_command_as_zip_and_as_folder(toy: Assignm
 
 def points(toy: AssignmentPaths) -> dict[str, str]:
     with toy.grades_csv.open(encoding="utf-8-sig", newline="") as file:
-        return {row["student"]: row["points"] for row in csv.DictReader(file) if row["student"]}
+        return {row["student"]: row["automatic part"] for row in csv.DictReader(file) if row["student"]}

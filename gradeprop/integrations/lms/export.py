@@ -24,7 +24,7 @@ from gradeprop.course.config import read_assignment
 from gradeprop.integrations.lms.columns import Column, ExportOptions, columns_of, point_warnings, selected
 from gradeprop.integrations.lms.platforms import Platform
 from gradeprop.integrations.lms.roster import Roster, list_names, read_roster
-from gradeprop.results import gradebook_db, gradebook_scores
+from gradeprop.results import gradebook_scores
 from gradeprop.results.gradebook_scores import AssignmentScores, StudentScore
 from gradeprop.results.grades_csv import short
 
@@ -79,7 +79,7 @@ def prepare_export(course: CoursePaths, options: ExportOptions, names: Sequence[
     Raises:
         CourseError: the gradebook cannot be read, or as ``build_export``.
     """
-    return build_export(course, options, gradebook_scores.read(gradebook_db.url(course), names))
+    return build_export(course, options, gradebook_scores.read_course(course, names))
 
 
 def build_export(course: CoursePaths, options: ExportOptions, scores: Sequence[AssignmentScores]) -> Export:
@@ -170,7 +170,7 @@ def _ungraded_warnings(exported: Sequence[AssignmentScores]) -> Iterator[str]:
     for one in exported:
         groups = defaultdict[tuple[str, ...], list[StudentScore]](list)
         for score in one.scores:
-            if score.total is None:
+            if score.total is None and not score.excused:
                 groups[score.ungraded].append(score)
         for questions, scores in groups.items():
             students = ", ".join(score.student for score in scores)

@@ -37,7 +37,7 @@ from gradeprop.grading.jobs import Job, plan
 from gradeprop.grading.settings import RunSettings
 from gradeprop.grading.store import Store
 from gradeprop.integrations.nbgrader import staging
-from gradeprop.results import gradebook, late_penalty
+from gradeprop.results import gradebook, gradebook_scores, late_penalty
 from gradeprop.submissions.arrival_time import STAMP, format_timestamp, write_trusted_timestamp
 
 
@@ -113,8 +113,10 @@ class LatePenalties(LateSubmissionPlugin):  # type: ignore[misc]
     def late_submission_penalty(self, student_id: str, score: float, total_seconds_late: float) -> float | None:
         """Return the points to take off; None if there are none."""
         course = CoursePaths.find(Path.cwd())  # nbgrader works in the folder of the course
-        assignment = read_assignment(course, self.parent.assignment_id)
-        return late_penalty.penalty(assignment.late, score, total_seconds_late) or None
+        name, policies = str(self.parent.assignment_id), gradebook_scores.policies_of(course)
+        (known,) = gradebook_scores.read(self.parent.db_url, [name], policies)
+        days = next((one.late.charged for one in known.scores if one.student == student_id), 0)
+        return late_penalty.penalty(policies[name], score, days) or None
 
 
 def _grade(converter: Any, staged: Path) -> None:

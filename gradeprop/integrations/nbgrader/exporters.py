@@ -35,7 +35,7 @@ class _PlatformExporter(ExportPlugin):  # type: ignore[misc]
             course = CoursePaths.find(Path(self.parent.coursedir.root))
             names = [str(name) for name in self.assignment]
             where = gradebook_db.hide_password(str(book.engine.url))
-            scores = gradebook_scores.read_session(book.db, names, where)
+            scores = gradebook_scores.read_session(book.db, names, where, gradebook_scores.policies_of(course))
             export = build_export(course, self._options(scores), scores)
             for warning in export.warnings:
                 self.log.warning(warning)

@@ -17,7 +17,7 @@ import msgspec
 import nbformat
 
 from gradeprop.core import sanitize
-from gradeprop.core.assignment import Assignment
+from gradeprop.core.assignment import Assignment, Question
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import GIVEN, PUBLIC_CHECKS, StudentPaths
 from gradeprop.course.config import data_folder
@@ -53,6 +53,7 @@ def stage(
     notebook_name = f"{assignment.name}.ipynb"
     notebook = nbformat.reads(released[notebook_name].decode(), as_version=4)
     fill_in(notebook, record, paths)
+    _insert_rubrics(notebook, assignment)
     if assignment.notebook.run != "never":
         result = run_notebook.execute(_execution_request(notebook, released, record, assignment, paths))
         run_notebook.insert_outputs(notebook, result)
@@ -80,6 +81,27 @@ def fill_in(notebook: Any, record: GradeRecord, paths: StudentPaths) -> None:
     if sentences := [*filter(None, [feedback.ON_HOLD.get(record.status), record.attention]), *record.problems]:
         lines = ["### About your submission", "", *(f"- {sanitize.for_markdown_line(each)}" for each in sentences)]
         _insert_first(notebook, "\n".join(lines), "about")
+
+
+def _insert_rubrics(notebook: Any, assignment: Assignment) -> None:
+    """Put the rubric of each written question below its answer."""
+    questions = {question.name: question for question in assignment.questions if question.rubric}
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        if question := questions.get(cell.metadata.get("nbgrader", {}).get("grade_id")):
+            cells.append(nbformat.v4.new_markdown_cell(_rubric(question), id=f"rubric-{len(cells)}"))
+    notebook.cells = cells
+
+
+def _rubric(question: Question) -> str:
+    """Return a rubric as Markdown: each level with its points, and the sample answer as a quotation."""
+    lines = [f"**Rubric** for {question.title}"]
+    for level in question.levels:
+        lines += ["", f"**{level.points:g} points:** {level.text}"]
+        if level.sample:
+            lines += ["", *(f"> {line}" for line in f"*Sample:* {level.sample}".splitlines())]
+    return "\n".join(lines)
 
 
 def _insert_first(notebook: Any, text: str, cell_id: str) -> None:

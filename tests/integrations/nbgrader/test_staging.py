@@ -57,6 +57,17 @@ def test_the_notebook_is_the_released_one_with_the_answer_and_the_messages(toy: 
     assert book.cells[0].source == "### About your submission\n\n- A \\*problem\\*."
 
 
+def test_the_rubric_is_below_the_answer_with_its_samples(toy: AssignmentPaths) -> None:
+    levels = '[{ points = 2, text = "Half.", sample = "x is\\nx" }, { points = 5, text = "All of it." }]'
+    toy.toml.write_text(toy.toml.read_text().replace("manual = true", f"manual = true\nrubric = {levels}"))
+    book = nbformat.read(staged(toy, record(toy, {"student_code.py": RIGHT})) / "toy.ipynb", as_version=4)
+    names = [one.metadata.get("nbgrader", {}).get("grade_id") for one in book.cells]
+    rubric = book.cells[names.index("written") + 1].source
+    assert rubric.splitlines()[2:] == [
+        *("**5 points:** All of it.", "", "**2 points:** Half.", "", "> *Sample:* x is", "> x"),
+    ]
+
+
 def test_text_is_found_wherever_it_is(toy: AssignmentPaths) -> None:
     answered = notebook()
     cell(answered, "written").source = "Because."

@@ -6,6 +6,7 @@ and making feedback are commands as well, and do not wait for grading.
 
     commands              the queue of commands, and the progress of the running one
     handlers              the addresses: nbgrader's own buttons, new submissions, progress, the list of assignments
+    refresher             pages and grades.csv, after scores and comments that a person gives
     templates/, static/   additions to formgrader's page "Manage Submissions"
 
 Extensions load in the order of their names, so these handlers come before nbgrader's.

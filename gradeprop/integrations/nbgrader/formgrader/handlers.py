@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader
 from jupyter_server.utils import url_path_join
+from nbgrader.server_extensions.formgrader import apihandlers
 from nbgrader.server_extensions.formgrader import handlers as formgrader
 from nbgrader.server_extensions.formgrader.base import BaseApiHandler, check_notebook_dir, check_xsrf
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,6 +16,7 @@ from tornado import web
 
 from gradeprop.core.paths import GIVEN, CoursePaths
 from gradeprop.integrations.nbgrader.formgrader.commands import Command, Course, Queue
+from gradeprop.integrations.nbgrader.formgrader.refresher import Refresher
 from gradeprop.results.unattributed import read_unattributed
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -22,6 +24,7 @@ F = TypeVar("F", bound=Callable[..., object])
 _HERE = Path(__file__).parent
 _AUTOGRADING, _OTHERS = "gradeprop_autograding", "gradeprop_others"
 """the two queues: making feedback does not wait for the grading of a class"""
+_REFRESHER = "gradeprop_refresher"
 _PAGES = Environment(  # the same as formgrader's own, whose page ours extends
     loader=ChoiceLoader([FileSystemLoader(_HERE / "templates"), FileSystemLoader(formgrader.template_path)]),
     autoescape=True,
@@ -136,9 +139,32 @@ class NewSubmissionsHandler(_Handler):
         return [one.state() | ({"log": one.log} if one.status else {}) for one in commands]
 
 
+class GradeHandler(apihandlers.GradeHandler):  # type: ignore[misc]
+    """A score that a person gives: late penalty, pages and grades.csv follow."""
+
+    def put(self, grade_id: str) -> None:
+        """Store the score as nbgrader does."""
+        super().put(grade_id)
+        _follow(self, self.gradebook.find_grade_by_id(grade_id))
+
+
+class CommentHandler(apihandlers.CommentHandler):  # type: ignore[misc]
+    """A comment that a person writes: the student's page follows."""
+
+    def put(self, comment_id: str) -> None:
+        """Store the comment as nbgrader does."""
+        super().put(comment_id)
+        _follow(self, self.gradebook.find_comment_by_id(comment_id))
+
+
+def _follow(handler: BaseApiHandler, row: Any) -> None:
+    refresher: Refresher = handler.settings[_REFRESHER]
+    refresher.soon(Path(handler.coursedir.root), row.notebook.assignment.name)
+
+
 def add_handlers(web_app: web.Application) -> None:
     """Register the addresses; must be called before nbgrader registers its own."""
-    web_app.settings.update({_AUTOGRADING: Queue(), _OTHERS: Queue()})
+    web_app.settings.update({_AUTOGRADING: Queue(), _OTHERS: Queue(), _REFRESHER: Refresher()})
     autograde = {"name": "autograde", "options": ("--force", "--create"), "queue": _AUTOGRADING}
     generate = {"name": "generate_assignment", "options": ("--force",)}
     feedback = {"name": "generate_feedback", "options": ("--force",)}
@@ -151,6 +177,8 @@ def add_handlers(web_app: web.Application) -> None:
         (r"/formgrader/api/assignment/([^/]+)/generate_feedback", ButtonHandler, feedback),
         (r"/formgrader/api/assignment/([^/]+)/([^/]+)/generate_feedback", ButtonHandler, feedback),
         (r"/formgrader/api/assignment/([^/]+)/autograde", NewSubmissionsHandler, {}),
+        (r"/formgrader/api/grade/([^/]+)", GradeHandler, {}),
+        (r"/formgrader/api/comment/([^/]+)", CommentHandler, {}),
         (r"/formgrader/gradeprop/(.*)", web.StaticFileHandler, {"path": str(_HERE / "static")}),
     ]
     base = web_app.settings["base_url"]
