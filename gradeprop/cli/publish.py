@@ -75,7 +75,7 @@ def export(
         _print_changes(made)
     else:
         file = made.write()
-        click.echo(f"{file} is written: {len(made.students)} students, {len(made.changes)} cells changed")
+        click.echo(f"{file} is written; students: {len(made.students)}, changed cells: {len(made.changes)}")
     for note in made.warnings:
         warn(note)
 

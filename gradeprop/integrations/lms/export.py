@@ -89,7 +89,7 @@ def build_export(course: CoursePaths, options: ExportOptions, scores: Sequence[A
         CourseError: the roster does not fit, an option names what does not exist, there is no submission, or the
             record of past exports cannot be read.
     """
-    file = options.to or Path(f"{options.platform.name}{options.platform.suffix}")
+    file = options.to or Path(options.platform.file or f"{options.platform.name}{options.platform.suffix}")
     if options.roster and options.roster.resolve() == file.resolve():
         raise CourseError("is the roster itself; choose another file for the grades with --to", file)
     assignments = {one.name: read_assignment(course, one.name) for one in scores}

@@ -62,6 +62,8 @@ class Platform:
     """finds columns by their content if the platform writes their titles in other languages: index → our title"""
     also: "tuple[Platform, ...]" = ()
     """other files of the platform that may serve as a roster, and come back"""
+    file: str = ""
+    """the file to write, if it is not called as the platform"""
     suffix: str = ".csv"
     delimiter: str = ","
     encoding: str = "utf-8"
@@ -139,7 +141,7 @@ MOODLE_WORKSHEET = Platform(
     grade_column=re.compile(r"(?P<title>Grade)"),
     only_column="Grade",
     points_column="Maximum grade",
-    points_advice="Moodle leaves out grades above its maximum; use --out-of {theirs}",
+    points_advice="Moodle takes grades out of {theirs}, and leaves out larger ones; use --out-of {theirs}",
     keeps_all=True,
     recognise=_worksheet_columns,
 )
@@ -192,6 +194,7 @@ GENERIC = Platform(
     title="CSV",
     id_columns=("student", "username", "userid", "login", "studentid", "id", "email", "emailaddress", "matriculation"),
     default_columns=("student",),
+    file="grades.csv",
     keeps_all=True,
     keeps_form=True,
     recognise=_usual_titles,

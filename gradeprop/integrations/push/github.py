@@ -54,10 +54,9 @@ class GithubTarget:
 
     def _make_branch(self, user: str) -> None:
         _, repository = self._call("GET", user, "")
-        _, head = self._call("GET", user, f"git/ref/heads/{quote(str(repository['default_branch']))}")
-        self._call(
-            "POST", user, "git/refs", {"ref": f"refs/heads/{BRANCH}", "sha": head["object"]["sha"]}, known=(201,)
-        )
+        _, head = self._call("GET", user, f"git/ref/heads/{quote(str(repository.get('default_branch')))}")
+        body = {"ref": f"refs/heads/{BRANCH}", "sha": str(head.get("object", {}).get("sha"))}
+        self._call("POST", user, "git/refs", body, known=(201,))
 
     def _path(self, name: str) -> str:
         """Return the place of a page, which a later one replaces."""
@@ -78,7 +77,10 @@ class GithubTarget:
         response = self._session.request(method, url, json=body)
         status, text = response.status_code, " ".join(response.text.split())[:200]
         if status in known:
-            return status, response.json()
+            try:
+                return status, dict(response.json())
+            except (TypeError, ValueError) as error:
+                raise PlatformError(f"{url} gave an answer that is not GitHub's.") from error
         if is_busy(status) or (status == 403 and "rate limit" in text.lower()):
             raise UnreachableError(f"{url} is busy or fails ({status}).")
         if status == 401:

@@ -68,8 +68,8 @@ class _Connector(ServiceConnector):  # type: ignore[misc]
                 response = super().make_service_request(scopes, url, **options)
         except LtiServiceException as error:
             raise _our_error(error.response, self._registration.get_auth_token_url()) from error
-        except (LtiException, PyJWTError, ValueError) as error:
-            raise PlatformError(f"{url} gave an answer that is not LTI 1.3: {error}.") from error
+        except (LtiException, PyJWTError, KeyError, TypeError, ValueError) as error:
+            raise PlatformError(f"{url} gave an answer that is not LTI 1.3: {error!r}.") from error
         links = parse_header_links(response["headers"].get("link", ""))  # PyLTI1p3 writes its address in lower case
         response["next_page_url"] = next((link["url"] for link in links if link.get("rel") == "next"), None)
         return response
@@ -87,6 +87,8 @@ def _our_error(response: Any, token_url: str | None) -> PlatformError:
         )
     if status in (401, 403):
         return PlatformError(f"{response.url} refuses access ({status}: {text}); is the tool allowed this service?")
+    if response.request.method == "GET":
+        return PlatformError(f"{response.url} answers {status}: {text}. Compare the addresses in push.toml with it.")
     return RejectedError(f"{status}: {text}")
 
 
@@ -120,7 +122,7 @@ class LtiTarget:
         self._connector, self._settings = _Connector(registration, Session()), settings
         known = {}
         for item in self._pages([_READ], settings.lineitems_url, "lis.v2.lineitemcontainer"):
-            known[str(item["id"])] = name if item.get("resourceId") == name else str(item.get("label", ""))
+            known[str(item.get("id"))] = name if item.get("resourceId") == name else str(item.get("label", ""))
         try:
             self._item = LineItem(
                 {"id": choose([*titles, name], known, settings.lineitems_url, "; or create it with --new-column")}
@@ -153,11 +155,14 @@ class LtiTarget:
             raise
         except PlatformError:
             return None
-        return {
-            str(result["userId"]): float(result["resultScore"]) / float(result.get("resultMaximum") or 1)
-            for result in results
-            if result.get("resultScore") is not None
-        }
+        try:
+            return {
+                str(result["userId"]): float(result["resultScore"]) / float(result.get("resultMaximum") or 1)
+                for result in results
+                if result.get("resultScore") is not None
+            }
+        except (KeyError, TypeError, ValueError) as error:
+            raise PlatformError(f"{address} gave an answer that is not LTI 1.3: {error!r}.") from error
 
     def send(self, user: str, points: float, max_points: float) -> None:
         """Send one score."""
@@ -177,7 +182,8 @@ class LtiTarget:
         """Yield the entries of a list that the platform sends in pages."""
         for _ in range(_MAX_PAGES):
             response = self._connector.make_service_request(scopes, url, accept=_TYPE.format(kind))
-            entries = response["body"].get(key, []) if key else response["body"]
+            body = response["body"]
+            entries = body.get(key, []) if key and isinstance(body, dict) else body
             if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
                 raise PlatformError(f"{url} gave an answer that is not a list of LTI 1.3.")
             yield from entries

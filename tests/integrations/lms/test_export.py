@@ -88,7 +88,7 @@ def test_who_left_the_course_is_named_and_left_out(course: Course) -> None:
     done = course.export(CANVAS, "--roster", roster)
     assert done.exit_code == 0, done.output
     assert "Not in the roster, so not exported: 李雷. If they are still in the course" in done.output
-    assert "3 students, 2 cells changed" in done.output
+    assert "students: 3, changed cells: 2" in done.output
     assert [row["SIS Login ID"] for row in course.read(CANVAS)[1:]] == ["ada", "bob", "zoë"]
     assert course.export(CANVAS, "--roster", roster, "--leave-out", "李雷").exit_code == 0
     assert [row["SIS Login ID"] for row in course.read(CANVAS)[1:]] == ["ada", "bob", "zoë"]

@@ -108,7 +108,9 @@ def test_a_worksheet_in_any_language_comes_back_with_its_grades_alone_changed(la
     back = [list(row.values()) for row in course.read(MOODLE)]
     assert back == [[*row[:2], "15" if row is rows[4] else "", *row[3:-1], "'="] for row in rows]
     their = maximum[:-3]
-    assert f"15 points in this file, {their} in Moodle; Moodle leaves out grades above its maximum" in done.output
+    assert (
+        f"15 points in this file, {their} in Moodle; Moodle takes grades out of {their}, and leaves out" in done.output
+    )
     assert course.export(MOODLE, "--roster", str(roster), *out, "--out-of", "100").exit_code == 0
     assert list(course.read(MOODLE)[4].values())[2] == "100"
     assert "has one column of grades" in course.export(MOODLE, "--roster", str(roster), "--questions").output

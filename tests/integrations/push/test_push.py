@@ -271,6 +271,16 @@ def test_the_token_and_the_key_must_be_there(course: Course, key: str) -> None:
         assert "refuses our login (400:" in push(course, "lti", "toy").output
 
 
+def test_an_address_that_is_not_there_is_named(course: Course, key: str) -> None:
+    with lti_platform(key, ["ada"]) as platform:
+        set_up(course, platform, key)
+        settings = course.paths.push_toml.read_text()
+        course.paths.push_toml.write_text(settings.replace("/members", "/people"))
+        done = push(course, "lti", "toy")
+        assert f"{platform.url}/people answers 404" in done.output
+        assert "Compare the addresses in push.toml" in done.output
+
+
 def test_a_key_is_made_once_and_is_private(tmp_path: Path) -> None:
     file = tmp_path / "lti.pem"
     first = CliRunner().invoke(main, ["push", "key", "--to", str(file)])
