@@ -63,7 +63,7 @@ class Seen:
         return self._tensor(name, self._value(name), shape, dtype)
 
     def tensors(self, name: str, as_stored: bool = False) -> dict[str, Tensor]:
-        """Return a dict of tensors; ``as_stored`` keeps types, and values that are not finite, as in attention masks."""
+        """Return a dict of tensors; ``as_stored`` keeps types, and values such as the -inf of an attention mask."""
         value = self._value(name)
         if not isinstance(value, dict) or "$tensor" in value or "$type" in value:
             self._fail(f"{name} should be a dict of tensors, and is {_kind(value)}.")
