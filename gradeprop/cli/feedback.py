@@ -119,14 +119,16 @@ def github(ctx: click.Context, assignment: str, leave_out: tuple[str, ...], dry_
 def _collect(
     ctx: click.Context, assignment: str, leave_out: tuple[str, ...]
 ) -> "tuple[Assignment, AssignmentPaths, list[StudentPages]]":
-    """Collect the pages, and warn of students on hold."""
+    """Bring the pages up to date, collect them, and warn of students on hold."""
+    from gradeprop.cli.scores import refresh_pages
     from gradeprop.integrations.lms.roster import list_names
     from gradeprop.integrations.push.pages import collect_pages
 
     course, one = find_assignment(ctx, assignment)
     paths = course.assignment(one.name)
     with waiting("collecting the pages"):
-        everyone, on_hold = collect_pages(paths, frozenset(leave_out))
+        refresh_pages(course, one)
+        everyone, on_hold = collect_pages(paths, one, frozenset(leave_out))
     if on_hold:
         warn(f"On hold, so left out: {list_names(on_hold)}.")
     return one, paths, everyone

@@ -138,9 +138,9 @@ def _push(
     """Plan, send, and print the table of who received what."""
     from gradeprop.integrations.push import scores
     from gradeprop.integrations.push.journal import Journal
-    from gradeprop.results import gradebook_db, gradebook_scores
+    from gradeprop.results import gradebook_scores
 
-    [graded] = gradebook_scores.read(gradebook_db.url(course), [one.name])
+    [graded] = gradebook_scores.read_course(course, [one.name])
     with waiting("asking the platform for its students and grades"):
         target = connect(sum(graded.max_points.values()))
         journal = Journal(course.assignment(one.name).pushed(name), target.column)

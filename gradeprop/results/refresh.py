@@ -113,10 +113,10 @@ def settle_penalties(db_url: str, policies: Policies, patience_s: float = PATIEN
     """
     scores = gradebook_scores.read(db_url, (), policies)
     wanted = {
-        (one.name, score.student): score.penalty if policies[one.name].is_strict else 0.0
+        (one.name, score.student): score.penalty
         for one in scores
         for score in one.scores
-        if one.name in policies
+        if one.name in policies and policies[one.name].is_strict
     }
     persist(lambda: _store_penalties(db_url, wanted), db_url, patience_s)
     return scores

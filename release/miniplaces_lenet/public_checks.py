@@ -473,7 +473,7 @@ def assert_tells_scenes_apart(model, file):
     labels = torch.tensor([miniplaces.CATEGORIES.index(name) for name in names])
     with torch.no_grad():
         found = model.eval()(x)
-    logits = found[0] if isinstance(found, tuple) else found
+    logits = found[0] if isinstance(found, tuple | list) else found
     right = (logits.argmax(1) == labels).float().mean().item()
     assert right > 0.15, f"{file} tells {right:.0%} of 60 generated scenes; guessing tells 10 %. Saved after training?"
 

@@ -84,7 +84,9 @@ def columns_of(
     whole = sum(scores.max_points.values())
     scale = options.out_of / whole if options.out_of and whole else 1.0
     totals = {score.student: score.total for score in scores.scores}
-    yield _column(scores.name, titles, round(whole * scale, 4), _cells(totals, scale), options, roster)
+    excused = {score.student: options.form.excused for score in scores.scores if score.excused}
+    cells = _cells(totals, scale) | excused
+    yield _column(scores.name, titles, round(whole * scale, 4), cells, options, roster)
     for question, max_points in scores.max_points.items() if options.questions else ():
         cells = _cells({score.student: score.points.get(question) for score in scores.scores}, scale)
         headers = [f"{title}: {question}" for title in titles]

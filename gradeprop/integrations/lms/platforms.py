@@ -70,6 +70,8 @@ class Platform:
     quoting: Literal[0, 1] = csv.QUOTE_MINIMAL
     no_grade: str = ""
     """the content of a cell without a grade"""
+    excused: str = ""
+    """the content of a cell of a student who need not submit; empty if the platform has no word for it"""
 
     @property
     def student_columns(self) -> frozenset[str]:
@@ -127,7 +129,8 @@ CANVAS = Platform(
     grade_column=re.compile(r"(?P<title>.*) \(\d+\)"),
     points_row="    Points Possible",
     points_advice="the import changes it to {ours}; to keep it, use --out-of {theirs}",
-    kept_cells=frozenset({"EX"}),  # excused
+    kept_cells=frozenset({"EX"}),
+    excused="EX",
 )
 
 

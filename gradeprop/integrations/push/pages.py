@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gradeprop.core import storage
+from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError, JailError, RejectedError
-from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import AssignmentPaths, StudentPaths
 from gradeprop.core.sanitize import for_csv_cell
 from gradeprop.core.storage import write_bytes
@@ -23,7 +22,7 @@ from gradeprop.integrations.lms.roster import Roster
 from gradeprop.integrations.push.journal import Journal
 from gradeprop.integrations.push.scores import Delivery, State, send_all
 from gradeprop.integrations.push.web import patiently
-from gradeprop.results import gradebook_db, gradebook_scores
+from gradeprop.results import refresh
 from gradeprop.results.gradebook import student_id
 
 FEEDBACK = "feedback.html"
@@ -62,28 +61,26 @@ class StudentPages:
 
 
 def collect_pages(
-    paths: AssignmentPaths, left_out: frozenset[str] = frozenset()
+    paths: AssignmentPaths, assignment: Assignment, left_out: frozenset[str] = frozenset()
 ) -> tuple[list[StudentPages], list[str]]:
-    """Collect the pages of everyone who has a grade, and name the students on hold.
+    """Collect the pages of everyone who has a grade, all members of a group included, and name the students on hold.
 
     Raises:
         CourseError: nobody has a grade, a record cannot be read, or ``left_out`` names a student without one.
     """
-    records = [storage.read(GradeRecord, file) for file in sorted(paths.autograded.glob("*/record.json"))]
-    if unknown := left_out - {record.student for record in records}:
+    pairs = refresh.read_pairs(paths.course, assignment, refresh.read_records(paths.course, assignment))
+    if unknown := left_out - {record.student for record, _ in pairs}:
         raise CourseError(f"--leave-out names {', '.join(sorted(unknown))}, who submitted nothing", paths.autograded)
-    others = _other_ids(paths)
     found, on_hold = [], []
-    for record in records:
+    for record, score in pairs:
         student = paths.student(record.key)
         if record.student in left_out:
             continue
         if record.status != "graded" or not student.feedback.is_file():
             on_hold.append(record.student)
             continue
-        name = student_id(record.key)
-        pages = tuple(_pages(paths, student, name))
-        found.append(StudentPages(record.student, record.key, others.get(name, ()), pages))
+        pages = tuple(_pages(paths, student, student_id(record.key)))
+        found.append(StudentPages(record.student, record.key, score.other_ids, pages))
     if not found:
         raise CourseError("nobody has a grade yet, so there are no feedback pages", paths.autograded)
     return found, on_hold
@@ -93,15 +90,6 @@ def _pages(paths: AssignmentPaths, student: StudentPaths, name: str) -> Iterator
     yield Page(FEEDBACK, student.feedback)
     if (notebook := paths.notebook_feedback(name)).is_file():
         yield Page(notebook.name, notebook)
-
-
-def _other_ids(paths: AssignmentPaths) -> dict[str, tuple[str, ...]]:
-    """Return the other ids that the gradebook has: student → ids; none without a gradebook."""
-    try:
-        scores = gradebook_scores.read(gradebook_db.url(paths.course), [paths.name])
-    except CourseError:
-        return {}
-    return {score.student: score.other_ids for one in scores for score in one.scores}
 
 
 def moodle_zip(

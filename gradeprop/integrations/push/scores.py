@@ -23,7 +23,7 @@ class State(StrEnum):
     REJECTED = "rejected"
     THERE = "there already"
     CHANGED = "changed on the platform"
-    EXCUSED = "excused on the platform"
+    EXCUSED = "excused"
     UNGRADED = "not graded yet"
     NOT_LISTED = "not on the platform"
 
@@ -88,6 +88,8 @@ def plan(target: Target, scores: AssignmentScores, journal: Journal, options: Pu
         what = "" if points is None else f"{points / column:.6f}"
         if not user:
             state = State.NOT_LISTED
+        elif score.excused:
+            state = State.EXCUSED
         elif not what:
             state = State.UNGRADED
         elif there is None:

@@ -6,12 +6,13 @@ import re
 import zipfile
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
 from gradeprop.cli.main import main
 from gradeprop.core import storage
-from gradeprop.core.models import CheckResult, Curves
+from gradeprop.core.models import CheckResult, Curves, GradeRecord
 from gradeprop.results.feedback import write_feedback
 from tests.integrations.lms_course import Course, line, record
 from tests.integrations.push.platforms import FakeCanvas, FakeGithub, FakePlatform
@@ -160,9 +161,12 @@ def test_github_gets_each_page_on_a_branch_of_the_students_repository(graded: Co
             }
             for student in STUDENTS:
                 assert any(canary(student).encode() in data for data in pages.values()) == (student == name)
-        graded.paths.assignment("toy").student("bob").feedback.write_text("new")
+        file = graded.paths.assignment("toy").student("bob").record
+        one = storage.read(GradeRecord, file)
+        check = msgspec.structs.replace(one.results[0], message="A new message.")
+        storage.write(msgspec.structs.replace(one, results=(check,)), file)
         feedback(graded, "github", "toy")
-        assert platform.branches["toy-bob"]["feedback"]["feedback/toy/feedback.html"] == b"new"
+        assert b"A new message." in platform.branches["toy-bob"]["feedback"]["feedback/toy/feedback.html"]
 
 
 def test_pages_of_nobody_are_a_sentence(course: Course) -> None:
