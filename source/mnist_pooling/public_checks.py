@@ -111,6 +111,12 @@ def test_multiply_adds_are_counted():
     assert conv == 648, f"A 3×3 convolution from 2 to 3 maps of 4×3 does 2·3·3 · 3 · 4·3 = 648; it gives {conv}."
     linear = student_code.count_multiply_adds(nn.Sequential(nn.Flatten(), nn.Linear(12, 5)), (1, 3, 4))
     assert linear == 60, f"A linear layer from 12 to 5 does 60; it gives {linear}."
+    groups = student_code.count_multiply_adds(nn.Conv2d(4, 6, 3, groups=2), (4, 6, 5))
+    assert groups == 1296, f"With two groups a filter sees 4 / 2 maps: 2·3·3 · 6 · 4·3 = 1,296; it gives {groups:,}."
+    unused = nn.Sequential(nn.Flatten(), nn.Linear(12, 5))
+    unused[1].never_used = nn.Linear(7, 7)
+    found = student_code.count_multiply_adds(unused, (1, 3, 4))
+    assert found == 60, f"A layer that the network holds and never uses was counted: {found} instead of 60."
 
 
 @pytest.mark.question("multiply_adds")
@@ -156,6 +162,13 @@ def test_long_units_are_shortened():
     found = [[round(value, 3) for value in row] for row in layer.weight.tolist()]
     assert torch.allclose(layer.weight, right), f"[[6, 8], [.3, .4], [3, 0]] became {found}, not {right.tolist()}."
     assert (layer.bias == 9).all(), "The biases were changed; only weights are limited."
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[6.0, 8.0], [3.0, 4.0], [3.0, 0.0]]))
+    student_code.limit_weight_norm(nn.Sequential(layer), 7.0)
+    lengths = layer.weight.norm(dim=1)
+    assert torch.allclose(lengths, torch.tensor([7.0, 5.0, 3.0])), (
+        f"With the limit 7, rows of the lengths 10, 5, 3 became {[round(n, 3) for n in lengths.tolist()]}, not 7, 5, 3."
+    )
 
 
 @pytest.mark.question("weight_norm")
@@ -180,6 +193,9 @@ def test_the_last_layer_alone_is_penalised():
     model = student_code.PoolingLeNet("avg")
     model(torch.zeros(2, 1, 28, 28))  # lazy layers have no weights before
     optimizer = student_code.pooling_optimizer(model)
+    for group in optimizer.param_groups:
+        starts = group["lr"], group.get("momentum")
+        assert starts == pytest.approx((0.05, 0.5)), f"Rate and momentum start as {starts}; (0.05, 0.5) is right."
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     for p in model.parameters():
         p.grad = torch.zeros_like(p)
@@ -225,6 +241,12 @@ def test_as_many_steps_are_made_as_asked():
     """Seven steps on three batches: the loader is begun again when it ends."""
     seen, _ = train(7)
     assert len(seen) == 7, f"7 steps were asked for; the optimizer made {len(seen)}."
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    optimizer = torch.optim.SGD([{"params": [each]} for each in model.parameters()], lr=0.1)
+    batches = DataLoader(TensorDataset(torch.zeros(2, 1, 8, 8), torch.zeros(2, dtype=torch.int64)))
+    student_code.train_steps(model, (batches, batches), optimizer, lambda step: (0.01 + step, 0.1), 2, 2, 100)
+    last = [group["lr"] for group in optimizer.param_groups]
+    assert last == pytest.approx([1.01, 1.01]), f"The groups of the optimizer ended with {last}: set every group."
     rates = [round(rate, 4) for rate, _, _ in seen]
     right = [0.01 + step for step in range(7)]
     assert rates == right, f"The learning rates at the steps were {rates}; schedule(0), schedule(1), … give {right}."
@@ -291,6 +313,78 @@ def test_long_gradients_are_clipped():
 
 
 @pytest.mark.question("steps")
+def test_each_step_has_the_gradient_of_its_batch():
+    """The same batch with weights that do not move gives the same gradient at every step."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    loader = DataLoader(TensorDataset(0.1 * torch.randn(4, 1, 8, 8), torch.tensor([0, 1, 2, 3])), batch_size=4)
+    optimizer = Watch(model.parameters(), lr=0.1)
+    student_code.train_steps(model, (loader, loader), optimizer, lambda step: (0.0, 0.0), 3, 100, 100)
+    lengths = [round(length, 4) for _, _, length in optimizer.seen]
+    assert max(lengths) < 1.01 * min(lengths), (
+        f"The gradients at three equal steps have the lengths {lengths}: zero_grad() belongs inside the loop."
+    )
+
+
+@pytest.mark.question("steps")
+def test_weights_are_limited_after_the_steps_asked_for():
+    """With limit_every=2, long weights are as they were after one step, and short after two."""
+    for steps, right in ((1, 10.0), (2, 3.5)):
+        model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10, bias=False))
+        with torch.no_grad():
+            model[1].weight.copy_(10 * torch.eye(10, 64))
+        loader = DataLoader(TensorDataset(torch.zeros(2, 1, 8, 8), torch.zeros(2, dtype=torch.int64)))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        student_code.train_steps(model, (loader, loader), optimizer, lambda step: (0.0, 0.0), steps, 100, 2)
+        found = model[1].weight.norm(dim=1).max().item()
+        assert found == pytest.approx(right, abs=0.01), (
+            f"With limit_every=2, units of the length 10 have the length {found:.3g} after {steps} steps, not {right}."
+        )
+
+
+class Biased(nn.Module):
+    """Raises the last logit, in training mode alone."""
+
+    def forward(self, x):
+        """Return the logits."""
+        return x + 2 * torch.eye(10)[9] if self.training else x
+
+
+@pytest.mark.question("steps")
+def test_the_records_are_those_of_training_and_test():
+    """A record holds the mean loss of the batches since the last one, the fraction of right images, and the test's."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10), Biased())
+    sets = [(torch.randn(n, 1, 8, 8), torch.randint(0, 3, (n,))) for n in (12, 7)]
+    loaders = [DataLoader(TensorDataset(*each), batch_size=3) for each in sets]
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    history = student_code.train_steps(model, tuple(loaders), optimizer, lambda step: (0.0, 0.0), 4, 2, 100)
+    with torch.no_grad():
+        model.train()
+        batches = [(cross_entropy(model(x), y).item(), model(x).argmax(1) == y) for x, y in loaders[0]]
+        model.eval()
+        test = [(cross_entropy(model(x), y).item(), model(x).argmax(1) == y) for x, y in loaders[1]]
+    right = {
+        "train_loss": [(batches[i][0] + batches[i + 1][0]) / 2 for i in (0, 2)],
+        "train_accuracy": [torch.cat([batches[i][1], batches[i + 1][1]]).float().mean().item() for i in (0, 2)],
+        "test_loss": [sum(loss for loss, _ in test) / len(test)] * 2,
+        "test_accuracy": [torch.cat([hits for _, hits in test]).float().mean().item()] * 2,
+    }
+    hints = {
+        "train_loss": "the mean of the batches since the last record (is the sum set back to zero?)",
+        "train_accuracy": "the fraction of the images of these batches whose largest logit is their label's",
+        "test_loss": "the mean over the batches of the test loader, measured by test_model",
+        "test_accuracy": "measured on the test loader, in evaluation mode",
+    }
+    for name, values in right.items():
+        found = [float(value) for value in history[name]]
+        assert found == pytest.approx(values, abs=1e-4), (
+            f"{name} is {[round(value, 4) for value in found]}; expected {[round(value, 4) for value in values]}: "
+            f"{hints[name]}."
+        )
+    seconds = [float(value) for value in history["seconds"]]
+    assert 0 <= seconds[0] <= seconds[-1] < 100, f"seconds are {seconds}: count them from the start of the training."
+
+
+@pytest.mark.question("steps")
 def test_records_begin_after_the_first_steps():
     """With record_every=2, seven steps give records of the steps 2, 4 and 6, none of step 0."""
     _, history = train(7)
@@ -315,9 +409,10 @@ def lines_of(quantity):
     history = {"step": [250, 500, 750], "seconds": [1.0, 2.0, 3.0]}
     history |= {"train_loss": [3, 2, 1.5], "test_loss": [2.5, 2.2, 2.1]}
     history |= {"train_accuracy": [0.3, 0.5, 0.7], "test_accuracy": [0.4, 0.55, 0.6]}
-    figure = student_code.plot_by_step({"model one": history, "model two": history}, quantity)
+    other = history | {name: [value / 3 for value in history[name]] for name in history if "_" in name}
+    figure = student_code.plot_by_step({"model one": history, "model two": other}, quantity)
     assert figure is not None, "plot_by_step returned None: return the figure."
-    return figure, [axis for axis in figure.axes if axis.lines], history
+    return figure, [axis for axis in figure.axes if axis.lines], (history, other)
 
 
 @pytest.mark.question("curves")
@@ -334,9 +429,12 @@ def test_accuracies_are_drawn_over_the_steps():
 
 def assert_curves(quantity):
     """As the checks before say."""
-    figure, axes, history = lines_of(quantity)
+    figure, axes, histories = lines_of(quantity)
     assert len(axes) == 2, f"Two models should give two plots; there are {len(axes)}."
-    for axis in axes:
+    for axis, history in zip(axes, histories, strict=True):
+        looks = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in axis.lines}
+        assert len(looks) > 1, "All curves look the same: a colour or a line style should tell training from test."
+        assert "epoch" not in axis.get_xlabel().casefold(), "The x axis says epochs; the records count steps."
         for part in ("train", "test"):
             wanted = history[f"{part}_{quantity}"]
             drawn = [line for line in axis.lines if np.allclose(np.ravel(line.get_ydata()), wanted)]
@@ -377,6 +475,21 @@ def test_each_map_is_a_picture():
     titles += [text.get_text() for text in figure.texts]
     assert "fourmaps" in letters(" ".join(titles)), "The title, here Four maps, is not in the figure."
     assert len({image.get_clim() for image in images}) == 1, "Each map has its own scale: give all the same vmin, vmax."
+    scales = []
+    for number, (image, values) in enumerate(zip(images, maps.numpy(), strict=True), start=1):
+        shown = np.asarray(image.get_array(), dtype=float)
+        if shown.shape != values.shape:
+            continue  # drawn by other means than imshow
+        assert image.get_interpolation() in ("none", "nearest", "auto", "antialiased"), "The pictures are smoothed."
+        assert not alike(shown, values.T), f"Picture {number} is transposed: a map is (h, w)."
+        assert alike(shown, values), f"Picture {number} does not show map {number}: draw the maps in their order."
+        scales.append(shown.std() / values.std())
+    assert not scales or max(scales) < 1.01 * min(scales), "A map was scaled by itself before it was drawn."
+
+
+def alike(one, other):
+    """True if two maps differ by a factor and a constant at most."""
+    return np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.99
 
 
 # ---------------------------------------------------------------- intermediate
@@ -390,6 +503,10 @@ def test_the_two_outputs_are_those_asked_for():
     assert list(pooled.shape) == [3, 6, 14, 14], f"The second output has the shape {list(pooled.shape)}."
     assert convolved.min() < 0, "The first output has no negative value: a ReLU came before, or worked in place on it."
     assert pooled.min() >= 0, "The second output has negative values: ReLU comes before the pooling."
+    for name, pool in (("avg", nn.functional.avg_pool2d), ("max", nn.functional.max_pool2d)):
+        convolved, pooled = student_code.PoolingLeNet(name).get_intermediate(torch.randn(3, 1, 28, 28))
+        right = torch.allclose(pooled, pool(convolved.relu(), 2), atol=1e-5)
+        assert right, f'The second output of PoolingLeNet("{name}") is not its own pooling of the first, after ReLU.'
 
 
 @pytest.mark.question("intermediate")
