@@ -60,9 +60,11 @@ def new(ctx: click.Context, name: str) -> None:
 )
 @click.pass_context
 def backup(ctx: click.Context, to: Path | None) -> None:
-    """Back up the course: material, submissions, grades and the gradebook.
+    """Back up the whole course into one file.
 
-    Data sets, caches and environments are left out. Example: gradeprop backup --to /backups/cnn-2026.tar.gz
+    It has material, submissions, grades and the gradebook; data sets, caches and environments are left out. Example:
+
+    gradeprop backup --to /backups/cnn-2026.tar.gz
     """
     from gradeprop.course.backup import files_to_keep, write_backup
     from gradeprop.results.gradebook_db import hide_password, url

@@ -57,7 +57,7 @@ def export(
     id_column: str,
     out_of: float | None,
 ) -> None:
-    """Write grades for Canvas, Moodle, Blackboard, Brightspace, or any platform that reads a CSV.
+    """Write a file of grades for a learning platform.
 
     Writes a file for the platform to import, with the grades of the ASSIGNMENTS, or of all. Students who are not in
     the roster are left out and named. Example:

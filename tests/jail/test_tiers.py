@@ -44,6 +44,7 @@ def test_unsafe_runs_all_the_same_and_says_so_wherever_a_grade_is_shown(
     toy: AssignmentPaths, submissions: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRADEPROP_TIER", "none")
+    monkeypatch.setenv("COLUMNS", "200")
     status, said = run(toy, "grade", "toy", submissions, "--unsafe", "--seed", "5")
     assert status == 0, said
     assert WARNING in said
