@@ -224,9 +224,19 @@ class Watch(torch.optim.SGD):
         return super().step(closure)
 
 
+def small(*more, bias=True):
+    """A network of one layer for images of 8×8, and what follows it."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10, bias=bias), *more)
+
+
+def blank():
+    """A loader of two black images of the class 0, one per batch."""
+    return DataLoader(TensorDataset(torch.zeros(2, 1, 8, 8), torch.zeros(2, dtype=torch.int64)))
+
+
 def train(steps, scale=1.0, record_every=2, limit_every=100, model=None):
     """A few steps of a small network: (what the optimizer saw, what was returned)."""
-    model = model or nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    model = model or small()
     images, labels = scale * torch.randn(10, 1, 8, 8), torch.randint(0, 10, (10,))
     loader = DataLoader(TensorDataset(images, labels), batch_size=4)  # three batches, the last of 2
     optimizer = Watch(model.parameters(), lr=0.1)
@@ -241,9 +251,9 @@ def test_as_many_steps_are_made_as_asked():
     """Seven steps on three batches: the loader is begun again when it ends."""
     seen, _ = train(7)
     assert len(seen) == 7, f"7 steps were asked for; the optimizer made {len(seen)}."
-    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    model = small()
     optimizer = torch.optim.SGD([{"params": [each]} for each in model.parameters()], lr=0.1)
-    batches = DataLoader(TensorDataset(torch.zeros(2, 1, 8, 8), torch.zeros(2, dtype=torch.int64)))
+    batches = blank()
     student_code.train_steps(model, (batches, batches), optimizer, lambda step: (0.01 + step, 0.1), 2, 2, 100)
     last = [group["lr"] for group in optimizer.param_groups]
     assert last == pytest.approx([1.01, 1.01]), f"The groups of the optimizer ended with {last}: set every group."
@@ -271,7 +281,7 @@ class Modes(nn.Module):
 def test_every_step_is_made_in_training_mode():
     """The model trains in training mode, also after it has been measured."""
     modes = Modes()
-    train(7, model=nn.Sequential(nn.Flatten(), nn.Linear(64, 10), modes).eval())
+    train(7, model=small(modes).eval())
     assert all(modes.trained), f"The steps were made in these modes (True is training): {modes.trained}."
 
 
@@ -294,9 +304,9 @@ class Numbered:
 @pytest.mark.question("steps")
 def test_each_epoch_has_batches_of_its_own():
     """When the training loader ends it is begun again, so that it can shuffle."""
-    model, seen = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), []
+    model, seen = small(), []
     model.register_forward_hook(lambda model, given, _: seen.append(int(given[0].flatten()[0])))
-    test = DataLoader(TensorDataset(torch.zeros(2, 1, 8, 8), torch.zeros(2, dtype=torch.int64)))
+    test = blank()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     student_code.train_steps(model, (Numbered(), test), optimizer, lambda step: (0.01, 0.0), 7, 100, 100)
     numbers = list(dict.fromkeys(number for number in seen if number))
@@ -315,7 +325,7 @@ def test_long_gradients_are_clipped():
 @pytest.mark.question("steps")
 def test_each_step_has_the_gradient_of_its_batch():
     """The same batch with weights that do not move gives the same gradient at every step."""
-    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    model = small()
     loader = DataLoader(TensorDataset(0.1 * torch.randn(4, 1, 8, 8), torch.tensor([0, 1, 2, 3])), batch_size=4)
     optimizer = Watch(model.parameters(), lr=0.1)
     student_code.train_steps(model, (loader, loader), optimizer, lambda step: (0.0, 0.0), 3, 100, 100)
@@ -329,10 +339,10 @@ def test_each_step_has_the_gradient_of_its_batch():
 def test_weights_are_limited_after_the_steps_asked_for():
     """With limit_every=2, long weights are as they were after one step, and short after two."""
     for steps, right in ((1, 10.0), (2, 3.5)):
-        model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10, bias=False))
+        model = small(bias=False)
         with torch.no_grad():
             model[1].weight.copy_(10 * torch.eye(10, 64))
-        loader = DataLoader(TensorDataset(torch.zeros(2, 1, 8, 8), torch.zeros(2, dtype=torch.int64)))
+        loader = blank()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         student_code.train_steps(model, (loader, loader), optimizer, lambda step: (0.0, 0.0), steps, 100, 2)
         found = model[1].weight.norm(dim=1).max().item()
@@ -352,7 +362,7 @@ class Biased(nn.Module):
 @pytest.mark.question("steps")
 def test_the_records_are_those_of_training_and_test():
     """A record holds the mean loss of the batches since the last one, the fraction of right images, and the test's."""
-    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10), Biased())
+    model = small(Biased())
     sets = [(torch.randn(n, 1, 8, 8), torch.randint(0, 3, (n,))) for n in (12, 7)]
     loaders = [DataLoader(TensorDataset(*each), batch_size=3) for each in sets]
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
