@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gradeprop.core.errors import CourseError
+from gradeprop.integrations.lms.roster import read_csv_bytes
 from gradeprop.results.people import Person, fold
 
 _ENCODINGS = ("utf-8-sig", "cp1252")
@@ -88,12 +89,7 @@ def _plain(text: str) -> str:
 
 def _table(file: Path) -> list[list[str]]:
     """Read a table with its header, whatever its separator and encoding."""
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise CourseError(f"cannot be read: {error.strerror}", file) from error
-    if data.startswith(b"PK"):
-        raise CourseError("is a workbook or a zip, expected a CSV; save the table as CSV", file)
+    data = read_csv_bytes(file, "save the table as CSV")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = data.decode("utf-16", errors="replace")
     else:

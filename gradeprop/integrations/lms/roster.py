@@ -194,14 +194,24 @@ def _titles(table: list[list[str]], platform: Platform) -> list[str]:
     return [known.get(index, title) for index, title in enumerate(header)]
 
 
-def _decoded(file: Path) -> tuple[str, str]:
-    """Return the text of a file, and its encoding."""
+def read_csv_bytes(file: Path, advice: str) -> bytes:
+    """Return the bytes of a file that should be a CSV.
+
+    Raises:
+        CourseError: it cannot be read, or is a workbook; then the advice is given.
+    """
     try:
         data = file.read_bytes()
     except OSError as error:
         raise CourseError(f"cannot be read: {error.strerror}", file) from error
     if data.startswith(b"PK"):
-        raise CourseError("is a workbook or a zip, expected a CSV; use the file as the platform exported it", file)
+        raise CourseError(f"is a workbook or a zip, expected a CSV; {advice}", file)
+    return data
+
+
+def _decoded(file: Path) -> tuple[str, str]:
+    """Return the text of a file, and its encoding."""
+    data = read_csv_bytes(file, "use the file as the platform exported it")
     encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
         return data.decode(encoding), encoding
