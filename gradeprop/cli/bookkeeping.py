@@ -1,4 +1,4 @@
-"""What ``grade`` and ``watch`` do for the gradebook besides grading.
+"""The work of ``grade`` and ``watch`` on the gradebook, besides grading.
 
 full_id           the id of a student whom the instructor names
 identify          the student of a submission that a platform names by its own number

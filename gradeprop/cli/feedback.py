@@ -123,12 +123,13 @@ def _collect(
     from gradeprop.cli.scores import refresh_pages
     from gradeprop.integrations.lms.roster import list_names
     from gradeprop.integrations.push.pages import collect_pages
+    from gradeprop.results import refresh
 
     course, one = find_assignment(ctx, assignment)
     paths = course.assignment(one.name)
     with waiting("collecting the pages"):
-        refresh_pages(course, one)
-        everyone, on_hold = collect_pages(paths, one, frozenset(leave_out))
+        graded = refresh_pages(course, one) or refresh.read_graded(course, one)
+        everyone, on_hold = collect_pages(paths, graded, frozenset(leave_out))
     if on_hold:
         warn(f"On hold, so left out: {list_names(on_hold)}.")
     return one, paths, everyone

@@ -112,8 +112,7 @@ def report(ctx: click.Context, assignment: str, anonymous: bool, earlier: Path |
     paths = course.assignment(one.name)
     graded_students(paths.autograded)  # refuses a class without grades
     with waiting("reading the grade records"):
-        refresh_pages(course, one)
-        file = write_class_report(one, paths, anonymous, earlier)
+        file = write_class_report(one, paths, anonymous, earlier, refresh_pages(course, one))
     click.echo(f"report    {file}")
 
 

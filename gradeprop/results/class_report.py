@@ -20,6 +20,7 @@ from gradeprop.results.feedback import points, prose
 from gradeprop.results.misconceptions import Misconception
 from gradeprop.results.mistakes import Mistake
 from gradeprop.results.report_figures import draw_figures
+from gradeprop.results.score import Graded
 from gradeprop.results.similar_submissions import SubmittedCode, earlier_code, side_by_side, submitted_code
 from gradeprop.results.similarity import SimilarGroup
 
@@ -29,7 +30,11 @@ _MAX_PAIRS = 30
 
 
 def write_class_report(
-    assignment: Assignment, paths: AssignmentPaths, anonymous: bool = False, earlier: Path | None = None
+    assignment: Assignment,
+    paths: AssignmentPaths,
+    anonymous: bool = False,
+    earlier: Path | None = None,
+    graded: Sequence[Graded] = (),
 ) -> Path:
     """Write the report about all records of an assignment beside them, and return its path.
 
@@ -37,18 +42,19 @@ def write_class_report(
         anonymous: for a lecture: no names, no single submissions. Without it, ``report.json`` and pages with similar
             code side by side are written, too.
         earlier: the folder autograded/<hw> of a former year, whose code is compared as well.
+        graded: each record with its score; read from disk and the gradebook if not given.
 
     Raises:
         CourseError: a record or a known answer cannot be read.
         JailError: the page cannot be written.
     """
-    records = refresh.read_records(paths.course, assignment)
+    pairs = graded or refresh.read_graded(paths.course, assignment)
     former = earlier_code(earlier) if earlier else []
-    summary = summarize(assignment, refresh.read_pairs(paths.course, assignment, records), paths, former)
+    summary = summarize(assignment, pairs, paths, former)
     file = paths.anonymous_report if anonymous else paths.report
     write_bytes(page(assignment, summary, anonymous).encode(), file)
     if not anonymous:
-        _write_pairs(summary.similar, [*submitted_code(records, paths.autograded), *former], paths.similar)
+        _write_pairs(summary.similar, [*submitted_code(summary.records, paths.autograded), *former], paths.similar)
         write_bytes(msgspec.json.format(msgspec.json.encode(to_json(summary))), paths.report_json)
     return file
 

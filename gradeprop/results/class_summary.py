@@ -1,4 +1,4 @@
-"""What a class report says: figures, lists and groups computed from all grade records of an assignment."""
+"""Statistics, lists and groups of a class for its report, computed from all grade records of an assignment."""
 
 import statistics
 from collections import Counter
@@ -156,7 +156,7 @@ def _histogram_rows(points: Sequence[float], possible: float) -> list[tuple[str,
 
 def _points_of_questions(assignment: Assignment, scores: Sequence[StudentScore]) -> dict[Question, list[float]]:
     """Return the points of everyone who has some, by question, in the order of the assignment."""
-    everyone = [{**score.points, **score.to_confirm} for score in scores]
+    everyone = [score.known for score in scores]
     points = {one: [each[one.name] for each in everyone if one.name in each] for one in assignment.questions}
     return {question: values for question, values in points.items() if values}
 

@@ -72,7 +72,7 @@ def page(assignment: Assignment, record: GradeRecord, score: StudentScore | None
         assignment=assignment,
         record=record,
         score=score,
-        scored={**score.points, **score.to_confirm},
+        scored=score.known,
         titles={question.name: question.title for question in assignment.questions},
         causes=causes,
         problems=[problem for problem in record.problems if problem not in {cause.message for cause in causes}],

@@ -36,13 +36,12 @@ def write_csv(graded: Iterable[Graded], file: Path, unattributed: Iterable[Unatt
 
 
 def _row(record: GradeRecord, score: StudentScore, questions: list[str]) -> list[str | float]:
-    points = {**score.points, **score.to_confirm}
     parts = [score.total, score.possible, score.part(written=False)[0], score.part(written=True)[0], score.penalty]
     status = "excused" if score.excused else "needs_attention" if record.attention else record.status
     return [
         *(for_csv_cell(record.student), for_csv_cell(score.name), status),
         *map(_cell, parts),
-        *(_cell(points.get(name)) for name in questions),
+        *(_cell(score.known.get(name)) for name in questions),
         for_csv_cell(", ".join(score.ungraded)),
         for_csv_cell(record.attention or record.reason or ("run without a jail" if record.unsafe else "")),
         len(record.problems),

@@ -61,6 +61,15 @@ def refresh(
     return graded
 
 
+def read_graded(course: CoursePaths, assignment: Assignment) -> list[Graded]:
+    """Return the record of everyone who was graded, with its score; nothing is written.
+
+    Raises:
+        CourseError: the gradebook or a record cannot be read.
+    """
+    return read_pairs(course, assignment, read_records(course, assignment))
+
+
 def read_pairs(course: CoursePaths, assignment: Assignment, records: Sequence[GradeRecord]) -> list[Graded]:
     """Return records with their scores, from the gradebook if there is one; nothing is written.
 

@@ -69,11 +69,15 @@ class StudentScore:
     def possible(self) -> float:
         return sum(self.max_points.values())
 
+    @property
+    def known(self) -> dict[str, float]:
+        """The points of each question that has some, by question; a person may still have to confirm them."""
+        return {**self.points, **self.to_confirm}
+
     def part(self, *, written: bool) -> tuple[float | None, float]:
         """Return the points and the maximum of the automatic or the written questions; None if none has points yet."""
         names = [name for name in self.max_points if (name in self.written) is written]
-        known = {**self.points, **self.to_confirm}
-        points = [known[name] for name in names if name in known]
+        points = [self.known[name] for name in names if name in self.known]
         return (round(sum(points), 2) if points else None), sum(self.max_points[name] for name in names)
 
     @property

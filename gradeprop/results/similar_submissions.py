@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 from gradeprop.core import storage
@@ -17,7 +18,7 @@ _MARKS = dict.fromkeys(range(2))  # difflib's own
 
 @dataclass(frozen=True, slots=True)
 class SubmittedCode:
-    """What one student submitted, in our own copy."""
+    """The code and weights of one student, in our own copy."""
 
     student: str
     folder: Path
@@ -35,7 +36,7 @@ class SubmittedCode:
 
 
 def submitted_code(records: Iterable[GradeRecord], autograded: Path) -> list[SubmittedCode]:
-    """Return what the students of these records submitted."""
+    """Return the code and weights of the students of these records."""
     return [
         SubmittedCode(record.student, StudentPaths(autograded / record.key).submitted, record.files)
         for record in records
@@ -83,11 +84,7 @@ def side_by_side(one: SubmittedCode, other: SubmittedCode) -> str:
     """Return a page with the code of two students side by side; every text of theirs is escaped."""
     differ = difflib.HtmlDiff(tabsize=4, wrapcolumn=_COLUMNS)
     first, second = ("\n".join(each.texts()).translate(_MARKS).splitlines() for each in (one, other))
-    return differ.make_file(first, second, _escaped(one.student), _escaped(other.student))
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return differ.make_file(first, second, escape(one.student), escape(other.student))
 
 
 def _text(file: Path) -> str:

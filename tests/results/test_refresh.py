@@ -38,6 +38,13 @@ def test_late_work_costs_what_the_policy_says_and_no_more_when_in_time(late: str
     assert settled(late) == [0, 0, 0]
 
 
+def test_without_a_policy_a_penalty_of_somebody_else_stays_and_every_reading_has_it(late: str) -> None:
+    settled(late)
+    for _ in range(2):
+        (hw,) = refresh.settle_penalties(late, {"hw": LatePolicy()})
+        assert [score.penalty for score in hw.scores] == [1.5, 0, 0]
+
+
 def test_a_written_answer_counts_for_the_penalty_as_soon_as_it_is_graded(late: str) -> None:
     settled(late)
     give_by_hand(late, "why", 5)

@@ -32,7 +32,7 @@ class Entry(Record, frozen=True, kw_only=True):
 
 
 class Journal:
-    """What was sent to one column of a platform."""
+    """The record of everything that was sent to one column of a platform."""
 
     def __init__(self, folder: Path, column: str) -> None:
         """Read what was sent to this column; nothing is written. Another course has other columns.

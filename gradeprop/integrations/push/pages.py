@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError, JailError, RejectedError
 from gradeprop.core.paths import AssignmentPaths, StudentPaths
 from gradeprop.core.sanitize import for_csv_cell
@@ -22,8 +21,8 @@ from gradeprop.integrations.lms.roster import Roster
 from gradeprop.integrations.push.journal import Journal
 from gradeprop.integrations.push.scores import Delivery, State, send_all
 from gradeprop.integrations.push.web import patiently
-from gradeprop.results import refresh
 from gradeprop.results.gradebook import student_id
+from gradeprop.results.score import Graded
 
 FEEDBACK = "feedback.html"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -61,18 +60,17 @@ class StudentPages:
 
 
 def collect_pages(
-    paths: AssignmentPaths, assignment: Assignment, left_out: frozenset[str] = frozenset()
+    paths: AssignmentPaths, graded: Sequence[Graded], left_out: frozenset[str] = frozenset()
 ) -> tuple[list[StudentPages], list[str]]:
     """Collect the pages of everyone who has a grade, all members of a group included, and name the students on hold.
 
     Raises:
         CourseError: nobody has a grade, a record cannot be read, or ``left_out`` names a student without one.
     """
-    pairs = refresh.read_pairs(paths.course, assignment, refresh.read_records(paths.course, assignment))
-    if unknown := left_out - {record.student for record, _ in pairs}:
+    if unknown := left_out - {record.student for record, _ in graded}:
         raise CourseError(f"--leave-out names {', '.join(sorted(unknown))}, who submitted nothing", paths.autograded)
     found, on_hold = [], []
-    for record, score in pairs:
+    for record, score in graded:
         student = paths.student(record.key)
         if record.student in left_out:
             continue

@@ -16,7 +16,7 @@ _ROUNDING = 1.5e-4
 
 
 class State(StrEnum):
-    """What becomes of one student's score or page."""
+    """The outcome for one student's score or page."""
 
     TO_SEND = "to send"
     SENT = "sent"
