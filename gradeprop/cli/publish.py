@@ -116,6 +116,9 @@ def report(ctx: click.Context, assignment: str, anonymous: bool, earlier: Path |
     click.echo(f"report    {file}")
 
 
+_VISIBILITY = click.Choice(["visible", "after_due_date", "after_published"])
+
+
 @click.group()
 def package() -> None:
     """Package an assignment for another service."""
@@ -130,25 +133,45 @@ def package() -> None:
 )
 @click.option(
     "--visibility",
-    type=click.Choice(["visible", "after_due_date", "after_published"]),
+    type=_VISIBILITY,
     default="visible",
     show_default=True,
     help="When students see the messages of the checks.",
+)
+@click.option(
+    "--visibility-of",
+    type=(str, _VISIBILITY),
+    multiple=True,
+    metavar="QUESTION WHEN",
+    help="The same for the checks of one question; may be repeated.",
 )
 @unsafe_option
 @data_option
 @click.pass_context
 def package_gradescope(
-    ctx: click.Context, assignment: str, to: Path | None, visibility: "Visibility", unsafe: bool, dataset: str
+    ctx: click.Context,
+    assignment: str,
+    to: Path | None,
+    visibility: "Visibility",
+    visibility_of: tuple[tuple[str, "Visibility"], ...],
+    unsafe: bool,
+    dataset: str,
 ) -> None:
-    """Write the zip to upload to Gradescope as an autograder. It contains the hidden checks: keep it secret."""
+    """Write the zip to upload to Gradescope as an autograder. It contains the hidden checks: keep it secret.
+
+    Example: gradeprop package gradescope mnist_lenet --visibility-of accuracy after_due_date
+    """
     from gradeprop.core.storage import write_bytes
     from gradeprop.course.config import resolve_dataset
     from gradeprop.integrations import gradescope
 
     course, one = find_assignment(ctx, assignment)
     settings = gradescope.Settings(
-        assignment=one.name, dataset=resolve_dataset(one, dataset), visibility=visibility, unsafe=unsafe
+        assignment=one.name,
+        dataset=resolve_dataset(one, dataset),
+        visibility=visibility,
+        visibility_of=dict(visibility_of),
+        unsafe=unsafe,
     )
     data, file = gradescope.package(course, one, settings), to or Path(f"{one.name}-gradescope.zip")
     write_bytes(data, file)

@@ -30,6 +30,8 @@ def main() -> None:
     if full:
         syscalls.die_with_parent()
     syscalls.adopt_orphans()
+    if setting["tier"] == "own-user":  # without Landlock, a job could open /proc/<pid>/mem of its own user's processes
+        syscalls.set_dumpable(False)
     try:
         if full and (problem := _try_namespaces(setting["home"])):
             _send(control, none=f"namespaces for a job: {problem}")
@@ -84,7 +86,7 @@ def _warm(path: list[str], tier: str) -> None:
     _warm_training()
     adapt.keep_figures_in_memory()
     adapt.call_instead_of_compiling()
-    if tier == "restricted":
+    if tier in ("restricted", "own-user"):
         adapt.load_in_one_process()
     syscalls.prepare_to_fork()
     deadline = time.monotonic() + 10

@@ -21,6 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 from markupsafe import Markup
 
 from gradeprop.core import storage
@@ -49,6 +50,8 @@ class Settings(Record, frozen=True, kw_only=True):
     assignment: str
     dataset: str
     visibility: Visibility = "visible"
+    visibility_of: dict[str, Visibility] = msgspec.field(default_factory=dict)
+    """question → when students see its checks, if not ``visibility``"""
     unsafe: bool = False
 
 
@@ -57,7 +60,11 @@ def package(course: CoursePaths, assignment: Assignment, settings: Settings) -> 
 
     Raises:
         CourseError: a file of the course or of the package is missing.
+        GradepropError: ``settings`` names an unknown question.
     """
+    questions = [question.name for question in assignment.questions]
+    if unknown := [name for name in settings.visibility_of if name not in questions]:
+        raise GradepropError(f"{assignment.name} has no question {unknown[0]}; its questions: {', '.join(questions)}.")
     files = {f"course/{name}": data for name, data in course_files(course, assignment).items()}
     files |= {f"package/{name}": data for name, data in package_files().items()}
     if settings.dataset not in ("", "sample"):
@@ -86,7 +93,7 @@ def run(root: Path) -> int:
         if record.status != "graded":
             print(f"{_NO_GRADE}: {record.reason}\nFix this, then rerun the submission.")
             return 1
-        storage.write_bytes(json.dumps(results(assignment, record, about, settings.visibility)).encode(), target)
+        storage.write_bytes(json.dumps(results(assignment, record, about, settings)).encode(), target)
     except GradepropError as error:
         print(f"{_NO_GRADE}: {error}")
         return 1
@@ -96,9 +103,7 @@ def run(root: Path) -> int:
     return 0
 
 
-def results(
-    assignment: Assignment, record: GradeRecord, about: dict[str, Any], visibility: Visibility
-) -> dict[str, Any]:
+def results(assignment: Assignment, record: GradeRecord, about: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """Return results.json of a graded record: each check result, without the name of the check or its file."""
     questions = {question.name: (number, question) for number, question in enumerate(assignment.questions, 1)}
     tests: list[dict[str, Any]] = []
@@ -114,6 +119,7 @@ def results(
             "status": "passed" if result.verdict == "passed" else "failed",
             "output": _output(result),
             "output_format": "html",
+            "visibility": settings.visibility_of.get(result.question, settings.visibility),
         })  # fmt: skip
     late_s = _late_s(about)
     return {
@@ -121,7 +127,7 @@ def results(
         "execution_time": round(record.wall_s),
         "output": "\n".join(_summary(assignment, record, late_s)),
         "output_format": "text",
-        "visibility": visibility,
+        "visibility": settings.visibility,
         "stdout_visibility": "hidden",
         "tests": tests,
         "leaderboard": _leaderboard(record),

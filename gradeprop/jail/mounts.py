@@ -137,7 +137,17 @@ def _extensions(folder: Path) -> Iterator[str]:
         yield from (f".{parent.removeprefix(str(folder))}/{name}" for name in files if _EXTENSION.search(name))
 
 
+def is_open_to_others(folder: Path) -> bool:
+    """Check that a user without rights can enter a folder."""
+    folder = folder.resolve()
+    return folder.exists() and bool(folder.stat().st_mode & 0o001) and _can_be_reached(folder)
+
+
+def _can_be_reached(path: Path) -> bool:
+    return all(parent.stat().st_mode & 0o001 for parent in path.parents)
+
+
 def readable_by_others(view: View) -> bool:
     """Check that a user without rights can read Python at its path; the restricted tier mounts nothing elsewhere."""
     needed = [python(), *map(Path, view.libraries), GUEST]
-    return all(os.stat(p).st_mode & 0o005 == 0o005 for path in needed for p in (path, *path.parents))  # noqa: PTH116
+    return all(path.stat().st_mode & 0o005 == 0o005 and _can_be_reached(path) for path in needed)

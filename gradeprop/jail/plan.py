@@ -9,7 +9,7 @@ from typing import Any
 from gradeprop.core.errors import NoJailError
 from gradeprop.core.scratch import ScratchDir
 from gradeprop.guest import syscalls
-from gradeprop.jail.mounts import GUEST, make_view, python, readable_by_others
+from gradeprop.jail.mounts import GUEST, View, is_open_to_others, make_view, python, readable_by_others
 from gradeprop.jail.seccomp import compile_filter
 
 _SPARE_UIDS = 64000, 1000  # first and number; they belong to nobody
@@ -35,12 +35,14 @@ def make_plan(tier: str, hide: Iterable[Path]) -> Plan:
     Raises:
         NoJailError: this machine lacks a feature of the tier, or Python is in a folder that must stay invisible.
     """
-    full, code = tier == "full", compile_filter(namespaces=tier == "full")
-    view, landlock = make_view(hide), syscalls.landlock_version() > 0
+    full, code, hide = tier == "full", compile_filter(namespaces=tier == "full"), [*hide]
+    view, landlock = make_view(hide), syscalls.landlock_version() > 0 and tier in ("full", "restricted")
     if tier == "restricted" and not landlock:
         raise NoJailError("it needs Landlock (Linux 5.13 or newer, with lsm=landlock), which is missing")
-    if tier == "restricted" and not code:
+    if tier in ("restricted", "own-user") and not code:
         raise NoJailError("it needs libseccomp, which is missing (install libseccomp2)")
+    if tier == "own-user":
+        _check_own_user(view, hide)
     # root uses a spare user: limits on processes bind it, and root's files are not its own
     apart = os.getuid() == 0 and (full or readable_by_others(view))
     uid = _SPARE_UIDS[0] + os.getpid() % _SPARE_UIDS[1] if apart else None
@@ -64,12 +66,22 @@ def make_plan(tier: str, hide: Iterable[Path]) -> Plan:
         "path": view.libraries,
         "home": home,
         "filter": code.hex(),
-        "landlock": landlock and tier != "none",
+        "landlock": landlock,
         "read": read,
         "names": names,
         "write": ["/dev/null"],  # not /dev/zero: mapped, it is memory that no process is seen to have
     }
     return Plan(_full_name(tier, bool(code), landlock), bootstrap, zygote, scratch)
+
+
+def _check_own_user(view: View, hide: Iterable[Path]) -> None:
+    """Check that permissions alone keep a user without rights out of the folders in ``hide``."""
+    if os.getuid() != 0:
+        raise NoJailError("it needs root, to give student code a user of its own")
+    if not readable_by_others(view):
+        raise NoJailError("other users cannot read Python")
+    if open_to := [str(folder) for folder in hide if is_open_to_others(folder)]:
+        raise NoJailError(f"all users can enter {', '.join(open_to)}; close it with chmod go=")
 
 
 def _full_name(tier: str, filtered: bool, landlock: bool) -> str:

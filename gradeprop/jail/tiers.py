@@ -2,6 +2,7 @@
 
 full        own namespaces for every job, limits, a system call filter, Landlock
 restricted  no namespaces: Landlock, the filter and limits; student code cannot start processes
+own-user    as restricted, without Landlock: file permissions protect the course; for a container per submission
 none        no isolation: refused, unless the operator accepts the risk
 """
 
@@ -24,9 +25,10 @@ from gradeprop.core.scratch import ScratchDir
 from gradeprop.jail.jail import Jail
 from gradeprop.jail.job import Job
 
-Tier = Literal["full", "restricted", "none"]
+Tier = Literal["full", "restricted", "own-user", "none"]
 
-TIER = "GRADEPROP_TIER"  # requests a tier, for tests
+TIER = "GRADEPROP_TIER"  # names the tiers to try, in order, separated by spaces
+_DEFAULT = "full restricted none"  # not own-user: jobs could leave files for later jobs in /tmp
 _ATTEMPTS = Path(__file__).parent / "escape_attempts.py"
 _LIMITS = Limits(probe_s=5, wall_s=60, memory_mib=512, processes=32, disk_mib=16)
 
@@ -37,7 +39,7 @@ def open_jail(*hide: Path, tier: Tier | None = None, unsafe: bool = False) -> It
 
     Args:
         hide: folders that must stay invisible even if Python is inside them: the course, its data.
-        tier: by default the environment variable GRADEPROP_TIER, if set.
+        tier: by default those in the environment variable GRADEPROP_TIER, else full, restricted, and none if unsafe.
         unsafe: if no jail can be started, run the code without one; the result's tier says so.
 
     Raises:
@@ -46,14 +48,14 @@ def open_jail(*hide: Path, tier: Tier | None = None, unsafe: bool = False) -> It
     """
     if not sys.platform.startswith("linux"):
         raise NoJailError("The jail needs Linux: use a Linux machine, a virtual machine, or WSL 2.")
-    requested = tier or os.environ.get(TIER)
+    requested = (tier or os.environ.get(TIER) or _DEFAULT).split()
     reasons = []
-    for name in (requested,) if requested else ("full", "restricted", "none"):
+    for name in requested:
         if name not in get_args(Tier):
             reasons.append(f"Unknown isolation tier: {name}.")
             continue
         if name == "none" and not unsafe:
-            reasons += ["The tier none requires --unsafe."] if requested else []
+            reasons += ["The tier none requires --unsafe."] if requested == ["none"] else []
             continue
         jail = Jail(name, hide)
         try:
@@ -101,7 +103,8 @@ class TierReport:
 
 def probe_tiers() -> tuple[TierReport, ...]:
     """Start each tier and try to break out of it; the first one without a problem is the one that gets used."""
-    return _try_tier("full"), _try_tier("restricted")
+    names = (os.environ.get(TIER) or _DEFAULT).split()
+    return tuple(_try_tier(name) for name in get_args(Tier) if name in names and name != "none")
 
 
 def _try_tier(tier: Tier) -> TierReport:

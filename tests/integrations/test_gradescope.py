@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sklearn.datasets
 from click.testing import CliRunner
 
 from gradeprop.cli.main import main
 from gradeprop.core import storage
 from gradeprop.core.assignment import Assignment
+from gradeprop.core.errors import GradepropError
 from gradeprop.core.models import CheckResult, GradeRecord, Table
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.config import read_assignment
@@ -47,6 +49,7 @@ ABOUT = {
     "previous_submissions": [],
 }
 NOBODY = 65534
+SETTINGS = gradescope.Settings(assignment="toy", dataset="sample")
 slow = pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
 
 
@@ -74,19 +77,22 @@ def root() -> Iterator[Path]:
         yield root
 
 
-def environment(root: Path) -> dict[str, str]:
+def environment(root: Path, tier: str = "restricted") -> dict[str, str]:
     """The zip's own package, under the interpreter at hand: what setup.sh would download takes minutes."""
     return {
         **{name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ},
         "AUTOGRADER_ROOT": str(root),
         "GRADEPROP_PYTHON": sys.executable,
-        "GRADEPROP_TIER": "restricted",
+        "GRADEPROP_TIER": tier,
         "PYTHONPATH": str(root / "source" / "package"),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": str(root / "home"),
     }
 
 
-def run(root: Path, code: str, about: Any = ABOUT, user: int | None = None) -> tuple[int, str, dict[str, Any]]:
+def run(
+    root: Path, code: str, about: Any = ABOUT, user: int | None = None, tier: str = "restricted"
+) -> tuple[int, str, dict[str, Any]]:
     """Exit status, what the instructor sees, and results.json."""
     submission(root / "submission", code)
     (root / "submission_metadata.json").write_text(json.dumps(about))
@@ -94,7 +100,7 @@ def run(root: Path, code: str, about: Any = ABOUT, user: int | None = None) -> t
     done = subprocess.run(
         [root / "run_autograder"],
         cwd=root,
-        env=environment(root),
+        env=environment(root, tier),
         user=user,
         text=True,
         stdout=subprocess.PIPE,
@@ -115,7 +121,16 @@ def follows_the_specification(found: dict[str, Any]) -> None:
         *("hidden", "after_due_date", "after_published", "visible"),
     }
     for test in found["tests"]:
-        assert test.keys() <= {"score", "max_score", "status", "name", "number", "output", "output_format"}
+        assert test.keys() <= {
+            "score",
+            "max_score",
+            "status",
+            "name",
+            "number",
+            "output",
+            "output_format",
+            "visibility",
+        }
         assert test["status"] in ("passed", "failed")
         assert 0 <= test["score"] <= test["max_score"]
     assert all(row.keys() == {"name", "value"} for row in found["leaderboard"])
@@ -150,6 +165,27 @@ def test_an_ordinary_user_can_run_it_too(root: Path) -> None:
     lost = next(test for test in found["tests"] if test["status"] == "failed")
     assert "Is it added to itself?" in lost["output"]
     assert "<th>x</th>" in lost["output"]  # the table beside it
+
+
+@slow
+@pytest.mark.skipif(
+    os.getuid() != 0 or not readable_by_others(make_view(())),
+    reason="needs root, to become another user, and a Python in folders that this one can read",
+)
+def test_without_landlock_a_user_of_its_own_reaches_nothing_of_the_autograder(root: Path) -> None:
+    labels = Path(sklearn.datasets.__file__).parent / "data"
+    before = labels.stat().st_mode
+    status, said, found = run(root, PRYING.replace("{root}", str(root)), tier="own-user none")
+    assert (status, found) == (1, {}), said
+    assert f"all users can enter {labels}" in said
+    labels.chmod(0o700)  # as setup.sh does in the image
+    try:
+        status, said, found = run(root, PRYING.replace("{root}", str(root)), tier="own-user none")
+    finally:
+        labels.chmod(before)
+    assert status == 0, said
+    assert found["score"] == 10, found
+    assert found["extra_data"]["tier"] == "own-user, without Landlock"
 
 
 @slow
@@ -273,7 +309,7 @@ def test_lateness_is_counted_from_the_students_own_due_date(
     dates = [AT.format(day) if isinstance(day, str) else day for day in own]
     users = [{"name": "Ada", "assignment": {"due_date": date}} if date is not None else {} for date in dates]
     about = {"created_at": AT.format("03"), "assignment": {"due_date": AT.format("01")}, "users": users}
-    found = gradescope.results(toy_assignment, graded(), about, "visible")
+    found = gradescope.results(toy_assignment, graded(), about, SETTINGS)
     assert found["extra_data"]["late_s"] == late_days * 24 * 3600
 
 
@@ -283,7 +319,7 @@ def test_messages_are_html_that_students_cannot_write(toy_assignment: Assignment
         check="c", question="double", line="Calls ``double``.", verdict="failed", points=0, possible=1,
         message="Is ``x`` < 2?\n<script>", exhibits=(table,),
     )  # fmt: skip
-    [test] = gradescope.results(toy_assignment, graded(one), {}, "visible")["tests"]
+    [test] = gradescope.results(toy_assignment, graded(one), {}, SETTINGS)["tests"]
     assert test["name"].endswith(": Calls `double`.")
     assert (test["output_format"], test["output"]) == (
         "html",
@@ -299,6 +335,23 @@ def graded(*results: CheckResult) -> GradeRecord:
     )  # fmt: skip
 
 
+def test_the_checks_of_a_question_can_be_shown_later(toy_assignment: Assignment, toy: AssignmentPaths) -> None:
+    settings = gradescope.Settings(assignment="toy", dataset="sample", visibility_of={"double": "after_due_date"})
+    results = [
+        CheckResult(check="c", question=name, line="Is right.", verdict="passed", points=1, possible=1)
+        for name in ("double", toy_assignment.questions[1].name)
+    ]
+    found = gradescope.results(toy_assignment, graded(*results), {}, settings)
+    assert [test["visibility"] for test in found["tests"]] == ["after_due_date", "visible"]
+    assert found["visibility"] == "visible"
+    with pytest.raises(GradepropError, match="toy has no question doubel; its questions: double, "):
+        gradescope.package(
+            toy.course,
+            toy_assignment,
+            gradescope.Settings(assignment="toy", dataset="", visibility_of={"doubel": "visible"}),
+        )
+
+
 def test_accuracies_come_to_the_leaderboard(toy: AssignmentPaths) -> None:
     one = read_assignment(toy.course, "toy")
     said = (
@@ -312,6 +365,6 @@ def test_accuracies_come_to_the_leaderboard(toy: AssignmentPaths) -> None:
         for n, message in enumerate(said)
     )
     record = graded(*results)
-    found = gradescope.results(one, record, {}, "after_published")
+    found = gradescope.results(one, record, {}, SETTINGS)
     assert found["leaderboard"] == [{"name": "Accuracy in %: Line 0", "value": 97.5}]
     assert storage.to_json(record)
