@@ -179,6 +179,26 @@ def test_dropout_is_the_probability_to_drop():
     )
 
 
+@pytest.mark.question("regularised_lenet")
+def test_batch_norm_comes_before_the_relu():
+    """Each BatchNorm layer gets what a convolution or linear layer gives, before ReLU and pooling."""
+    model, sides = student_code.RegularisedLeNet(), {6: 24, 16: 8}
+
+    def look(layer, inputs):
+        x = inputs[0]
+        assert (x < 0).any(), f"BatchNorm of {x.shape[1]} channels gets no negative value: does it come after the ReLU?"
+        side = sides.get(x.shape[1], x.shape[-1])
+        assert x.shape[-1] == side, (
+            f"BatchNorm of {x.shape[1]} maps gets {x.shape[-1]}×{x.shape[-1]}, not {side}×{side}: after the pooling?"
+        )
+
+    model.eval()(torch.randn(8, 1, 28, 28))  # lazy layers become layers
+    for layer in model.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.register_forward_pre_hook(look)
+    model.train()(torch.randn(8, 1, 28, 28))
+
+
 # ---------------------------------------------------------------- flip, affine
 
 
@@ -215,9 +235,12 @@ def test_flips_are_drawn_per_image():
     images = torch.rand(200, 1, 28, 28)
     first, second = ((student_code.flip_at_random(images) != images).flatten(1).any(1) for _ in range(2))
     n = int(first.sum())
-    assert 0 < n < 200, f"{n} of 200 images were mirrored: throw a coin for each image."
+    assert 0 < n < 200, f"{n} of 200 images were mirrored: toss a coin for each image."
     assert 60 < n < 140, f"{n} of 200 images were mirrored; with probability 1/2 it would be about 100."
     assert not torch.equal(first, second), "Two calls mirrored the same images: draw again each time."
+    calls = [student_code.flip_at_random(images) for _ in range(8)]
+    numbers = {int((result != images).flatten(1).any(1).sum()) for result in calls}
+    assert len(numbers) > 1, f"Each of 8 calls mirrored {n} of 200 images: toss a coin for each image."
 
 
 @pytest.mark.question("affine")
@@ -246,33 +269,57 @@ def test_affine_images_can_be_read():
 
 
 def comets(n):
-    """n times the same picture: a streak with a heavy head, float32 (n, 1, 28, 28)."""
+    """n times the same picture: a streak along the diagonal with a heavy head, float32 (n, 1, 28, 28)."""
     rows, columns = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
-    blobs = [(1.0, 9.0, 11.0), (0.75, 12.0, 13.0), (0.5, 15.0, 15.0), (0.3, 18.0, 17.0)]  # weight, row, column
-    spots = [weight * torch.exp(-((rows - y) ** 2 + (columns - x) ** 2) / 4.5) for weight, y, x in blobs]
+    blobs = [(1.0, 10.4), (0.75, 13.4), (0.5, 16.4), (0.3, 19.4)]  # weight, row and column
+    spots = [weight * torch.exp(-((rows - at) ** 2 + (columns - at) ** 2) / 4.5) for weight, at in blobs]
     return torch.stack(spots).sum(0).clamp(max=1).repeat(n, 1, 1, 1)
 
 
-def directions(pictures):
-    """Where the tail of each comet points, in degrees (n,), from the moments of its ink."""
+def moments(pictures):
+    """Of the ink of each comet: where its tail points, in degrees, its centre (2,) and its size, in pixels."""
     ink = pictures.reshape(-1, 28, 28) / pictures.sum((1, 2, 3)).clamp(min=1e-6)[:, None, None]
     rows, columns = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
-    dx, dy = (axis - (ink * axis).sum((1, 2), keepdim=True) for axis in (columns, rows))
+    centre = torch.stack([(ink * axis).sum((1, 2)) for axis in (columns, rows)])
+    dx, dy = (axis - mean[:, None, None] for axis, mean in zip((columns, rows), centre, strict=True))
     xx, yy, xy = ((ink * product).sum((1, 2)) for product in (dx * dx, dy * dy, dx * dy))
     angle = torch.atan2(2 * xy, xx - yy) / 2
     along = dx * angle.cos()[:, None, None] + dy * angle.sin()[:, None, None]
-    return torch.where((ink * along**3).sum((1, 2)) < 0, angle + torch.pi, angle).rad2deg()
+    angle = torch.where((ink * along**3).sum((1, 2)) < 0, angle + torch.pi, angle).rad2deg()
+    return angle, centre, (xx + yy).sqrt()
 
 
 @pytest.mark.question("affine")
 def test_affine_images_are_turned_a_little():
     """A digit is turned by some degrees, neither mirrored nor upside down."""
     images = comets(60)
-    change = directions(assert_new(student_code.affine_at_random, images)) - directions(images)
+    change = moments(assert_new(student_code.affine_at_random, images))[0] - moments(images)[0]
     worst = ((change + 180) % 360 - 180).abs().max()
     hint = "mind degrees and radians, and the signs in the matrix."
     assert worst < 40, f"A picture was turned by {worst:.0f} degrees, or mirrored: 15 are enough; {hint}"
-    assert worst > 1, "No picture was turned."
+    assert worst > 1, f"No picture was turned; {hint}"
+
+
+@pytest.mark.question("affine")
+def test_affine_images_are_shifted_and_scaled():
+    """Pictures are shifted by pixels, and made larger or smaller, each in its own way."""
+    images = comets(60)
+    (angle, centre, size), (before, *_) = moments(assert_new(student_code.affine_at_random, images)), moments(images)
+    (x, y), back = centre - 13.5, -(angle - before).deg2rad()  # the frame's centre; the turn undone
+    unturned = torch.stack([x * back.cos() - y * back.sin(), x * back.sin() + y * back.cos()])
+    shifts, sizes = torch.cat([centre, unturned]), size / size.mean()
+    shifted, scaled = (float((values.amax(-1) - values.amin(-1)).min()) for values in (shifts, sizes))
+    assert shifted > 0.6, "No picture was shifted noticeably at random, in either direction."
+    assert scaled > 0.05, "All pictures kept their size: scale each by its own factor."
+
+
+@pytest.mark.question("affine")
+def test_affine_images_keep_their_places():
+    """Image i of the result is made from image i."""
+    brightness = 0.5 ** torch.arange(6)
+    result = assert_new(student_code.affine_at_random, comets(6) * brightness.reshape(-1, 1, 1, 1))
+    found = result.amax((1, 2, 3)).argsort(descending=True).tolist()
+    assert found == [*range(6)], f"Images came back at other places of the batch, {found}: image i must stay image i."
 
 
 # ---------------------------------------------------------------- standard_error, compare
@@ -298,7 +345,7 @@ def a_table():
     models = {"b": nn.Linear(4, 3), "a": nn.Linear(4, 2)}
     names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
     histories = {"a": {name: [0.7, 0.9, 0.8] for name in names}, "b": {name: [0.2, 0.1, 0.5, 0.4] for name in names}}
-    histories["b"]["train_loss"][-1] = 0.3
+    histories["b"]["train_loss"][-1] = 0.31234
     return student_code.compare(models, histories, n_test=600)
 
 
@@ -323,9 +370,20 @@ def test_the_table_holds_the_last_epoch():
         float(table.loc["b", "test_accuracy"]),
         float(table.loc["a", "test_loss"]),
     ]
-    assert found == pytest.approx([0.3, 0.4, 0.8]), f"{found} should be [0.3, 0.4, 0.8]: the last epoch, by name."
+    assert found == pytest.approx([0.31234, 0.4, 0.8]), (
+        f"{found} should be [0.31234, 0.4, 0.8]: the last epoch, by name, and not rounded."
+    )
     n = float(table.loc["b", "parameters"])
     assert n == pytest.approx(15), f"A layer from 4 to 3 has 15 parameters; the table says {n:g}."
+
+
+@pytest.mark.question("compare")
+def test_the_standard_errors_are_those_of_the_test_set():
+    """The standard error belongs to n_test images."""
+    found, right = float(a_table().loc["b", "standard_error"]), float(student_code.standard_error(0.4, 600))
+    assert found == pytest.approx(right, rel=1e-3), (
+        f"For an accuracy of 0.4 on 600 images the table says {found:.4g}, and standard_error {right:.4g}: use n_test."
+    )
 
 
 # ---------------------------------------------------------------- accuracy
