@@ -50,7 +50,7 @@ def write_class_report(
     """
     pairs = graded or refresh.read_graded(paths.course, assignment)
     former = earlier_code(earlier) if earlier else []
-    summary = summarize(assignment, pairs, paths, former)
+    summary = summarize(assignment, pairs, paths, former, refresh.read_missing(paths.course, assignment))
     file = paths.anonymous_report if anonymous else paths.report
     write_bytes(page(assignment, summary, anonymous).encode(), file)
     if not anonymous:
@@ -70,11 +70,11 @@ def _write_pairs(groups: Sequence[SimilarGroup], every: Sequence[SubmittedCode],
 
 def to_json(summary: ClassSummary) -> dict[str, Any]:
     """Return numbers and names of a summary, for programs: the content of ``report.json``."""
-    lists = ("graded", "without_code", "on_hold", "attention", "unsafe", "need_help")
+    lists = ("graded", "without_code", "on_hold", "attention", "unsafe", "need_help", "late", "missing")
     plain = ("points", "possible", "totals", "waiting", "flagged", "unattributed", "identical", "similar")
     return {
         "schema": 1,
-        **{name: [record.student for record in getattr(summary, name)] for name in lists},
+        **{name: [each.student for each in getattr(summary, name)] for name in lists},
         **{name: getattr(summary, name) for name in plain},
         "questions": [each._asdict() for each in summary.questions],
         "checks": [each._asdict() for each in summary.checks.items],

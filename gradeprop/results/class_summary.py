@@ -48,6 +48,9 @@ class ClassSummary:
     attention: Sequence[GradeRecord]
     unattributed: Sequence[Unattributed]
     unsafe: Sequence[GradeRecord]
+    late: Sequence[StudentScore]
+    missing: Sequence[StudentScore]
+    """students of the gradebook without a submission"""
     need_help: Sequence[GradeRecord]
     """with less than half of the automatic points, the fewest first"""
     final: Sequence[float]
@@ -87,11 +90,13 @@ def summarize(
     pairs: Sequence[Graded],
     paths: AssignmentPaths,
     earlier: Sequence[SubmittedCode] = (),
+    missing: Sequence[StudentScore] = (),
 ) -> ClassSummary:
     """Summarize the results of a class.
 
     Args:
         earlier: code of former years, with which this class is compared.
+        missing: students without a submission.
 
     Raises:
         CourseError: a known answer cannot be read.
@@ -116,6 +121,8 @@ def summarize(
         attention=[record for record in records if record.attention],
         unattributed=read_unattributed(paths),
         unsafe=[record for record in records if record.unsafe],
+        late=sorted((score for _, score in pairs if score.late.text), key=lambda score: -score.late.days),
+        missing=missing,
         need_help=sorted((each for each in graded if each.points < each.possible / 2), key=lambda each: each.points),
         final=final,
         waiting=sum(len(score.waiting) for score in scores),

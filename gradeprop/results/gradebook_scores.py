@@ -189,7 +189,9 @@ def _assignment_scores(book: _Book, assignment: Any) -> AssignmentScores:
         )
         stored = getattr(book.submissions[name].get(submitter), "late_submission_penalty", None)
         scores.append(combine(base, grades[submitter].cells, policy, float(stored or 0.0)))
-    return AssignmentScores(name, max_points, tuple(scores), tuple(sorted(withdrawn)))
+    absent = sorted(book.students.keys() - submitters.keys() - excused - withdrawn)
+    missing = tuple(_person(book.students[student]) for student in absent)
+    return AssignmentScores(name, max_points, tuple(scores), tuple(sorted(withdrawn)), missing)
 
 
 def _person(student: Any) -> StudentScore:

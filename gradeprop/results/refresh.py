@@ -81,6 +81,17 @@ def read_pairs(course: CoursePaths, assignment: Assignment, records: Sequence[Gr
     return pair(assignment, records, next((one for one in known if one.name == assignment.name), None))
 
 
+def read_missing(course: CoursePaths, assignment: Assignment) -> tuple[StudentScore, ...]:
+    """Return the students of the gradebook who should have submitted and have not.
+
+    Raises:
+        CourseError: the gradebook cannot be read.
+    """
+    url = gradebook_db.url(course)
+    known = gradebook_scores.read(url) if gradebook_db.exists(url) else []
+    return next((one.missing for one in known if one.name == assignment.name), ())
+
+
 def read_records(course: CoursePaths, assignment: Assignment) -> list[GradeRecord]:
     """Read the record of everyone who was graded.
 

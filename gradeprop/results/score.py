@@ -106,6 +106,8 @@ class AssignmentScores:
     """sorted by student"""
     withdrawn: tuple[str, ...] = ()
     """ids of the students who have withdrawn"""
+    missing: tuple[StudentScore, ...] = ()
+    """empty scores of the students who should have submitted and have not"""
 
 
 def combine(

@@ -343,7 +343,16 @@ class Arena:
         texts = [run["output"], *(probe["message"] for probe in run["probes"])]
         saw = {line.strip() for text in texts for line in re.findall(r"SAW: (.*)", text)}
         saw, known = {f"sees {what}" for what in saw}, set(attack.sees(self.tier))
-        assert saw == known if self.is_toy else saw <= known, saw
+        assert saw == known if self.is_toy else {line for line in saw if not self._is_within_limits(line)} <= known, saw
+
+    def _is_within_limits(self, line: str) -> bool:
+        """Check for an amount of memory or disk beyond the small course's limit, and below that of this assignment."""
+        found = re.match(r"sees (?:room for more than )?(\d+) ([MG])iB (of memory|in a file|$)", line)
+        if not found:
+            return False
+        amount, unit, what = found.groups()
+        limits = self.grader.settings.assignment.limits
+        return int(amount) * {"M": 1, "G": 1024}[unit] <= (limits.memory_mib if "memory" in what else limits.disk_mib)
 
 
 def _told(record: GradeRecord) -> str:

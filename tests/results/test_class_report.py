@@ -4,12 +4,14 @@ import json
 import os
 import re
 import time
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
 import msgspec
 import pytest
 from click.testing import CliRunner
+from nbgrader.api import Gradebook
 
 from gradeprop.cli.main import main
 from gradeprop.core import storage
@@ -17,6 +19,7 @@ from gradeprop.core.models import CheckResult, GradeRecord, QuestionScore
 from gradeprop.core.paths import AssignmentPaths, student_key
 from gradeprop.course.config import read_assignment
 from gradeprop.grading.scoring import find_causes
+from gradeprop.results import gradebook, people
 from gradeprop.results.class_report import page, write_class_report
 from gradeprop.results.class_summary import summarize
 from tests.conftest import copy_toy
@@ -161,6 +164,27 @@ def test_a_grade_without_code_counts_apart(toy: AssignmentPaths) -> None:
     text = Text(page_of(toy)).text
     assert "2 submissions: 1 graded" in text
     assert "Without student_code.py, and not counted below: bob" in text
+
+
+def test_who_is_late_and_who_is_missing(toy: AssignmentPaths) -> None:
+    due, url = datetime(2026, 5, 1, 12), f"sqlite:///{toy.course.gradebook}"
+    assignment = read_assignment(toy.course, "toy")
+    gradebook.register_submissions({"ada": due + timedelta(days=2), "bob": due}, assignment, [], url)
+    with Gradebook(url) as book:
+        book.update_or_create_assignment("toy", duedate=due)
+        for student, name in (("ada", "Ada"), ("eve", "Eve"), ("ill", "Ill"), ("gone", "Gone")):
+            book.update_or_create_student(student, first_name=name)
+    people.decide(toy.course, "excused", ["ill"], "toy")
+    people.decide(toy.course, "withdrawn", ["gone"])
+    for student in ("ada", "bob"):
+        add(toy, student, 1)
+    section = Text(page_of(toy)).text.rpartition("Late and missing")[2].partition("To review")[0]
+    assert " ".join(section.split()) == (
+        "1 late, 1 missing student late penalty Ada (ada) 2 days late 0 In the gradebook, neither excused nor "
+        "withdrawn, and without a submission: Eve (eve)."
+    )
+    data = json.loads(toy.report_json.read_bytes())
+    assert (data["late"], data["missing"]) == (["ada"], ["eve"])
 
 
 def test_a_page_for_a_lecture_has_no_names(written: tuple[AssignmentPaths, str]) -> None:
