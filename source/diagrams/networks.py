@@ -173,7 +173,7 @@ _COLUMN, _BOX, _TALL = 123, 92, 68
 def resnet18() -> Diagram:
     """Draw ResNet-18 in two rows of boxes, one for each block, with the shortcuts above them."""
     shape = (3, 64, 64)
-    boxes = [Box(("Input",), size(shape), PALE_GREY), *_boxes(trace(student_code.ResNet18(), shape))]
+    boxes = [Box(("input",), size(shape), PALE_GREY), *_boxes(trace(student_code.ResNet18(), shape))]
     drawing = Drawing(900, 416)
     for i, box in enumerate(boxes):
         x, y = 30 + _COLUMN * (i % 7), 84 + 194 * (i // 7)
@@ -196,7 +196,8 @@ def resnet18() -> Diagram:
     drawing.text((230, 398), "orange: projection shortcut", "start", ORANGE, 13)
     parts = [[box.stage, ", ".join(box.lines), box.shortcut and f"with {box.shortcut} shortcut"] for box in boxes]
     named = zip((" ".join(filter(None, part)) for part in parts), boxes, strict=True)
-    return "ResNet-18", "; ".join(f"{name}: {box.size}" for name, box in named) + ".", drawing
+    description = "; ".join(f"{name}: {box.size}" for name, box in named)
+    return "ResNet-18", f"{description[0].upper()}{description[1:]}.", drawing
 
 
 def _boxes(steps: list[Step]) -> list[Box]:
