@@ -94,7 +94,7 @@ class Explorer:
             axis.set(title=title, xticks=[], yticks=[])
             for (i, j), value in np.ndenumerate(rows.numpy()) if title in ("patch", "kernel") else ():
                 colour = "w" if abs(value) > 0.6 * most else "k"
-                axis.text(j, i, f"{value:.2g}", ha="center", va="center", fontsize=8, color=colour)
+                axis.text(j, i, f"{round(float(value), 2) + 0:g}", ha="center", va="center", fontsize=8, color=colour)
         for axis, size in ((figure.axes[0], SIDE), (figure.axes[3], 1)):
             frame = Rectangle((column - 0.5, row - 0.5), size, size, fill=False, edgecolor=RED, linewidth=2)
             axis.add_patch(frame)
