@@ -1,1 +1,1 @@
-"""The diagrams of the notebooks, drawn by code: ``python source/diagrams/draw.py`` writes the SVG files."""
+"""The diagrams of the notebooks, drawn by code; ``draw.py`` writes the SVG files."""

@@ -1,8 +1,4 @@
-"""Write the diagrams of the course, or compare them with what would be written.
-
-python source/diagrams/draw.py
-python source/diagrams/draw.py --check
-"""
+"""The table of all diagrams; ``python source/diagrams/draw.py`` writes their SVG files."""
 
 import sys
 from collections.abc import Callable
@@ -36,22 +32,12 @@ DIAGRAMS: dict[str, Callable[[], Diagram]] = {
 }
 
 
-def main() -> int:
-    """Write every diagram; with --check, name those that differ, and return 1 if there are any."""
-    files = {HERE / f"{name}.svg": svg(name) for name in DIAGRAMS}
-    if "--check" not in sys.argv[1:]:
-        for file, text in files.items():
-            file.write_text(text, encoding="utf-8")
-        return 0
-    differ = [f for f in {*files, *HERE.glob("*.svg")} if not f.is_file() or f.read_text("utf-8") != files.get(f)]
-    print(*sorted(differ), sep="\n")
-    return int(bool(differ))
-
-
-def svg(name: str) -> str:
-    title, description, drawing = DIAGRAMS[name]()
-    return drawing.svg(title, description)
+def main(folder: Path = HERE) -> None:
+    """Write every diagram as an SVG file."""
+    for name, draw in DIAGRAMS.items():
+        title, description, drawing = draw()
+        (folder / f"{name}.svg").write_text(drawing.svg(title, description), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

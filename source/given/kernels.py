@@ -61,7 +61,7 @@ def convolve(image: Tensor, kernel: Tensor) -> Tensor:
 
 
 class Explorer:
-    """An image, kernels by name, and the map of each; Jupyter asks it for what it can draw."""
+    """An image, kernels by name, and the map of each; Jupyter draws it as HTML or as a picture."""
 
     def __init__(self, image: Tensor, kernels: dict[str, Tensor], maps: dict[str, Tensor], at: tuple[int, int]) -> None:
         self.image, self.kernels, self.maps, self.at = image, kernels, maps, at
