@@ -68,7 +68,7 @@ def pooling() -> Diagram:
         drawing.text((x, 40), name, "start", bold=True)
         drawing.grid((x, y + CELL), _texts(pooled), fills={(i, j): tints[i][j] for i in range(2) for j in range(2)})
         drawing.arrow((start, y + 2 * CELL), (end, y + 2 * CELL))
-        sentences.append(f"{name}: {_listed(pooled)}")
+        sentences.append(f"{name.capitalize()}: {_listed(pooled)}")
     sentences.append("Each 2×2 window, drawn in one colour, becomes one value.")
     return "Max pooling and average pooling", f"Input, row by row: {_listed(values)}. {'. '.join(sentences)}", drawing
 
@@ -128,10 +128,10 @@ def splits() -> Diagram:
         drawing.box((34, low - 13), 16, 16, fill)
         drawing.text((60, low), f"{name}, {images:,} images", "start", bold=True)
         drawing.text((294, low), use, "start")
-        sentences.append(f"{name}, {images:,} images: {use}")
+        sentences.append(f"{name.capitalize()}, {images:,} images: {use}.")
         x += width
     drawing.text((34, 40), "MiniPlaces", "start", BLUE, bold=True)
-    return "Training, validation and test images", f"MiniPlaces has three parts; {'; '.join(sentences)}.", drawing
+    return "Training, validation and test images", f"MiniPlaces has three parts. {' '.join(sentences)}", drawing
 
 
 def _inside(i: int, j: int, side: int) -> bool:
