@@ -15,7 +15,7 @@ ifneq ($(wildcard ../shared/data),)
 export GRADEPROP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check coverage hostile nbgrader-attacks fuzz chaos mutants setup release verify reference bench bench-scale bench-train bench-notebooks bench-formgrader pictures hub lock clean help
+.PHONY: demo test check coverage hostile nbgrader-attacks fuzz chaos mutants setup release diagrams verify reference bench bench-scale bench-train bench-notebooks bench-formgrader pictures hub lock clean help
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -50,6 +50,9 @@ nbgrader-attacks: setup ## submit what scores on plain nbgrader, to plain nbgrad
 
 release: setup ## make release/ from source/
 	$(BIN)/gradeprop release
+
+diagrams: setup ## draw the diagrams of the notebooks
+	$(BIN)/python source/diagrams/draw.py
 
 verify: setup ## prove the hidden checks on known answers and on junk
 	$(BIN)/gradeprop verify $(HW)

@@ -4,6 +4,7 @@ config              course.toml and assignment.toml → Assignment
 environment         comparison of this Python with what students are told
 files               probes and given files of an assignment
 notebook            notebook parser with source positions
+diagrams            links to SVG files → images inside the notebook
 solutions           solution markers: find and strip
 release             source/<hw> → release/<hw>; not exported here, since it imports nbgrader (seconds)
 scaffold            new assignment from a template

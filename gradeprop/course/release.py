@@ -2,6 +2,7 @@
 
 source/student_code.py          solutions stripped (ours)              release/<hw>/student_code.py, student_code.py
 source/<hw>/<hw>.ipynb          nbgrader's own GenerateAssignment      release/<hw>/<hw>.ipynb
+source/diagrams/<name>.svg      in the notebook, if it has a link      release/<hw>/<hw>.ipynb
 source/<hw>/public_checks.py    unchanged                              release/<hw>/public_checks.py
 source/given/<name>             unchanged, if listed                   release/<hw>/given/<name>
 source/<hw>/assignment.toml     required files, for submit.py          release/<hw>/given/submission.json
@@ -29,6 +30,7 @@ from gradeprop.core.assignment import Assignment, Question
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import ASKED, GIVEN, PACKER, PUBLIC_CHECKS, STUDENT_CODE, AssignmentPaths, CoursePaths
 from gradeprop.core.storage import write_bytes
+from gradeprop.course.diagrams import embed_diagrams
 from gradeprop.course.files import grader_file
 from gradeprop.course.notebook import Cell, normalise, read_cells
 from gradeprop.course.solutions import regions, strip_python
@@ -171,13 +173,14 @@ def released_notebook(paths: AssignmentPaths) -> bytes:
     """Build the released notebook with nbgrader, in a temporary course and without its database.
 
     Raises:
-        CourseError: nbgrader rejects the notebook.
+        CourseError: nbgrader rejects the notebook, or a diagram is missing.
     """
     log = logging.Logger(f"{__name__}.nbgrader")  # not connected to the root logger: nothing is printed
     log.addHandler(log_reason := _NbgraderLog())
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve()
-        write_bytes(normalise(paths.notebook), root / "source" / paths.name / paths.notebook.name)
+        notebook = embed_diagrams(normalise(paths.notebook), paths.notebook)
+        write_bytes(notebook, root / "source" / paths.name / paths.notebook.name)
         config = Config()
         config.CourseDirectory.root = str(root)
         config.CourseDirectory.assignment_id = paths.name

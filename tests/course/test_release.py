@@ -1,5 +1,6 @@
 """What students get holds nothing hidden, is the same each time, and a slip in the source changes nothing."""
 
+import base64
 import hashlib
 import itertools
 import json
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbconvert import HTMLExporter
 
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import AssignmentPaths
@@ -79,6 +81,21 @@ def test_nothing_hidden_is_in_a_release(course: AssignmentPaths) -> None:
         assert hidden not in everything
     assert b"YOUR ANSWER HERE" in everything
     assert b"# YOUR CODE HERE" in everything
+
+
+def test_a_linked_diagram_is_in_the_notebook_itself(course: AssignmentPaths) -> None:
+    """Also if the notebook is opened without its folder; the text for those who cannot see it stays."""
+    svg = '<svg xmlns="http://www.w3.org/2000/svg"/>'
+    (course.course.source / "diagrams").mkdir()
+    (course.course.source / "diagrams" / "a-b.svg").write_text(svg)
+    code = "print('![code](../diagrams/a-b.svg)')"
+    shown = cell('Look:\n![1 < 2, "quoted"](../diagrams/a-b.svg)\nand `x`', "markdown")
+    write_notebook(course.notebook, *CELLS, shown, cell(code))
+    notebook = nbformat.read(make(course) / "toy.ipynb", 4)
+    data = base64.b64encode(svg.encode()).decode()
+    image = f'<img alt="1 &lt; 2, &quot;quoted&quot;" src="data:image/svg+xml;base64,{data}">'
+    assert [cell.source for cell in notebook.cells[-2:]] == [f"Look:\n{image}\nand `x`", code]
+    assert f'src="data:image/svg+xml;base64,{data}"' in HTMLExporter().from_notebook_node(notebook)[0]
 
 
 def test_twice_gives_identical_bytes_whatever_was_run_meanwhile(course: AssignmentPaths) -> None:
@@ -183,6 +200,10 @@ SLIPS = {
     "a notebook cut short": (
         lambda c: c.notebook.write_text(c.notebook.read_text()[:-9]) and None,
         r"toy.ipynb:\d+: is not JSON",
+    ),
+    "a diagram that is not there": (
+        edit("model answer", "![x](../diagrams/none.svg)"),
+        r"toy.ipynb: shows ../diagrams/none.svg, which cannot be read: No such file",
     ),
     "no notebook": (lambda course: course.notebook.unlink(), r"toy.ipynb: cannot be read"),
     "a solution not closed": (write("student_code.py", "### BEGIN SOLUTION x\n"), r"student_code.py:1: BEGIN SOLUTION"),
