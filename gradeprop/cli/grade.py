@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -191,6 +192,8 @@ def _find(
             download = ctx.with_resource(open_lms_download(paths[0], one, course.cache))
     if download is None:
         found = find_submissions(paths, one, full_id(course, student), gradebook_db.students(gradebook_db.url(course)))
+        if student is None:
+            found = replace(found, submissions=identify(course, found.submissions))
         warn_of_strangers(course, found.submissions)
         note_arrivals(course, one, found.submissions, {}, None)
         return found

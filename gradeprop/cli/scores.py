@@ -33,8 +33,8 @@ _COLUMNS: dict[str, tuple[Callable[["StudentScore"], object], Callable[["Student
     "automatic": (lambda score: score.written, lambda score: _of(*score.part(written=False))),
     "written": (lambda score: score.written, lambda score: _of(*score.part(written=True))),
     "late": (
-        lambda score: score.penalty or score.late.text,
-        lambda score: f"−{score.penalty:g} ({score.late.text})" if score.late.text else "",
+        lambda score: (score.penalty or score.late.text) and not score.excused,
+        lambda score: f"−{score.penalty:g} ({score.late.text})" if score.late.text and not score.excused else "",
     ),
 }
 """title → whether a student needs the column, and its text"""

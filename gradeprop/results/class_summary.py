@@ -121,7 +121,9 @@ def summarize(
         attention=[record for record in records if record.attention],
         unattributed=read_unattributed(paths),
         unsafe=[record for record in records if record.unsafe],
-        late=sorted((score for _, score in pairs if score.late.text), key=lambda score: -score.late.days),
+        late=sorted(
+            (score for _, score in pairs if score.late.text and not score.excused), key=lambda score: -score.late.days
+        ),
         missing=missing,
         need_help=sorted((each for each in graded if each.points < each.possible / 2), key=lambda each: each.points),
         final=final,

@@ -5,6 +5,7 @@ since they are computed; ``refresh`` brings files up to date.
 """
 
 import difflib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
@@ -86,11 +87,20 @@ def find(course: CoursePaths, text: str) -> Person:
 
 
 def ids_of(course: CoursePaths, names: Iterable[str]) -> dict[str, str]:
-    """Return the id of everyone whose submission is named by an id of the platform: name → id in the gradebook."""
-    people = everyone(course)
+    """Return the student of each submission that is not named by the id in the gradebook: name → that id.
+
+    The name may be the id in the platform, the e-mail address, or the part of an address before the @, if only one
+    student has it.
+    """
+    people, found = everyone(course), defaultdict[str, set[str]](set)
+    for one in people:
+        for text in filter(
+            None, (one.lms_user_id, one.email, *(each.partition("@")[0] for each in (one.id, one.email)))
+        ):
+            found[fold(text)].add(one.id)
     known = {one.id for one in people}
-    ids = {fold(one.lms_user_id): one.id for one in people if one.lms_user_id}
-    return {name: ids[fold(name)] for name in names if name not in known and fold(name) in ids}
+    only = {text: ids.pop() for text, ids in found.items() if len(ids) == 1}
+    return {name: only[fold(name)] for name in names if name not in known and fold(name) in only}
 
 
 def import_roster(course: CoursePaths, roster: Sequence[tuple[Person, frozenset[str]]]) -> Imported:

@@ -78,6 +78,13 @@ def test_a_roster_adds_and_completes_students_and_removes_nobody(toy: Assignment
         people.find(toy.course, "adda")
 
 
+def test_a_submission_may_be_named_by_an_address_or_the_part_before_the_at_sign(toy: AssignmentPaths) -> None:
+    found = (("ada@uni.example", "1"), ("bob@uni.example", "2"), ("bob@math.uni.example", "3"))
+    people.import_roster(toy.course, [(Person(id, email=id, lms_user_id=lms), frozenset({id})) for id, lms in found])
+    names = ["ada", "bob", "3", "bob@math.uni.example"]
+    assert people.ids_of(toy.course, names) == {"ada": "ada@uni.example", "3": "bob@math.uni.example"}
+
+
 def test_a_student_that_a_roster_has_twice_changes_nothing(toy: AssignmentPaths, tmp_path: Path) -> None:
     (tmp_path / "roster.csv").write_text("Username,Email\nada,a@b\nada,c@d\n")
     with pytest.raises(CourseError, match="the roster has 'ada' twice"):
