@@ -5,6 +5,7 @@ it takes as long as all else that most commands need.
 """
 
 import contextlib
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
 import click
@@ -140,4 +141,5 @@ def points(record: GradeRecord) -> str:
 def main_remark(record: GradeRecord) -> str:
     """Cut out the first line of the reason that cost most points."""
     messages = [record.reason, *(cause.message for cause in record.causes), *record.problems]
-    return next((for_terminal(message.splitlines()[0].replace("``", "")[:100]) for message in messages if message), "")
+    first = next((message.splitlines()[0] for message in messages if message), "")
+    return for_terminal(textwrap.shorten(first.replace("``", ""), 100, placeholder="…"))
