@@ -42,7 +42,7 @@ coverage: setup ## run the tests under coverage; print what is covered of each s
 	$(BIN)/python -m tests.campaigns.coverage_table
 
 hostile: setup ## submit every attack, under both tiers, as root and as an ordinary user; write docs/results/
-	$(BIN)/python tests/hostile/report.py
+	$(BIN)/python -m tests.hostile.report
 	$(BIN)/python -m tests.campaigns.forgery
 
 nbgrader-attacks: setup ## submit what scores on plain nbgrader, to plain nbgrader and to ours; write docs/results/

@@ -24,7 +24,7 @@ from gradeprop.judge.protocol import Swap
 
 
 class PublicResult(Record, frozen=True, kw_only=True):
-    """What the public checks, which students run themselves, say of a known answer."""
+    """The verdict of the public checks, which students run themselves, on a known answer."""
 
     passed: bool
     failures: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What probes measure on networks, optimisers and figures of students; ``draw`` offers it to them."""
+"""Measurements of students' networks, optimisers and figures; probes call them through ``draw``."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What checks of networks share: counting parameters, gradients, repeated calls, and naming a likely misreading."""
+"""Functions for checks of networks: counting parameters, gradients, repeated calls, and naming a likely misreading."""
 
 import itertools
 import math

@@ -24,7 +24,7 @@ from gradeprop.judge.reference import ReferenceRun
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What one check sees while it runs once, and what it leaves."""
+    """The input of one run of a check, and its output."""
 
     observed: Observed
     reference: ReferenceRun

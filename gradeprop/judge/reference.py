@@ -35,7 +35,7 @@ _WALL_S = 120
 
 @dataclass(frozen=True)
 class ReferenceRun:
-    """What checks compare a submission with, for one data set and seed."""
+    """The values that checks compare a submission with, for one data set and seed."""
 
     solution: ModuleType
     answers: dict[str, Tensor]

@@ -1,4 +1,4 @@
-"""What checks of trained weights share: the network with its weights, its accuracy, the training history.
+"""Functions for checks of trained weights: the network with its weights, its accuracy, the training history.
 
 Logits are computed here, from the network's graph and weights, on images that never enter the jail.
 """

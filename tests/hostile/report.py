@@ -1,6 +1,6 @@
 """Run every attack under both tiers, as whoever calls and, called by root, as an ordinary user too; write the table.
 
-    python tests/hostile/report.py [FILE…]    →  docs/results/hostile.md, and the same on the terminal
+    python -m tests.hostile.report [FILE…]    →  docs/results/hostile.md, and the same on the terminal
 
 An ordinary user is ``nobody``, if that user reaches this Python and this folder. Elsewhere, let a user run
 ``HOSTILE_RESULTS=FILE python -m pytest tests/hostile`` in a clone of their own, and name FILE here: it is added.
@@ -18,12 +18,13 @@ from pathlib import Path
 
 import torch
 
+from tests.hostile.arena import TOY
+
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results" / "hostile.md"
 NOBODY = 65534
 TIERS = ("full", "restricted")
 MODULES = (*(f"test_{tier}" for tier in TIERS), "test_assignments")
-TOY = "tensors"
 WORDS = {"passed": "stopped", "failed": "NOT STOPPED", "skipped": "no such tier", "error": "NOT STOPPED"}
 
 
