@@ -12,12 +12,14 @@ import contextlib
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import selectinload
 
 from gradeprop.core import sanitize
 from gradeprop.core.assignment import Assignment, Question
@@ -169,11 +171,50 @@ def _write_all(records: Sequence[GradeRecord], assignment: Assignment, db_url: s
     prepare_database(db_url)
     with api.Gradebook(db_url) as book:
         notebook = _sync_questions(book.db, assignment, db_url)
+        book.db().expire_on_commit = False  # else each commit would load every row again
+        rows = _Rows.load(book.db, notebook)
         for number, record in enumerate(records, 1):
-            _write_one(book.db, notebook, record, assignment)
+            _write_one(book.db, notebook, rows, record, assignment)
             if number % _RECORDS_PER_COMMIT == 0:
                 book.db.commit()
         book.db.commit()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The students of a gradebook and their submissions of one notebook, loaded by a few queries."""
+
+    students: dict[str, Any]
+    assignments: dict[str, Any]
+    """submitted assignments, by student"""
+    notebooks: dict[str, Any]
+    """submitted notebooks, by student"""
+
+    @classmethod
+    def load(cls, db: Any, notebook: Any) -> "_Rows":
+        kind = api.SubmittedNotebook
+        eager = (selectinload(kind.grades), selectinload(kind.comments))
+        assignments = db.query(api.SubmittedAssignment).filter_by(assignment=notebook.assignment).all()
+        owners = {row.id: row.student_id for row in assignments}
+        notebooks = db.query(kind).filter_by(notebook=notebook).options(*eager)
+        return cls(
+            {row.id: row for row in db.query(api.Student)},
+            {row.student_id: row for row in assignments},
+            {owners[row.assignment_id]: row for row in notebooks},
+        )
+
+    def of(self, db: Any, notebook: Any, record: GradeRecord) -> Any:
+        """Return the submitted notebook that a record belongs to, and add what is missing."""
+        name = next((each for each in possible_ids(record) if each in self.students), student_id(record.key))
+        if name not in self.students:
+            self.students[name] = add_row(db, api.Student, id=name)
+        if name not in self.assignments:
+            keys = {"assignment": notebook.assignment, "student": self.students[name]}
+            self.assignments[name] = add_row(db, api.SubmittedAssignment, **keys)
+        if name not in self.notebooks:
+            keys = {"notebook": notebook, "assignment": self.assignments[name]}
+            self.notebooks[name] = add_row(db, api.SubmittedNotebook, **keys)
+        return self.notebooks[name]
 
 
 def _sync_questions(db: Any, assignment: Assignment, db_url: str) -> Any:
@@ -213,10 +254,8 @@ def _find_submission(db: Any, notebook: Any, student: Any) -> Any:
     return find_or_add(db, api.SubmittedNotebook, notebook=notebook, assignment=submission)
 
 
-def _write_one(db: Any, notebook: Any, record: GradeRecord, assignment: Assignment) -> None:
-    rows = (db.query(api.Student).filter_by(id=each).one_or_none() for each in possible_ids(record))
-    student = next(filter(None, rows), None) or add_row(db, api.Student, id=student_id(record.key))
-    submitted = _find_submission(db, notebook, student)
+def _write_one(db: Any, notebook: Any, rows: _Rows, record: GradeRecord, assignment: Assignment) -> None:
+    submitted = rows.of(db, notebook, record)
     changed = _write_comments(db, submitted, record)
     earned = _earned(record)
     by_hand = {question.name for question in assignment.questions if question.manual}
