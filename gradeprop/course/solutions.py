@@ -1,6 +1,6 @@
 """Solution markers: find and strip the regions that students must not see.
 
-### BEGIN SOLUTION Task 2.1: build the layers    becomes    raise NotImplementedError("Task 2.1: build the layers")
+### BEGIN SOLUTION Task 1.2: build the layers    becomes    raise NotImplementedError("Task 1.2: build the layers")
 …                                                           at the marker's indentation
 ### END SOLUTION
 """
