@@ -5,6 +5,7 @@ environment         comparison of this Python with what students are told
 files               probes and given files of an assignment
 notebook            notebook parser with source positions
 solutions           solution markers: find and strip
+front               README, syllabus and more of a release, from templates
 release             source/<hw> → release/<hw>; not exported here, since it imports nbgrader (seconds)
 scaffold            new assignment from a template
 known_answers       reference, stub, wrong/ and right/: submissions with known scores

@@ -6,6 +6,7 @@ source/<hw>/public_checks.py    unchanged                              release/<
 source/given/<name>             unchanged, if listed                   release/<hw>/given/<name>
 source/<hw>/assignment.toml     required files, for submit.py          release/<hw>/given/submission.json
 source/course.toml              [grader], for submit.py                release/<hw>/given/grader.json
+source/front/<name>             filled in from both toml files         release/<hw>/<name>
 """
 
 import hashlib
@@ -30,10 +31,11 @@ from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import ASKED, GIVEN, PACKER, PUBLIC_CHECKS, STUDENT_CODE, AssignmentPaths, CoursePaths
 from gradeprop.core.storage import write_bytes
 from gradeprop.course.files import grader_file
+from gradeprop.course.front import front_files
 from gradeprop.course.notebook import Cell, normalise, read_cells
 from gradeprop.course.solutions import regions, strip_python
 
-_HIDDEN = frozenset({"assignment.toml", "reference.py", "README.md", "instructor.md"})  # allowed, never released
+_HIDDEN = frozenset({"assignment.toml", "reference.py", "instructor.md"})  # allowed, never released
 _GIVEN_IMPORT = re.compile(rf"^from (?:{GIVEN})?\.(\w+) import ", re.MULTILINE)
 _CACHES = frozenset({"__pycache__", ".ipynb_checkpoints", ".DS_Store"})
 
@@ -104,7 +106,10 @@ def build_release(assignment: Assignment, course: CoursePaths) -> dict[str, byte
         files[f"{GIVEN}/{ASKED}"] = _packer_config(assignment, files[STUDENT_CODE])
     files |= grader_file(assignment)
     files[paths.notebook.name] = released_notebook(paths)
-    return files
+    front = front_files(assignment, course)
+    if doubled := files.keys() & front.keys():
+        raise CourseError("is another file of the release", course.front / min(doubled))
+    return files | front
 
 
 def _check_points(assignment: Assignment, cells: Sequence[Cell], paths: AssignmentPaths) -> None:

@@ -48,8 +48,10 @@ def course(toy: AssignmentPaths) -> AssignmentPaths:
     for name in ("plots.py", "other.py"):
         (toy.course.given / name).write_text(f"# {name}\n")
     toy.toml.write_text(re.sub(r"given = .*", 'given = ["plots.py"]', toy.toml.read_text()))
-    for name in ("reference.py", "README.md", "instructor.md"):
+    for name in ("reference.py", "instructor.md"):
         (toy.source / name).write_text("hidden")
+    toy.course.front.mkdir()
+    (toy.course.front / "README.md").write_text("{{ assignment.title }}: {{ assignment.possible }} points\n")
     return toy
 
 
@@ -62,7 +64,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_release_holds_what_is_listed_and_nothing_else(course: AssignmentPaths) -> None:
-    assert set(contents(make(course))) == {"toy.ipynb", "student_code.py", "public_checks.py", "given/plots.py"}
+    names = {"README.md", "toy.ipynb", "student_code.py", "public_checks.py", "given/plots.py"}
+    assert set(contents(make(course))) == names
     assert course.course.stub.read_bytes() == (course.release / "student_code.py").read_bytes()
 
 
@@ -140,6 +143,7 @@ def write(name: str, text: str) -> Callable[[AssignmentPaths], None]:
 
 
 SLIPS = {
+    "notes of the name of a file that students receive": (write("toy/README.md", "x"), r"toy/README.md: is unknown"),
     "an unknown file": (write("toy/solutions.py", "x"), r"source/toy/solutions.py: is unknown; source/toy"),
     "a marker not closed": (edit("### END SOLUTION\\n", "\\n"), r"toy.ipynb:\d+: cell 2 \(try\): BEGIN SOLUTION is ne"),
     "hidden tests not closed": (edit("### END HIDDEN TESTS", ""), r"toy.ipynb:\d+: cell 3 \(double\): BEGIN HIDDEN TE"),
