@@ -139,6 +139,8 @@ class Assignment(Record, rename="kebab", frozen=True, kw_only=True):
     """required files: name → description; "a or b" requires one of the two, and more files are allowed"""
     given: tuple[str, ...]
     """files of source/given that students receive with this assignment"""
+    shared: tuple[str, ...] = ()
+    """functions of the solution that later assignments use; an instructor can hand them out after the deadline"""
     limits: Limits
     held_out: dict[str, DatasetRequirements] = msgspec.field(default_factory=dict)
     late: LatePolicy = LatePolicy()

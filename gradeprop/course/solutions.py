@@ -53,6 +53,13 @@ def strip_python(text: str, where: Path | str) -> str:
     return stripped
 
 
+def without_markers(text: str, where: Path | str) -> str:
+    """Remove the markers of a Python file and keep its solutions."""
+    lines = text.splitlines(keepends=True)
+    marked = {marker.line for pair in regions(lines, where, range(1, len(lines) + 1)) for marker in pair}
+    return "".join(line for number, line in enumerate(lines) if number not in marked)
+
+
 def regions(
     lines: Sequence[str], where: Path | str, numbers: Sequence[int], prefix: str = ""
 ) -> list[tuple[Marker, Marker]]:

@@ -54,6 +54,7 @@ def judged_with(assignment: Assignment, paths: AssignmentPaths) -> Fingerprints:
         limits=type(assignment.limits)(),
         late=LatePolicy(),
         syllabus=Syllabus(),
+        shared=(),
         questions=plain,
     )
     return {

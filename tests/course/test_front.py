@@ -29,7 +29,8 @@ def test_a_template_knows_the_course_and_the_assignment(toy: AssignmentPaths) ->
     table = "[syllabus]\nweeks = 2\nweight = 3\nobjectives = ['double']\n\n[submission]"
     toy.toml.write_text(toy.toml.read_text().replace("[submission]", table))
     template = (
-        "{{ title }}: {{ entry.number }}. {{ assignment.title }}, {{ assignment.possible }}, {{ entries[1].tasks[0] }}\n"
+        "{{ title }}: {{ entry.number }}. {{ assignment.title }}, "
+        "{{ assignment.possible }}, {{ entries[1].tasks[0] }}\n"
         "{% for each in entries %}\n{{ each.weeks }} {{ each.assignment.name }} {{ each.percent }}\n{% endfor %}\n"
     )
     assert filled(toy, template) == "A toy course for the tests: 1. Doubling, 15.0, 2.1\n1–2 toy 75.0\n3 sizes 25.0\n"

@@ -1,5 +1,6 @@
 """What students get holds nothing hidden, is the same each time, and a slip in the source changes nothing."""
 
+import ast
 import hashlib
 import itertools
 import json
@@ -20,6 +21,7 @@ from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course import environment
 from gradeprop.course.config import read_assignment, read_course
 from gradeprop.course.release import build_release, check_release, release
+from gradeprop.course.solutions import without_markers
 from tests.conftest import REPOSITORY
 from tests.course.test_notebook import cell, write_notebook
 
@@ -272,6 +274,23 @@ def test_no_hidden_line_of_the_course_is_in_its_release(real: tuple[AssignmentPa
         else:
             pairs = [pair for pair in itertools.pairwise(filter(None, lines)) if hidden.issuperset(pair)]
             assert not pairs, name
+
+
+def test_solutions_are_handed_out_on_request_alone_and_only_those_that_are_shared() -> None:
+    """Every other file of the release is the same, byte by byte."""
+    paths = REPOSITORY.assignment("mnist_pooling")
+    assignment = read_assignment(REPOSITORY, paths.name)
+    plain = build_release(assignment, REPOSITORY)
+    files = build_release(assignment, REPOSITORY, ["mnist_lenet"])
+    handed_out = files.pop("mnist_lenet_shared.py").decode()
+    assert files == plain
+    solution = without_markers(REPOSITORY.solution.read_text(), REPOSITORY.solution)
+    kept = {line.strip() for line in handed_out.splitlines()} & hidden_lines(paths)
+    functions = {node.name: node for node in ast.parse(solution).body if isinstance(node, ast.FunctionDef)}
+    shared = read_assignment(REPOSITORY, "mnist_lenet").shared
+    allowed = "\n".join(ast.get_source_segment(solution, functions[name]) or "" for name in shared)
+    assert len(kept) >= 10
+    assert [line for line in kept if line not in allowed] == []
 
 
 def test_the_packer_is_told_what_is_handed_in_and_no_more(real: tuple[AssignmentPaths, dict[str, bytes]]) -> None:
