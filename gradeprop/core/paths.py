@@ -93,7 +93,7 @@ class CoursePaths:
     @property
     def front(self) -> Path:
         """Templates of the files that every release begins with: README, syllabus, requirements."""
-        return self.source / "front"
+        return self.given / "front"
 
     @property
     def cache(self) -> Path:

@@ -1,4 +1,4 @@
-"""Front door of a release: README, syllabus, requirements and what else source/front holds, each a jinja2 template."""
+"""Front door of a release: README, syllabus and what else source/given/front holds, each a jinja2 template."""
 
 import itertools
 import re
@@ -32,7 +32,7 @@ class Entry:
 
 
 def front_files(assignment: Assignment, course: CoursePaths) -> dict[str, bytes]:
-    """Fill in every template of source/front for one assignment: name → content; {} without that folder.
+    """Fill in every template of source/given/front for one assignment: name → content; {} without that folder.
 
     Raises:
         CourseError: a template has a mistake, or names a value that does not exist.

@@ -6,7 +6,7 @@ source/<hw>/public_checks.py    unchanged                              release/<
 source/given/<name>             unchanged, if listed                   release/<hw>/given/<name>
 source/<hw>/assignment.toml     required files, for submit.py          release/<hw>/given/submission.json
 source/course.toml              [grader], for submit.py                release/<hw>/given/grader.json
-source/front/<name>             filled in from both toml files         release/<hw>/<name>
+source/given/front/<name>       filled in from both toml files         release/<hw>/<name>
 source/student_code.py          only on request: functions that an     release/<hw>/<earlier hw>_shared.py
                                 earlier assignment lists as shared
 """

@@ -15,7 +15,7 @@ NAMES = read_course(REPOSITORY).assignments
 
 
 def filled(toy: AssignmentPaths, template: str, name: str = "README.md") -> str:
-    toy.course.front.mkdir(exist_ok=True)
+    toy.course.front.mkdir(parents=True, exist_ok=True)
     (toy.course.front / name).write_text(template)
     return front_files(read_assignment(toy.course, "toy"), toy.course)[name].decode()
 
