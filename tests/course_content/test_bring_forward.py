@@ -198,6 +198,18 @@ def test_a_file_that_cannot_be_read_changes_nothing(
     assert "student_code.py is the file of this folder" in capsys.readouterr().out
 
 
+def test_a_folder_that_cannot_be_written_to_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "student_code.before_1.txt")
+
+    monkeypatch.setattr(shutil, "copy2", refuse)
+    text, said = carry(written((COUNT, "    return 2\n")), capsys)
+    assert said == "✗ student_code.before_1.txt: Permission denied. Nothing was carried forward.\n"
+    assert text == STUB
+
+
 def test_nothing_is_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text, said = carry("import sys\nsys.exit(open('ran', 'w'))\n" + written((COUNT, "    return 2\n")), capsys)
     assert "Carried forward: count" in said

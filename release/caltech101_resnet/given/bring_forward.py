@@ -44,29 +44,36 @@ def main(arguments: list[str] | None = None) -> int:
     return _bring_forward(options.path, options.folder / CODE)
 
 
-def _bring_forward(source: Path, target: Path) -> int:
-    source = source / CODE if source.is_dir() else source
+def _bring_forward(path: Path, target: Path) -> int:
     try:
-        merge = Merge(Code.read(source), Code.read(target))
-        if source.samefile(target):
-            raise UnreadableError(f"{source} is the file of this folder: name that of an earlier assignment.")
-        merge.merge(merge.old.tree.body, merge.new.tree.body)
-        if merge.carried or merge.added:
-            merge.add_imports()
-        text = merge.result()
-        _parse_merged(text, source)
+        _carry(path if path.suffix == ".py" else path / CODE, target)
     except UnreadableError as error:
         print(f"✗ {error} Nothing was carried forward.")
         return 1
-    _report("Carried forward", merge.carried)
+    except OSError as error:
+        print(f"✗ {error.filename}: {error.strerror}. Nothing was carried forward.")
+        return 1
+    return 0
+
+
+def _carry(source: Path, target: Path) -> None:
+    merge = Merge(Code.read(source), Code.read(target))
+    if source.samefile(target):
+        raise UnreadableError(f"{source} is the file of this folder: name that of an earlier assignment.")
+    merge.merge(merge.old.tree.body, merge.new.tree.body)
     if merge.edits:
-        _report("Your own code that came along", [*merge.added, *_copy_modules(source, target, merge)])
-        print(f"The file as it was: {_replace(target, text).name}.")
+        merge.add_imports()
+    text = merge.result()
+    _parse_merged(text, source)
+    if merge.edits:
+        backup, modules = _replace(target, text), list(_copy_modules(source, target, merge))
+        _report("Carried forward", merge.carried)
+        _report("Your own code that came along", [*merge.added, *modules])
+        print(f"The file as it was: {backup.name}.")
     else:
         print(f"Nothing to carry forward: {source} has nothing that is still to do here.")
     _report("Still to do from earlier assignments", _todo(text))
     _report("✗ Written in both files, and kept as it is here", merge.kept)
-    return 0
 
 
 def _parse_merged(text: str, source: Path) -> None:

@@ -68,8 +68,8 @@ def _other_copy(imported: str, checked: Path) -> str:
     if not imported or not checked.is_file() or checked.samefile(imported):
         return ""
     return (
-        f"Careful: the notebook uses {imported}, and check and submit use {checked}. Set PYTHONPATH to nothing, or "
-        "delete the copy that you do not need, and restart the kernel.\n"
+        f"Careful: the notebook uses {imported}, and check and submit use {checked}. Unset PYTHONPATH, "
+        "and restart the kernel.\n"
     )
 
 
