@@ -1,6 +1,7 @@
 """What students get holds nothing hidden, is the same each time, and a slip in the source changes nothing."""
 
 import ast
+import fnmatch
 import hashlib
 import itertools
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from traitlets.config import Config
 
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import AssignmentPaths
@@ -241,6 +243,17 @@ def test_nbgrader_itself_leaks_no_solution_with_our_configuration(course: Assign
     (course.source / "my_answers.py").write_text("secret = 1\n")
     generate_assignment(course, fails=True)
     assert not course.release.exists()
+
+
+def test_nbgraders_exchange_hands_out_every_file(real: tuple[AssignmentPaths, dict[str, bytes]]) -> None:
+    """It leaves out what matches ``c.CourseDirectory.ignore``, in every folder."""
+    settings = Config()
+    config = (REPOSITORY.root / "nbgrader_config.py").read_text()
+    exec(config, {"__file__": str(REPOSITORY.root / "nbgrader_config.py"), "get_config": lambda: settings})
+    patterns = settings.CourseDirectory.ignore
+    names = {part for file in [*real[1], "mnist_lenet_shared.py"] for part in Path(file).parts}
+    assert "README.md" in names
+    assert [name for name in names if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)] == []
 
 
 def generate_assignment(course: AssignmentPaths, fails: bool) -> None:
