@@ -1,6 +1,7 @@
 """The front door of a release: filled in from the course, for every assignment, and right about what it says."""
 
 import re
+import shutil
 
 import pytest
 
@@ -67,6 +68,19 @@ def test_a_mistake_in_a_template_is_named_with_its_line(toy: AssignmentPaths, te
 def test_the_syllabus_tells_the_late_policy_of_the_course(toy: AssignmentPaths, policy: str, says: str) -> None:
     toy.course.course_toml.write_text(toy.course.course_toml.read_text() + f"\n[late]\n{policy}\n")
     assert says in filled(toy, (REPOSITORY.front / "SYLLABUS.md").read_text())
+
+
+def test_a_new_assignment_fills_in_the_templates_of_the_course(toy: AssignmentPaths) -> None:
+    shutil.copytree(REPOSITORY.front, toy.course.front)
+    grader = '[grader]\npython = "3.11"\nmodules = { torch = "2.15" }\n'
+    toy.course.course_toml.write_text(f"{toy.course.course_toml.read_text()}\n{grader}")
+    new_assignment(toy.course, "sizes")
+    files = front_files(read_assignment(toy.course, "sizes"), toy.course)
+    readme = files["README.md"].decode()
+    assert all(
+        part in readme for part in ("This assignment needs no data.", "`Task 2.1`", "15 points", "`sizes.ipynb`")
+    )
+    assert "| 2 | 2. The size of what a convolution gives | 15 | 5 | 50 % |" in files["SYLLABUS.md"].decode()
 
 
 @pytest.fixture(scope="module", params=NAMES)
