@@ -65,7 +65,7 @@ def check(*questions: str, folder: str | Path = ".") -> None:
 
 def _other_copy(imported: str, checked: Path) -> str:
     """Warn if a notebook has imported another file than the one that is checked; "" if there is none to check."""
-    if not imported or not checked.is_file() or checked.samefile(imported):
+    if not imported or not checked.is_file() or checked.resolve() == Path(imported).resolve():
         return ""
     return (
         f"Careful: the notebook uses {imported}, and check and submit use {checked}. Unset PYTHONPATH, "
