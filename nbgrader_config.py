@@ -27,7 +27,7 @@ c.HTMLExporter.filters = {"markdown2html": "gradeprop.integrations.nbgrader.rend
 # nbgrader gives students every file of source/<hw> that matches no pattern here, so files with solutions must match
 c.CourseDirectory.ignore = [
     *(".ipynb_checkpoints", "__pycache__", "*.pyc", "feedback"),  # nbgrader's own
-    *("assignment.toml", "*.md", "*solution*", "*reference*", "probes.py", "test_*.py", "held_out.py"),
+    *("assignment.toml", "instructor.md", "*solution*", "*reference*", "probes.py", "test_*.py", "held_out.py"),
 ]
 
 # nbgrader zip_collect <hw>, for downloads of Canvas, Moodle and Blackboard in downloaded/<hw>/archive

@@ -36,14 +36,14 @@ class DigitImages(Dataset):
     """
 
     def __init__(self, folder: str | Path, augment: Callable[[Tensor], Tensor] | None = None) -> None:
-        ### BEGIN SOLUTION Task 1.1: list the images of the folder
+        ### BEGIN SOLUTION Task 1.1.1: list the images of the folder
         self.files = sorted(Path(folder).glob("*.png"))
         self.augment = augment
         ### END SOLUTION
 
     def __len__(self) -> int:
         """The number of images."""
-        ### BEGIN SOLUTION Task 1.2: count the images
+        ### BEGIN SOLUTION Task 1.1.2: count the images
         return len(self.files)
         ### END SOLUTION
 
@@ -54,7 +54,7 @@ class DigitImages(Dataset):
             The image, float32 (1, 32, 32): pixels scaled from 0…255 to [0, 1], augmented if asked for, then normalised,
             (pixel - MEAN) / STD. The label, an int from 0 to 9.
         """
-        ### BEGIN SOLUTION Task 1.3: read an image and its label
+        ### BEGIN SOLUTION Task 1.1.3: read an image and its label
         file = self.files[index]
         pixels = np.array(Image.open(file), dtype=np.float32)  # (32, 32)
         image = torch.from_numpy(pixels).unsqueeze(0) / 255  # (1, 32, 32) in [0, 1]
@@ -81,7 +81,7 @@ def make_loaders(
     Returns:
         (train_loader, test_loader). The training images come in a new random order each epoch.
     """
-    ### BEGIN SOLUTION Task 1.4: make the two loaders
+    ### BEGIN SOLUTION Task 1.1.4: make the two loaders
     train = DigitImages(train_folder, augment)
     test = DigitImages(test_folder)
     return DataLoader(train, batch_size, shuffle=True), DataLoader(test, batch_size)
@@ -107,7 +107,7 @@ class LeNet5(nn.Module):
 
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__()
-        ### BEGIN SOLUTION Task 2.1: build the layers of LeNet-5
+        ### BEGIN SOLUTION Task 1.2.1: build the layers of LeNet-5
         self.conv1 = nn.Conv2d(1, 6, kernel_size=5)
         self.conv2 = nn.Conv2d(6, 16, kernel_size=5)
         self.conv3 = nn.Conv2d(16, 120, kernel_size=5)
@@ -118,7 +118,7 @@ class LeNet5(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, num_classes) of images (n, 1, 32, 32)."""
-        ### BEGIN SOLUTION Task 2.2: connect the layers of LeNet-5
+        ### BEGIN SOLUTION Task 1.2.2: connect the layers of LeNet-5
         x = self.pool(torch.relu(self.conv1(x)))  # (n, 6, 14, 14)
         x = self.pool(torch.relu(self.conv2(x)))  # (n, 16, 5, 5)
         x = torch.relu(self.conv3(x)).flatten(1)  # (n, 120)
@@ -137,7 +137,7 @@ class CustomMLP(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        ### BEGIN SOLUTION Task 3.1: choose and build the layers of the MLP
+        ### BEGIN SOLUTION Task 1.3.1: choose and build the layers of the MLP
         self.hidden1 = nn.Linear(32 * 32, 51)
         self.hidden2 = nn.Linear(51, 152)
         self.output = nn.Linear(152, 10)
@@ -145,7 +145,7 @@ class CustomMLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, 10) of images (n, 1, 32, 32)."""
-        ### BEGIN SOLUTION Task 3.2: connect the layers of the MLP
+        ### BEGIN SOLUTION Task 1.3.2: connect the layers of the MLP
         x = x.flatten(1)  # (n, 1024)
         x = torch.relu(self.hidden1(x))  # (n, 51)
         x = torch.relu(self.hidden2(x))  # (n, 152)
@@ -159,7 +159,7 @@ def count_model_params(model: nn.Module) -> float:
     Parameters with ``requires_grad=False`` and buffers do not count; a parameter that two layers share counts once.
     Not rounded: LeNet-5 has 0.061706. Count yourself, without a library that does.
     """
-    ### BEGIN SOLUTION Task 4: count the trainable parameters
+    ### BEGIN SOLUTION Task 1.4: count the trainable parameters
     return sum(p.numel() for p in model.parameters() if p.requires_grad) / 1e6
     ### END SOLUTION
 
@@ -185,7 +185,7 @@ def train_model(
         The mean of the batch losses, and the accuracy, a fraction in [0, 1] of all images seen: those that the model
         classifies correctly when it trains on their batch, before the step or after. Neither is rounded.
     """
-    ### BEGIN SOLUTION Task 5: train for one epoch
+    ### BEGIN SOLUTION Task 1.5: train for one epoch
     device = next(model.parameters()).device
     model.train()
     total_loss, correct, seen = 0.0, 0, 0
@@ -212,7 +212,7 @@ def test_model(
         The mean of the batch losses, and the accuracy, a fraction in [0, 1] of all images seen, both as in evaluation
         mode, whatever mode the model comes in. Neither is rounded.
     """
-    ### BEGIN SOLUTION Task 6: measure a model
+    ### BEGIN SOLUTION Task 1.6: measure a model
     device = next(model.parameters()).device
     model.eval()
     total_loss, correct, seen = 0.0, 0, 0
@@ -243,7 +243,7 @@ def plot_curves(history: dict[str, list[float]], title: str) -> Figure:
         The figure: four lines, the title, a label on every axis (the title of a single plot may stand for that of y),
         and a legend that tells training from test. One plot or several, as you like, also one legend or several.
     """
-    ### BEGIN SOLUTION Task 7: draw the four curves
+    ### BEGIN SOLUTION Task 1.7: draw the four curves
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     epochs = range(1, len(history["train_loss"]) + 1)
     for axis, quantity in zip(axes, ("loss", "accuracy"), strict=True):
@@ -267,7 +267,7 @@ def augment_digit(image: Tensor) -> Tensor:
         A new tensor of the same shape, type and range. What it shows must still be read as the same digit: neither
         mirrored nor upside down. Some images may come back as they were, but not most.
     """
-    ### BEGIN SOLUTION Task 8.1: augment a digit
+    ### BEGIN SOLUTION Task 1.8.1: augment a digit
     up, left = torch.randint(-2, 3, (2,)).tolist()
     padded = nn.functional.pad(image, (2, 2, 2, 2))  # (1, 36, 36)
     return padded[:, 2 + up : 34 + up, 2 + left : 34 + left].clone()
@@ -286,7 +286,7 @@ def regularised_setup() -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Ten
     Returns:
         (model, optimizer, criterion), ready for ``train_model``; the optimizer holds the model's parameters.
     """
-    ### BEGIN SOLUTION Task 8.2: put your regularisers together
+    ### BEGIN SOLUTION Task 1.8.2: put your regularisers together
     model = nn.Sequential(
         nn.Conv2d(1, 6, 5), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2),  # (n, 6, 14, 14)
         nn.Conv2d(6, 16, 5), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2),  # (n, 16, 5, 5)
@@ -321,7 +321,7 @@ class SmallLeNet(nn.Module):
 
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__()
-        ### BEGIN SOLUTION Task 1.1: build the layers of the small LeNet
+        ### BEGIN SOLUTION Task 2.1.1: build the layers of the small LeNet
         self.conv1 = nn.Conv2d(1, 6, kernel_size=5)
         self.conv2 = nn.Conv2d(6, 16, kernel_size=5)
         self.conv3 = nn.Conv2d(16, 120, kernel_size=4)
@@ -332,7 +332,7 @@ class SmallLeNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, num_classes) of images (n, 1, 28, 28)."""
-        ### BEGIN SOLUTION Task 1.2: connect the layers of the small LeNet
+        ### BEGIN SOLUTION Task 2.1.2: connect the layers of the small LeNet
         x = self.pool(torch.relu(self.conv1(x)))  # (n, 6, 12, 12)
         x = self.pool(torch.relu(self.conv2(x)))  # (n, 16, 4, 4)
         x = torch.relu(self.conv3(x)).flatten(1)  # (n, 120)
@@ -349,7 +349,7 @@ class SmallMLP(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        ### BEGIN SOLUTION Task 2.1: build the layers of the small MLP
+        ### BEGIN SOLUTION Task 2.2.1: build the layers of the small MLP
         self.hidden1 = nn.Linear(28 * 28, 60)
         self.hidden2 = nn.Linear(60, 30)
         self.output = nn.Linear(30, 10)
@@ -357,7 +357,7 @@ class SmallMLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, 10) of images (n, 1, 28, 28)."""
-        ### BEGIN SOLUTION Task 2.2: connect the layers of the small MLP
+        ### BEGIN SOLUTION Task 2.2.2: connect the layers of the small MLP
         x = x.flatten(1)  # (n, 784)
         x = torch.relu(self.hidden1(x))  # (n, 60)
         x = torch.relu(self.hidden2(x))  # (n, 30)
@@ -383,7 +383,7 @@ class RegularisedLeNet(nn.Module):
 
     def __init__(self, dropout: float = 0.2) -> None:
         super().__init__()
-        ### BEGIN SOLUTION Task 3.1: build the layers of the regularised LeNet
+        ### BEGIN SOLUTION Task 2.3.1: build the layers of the regularised LeNet
         self.conv1, self.norm1 = nn.Conv2d(1, 6, 5), nn.BatchNorm2d(6)
         self.conv2, self.norm2 = nn.Conv2d(6, 16, 5), nn.BatchNorm2d(16)
         self.conv3, self.norm3 = nn.Conv2d(16, 120, 4), nn.BatchNorm2d(120)
@@ -394,7 +394,7 @@ class RegularisedLeNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, 10) of images (n, 1, 28, 28)."""
-        ### BEGIN SOLUTION Task 3.2: connect the layers of the regularised LeNet
+        ### BEGIN SOLUTION Task 2.3.2: connect the layers of the regularised LeNet
         pool = nn.functional.max_pool2d
         x = pool(torch.relu(self.norm1(self.conv1(x))), 2)  # (n, 6, 12, 12)
         x = pool(torch.relu(self.norm2(self.conv2(x))), 2)  # (n, 16, 4, 4)
@@ -414,7 +414,7 @@ def flip_at_random(images: Tensor) -> Tensor:
         A new tensor of the same shape and type; image i is still image i, as it was or mirrored. Another choice at
         each call.
     """
-    ### BEGIN SOLUTION Task 4: flip at random
+    ### BEGIN SOLUTION Task 2.4: flip at random
     chosen = torch.rand(len(images), 1, 1, 1, device=images.device) < 0.5  # one coin per image
     return torch.where(chosen, images.flip(-1), images)
     ### END SOLUTION
@@ -437,7 +437,7 @@ def affine_at_random(images: Tensor) -> Tensor:
     Source: Simard, Steinkraus, Platt, "Best practices for convolutional neural networks applied to visual document
     analysis", 2003, section 2.
     """
-    ### BEGIN SOLUTION Task 5: turn, shift and scale at random
+    ### BEGIN SOLUTION Task 2.5: turn, shift and scale at random
     n, device = len(images), images.device
     angle = torch.empty(n, device=device).uniform_(-15, 15).deg2rad()
     scale = torch.empty(n, device=device).uniform_(0.9, 1.1)
@@ -463,7 +463,7 @@ def standard_error(accuracy: float, n: int) -> float:
         A fraction as well: the square root of accuracy · (1 - accuracy) / n, the standard deviation of a mean of n
         draws that are 1 with probability ``accuracy``, else 0.
     """
-    ### BEGIN SOLUTION Task 6: the standard error of an accuracy
+    ### BEGIN SOLUTION Task 2.6: the standard error of an accuracy
     return (accuracy * (1 - accuracy) / n) ** 0.5
     ### END SOLUTION
 
@@ -485,7 +485,7 @@ def compare(
         the best, which would be chosen on the test images) and ``standard_error`` (of the test accuracy). Numbers,
         not rounded; accuracies are fractions.
     """
-    ### BEGIN SOLUTION Task 7: put the models side by side
+    ### BEGIN SOLUTION Task 2.7: put the models side by side
     rows = {}
     for name, model in models.items():
         last = {quantity: values[-1] for quantity, values in histories[name].items()}
@@ -528,7 +528,7 @@ class PoolingLeNet(nn.Module):
 
     def __init__(self, pooling: str) -> None:
         super().__init__()
-        ### BEGIN SOLUTION Task 1.1: build the layers
+        ### BEGIN SOLUTION Task 3.1.1: build the layers
         if pooling not in ("avg", "max", "none"):
             raise ValueError(f'pooling is {pooling!r}; there are "avg", "max" and "none"')
         self.pooling = pooling
@@ -542,7 +542,7 @@ class PoolingLeNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, 10) of images (n, 1, 28, 28)."""
-        ### BEGIN SOLUTION Task 1.2: connect the layers
+        ### BEGIN SOLUTION Task 3.1.2: connect the layers
         x = self.pool(torch.relu(self.conv1(x)))  # (n, 6, 14, 14), or (n, 6, 28, 28) without pooling
         x = self.pool(torch.relu(self.conv2(x)))  # (n, 16, 5, 5), or (n, 16, 24, 24)
         x = torch.relu(self.fc1(x.flatten(1)))  # (n, 120)
@@ -560,7 +560,7 @@ class PoolingLeNet(nn.Module):
         Raises:
             ValueError: the network has no pooling, so there is no such output; the message says so.
         """
-        ### BEGIN SOLUTION Task 6.1: look at the first two layers
+        ### BEGIN SOLUTION Task 3.6.1: look at the first two layers
         if self.pooling == "none":
             raise ValueError('this network was built with pooling "none": there is no output of a pooling layer')
         convolved = self.conv1(x)  # (n, 6, 28, 28)
@@ -581,7 +581,7 @@ def count_multiply_adds(model: nn.Module, image_shape: tuple[int, int, int] = (1
             (``register_forward_hook``); leave none behind.
         image_shape: (c, h, w).
     """
-    ### BEGIN SOLUTION Task 2: count the multiply-adds
+    ### BEGIN SOLUTION Task 3.2: count the multiply-adds
     total = 0
 
     def note(layer: nn.Module, _: object, output: Tensor) -> None:
@@ -604,7 +604,7 @@ def learning_rate(step: int) -> float:
 
     The first 10,000 steps, ``step`` 0 to 9,999, are made with 0.05, the next 10,000 with 0.025, and so on.
     """
-    ### BEGIN SOLUTION Task 3.1: halve the learning rate
+    ### BEGIN SOLUTION Task 3.3.1: halve the learning rate
     return 0.05 * 0.5 ** (step // 10_000)
     ### END SOLUTION
 
@@ -616,7 +616,7 @@ def momentum(step: int) -> float:
     at step 0 to 0.95 at step 20,000; from there on it is 0.95. So it is 0.5 for ``step`` 0 to 1,999 and 0.545 for 2,000
     to 3,999.
     """
-    ### BEGIN SOLUTION Task 3.2: raise the momentum
+    ### BEGIN SOLUTION Task 3.3.2: raise the momentum
     last_set = min(step // 2_000 * 2_000, 20_000)
     return 0.5 + (0.95 - 0.5) * last_set / 20_000
     ### END SOLUTION
@@ -632,7 +632,7 @@ def limit_weight_norm(model: nn.Module, largest: float = 3.5) -> None:
     Source: Srebro and Shraibman, "Rank, trace-norm and max-norm", 2005; Hinton et al., "Improving neural networks by
     preventing co-adaptation of feature detectors", 2012, section 2.
     """
-    ### BEGIN SOLUTION Task 3.3: limit the norm of the weights of each unit
+    ### BEGIN SOLUTION Task 3.3.3: limit the norm of the weights of each unit
     with torch.no_grad():
         for weights in model.parameters():
             if weights.dim() > 1:  # biases have one dimension
@@ -652,7 +652,7 @@ def pooling_optimizer(model: nn.Module) -> torch.optim.Optimizer:
     Args:
         model: a network that lists its last layer last, so the last of ``model.parameters()`` are that layer's.
     """
-    ### BEGIN SOLUTION Task 4.1: penalise the last layer
+    ### BEGIN SOLUTION Task 3.4.1: penalise the last layer
     *others, weight, bias = model.parameters()
     groups = [{"params": others}, {"params": [weight, bias], "weight_decay": 0.001}]
     return torch.optim.SGD(groups, lr=learning_rate(0), momentum=momentum(0))
@@ -692,7 +692,7 @@ def train_steps(
         correctly (before the step or after), both over the steps since the record before; ``test_loss``,
         ``test_accuracy``: as ``test_model`` gives them, in evaluation mode. Nothing is rounded.
     """
-    ### BEGIN SOLUTION Task 4.2: train by steps
+    ### BEGIN SOLUTION Task 3.4.2: train by steps
     train_loader, test_loader = loaders
     device, criterion = next(model.parameters()).device, nn.CrossEntropyLoss()
     names = ("step", "seconds", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
@@ -747,7 +747,7 @@ def plot_by_step(histories: dict[str, dict[str, list[float]]], quantity: str) ->
         y) and a legend that tells training from test, one for each plot or one for all plots of the same colours. The
         plots share one scale, so that they can be compared.
     """
-    ### BEGIN SOLUTION Task 5: draw the curves over the steps
+    ### BEGIN SOLUTION Task 3.5: draw the curves over the steps
     figure, axes = plt.subplots(1, len(histories), figsize=(12, 3.8), sharey=True, squeeze=False, layout="constrained")
     for axis, (name, history) in zip(axes[0], histories.items(), strict=True):
         axis.plot(history["step"], history[f"train_{quantity}"], label="training", linestyle="--")
@@ -769,7 +769,7 @@ def plot_maps(maps: Tensor, title: str) -> Figure:
         The figure: c pictures of h×w pixels in the order of the maps, drawn without smoothing, under the title. A
         colour bar is welcome.
     """
-    ### BEGIN SOLUTION Task 6.2: draw the maps
+    ### BEGIN SOLUTION Task 3.6.2: draw the maps
     figure, axes = plt.subplots(1, len(maps), figsize=(2 * len(maps) + 1, 2.6), squeeze=False, layout="constrained")
     low, high = maps.min().item(), maps.max().item()
     for axis, pixels in zip(axes[0], maps.detach().cpu(), strict=True):
@@ -801,7 +801,7 @@ class MiniPlaces(Dataset):
     """
 
     def __init__(self, root: str | Path, split: str, transform: Callable | None = None) -> None:
-        ### BEGIN SOLUTION Task 1.1: read the list of the split
+        ### BEGIN SOLUTION Task 4.1.1: read the list of the split
         self.images, self.transform = Path(root) / "images", transform
         lines = (Path(root) / f"{split}.txt").read_text().splitlines()
         self.samples = [line.split() for line in lines]
@@ -809,13 +809,13 @@ class MiniPlaces(Dataset):
 
     def __len__(self) -> int:
         """The number of photographs."""
-        ### BEGIN SOLUTION Task 1.2: count the photographs
+        ### BEGIN SOLUTION Task 4.1.2: count the photographs
         return len(self.samples)
         ### END SOLUTION
 
     def __getitem__(self, index: int) -> tuple:
         """Photograph ``index``, transformed, and its label."""
-        ### BEGIN SOLUTION Task 1.3: read a photograph and its label
+        ### BEGIN SOLUTION Task 4.1.3: read a photograph and its label
         name, label = self.samples[index]
         photograph = Image.open(self.images / name).convert("RGB")
         if self.transform is not None:
@@ -833,7 +833,7 @@ def flip_scenes(images: Tensor) -> Tensor:
     Returns:
         A new tensor of the same shape and type.
     """
-    ### BEGIN SOLUTION Task 1.4: mirror about half of the images
+    ### BEGIN SOLUTION Task 4.1.4: mirror about half of the images
     chosen = torch.rand(len(images), device=images.device) < 0.5
     return torch.where(chosen.view(-1, 1, 1, 1), images.flip(-1), images)
     ### END SOLUTION
@@ -862,7 +862,7 @@ class LeNet(nn.Module):
 
     def __init__(self, input_shape: tuple[int, int] = (32, 32), num_classes: int = 100) -> None:
         super().__init__()
-        ### BEGIN SOLUTION Task 2.1: build the layers of LeNet
+        ### BEGIN SOLUTION Task 4.2.1: build the layers of LeNet
         rows, columns = (((side - 4) // 2 - 4) // 2 for side in input_shape)  # 32 → 28 → 14 → 10 → 5
         self.conv1 = nn.Conv2d(3, 6, kernel_size=5)
         self.conv2 = nn.Conv2d(6, 16, kernel_size=5)
@@ -883,7 +883,7 @@ class LeNet(nn.Module):
             6, and the shape of its output as a list or tuple of ints, n first; ``{1: [n, 6, 14, 14], …}``. Stages 1
             and 2 end with their pooling.
         """
-        ### BEGIN SOLUTION Task 2.2: connect the layers, and note the shapes
+        ### BEGIN SOLUTION Task 4.2.2: connect the layers, and note the shapes
         shapes = {}
         x = self.pool(torch.relu(self.conv1(x)))  # (n, 6, 14, 14)
         shapes[1] = list(x.shape)
@@ -909,13 +909,13 @@ class LogitsOnly(nn.Module):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        ### BEGIN SOLUTION Task 3.1: keep the network
+        ### BEGIN SOLUTION Task 4.3.1: keep the network
         self.model = model
         ### END SOLUTION
 
     def forward(self, x: Tensor) -> Tensor:
         """The network's logits of images x."""
-        ### BEGIN SOLUTION Task 3.2: give out the logits alone
+        ### BEGIN SOLUTION Task 4.3.2: give out the logits alone
         logits, _ = self.model(x)
         return logits
         ### END SOLUTION
@@ -926,7 +926,7 @@ def dense_parameters(input_shape: tuple[int, ...], output_shape: tuple[int, ...]
 
     For (3, 32, 32) and (6, 28, 28) it is what the first convolution of LeNet saves us from.
     """
-    ### BEGIN SOLUTION Task 4.1: count what a dense layer needs
+    ### BEGIN SOLUTION Task 4.4.1: count what a dense layer needs
     inputs, outputs = int(np.prod(input_shape)), int(np.prod(output_shape))
     return (inputs + 1) * outputs
     ### END SOLUTION
@@ -942,7 +942,7 @@ class FullyConnectedNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        ### BEGIN SOLUTION Task 4.2: choose and build five linear layers
+        ### BEGIN SOLUTION Task 4.4.2: choose and build five linear layers
         self.hidden1 = nn.Linear(3 * 32 * 32, 42)
         self.hidden2 = nn.Linear(42, 100)
         self.hidden3 = nn.Linear(100, 64)
@@ -952,7 +952,7 @@ class FullyConnectedNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, 100) of images (n, 3, 32, 32)."""
-        ### BEGIN SOLUTION Task 4.3: connect the five layers
+        ### BEGIN SOLUTION Task 4.4.3: connect the five layers
         x = x.flatten(1)  # (n, 3072)
         x = torch.relu(self.hidden1(x))  # (n, 42)
         x = torch.relu(self.hidden2(x))  # (n, 100)
@@ -1005,7 +1005,7 @@ def run_configuration(
         ``train_loss``, ``test_loss``, ``train_accuracy`` and ``test_accuracy``, one value per epoch as the loops return
         it (accuracies are fractions), where "test" is validation.
     """
-    ### BEGIN SOLUTION Task 5: run one configuration
+    ### BEGIN SOLUTION Task 4.5: run one configuration
     torch.manual_seed(configuration.seed)
     model = LeNet().to(device)
     network = LogitsOnly(model)
@@ -1033,7 +1033,7 @@ def write_results(histories: dict[str, dict[str, list[float]]], path: str | Path
         histories: what ``run_configuration`` returned, by the name of the configuration, in any order; there may be
             others among them, which are left out.
     """
-    ### BEGIN SOLUTION Task 6: write the best accuracies
+    ### BEGIN SOLUTION Task 4.6: write the best accuracies
     best = [max(histories[configuration.name]["test_accuracy"]) for configuration in CONFIGURATIONS]
     Path(path).write_text("".join(f"{100 * accuracy:.2f}\n" for accuracy in best))
     ### END SOLUTION
@@ -1050,7 +1050,7 @@ class OwnNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
 
-        ### BEGIN SOLUTION Task 7.1: design your own network
+        ### BEGIN SOLUTION Task 4.7.1: design your own network
         def stage(inputs: int, outputs: int) -> list[nn.Module]:
             return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
 
@@ -1065,7 +1065,7 @@ class OwnNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, 100) of images (n, 3, 32, 32), normalised with the mean and the deviation of ImageNet."""
-        ### BEGIN SOLUTION Task 7.2: connect the layers of your network
+        ### BEGIN SOLUTION Task 4.7.2: connect the layers of your network
         return self.classify(self.features(x))  # (n, 100)
         ### END SOLUTION
 
@@ -1083,7 +1083,7 @@ def one_hot(labels: Tensor, num_classes: int = 101) -> Tensor:
         float32 (n, num_classes). Floats, because cross entropy takes such a row for probabilities; it refuses whole
         numbers in this shape.
     """
-    ### BEGIN SOLUTION Task 1: write labels as one-hot rows
+    ### BEGIN SOLUTION Task 5.1: write labels as one-hot rows
     rows = torch.zeros(len(labels), num_classes, device=labels.device)
     rows[torch.arange(len(labels)), labels] = 1
     return rows
@@ -1111,7 +1111,7 @@ class CaltechLeNet(nn.Module):
 
     def __init__(self, num_classes: int = 101) -> None:
         super().__init__()
-        ### BEGIN SOLUTION Task 2.1: build the layers of the LeNet for colour pictures
+        ### BEGIN SOLUTION Task 5.2.1: build the layers of the LeNet for colour pictures
         self.conv1 = nn.Conv2d(3, 32, kernel_size=5, padding=2)
         self.conv2 = nn.Conv2d(32, 64, kernel_size=5, padding=2)
         self.fc1 = nn.Linear(64 * 4 * 4, 1021)
@@ -1122,7 +1122,7 @@ class CaltechLeNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, num_classes) of pictures (n, 3, 64, 64)."""
-        ### BEGIN SOLUTION Task 2.2: connect the layers of the LeNet for colour pictures
+        ### BEGIN SOLUTION Task 5.2.2: connect the layers of the LeNet for colour pictures
         x = self.pool(torch.relu(self.conv1(x)))  # (n, 32, 16, 16)
         x = self.pool(torch.relu(self.conv2(x)))  # (n, 64, 4, 4)
         x = torch.relu(self.fc1(x.flatten(1)))  # (n, 1021)
@@ -1142,7 +1142,7 @@ def predict(model: nn.Module, images: Tensor) -> Tensor:
         Probabilities (n, classes), each row summing to 1, as in evaluation mode and without gradients. The model's
         weights and statistics stay as they are.
     """
-    ### BEGIN SOLUTION Task 3: turn logits into probabilities
+    ### BEGIN SOLUTION Task 5.3: turn logits into probabilities
     model.eval()
     with torch.no_grad():
         return torch.softmax(model(images), dim=1)
@@ -1164,7 +1164,7 @@ def improved_setup() -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Tensor
         (n, 101), without softmax or log-softmax, the optimizer holds all of the model's parameters, and the criterion
         takes (logits, labels) with labels int64 (n,) and gives one number.
     """
-    ### BEGIN SOLUTION Task 4: improve the LeNet
+    ### BEGIN SOLUTION Task 5.4: improve the LeNet
     model = nn.Sequential(  # pooling first: BatchNorm and ReLU then have a sixteenth of the work
         nn.Conv2d(3, 32, 5, padding=2), nn.MaxPool2d(4), nn.BatchNorm2d(32), nn.ReLU(),  # (n, 32, 16, 16)
         nn.Conv2d(32, 64, 5, padding=2), nn.MaxPool2d(4), nn.BatchNorm2d(64), nn.ReLU(),  # (n, 64, 4, 4)
@@ -1190,7 +1190,7 @@ def first_activations(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]
         come first. Both are copies: a layer that works in place, such as ``nn.ReLU(inplace=True)``, writes over what a
         hook has seen. No hook stays on the model.
     """
-    ### BEGIN SOLUTION Task 5: look at the first two layers
+    ### BEGIN SOLUTION Task 5.5: look at the first two layers
     kept = []
     convolutions = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)][:2]
     hooks = [
@@ -1232,7 +1232,7 @@ class BasicBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__()
-        ### BEGIN SOLUTION Task 6.1: build a residual block
+        ### BEGIN SOLUTION Task 5.6.1: build a residual block
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
@@ -1245,7 +1245,7 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, in_channels, h, w) to (n, out_channels, h/stride, w/stride); x is not changed in place."""
-        ### BEGIN SOLUTION Task 6.2: connect a residual block
+        ### BEGIN SOLUTION Task 5.6.2: connect a residual block
         residual = torch.relu(self.bn1(self.conv1(x)))
         residual = self.bn2(self.conv2(residual))
         return torch.relu(self.shortcut(x) + residual)
@@ -1275,7 +1275,7 @@ class ResNet18(nn.Module):
 
     def __init__(self, num_classes: int = 101) -> None:
         super().__init__()
-        ### BEGIN SOLUTION Task 7.1: build ResNet-18
+        ### BEGIN SOLUTION Task 5.7.1: build ResNet-18
         self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.pool = nn.MaxPool2d(3, stride=2, padding=1)
@@ -1288,7 +1288,7 @@ class ResNet18(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, num_classes) of pictures (n, 3, 64, 64)."""
-        ### BEGIN SOLUTION Task 7.2: connect ResNet-18
+        ### BEGIN SOLUTION Task 5.7.2: connect ResNet-18
         x = torch.relu(self.bn1(self.conv1(x)))  # (n, 64, 32, 32)
         x = self.conv2(self.pool(x))  # (n, 64, 16, 16)
         x = self.conv5(self.conv4(self.conv3(x)))  # (n, 512, 2, 2)
@@ -1309,7 +1309,7 @@ def mean_class_accuracy(predictions: Tensor, labels: Tensor) -> float:
     Returns:
         A fraction in [0, 1], not percent.
     """
-    ### BEGIN SOLUTION Task 8: average the accuracy over the classes
+    ### BEGIN SOLUTION Task 5.8: average the accuracy over the classes
     right = (predictions == labels).float()
     return float(torch.stack([right[labels == number].mean() for number in labels.unique()]).mean())
     ### END SOLUTION

@@ -13,22 +13,35 @@ from gradeprop.course.config import read_assignment, read_course
 @click.command()
 @click.argument("assignment", required=False)
 @click.option("--check", is_flag=True, help="Write nothing; fail if a release differs from its source.")
+@click.option(
+    "--with-solutions-of",
+    "solutions_of",
+    multiple=True,
+    metavar="EARLIER",
+    help="Hand out the shared functions of an EARLIER assignment, solved. After its deadline; see docs/release.md.",
+)
 @click.pass_context
-def release(ctx: click.Context, assignment: str | None, check: bool) -> None:
+def release(ctx: click.Context, assignment: str | None, check: bool, solutions_of: tuple[str, ...]) -> None:
     """Write the folder for students.
 
     release/ASSIGNMENT is generated from source/ASSIGNMENT; without ASSIGNMENT, every release is written.
     """
+    if solutions_of and not assignment:
+        raise click.UsageError("--with-solutions-of needs an ASSIGNMENT to hand the solutions out with.")
     from gradeprop.course import release as releases  # loads nbgrader, two seconds
 
     course = CoursePaths.find(ctx.obj)
     for name in [assignment] if assignment else read_course(course).assignments:
         one = read_assignment(course, name)
         if check:
-            releases.check_release(one, course)
+            releases.check_release(one, course, solutions_of)
         else:
-            releases.release(one, course)
+            releases.release(one, course, solutions_of)
         click.echo(f"release/{name} {'is up to date' if check else 'is written'}")
+        if solutions_of and not check:
+            click.echo(
+                f"It holds solutions of {', '.join(solutions_of)}; releasing it without the option removes them."
+            )
 
 
 @click.command()

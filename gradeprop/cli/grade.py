@@ -259,7 +259,7 @@ def _now() -> str:
 @data_option
 @click.pass_context
 def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
-    """Release an assignment and grade a small made-up class, in demo/.
+    """Release an assignment and grade a made-up class in demo/.
 
     The class has correct, wrong, broken and hostile submissions, and one that needs attention. demo/ is a course of its
     own: the gradebook of this course is not touched.

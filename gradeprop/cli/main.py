@@ -52,7 +52,7 @@ for _command in (
     *(scores.scores, people.roster, people.student),
     *(publish.report, publish.export, publish.package),
     *(push.push, feedback.feedback),
-    *(student.check, student.submit),
+    *(student.check, student.bring_forward, student.submit),
 ):
     main.add_command(_command)
 

@@ -67,7 +67,7 @@ def waiting_answers(assignment: Assignment, graded: Iterable["Graded"]) -> str:
 @click.argument("students", nargs=-1)
 @click.pass_context
 def scores(ctx: click.Context, assignment: str, students: Sequence[str]) -> None:
-    """Print the scores of an assignment, and what is not graded yet.
+    """Print the scores, and what is not graded yet.
 
     Shows everyone, or the STUDENTS. Also brings the pages and grades.csv up to date with what was graded by hand.
     """

@@ -1,4 +1,4 @@
-"""Commands for students: check, submit. They run given/check.py and given/submit.py, which work without them."""
+"""Commands for students: check, bring-forward, submit. They run the helper in given/, which works without them."""
 
 import subprocess
 import sys
@@ -20,6 +20,20 @@ def check(questions: Sequence[str], folder: Path) -> None:
     Runs all of them, or those of the QUESTIONS.
     """
     _run_given(folder, "check", questions, STUDENT_CODE, PUBLIC_CHECKS, GIVEN)
+
+
+@click.command("bring-forward")
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@folder_option
+def bring_forward(path: Path, folder: Path) -> None:
+    """Carry your earlier code into this assignment.
+
+    PATH is the student_code.py of an earlier assignment, or its folder. What is still a stub here is filled; nothing
+    that you have written here is overwritten. Example:
+
+    gradeprop bring-forward ../mnist_lenet
+    """
+    _run_given(folder, "bring_forward", [str(path.absolute())], STUDENT_CODE, f"{GIVEN}/bring_forward.py")
 
 
 @click.command()

@@ -114,6 +114,21 @@ class GraderEnvironment(Record, frozen=True, kw_only=True):
     """name in an import statement → version; those of the standard library are not listed"""
 
 
+class Syllabus(Record, frozen=True, kw_only=True):
+    """An assignment in the syllabus and the README that students receive; no grade depends on it."""
+
+    weeks: Annotated[int, msgspec.Meta(ge=1)] = 1
+    """weeks that it takes"""
+    weight: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+    """weight in the grade of the course, relative to the other assignments"""
+    objectives: tuple[str, ...] = ()
+    """what students can do afterwards; Markdown"""
+    prerequisites: str = ""
+    """what they must know before; Markdown"""
+    data: str = ""
+    """data sets, and what the sample is; Markdown"""
+
+
 class Assignment(Record, rename="kebab", frozen=True, kw_only=True):
     """One assignment, read from its folders."""
 
@@ -124,11 +139,14 @@ class Assignment(Record, rename="kebab", frozen=True, kw_only=True):
     """required files: name → description; "a or b" requires one of the two, and more files are allowed"""
     given: tuple[str, ...]
     """files of source/given that students receive with this assignment"""
+    shared: tuple[str, ...] = ()
+    """functions of the solution that later assignments use; an instructor can hand them out after the deadline"""
     limits: Limits
     held_out: dict[str, DatasetRequirements] = msgspec.field(default_factory=dict)
     late: LatePolicy = LatePolicy()
     notebook: NotebookRun = NotebookRun()
     grader: GraderEnvironment = GraderEnvironment()
+    syllabus: Syllabus = Syllabus()
     root: str
     """the folder of the course"""
 
@@ -136,6 +154,11 @@ class Assignment(Record, rename="kebab", frozen=True, kw_only=True):
     def points(self) -> float:
         """Points of all automatically graded questions."""
         return sum(question.points for question in self.questions if not question.manual)
+
+    @property
+    def possible(self) -> float:
+        """Points of all questions."""
+        return sum(question.points for question in self.questions)
 
     @property
     def asked_files(self) -> frozenset[str]:

@@ -91,6 +91,11 @@ class CoursePaths:
         return self.source / GIVEN
 
     @property
+    def front(self) -> Path:
+        """Templates of the files that every release begins with: README, syllabus, requirements."""
+        return self.given / "front"
+
+    @property
     def cache(self) -> Path:
         """Generated files that can be deleted, such as trained reference weights."""
         return self.root / ".cache"

@@ -6,7 +6,9 @@ files               probes and given files of an assignment
 notebook            notebook parser with source positions
 diagrams            links to SVG files → images inside the notebook
 solutions           solution markers: find and strip
+front               README, syllabus and more of a release, from templates
 release             source/<hw> → release/<hw>; not exported here, since it imports nbgrader (seconds)
+shared              solved functions that later assignments use, handed out on request
 scaffold            new assignment from a template
 known_answers       reference, stub, wrong/ and right/: submissions with known scores
 reference_weights   weights for known answers; a separate process, since it imports solutions and torch

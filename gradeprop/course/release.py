@@ -7,6 +7,9 @@ source/<hw>/public_checks.py    unchanged                              release/<
 source/given/<name>             unchanged, if listed                   release/<hw>/given/<name>
 source/<hw>/assignment.toml     required files, for submit.py          release/<hw>/given/submission.json
 source/course.toml              [grader], for submit.py                release/<hw>/given/grader.json
+source/given/front/<name>       filled in from both toml files         release/<hw>/<name>
+source/student_code.py          only on request: functions that an     release/<hw>/<earlier hw>_shared.py
+                                earlier assignment lists as shared
 """
 
 import hashlib
@@ -32,21 +35,28 @@ from gradeprop.core.paths import ASKED, GIVEN, PACKER, PUBLIC_CHECKS, STUDENT_CO
 from gradeprop.core.storage import write_bytes
 from gradeprop.course.diagrams import embed_diagrams
 from gradeprop.course.files import grader_file
+from gradeprop.course.front import front_files
 from gradeprop.course.notebook import Cell, normalise, read_cells
+from gradeprop.course.shared import shared_solutions
 from gradeprop.course.solutions import regions, strip_python
 
-_HIDDEN = frozenset({"assignment.toml", "reference.py", "README.md", "instructor.md"})  # allowed, never released
+_HIDDEN = frozenset({"assignment.toml", "reference.py", "instructor.md"})  # allowed, never released
 _GIVEN_IMPORT = re.compile(rf"^from (?:{GIVEN})?\.(\w+) import ", re.MULTILINE)
 _CACHES = frozenset({"__pycache__", ".ipynb_checkpoints", ".DS_Store"})
 
 
-def release(assignment: Assignment, course: CoursePaths) -> Path:
+def release(assignment: Assignment, course: CoursePaths, solutions_of: Sequence[str] = ()) -> Path:
     """Write release/<hw> and the stub at the root of the course; return the folder of the release.
+
+    Args:
+        assignment: the assignment.
+        course: its course.
+        solutions_of: earlier assignments whose shared functions are handed out, solved.
 
     Raises:
         CourseError: the source has a mistake; nothing has changed.
     """
-    files = build_release(assignment, course)
+    files = build_release(assignment, course, solutions_of)
     target = course.assignment(assignment.name).release
     part, old = (target.with_name(f".{target.name}.{kind}") for kind in ("part", "old"))
     for folder in (part, old):
@@ -67,13 +77,13 @@ def release(assignment: Assignment, course: CoursePaths) -> Path:
     return target
 
 
-def check_release(assignment: Assignment, course: CoursePaths) -> None:
+def check_release(assignment: Assignment, course: CoursePaths, solutions_of: Sequence[str] = ()) -> None:
     """Compare release/<hw> and the stub at the root with a newly built release; change nothing.
 
     Raises:
         CourseError: a file differs, is missing or is extra; or the source has a mistake.
     """
-    files = build_release(assignment, course)
+    files = build_release(assignment, course, solutions_of)
     folder = course.assignment(assignment.name).release
     found = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if _is_released(file)}
     pairs = [(folder / name, files.get(name)) for name in sorted(files.keys() | found.keys())]
@@ -82,7 +92,7 @@ def check_release(assignment: Assignment, course: CoursePaths) -> None:
             raise CourseError(f"differs from its source; run: gradeprop release {assignment.name}", file)
 
 
-def build_release(assignment: Assignment, course: CoursePaths) -> dict[str, bytes]:
+def build_release(assignment: Assignment, course: CoursePaths, solutions_of: Sequence[str] = ()) -> dict[str, bytes]:
     """Build every file of the release, by name, without writing anything.
 
     Raises:
@@ -106,7 +116,12 @@ def build_release(assignment: Assignment, course: CoursePaths) -> dict[str, byte
         files[f"{GIVEN}/{ASKED}"] = _packer_config(assignment, files[STUDENT_CODE])
     files |= grader_file(assignment)
     files[paths.notebook.name] = released_notebook(paths)
-    return files
+    front = front_files(assignment, course)
+    if doubled := files.keys() & front.keys():
+        raise CourseError("is another file of the release", course.front / min(doubled))
+    for name in solutions_of:
+        front |= shared_solutions(assignment, course, name)
+    return files | front
 
 
 def _check_points(assignment: Assignment, cells: Sequence[Cell], paths: AssignmentPaths) -> None:

@@ -9,7 +9,7 @@ from gradeprop.core.storage import write_bytes
 from gradeprop.course.config import read_course
 
 _TEMPLATE = Path(__file__).parent / "templates" / "assignment"
-_NAME = "my_assignment"  # the placeholder in all files of the template
+_NAME, _TASK = "my_assignment", "Task 0."  # the placeholders in all files of the template
 _LIST = re.compile(r"^(assignments\s*=\s*\[[^\]]*?),?(\s*\])", re.MULTILINE)
 
 
@@ -28,17 +28,19 @@ def new_assignment(course: CoursePaths, name: str) -> AssignmentPaths:
     toml, replaced = _LIST.subn(rf'\g<1>, "{name}"\g<2>', course.course_toml.read_text(encoding="utf-8"), count=1)
     if not replaced:
         raise CourseError("contains no list of assignments", course.course_toml)
+    number = len(read_course(course).assignments) + 1
     for part, folder in (("source", paths.source), ("grader_tests", paths.tests)):
         for file in sorted((_TEMPLATE / part).rglob("*")):
             if file.is_file() and file.suffix != ".pyc":
                 relative = str(file.relative_to(_TEMPLATE / part)).replace(_NAME, name)
-                write_bytes(_fill_in(file, name).encode(), folder / relative)
+                write_bytes(_fill_in(file, name, number).encode(), folder / relative)
     solution = course.solution.read_text(encoding="utf-8").rstrip() + "\n\n\n"
-    write_bytes((solution + _fill_in(_TEMPLATE / "section.py", name)).encode(), course.solution)
+    write_bytes((solution + _fill_in(_TEMPLATE / "section.py", name, number)).encode(), course.solution)
     write_bytes(toml.replace("[, ", "[").encode(), course.course_toml)
     read_course(course)
     return paths
 
 
-def _fill_in(file: Path, name: str) -> str:
-    return file.read_text(encoding="utf-8").replace(_NAME, name)
+def _fill_in(file: Path, name: str, number: int) -> str:
+    """Read a file of the template; tasks are numbered by assignment, so that each id is unique in the course."""
+    return file.read_text(encoding="utf-8").replace(_NAME, name).replace(_TASK, f"Task {number}.")

@@ -1,6 +1,6 @@
 """Solution markers: find and strip the regions that students must not see.
 
-### BEGIN SOLUTION Task 2.1: build the layers    becomes    raise NotImplementedError("Task 2.1: build the layers")
+### BEGIN SOLUTION Task 1.2: build the layers    becomes    raise NotImplementedError("Task 1.2: build the layers")
 …                                                           at the marker's indentation
 ### END SOLUTION
 """
@@ -51,6 +51,13 @@ def strip_python(text: str, where: Path | str) -> str:
         message = f"is not Python without its solutions: {error.msg}, at {(error.text or '').strip()!r}"
         raise CourseError(message, where) from error
     return stripped
+
+
+def without_markers(text: str, where: Path | str) -> str:
+    """Remove the markers of a Python file and keep its solutions."""
+    lines = text.splitlines(keepends=True)
+    marked = {marker.line for pair in regions(lines, where, range(1, len(lines) + 1)) for marker in pair}
+    return "".join(line for number, line in enumerate(lines) if number not in marked)
 
 
 def regions(

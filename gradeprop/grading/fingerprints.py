@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from gradeprop.core.assignment import Assignment, LatePolicy
+from gradeprop.core.assignment import Assignment, LatePolicy, Syllabus
 from gradeprop.core.paths import AssignmentPaths, tree
 from gradeprop.course.config import data_folder
 
@@ -49,7 +49,13 @@ def judged_with(assignment: Assignment, paths: AssignmentPaths) -> Fingerprints:
     checks = (file for file in tree(paths.tests) if file.relative_to(paths.tests).parts[0] not in _NO_CHECKS)
     plain = tuple(msgspec.structs.replace(question, rubric=()) for question in assignment.questions)
     questions = msgspec.structs.replace(
-        assignment, root="", limits=type(assignment.limits)(), late=LatePolicy(), questions=plain
+        assignment,
+        root="",
+        limits=type(assignment.limits)(),
+        late=LatePolicy(),
+        syllabus=Syllabus(),
+        shared=(),
+        questions=plain,
     )
     return {
         **{str(file.relative_to(paths.tests)): _hash_files([file]) for file in checks},

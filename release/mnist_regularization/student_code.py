@@ -36,11 +36,11 @@ class DigitImages(Dataset):
     """
 
     def __init__(self, folder: str | Path, augment: Callable[[Tensor], Tensor] | None = None) -> None:
-        raise NotImplementedError("Task 1.1: list the images of the folder")
+        raise NotImplementedError("Task 1.1.1: list the images of the folder")
 
     def __len__(self) -> int:
         """The number of images."""
-        raise NotImplementedError("Task 1.2: count the images")
+        raise NotImplementedError("Task 1.1.2: count the images")
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """Image ``index`` and its label.
@@ -49,7 +49,7 @@ class DigitImages(Dataset):
             The image, float32 (1, 32, 32): pixels scaled from 0…255 to [0, 1], augmented if asked for, then normalised,
             (pixel - MEAN) / STD. The label, an int from 0 to 9.
         """
-        raise NotImplementedError("Task 1.3: read an image and its label")
+        raise NotImplementedError("Task 1.1.3: read an image and its label")
 
 
 def make_loaders(
@@ -68,7 +68,7 @@ def make_loaders(
     Returns:
         (train_loader, test_loader). The training images come in a new random order each epoch.
     """
-    raise NotImplementedError("Task 1.4: make the two loaders")
+    raise NotImplementedError("Task 1.1.4: make the two loaders")
 
 
 class LeNet5(nn.Module):
@@ -90,11 +90,11 @@ class LeNet5(nn.Module):
 
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__()
-        raise NotImplementedError("Task 2.1: build the layers of LeNet-5")
+        raise NotImplementedError("Task 1.2.1: build the layers of LeNet-5")
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, num_classes) of images (n, 1, 32, 32)."""
-        raise NotImplementedError("Task 2.2: connect the layers of LeNet-5")
+        raise NotImplementedError("Task 1.2.2: connect the layers of LeNet-5")
 
 
 class CustomMLP(nn.Module):
@@ -107,11 +107,11 @@ class CustomMLP(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        raise NotImplementedError("Task 3.1: choose and build the layers of the MLP")
+        raise NotImplementedError("Task 1.3.1: choose and build the layers of the MLP")
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, 10) of images (n, 1, 32, 32)."""
-        raise NotImplementedError("Task 3.2: connect the layers of the MLP")
+        raise NotImplementedError("Task 1.3.2: connect the layers of the MLP")
 
 
 def count_model_params(model: nn.Module) -> float:
@@ -120,7 +120,7 @@ def count_model_params(model: nn.Module) -> float:
     Parameters with ``requires_grad=False`` and buffers do not count; a parameter that two layers share counts once.
     Not rounded: LeNet-5 has 0.061706. Count yourself, without a library that does.
     """
-    raise NotImplementedError("Task 4: count the trainable parameters")
+    raise NotImplementedError("Task 1.4: count the trainable parameters")
 
 
 def train_model(
@@ -144,7 +144,7 @@ def train_model(
         The mean of the batch losses, and the accuracy, a fraction in [0, 1] of all images seen: those that the model
         classifies correctly when it trains on their batch, before the step or after. Neither is rounded.
     """
-    raise NotImplementedError("Task 5: train for one epoch")
+    raise NotImplementedError("Task 1.5: train for one epoch")
 
 
 def test_model(
@@ -156,7 +156,7 @@ def test_model(
         The mean of the batch losses, and the accuracy, a fraction in [0, 1] of all images seen, both as in evaluation
         mode, whatever mode the model comes in. Neither is rounded.
     """
-    raise NotImplementedError("Task 6: measure a model")
+    raise NotImplementedError("Task 1.6: measure a model")
 
 
 # pytest would take a function of this name for a test
@@ -175,7 +175,7 @@ def plot_curves(history: dict[str, list[float]], title: str) -> Figure:
         The figure: four lines, the title, a label on every axis (the title of a single plot may stand for that of y),
         and a legend that tells training from test. One plot or several, as you like, also one legend or several.
     """
-    raise NotImplementedError("Task 7: draw the four curves")
+    raise NotImplementedError("Task 1.7: draw the four curves")
 
 
 def augment_digit(image: Tensor) -> Tensor:
@@ -188,7 +188,7 @@ def augment_digit(image: Tensor) -> Tensor:
         A new tensor of the same shape, type and range. What it shows must still be read as the same digit: neither
         mirrored nor upside down. Some images may come back as they were, but not most.
     """
-    raise NotImplementedError("Task 8.1: augment a digit")
+    raise NotImplementedError("Task 1.8.1: augment a digit")
 
 
 def regularised_setup() -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Tensor, Tensor], Tensor]]:
@@ -203,7 +203,7 @@ def regularised_setup() -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Ten
     Returns:
         (model, optimizer, criterion), ready for ``train_model``; the optimizer holds the model's parameters.
     """
-    raise NotImplementedError("Task 8.2: put your regularisers together")
+    raise NotImplementedError("Task 1.8.2: put your regularisers together")
 
 
 # ---------------------------------------------------------------- mnist_regularization
@@ -227,11 +227,11 @@ class SmallLeNet(nn.Module):
 
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__()
-        raise NotImplementedError("Task 1.1: build the layers of the small LeNet")
+        raise NotImplementedError("Task 2.1.1: build the layers of the small LeNet")
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, num_classes) of images (n, 1, 28, 28)."""
-        raise NotImplementedError("Task 1.2: connect the layers of the small LeNet")
+        raise NotImplementedError("Task 2.1.2: connect the layers of the small LeNet")
 
 
 class SmallMLP(nn.Module):
@@ -242,11 +242,11 @@ class SmallMLP(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        raise NotImplementedError("Task 2.1: build the layers of the small MLP")
+        raise NotImplementedError("Task 2.2.1: build the layers of the small MLP")
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, 10) of images (n, 1, 28, 28)."""
-        raise NotImplementedError("Task 2.2: connect the layers of the small MLP")
+        raise NotImplementedError("Task 2.2.2: connect the layers of the small MLP")
 
 
 class RegularisedLeNet(nn.Module):
@@ -267,11 +267,11 @@ class RegularisedLeNet(nn.Module):
 
     def __init__(self, dropout: float = 0.2) -> None:
         super().__init__()
-        raise NotImplementedError("Task 3.1: build the layers of the regularised LeNet")
+        raise NotImplementedError("Task 2.3.1: build the layers of the regularised LeNet")
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, 10) of images (n, 1, 28, 28)."""
-        raise NotImplementedError("Task 3.2: connect the layers of the regularised LeNet")
+        raise NotImplementedError("Task 2.3.2: connect the layers of the regularised LeNet")
 
 
 def flip_at_random(images: Tensor) -> Tensor:
@@ -284,7 +284,7 @@ def flip_at_random(images: Tensor) -> Tensor:
         A new tensor of the same shape and type; image i is still image i, as it was or mirrored. Another choice at
         each call.
     """
-    raise NotImplementedError("Task 4: flip at random")
+    raise NotImplementedError("Task 2.4: flip at random")
 
 
 def affine_at_random(images: Tensor) -> Tensor:
@@ -304,7 +304,7 @@ def affine_at_random(images: Tensor) -> Tensor:
     Source: Simard, Steinkraus, Platt, "Best practices for convolutional neural networks applied to visual document
     analysis", 2003, section 2.
     """
-    raise NotImplementedError("Task 5: turn, shift and scale at random")
+    raise NotImplementedError("Task 2.5: turn, shift and scale at random")
 
 
 def standard_error(accuracy: float, n: int) -> float:
@@ -317,7 +317,7 @@ def standard_error(accuracy: float, n: int) -> float:
         A fraction as well: the square root of accuracy · (1 - accuracy) / n, the standard deviation of a mean of n
         draws that are 1 with probability ``accuracy``, else 0.
     """
-    raise NotImplementedError("Task 6: the standard error of an accuracy")
+    raise NotImplementedError("Task 2.6: the standard error of an accuracy")
 
 
 def compare(
@@ -337,7 +337,7 @@ def compare(
         the best, which would be chosen on the test images) and ``standard_error`` (of the test accuracy). Numbers,
         not rounded; accuracies are fractions.
     """
-    raise NotImplementedError("Task 7: put the models side by side")
+    raise NotImplementedError("Task 2.7: put the models side by side")
 
 
 # ---------------------------------------------------------------- mnist_pooling
@@ -367,11 +367,11 @@ class PoolingLeNet(nn.Module):
 
     def __init__(self, pooling: str) -> None:
         super().__init__()
-        raise NotImplementedError("Task 1.1: build the layers")
+        raise NotImplementedError("Task 3.1.1: build the layers")
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, 10) of images (n, 1, 28, 28)."""
-        raise NotImplementedError("Task 1.2: connect the layers")
+        raise NotImplementedError("Task 3.1.2: connect the layers")
 
     def get_intermediate(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What the first two layers make of images (n, 1, 28, 28).
@@ -383,7 +383,7 @@ class PoolingLeNet(nn.Module):
         Raises:
             ValueError: the network has no pooling, so there is no such output; the message says so.
         """
-        raise NotImplementedError("Task 6.1: look at the first two layers")
+        raise NotImplementedError("Task 3.6.1: look at the first two layers")
 
 
 def count_multiply_adds(model: nn.Module, image_shape: tuple[int, int, int] = (1, 28, 28)) -> int:
@@ -399,7 +399,7 @@ def count_multiply_adds(model: nn.Module, image_shape: tuple[int, int, int] = (1
             (``register_forward_hook``); leave none behind.
         image_shape: (c, h, w).
     """
-    raise NotImplementedError("Task 2: count the multiply-adds")
+    raise NotImplementedError("Task 3.2: count the multiply-adds")
 
 
 def learning_rate(step: int) -> float:
@@ -407,7 +407,7 @@ def learning_rate(step: int) -> float:
 
     The first 10,000 steps, ``step`` 0 to 9,999, are made with 0.05, the next 10,000 with 0.025, and so on.
     """
-    raise NotImplementedError("Task 3.1: halve the learning rate")
+    raise NotImplementedError("Task 3.3.1: halve the learning rate")
 
 
 def momentum(step: int) -> float:
@@ -417,7 +417,7 @@ def momentum(step: int) -> float:
     at step 0 to 0.95 at step 20,000; from there on it is 0.95. So it is 0.5 for ``step`` 0 to 1,999 and 0.545 for 2,000
     to 3,999.
     """
-    raise NotImplementedError("Task 3.2: raise the momentum")
+    raise NotImplementedError("Task 3.3.2: raise the momentum")
 
 
 def limit_weight_norm(model: nn.Module, largest: float = 3.5) -> None:
@@ -430,7 +430,7 @@ def limit_weight_norm(model: nn.Module, largest: float = 3.5) -> None:
     Source: Srebro and Shraibman, "Rank, trace-norm and max-norm", 2005; Hinton et al., "Improving neural networks by
     preventing co-adaptation of feature detectors", 2012, section 2.
     """
-    raise NotImplementedError("Task 3.3: limit the norm of the weights of each unit")
+    raise NotImplementedError("Task 3.3.3: limit the norm of the weights of each unit")
 
 
 def pooling_optimizer(model: nn.Module) -> torch.optim.Optimizer:
@@ -443,7 +443,7 @@ def pooling_optimizer(model: nn.Module) -> torch.optim.Optimizer:
     Args:
         model: a network that lists its last layer last, so the last of ``model.parameters()`` are that layer's.
     """
-    raise NotImplementedError("Task 4.1: penalise the last layer")
+    raise NotImplementedError("Task 3.4.1: penalise the last layer")
 
 
 def train_steps(
@@ -479,7 +479,7 @@ def train_steps(
         correctly (before the step or after), both over the steps since the record before; ``test_loss``,
         ``test_accuracy``: as ``test_model`` gives them, in evaluation mode. Nothing is rounded.
     """
-    raise NotImplementedError("Task 4.2: train by steps")
+    raise NotImplementedError("Task 3.4.2: train by steps")
 
 
 def plot_by_step(histories: dict[str, dict[str, list[float]]], quantity: str) -> Figure:
@@ -495,7 +495,7 @@ def plot_by_step(histories: dict[str, dict[str, list[float]]], quantity: str) ->
         y) and a legend that tells training from test, one for each plot or one for all plots of the same colours. The
         plots share one scale, so that they can be compared.
     """
-    raise NotImplementedError("Task 5: draw the curves over the steps")
+    raise NotImplementedError("Task 3.5: draw the curves over the steps")
 
 
 def plot_maps(maps: Tensor, title: str) -> Figure:
@@ -508,7 +508,7 @@ def plot_maps(maps: Tensor, title: str) -> Figure:
         The figure: c pictures of h×w pixels in the order of the maps, drawn without smoothing, under the title. A
         colour bar is welcome.
     """
-    raise NotImplementedError("Task 6.2: draw the maps")
+    raise NotImplementedError("Task 3.6.2: draw the maps")
 
 
 # ---------------------------------------------------------------- miniplaces_lenet
@@ -531,15 +531,15 @@ class MiniPlaces(Dataset):
     """
 
     def __init__(self, root: str | Path, split: str, transform: Callable | None = None) -> None:
-        raise NotImplementedError("Task 1.1: read the list of the split")
+        raise NotImplementedError("Task 4.1.1: read the list of the split")
 
     def __len__(self) -> int:
         """The number of photographs."""
-        raise NotImplementedError("Task 1.2: count the photographs")
+        raise NotImplementedError("Task 4.1.2: count the photographs")
 
     def __getitem__(self, index: int) -> tuple:
         """Photograph ``index``, transformed, and its label."""
-        raise NotImplementedError("Task 1.3: read a photograph and its label")
+        raise NotImplementedError("Task 4.1.3: read a photograph and its label")
 
 
 def flip_scenes(images: Tensor) -> Tensor:
@@ -551,7 +551,7 @@ def flip_scenes(images: Tensor) -> Tensor:
     Returns:
         A new tensor of the same shape and type.
     """
-    raise NotImplementedError("Task 1.4: mirror about half of the images")
+    raise NotImplementedError("Task 4.1.4: mirror about half of the images")
 
 
 class LeNet(nn.Module):
@@ -577,7 +577,7 @@ class LeNet(nn.Module):
 
     def __init__(self, input_shape: tuple[int, int] = (32, 32), num_classes: int = 100) -> None:
         super().__init__()
-        raise NotImplementedError("Task 2.1: build the layers of LeNet")
+        raise NotImplementedError("Task 4.2.1: build the layers of LeNet")
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[int, list[int]]]:
         """Logits and shapes.
@@ -590,7 +590,7 @@ class LeNet(nn.Module):
             6, and the shape of its output as a list or tuple of ints, n first; ``{1: [n, 6, 14, 14], …}``. Stages 1
             and 2 end with their pooling.
         """
-        raise NotImplementedError("Task 2.2: connect the layers, and note the shapes")
+        raise NotImplementedError("Task 4.2.2: connect the layers, and note the shapes")
 
 
 class LogitsOnly(nn.Module):
@@ -601,11 +601,11 @@ class LogitsOnly(nn.Module):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        raise NotImplementedError("Task 3.1: keep the network")
+        raise NotImplementedError("Task 4.3.1: keep the network")
 
     def forward(self, x: Tensor) -> Tensor:
         """The network's logits of images x."""
-        raise NotImplementedError("Task 3.2: give out the logits alone")
+        raise NotImplementedError("Task 4.3.2: give out the logits alone")
 
 
 def dense_parameters(input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> int:
@@ -613,7 +613,7 @@ def dense_parameters(input_shape: tuple[int, ...], output_shape: tuple[int, ...]
 
     For (3, 32, 32) and (6, 28, 28) it is what the first convolution of LeNet saves us from.
     """
-    raise NotImplementedError("Task 4.1: count what a dense layer needs")
+    raise NotImplementedError("Task 4.4.1: count what a dense layer needs")
 
 
 class FullyConnectedNet(nn.Module):
@@ -626,11 +626,11 @@ class FullyConnectedNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        raise NotImplementedError("Task 4.2: choose and build five linear layers")
+        raise NotImplementedError("Task 4.4.2: choose and build five linear layers")
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, 100) of images (n, 3, 32, 32)."""
-        raise NotImplementedError("Task 4.3: connect the five layers")
+        raise NotImplementedError("Task 4.4.3: connect the five layers")
 
 
 @dataclass(frozen=True)
@@ -676,7 +676,7 @@ def run_configuration(
         ``train_loss``, ``test_loss``, ``train_accuracy`` and ``test_accuracy``, one value per epoch as the loops return
         it (accuracies are fractions), where "test" is validation.
     """
-    raise NotImplementedError("Task 5: run one configuration")
+    raise NotImplementedError("Task 4.5: run one configuration")
 
 
 def write_results(histories: dict[str, dict[str, list[float]]], path: str | Path) -> None:
@@ -689,7 +689,7 @@ def write_results(histories: dict[str, dict[str, list[float]]], path: str | Path
         histories: what ``run_configuration`` returned, by the name of the configuration, in any order; there may be
             others among them, which are left out.
     """
-    raise NotImplementedError("Task 6: write the best accuracies")
+    raise NotImplementedError("Task 4.6: write the best accuracies")
 
 
 class OwnNetwork(nn.Module):
@@ -703,11 +703,11 @@ class OwnNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
 
-        raise NotImplementedError("Task 7.1: design your own network")
+        raise NotImplementedError("Task 4.7.1: design your own network")
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, 100) of images (n, 3, 32, 32), normalised with the mean and the deviation of ImageNet."""
-        raise NotImplementedError("Task 7.2: connect the layers of your network")
+        raise NotImplementedError("Task 4.7.2: connect the layers of your network")
 
 
 # ---------------------------------------------------------------- caltech101_resnet
@@ -723,7 +723,7 @@ def one_hot(labels: Tensor, num_classes: int = 101) -> Tensor:
         float32 (n, num_classes). Floats, because cross entropy takes such a row for probabilities; it refuses whole
         numbers in this shape.
     """
-    raise NotImplementedError("Task 1: write labels as one-hot rows")
+    raise NotImplementedError("Task 5.1: write labels as one-hot rows")
 
 
 class CaltechLeNet(nn.Module):
@@ -747,11 +747,11 @@ class CaltechLeNet(nn.Module):
 
     def __init__(self, num_classes: int = 101) -> None:
         super().__init__()
-        raise NotImplementedError("Task 2.1: build the layers of the LeNet for colour pictures")
+        raise NotImplementedError("Task 5.2.1: build the layers of the LeNet for colour pictures")
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, num_classes) of pictures (n, 3, 64, 64)."""
-        raise NotImplementedError("Task 2.2: connect the layers of the LeNet for colour pictures")
+        raise NotImplementedError("Task 5.2.2: connect the layers of the LeNet for colour pictures")
 
 
 def predict(model: nn.Module, images: Tensor) -> Tensor:
@@ -765,7 +765,7 @@ def predict(model: nn.Module, images: Tensor) -> Tensor:
         Probabilities (n, classes), each row summing to 1, as in evaluation mode and without gradients. The model's
         weights and statistics stay as they are.
     """
-    raise NotImplementedError("Task 3: turn logits into probabilities")
+    raise NotImplementedError("Task 5.3: turn logits into probabilities")
 
 
 def improved_setup() -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Tensor, Tensor], Tensor]]:
@@ -783,7 +783,7 @@ def improved_setup() -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Tensor
         (n, 101), without softmax or log-softmax, the optimizer holds all of the model's parameters, and the criterion
         takes (logits, labels) with labels int64 (n,) and gives one number.
     """
-    raise NotImplementedError("Task 4: improve the LeNet")
+    raise NotImplementedError("Task 5.4: improve the LeNet")
 
 
 def first_activations(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -798,7 +798,7 @@ def first_activations(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]
         come first. Both are copies: a layer that works in place, such as ``nn.ReLU(inplace=True)``, writes over what a
         hook has seen. No hook stays on the model.
     """
-    raise NotImplementedError("Task 5: look at the first two layers")
+    raise NotImplementedError("Task 5.5: look at the first two layers")
 
 
 class BasicBlock(nn.Module):
@@ -826,11 +826,11 @@ class BasicBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__()
-        raise NotImplementedError("Task 6.1: build a residual block")
+        raise NotImplementedError("Task 5.6.1: build a residual block")
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, in_channels, h, w) to (n, out_channels, h/stride, w/stride); x is not changed in place."""
-        raise NotImplementedError("Task 6.2: connect a residual block")
+        raise NotImplementedError("Task 5.6.2: connect a residual block")
 
 
 class ResNet18(nn.Module):
@@ -856,11 +856,11 @@ class ResNet18(nn.Module):
 
     def __init__(self, num_classes: int = 101) -> None:
         super().__init__()
-        raise NotImplementedError("Task 7.1: build ResNet-18")
+        raise NotImplementedError("Task 5.7.1: build ResNet-18")
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, num_classes) of pictures (n, 3, 64, 64)."""
-        raise NotImplementedError("Task 7.2: connect ResNet-18")
+        raise NotImplementedError("Task 5.7.2: connect ResNet-18")
 
 
 def mean_class_accuracy(predictions: Tensor, labels: Tensor) -> float:
@@ -876,4 +876,4 @@ def mean_class_accuracy(predictions: Tensor, labels: Tensor) -> float:
     Returns:
         A fraction in [0, 1], not percent.
     """
-    raise NotImplementedError("Task 8: average the accuracy over the classes")
+    raise NotImplementedError("Task 5.8: average the accuracy over the classes")

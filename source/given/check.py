@@ -11,7 +11,7 @@ The waiting process ends with the notebook.
 
 import argparse
 import contextlib
-import importlib
+import importlib.util
 import io
 import json
 import os
@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -42,6 +43,12 @@ class PublicChecksFailed(Exception):
         return [str(self)]
 
 
+def imported(student_code: ModuleType) -> None:
+    """Say which file your notebook has imported, and warn if ``check`` and ``submit`` take another one."""
+    print(f"Your code: {student_code.__file__}")
+    print(_other_copy(student_code.__file__, Path("student_code.py").resolve()), end="")
+
+
 def check(*questions: str, folder: str | Path = ".") -> None:
     """Run the public checks of these questions, or of all, on the ``student_code.py`` in the folder.
 
@@ -54,6 +61,16 @@ def check(*questions: str, folder: str | Path = ".") -> None:
             _ready.append(_start(SLOW))
     if not passed:
         raise PublicChecksFailed("Fix student_code.py, save it, and run this cell again.")
+
+
+def _other_copy(imported: str, checked: Path) -> str:
+    """Warn if a notebook has imported another file than the one that is checked; "" if there is none to check."""
+    if not imported or not checked.is_file() or checked.resolve() == Path(imported).resolve():
+        return ""
+    return (
+        f"Careful: the notebook uses {imported}, and check and submit use {checked}. Unset PYTHONPATH, "
+        "and restart the kernel.\n"
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -75,6 +92,7 @@ def _run(questions: tuple[str, ...] | list[str], folder: Path, modules: Iterable
         return 1
     options = ["--assert=plain", f"--rootdir={folder}", "-c", os.devnull, "-W", "ignore"]
     options += ["-p", "given.check", "-p", "no:terminal", "-p", "no:cacheprovider"]
+    options += [f"--imported={getattr(sys.modules.get('student_code'), '__file__', None) or ''}"]
     options += ["-p", "no:unraisableexception"]  # it would search all objects at the end, for half a second
     options += [f"--question={question}" for question in questions]
     with tempfile.TemporaryDirectory() as scratch:  # another user may own pytest's default folder
@@ -192,8 +210,9 @@ def _become_pytest(request: dict) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that selects questions."""
+    """Add the options: the questions to check, and the student_code.py that the notebook has imported."""
     parser.addoption("--question", action="append", default=[])
+    parser.addoption("--imported", default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -201,8 +220,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "question(name): the question that a check belongs to")
 
 
-def pytest_sessionstart() -> None:
-    """Import the student's code, so that an error in it is printed once and not for every check."""
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Name the student's file, and import it, so that an error in it is printed once and not for every check."""
+    if (found := importlib.util.find_spec("student_code")) and found.origin:
+        print(f"Checking {found.origin}")
+        print(_other_copy(session.config.getoption("imported"), Path(found.origin)), end="", flush=True)
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             importlib.import_module("student_code")

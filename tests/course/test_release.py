@@ -1,6 +1,8 @@
 """What students get holds nothing hidden, is the same each time, and a slip in the source changes nothing."""
 
+import ast
 import base64
+import fnmatch
 import hashlib
 import itertools
 import json
@@ -16,12 +18,14 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbconvert import HTMLExporter
+from traitlets.config import Config
 
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course import environment
 from gradeprop.course.config import read_assignment, read_course
 from gradeprop.course.release import build_release, check_release, release
+from gradeprop.course.solutions import without_markers
 from tests.conftest import REPOSITORY
 from tests.course.test_notebook import cell, write_notebook
 
@@ -50,8 +54,10 @@ def course(toy: AssignmentPaths) -> AssignmentPaths:
     for name in ("plots.py", "other.py"):
         (toy.course.given / name).write_text(f"# {name}\n")
     toy.toml.write_text(re.sub(r"given = .*", 'given = ["plots.py"]', toy.toml.read_text()))
-    for name in ("reference.py", "README.md", "instructor.md"):
+    for name in ("reference.py", "instructor.md"):
         (toy.source / name).write_text("hidden")
+    toy.course.front.mkdir()
+    (toy.course.front / "README.md").write_text("{{ assignment.title }}: {{ assignment.possible }} points\n")
     return toy
 
 
@@ -64,7 +70,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_release_holds_what_is_listed_and_nothing_else(course: AssignmentPaths) -> None:
-    assert set(contents(make(course))) == {"toy.ipynb", "student_code.py", "public_checks.py", "given/plots.py"}
+    names = {"README.md", "toy.ipynb", "student_code.py", "public_checks.py", "given/plots.py"}
+    assert set(contents(make(course))) == names
     assert course.course.stub.read_bytes() == (course.release / "student_code.py").read_bytes()
 
 
@@ -157,6 +164,7 @@ def write(name: str, text: str) -> Callable[[AssignmentPaths], None]:
 
 
 SLIPS = {
+    "notes of the name of a file that students receive": (write("toy/README.md", "x"), r"toy/README.md: is unknown"),
     "an unknown file": (write("toy/solutions.py", "x"), r"source/toy/solutions.py: is unknown; source/toy"),
     "a marker not closed": (edit("### END SOLUTION\\n", "\\n"), r"toy.ipynb:\d+: cell 2 \(try\): BEGIN SOLUTION is ne"),
     "hidden tests not closed": (edit("### END HIDDEN TESTS", ""), r"toy.ipynb:\d+: cell 3 \(double\): BEGIN HIDDEN TE"),
@@ -258,6 +266,17 @@ def test_nbgrader_itself_leaks_no_solution_with_our_configuration(course: Assign
     assert not course.release.exists()
 
 
+def test_nbgraders_exchange_hands_out_every_file(real: tuple[AssignmentPaths, dict[str, bytes]]) -> None:
+    """It leaves out what matches ``c.CourseDirectory.ignore``, in every folder."""
+    settings = Config()
+    config = (REPOSITORY.root / "nbgrader_config.py").read_text()
+    exec(config, {"__file__": str(REPOSITORY.root / "nbgrader_config.py"), "get_config": lambda: settings})
+    patterns = settings.CourseDirectory.ignore
+    names = {part for file in [*real[1], "mnist_lenet_shared.py"] for part in Path(file).parts}
+    assert "README.md" in names
+    assert [name for name in names if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)] == []
+
+
 def generate_assignment(course: AssignmentPaths, fails: bool) -> None:
     command = [sys.executable, "-m", "nbgrader", "generate_assignment", "toy"]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # nbgrader starts alembic by name
@@ -289,6 +308,23 @@ def test_no_hidden_line_of_the_course_is_in_its_release(real: tuple[AssignmentPa
         else:
             pairs = [pair for pair in itertools.pairwise(filter(None, lines)) if hidden.issuperset(pair)]
             assert not pairs, name
+
+
+def test_solutions_are_handed_out_on_request_alone_and_only_those_that_are_shared() -> None:
+    """Every other file of the release is the same, byte by byte."""
+    paths = REPOSITORY.assignment("mnist_pooling")
+    assignment = read_assignment(REPOSITORY, paths.name)
+    plain = build_release(assignment, REPOSITORY)
+    files = build_release(assignment, REPOSITORY, ["mnist_lenet"])
+    handed_out = files.pop("mnist_lenet_shared.py").decode()
+    assert files == plain
+    solution = without_markers(REPOSITORY.solution.read_text(), REPOSITORY.solution)
+    kept = {line.strip() for line in handed_out.splitlines()} & hidden_lines(paths)
+    functions = {node.name: node for node in ast.parse(solution).body if isinstance(node, ast.FunctionDef)}
+    shared = read_assignment(REPOSITORY, "mnist_lenet").shared
+    allowed = "\n".join(ast.get_source_segment(solution, functions[name]) or "" for name in shared)
+    assert len(kept) >= 10
+    assert [line for line in kept if line not in allowed] == []
 
 
 def test_the_packer_is_told_what_is_handed_in_and_no_more(real: tuple[AssignmentPaths, dict[str, bytes]]) -> None:

@@ -42,6 +42,7 @@ def test_a_new_assignment_is_proven_and_released_with_what_the_guide_adds(toy: A
     folder = release(assignment, toy.course)
     stub = (folder / "student_code.py").read_text()
     assert "relationship 6" in stub
+    assert 'NotImplementedError("Task 2.1: count the places' in stub  # the second assignment of the toy course
     assert not any(hidden in stub for hidden in ("// stride", "kernel**2"))
     assert not any(
         "my_assignment" in file.read_text() for file in folder.rglob("*") if file.suffix in (".py", ".ipynb")

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -173,6 +174,7 @@ def test_a_check_is_one_line_and_what_it_found_another(tiny: Path, capsys) -> No
     status, said = run(tiny, capsys)
     assert status == 1
     assert said.splitlines() == [
+        f"Checking {tiny / 'student_code.py'}",
         "✗ A layer from 10 to 5 has 55 parameters.",
         "    Is a bias forgotten?",
         "    your code printed: hello",
@@ -211,8 +213,32 @@ def test_an_endless_loop_is_stopped(tiny: Path, capsys, monkeypatch: pytest.Monk
 
 def test_an_unknown_question_and_a_wrong_folder_are_said(tiny: Path, capsys) -> None:
     (tiny / "student_code.py").write_text("")
-    assert run(tiny, capsys, "cuont") == (1, "✗ There is no check for cuont. There are checks for: count.\n")
+    status, said = run(tiny, capsys, "cuont")
+    assert (status, said.splitlines()[1:]) == (1, ["✗ There is no check for cuont. There are checks for: count."])
     assert "public_checks.py is not in" in run(tiny.parent, capsys)[1]
+
+
+def test_notebook_and_check_name_their_file_and_say_if_there_are_two(
+    tiny: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """Such as with PYTHONPATH at another copy, which wins in a notebook that was started elsewhere."""
+    other = tmp_path_factory.mktemp("other") / "student_code.py"
+    for file in (tiny / "student_code.py", other):
+        file.write_text("def count():\n    return 55\n")
+    monkeypatch.chdir(tiny)
+    for file in (tiny / "student_code.py", other):
+        module = ModuleType("student_code")
+        module.__file__ = str(file)
+        monkeypatch.setitem(sys.modules, "student_code", module)
+        warning = f"Careful: the notebook uses {file}, and check and submit use {tiny / 'student_code.py'}."
+        check.imported(module)
+        said = capsys.readouterr().out
+        assert f"Your code: {file}\n" in said
+        assert (warning in said) == (file == other)
+        status, said = run(tiny, capsys)
+        assert status == 0
+        assert said.startswith(f"Checking {tiny / 'student_code.py'}\n")
+        assert (warning in said) == (file == other)
 
 
 def test_checks_that_cannot_be_read_are_shown(tiny: Path, capsys) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gradeprop.core.assignment import Assignment
+from gradeprop.core.assignment import Assignment, Syllabus
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.grading import fingerprints
 from gradeprop.grading.fingerprints import PACKAGE, changes, judged_with, mismatches, ran_with
@@ -17,6 +17,11 @@ def test_a_new_file_of_checks_points_and_limits_are_changes(toy: AssignmentPaths
     longer = msgspec.structs.replace(one, limits=msgspec.structs.replace(one.limits, wall_s=99.0))
     assert changes(ran_with(one, toy, "sample"), ran_with(longer, toy, "sample")) == "limits has changed"
     assert judged_with(one, toy) == judged_with(longer, toy)
+    told = msgspec.structs.replace(one, syllabus=Syllabus(weeks=9), shared=("double",))
+    assert (ran_with(one, toy, "sample"), judged_with(one, toy)) == (
+        ran_with(told, toy, "sample"),
+        judged_with(told, toy),
+    )
     renamed = msgspec.structs.replace(one, title="Twice")
     assert changes(judged_with(one, toy), judged_with(renamed, toy)) == "assignment.toml has changed"
     assert changes({"torch": "2.8.0", "a": "1"}, {"torch": "2.9.1", "b": "1"}) == (

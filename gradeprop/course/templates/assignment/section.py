@@ -15,6 +15,6 @@ def my_assignment_size(size: int, kernel: int, stride: int = 1, padding: int = 0
 
     Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, relationship 6.
     """
-    ### BEGIN SOLUTION Task 1: count the places of the kernel
+    ### BEGIN SOLUTION Task 0.1: count the places of the kernel
     return (size + 2 * padding - kernel) // stride + 1
     ### END SOLUTION
