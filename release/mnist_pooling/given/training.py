@@ -52,6 +52,7 @@ def fit(
     train_model: Callable,
     test_model: Callable,
     scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
+    held_out: str = "test",
 ) -> History:
     """Train for some epochs, measure after each, and print one line per epoch.
 
@@ -59,6 +60,7 @@ def fit(
         loaders: (train_loader, test_loader).
         train_model, test_model: your loops.
         scheduler: changes the learning rate after each epoch.
+        held_out: printed name of the images of the second loader, "test" or "validation".
 
     Returns:
         Four lists, ``train_loss``, ``test_loss``, ``train_accuracy`` and ``test_accuracy``, one value per epoch. The
@@ -76,8 +78,8 @@ def fit(
             history[f"{part}_loss"].append(float(loss))
             history[f"{part}_accuracy"].append(float(accuracy))
         print(
-            f"epoch {epoch:>2}/{epochs}   loss: train {train[0]:.4f}, test {test[0]:.4f}   "
-            f"accuracy: train {train[1]:.2%}, test {test[1]:.2%}   {time.perf_counter() - start:.1f} s"
+            f"epoch {epoch:>2}/{epochs}   loss: train {train[0]:.4f}, {held_out} {test[0]:.4f}   "
+            f"accuracy: train {train[1]:.2%}, {held_out} {test[1]:.2%}   {time.perf_counter() - start:.1f} s"
         )
     return history
 
