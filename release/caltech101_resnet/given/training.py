@@ -84,11 +84,16 @@ def fit(
     return history
 
 
-def save_weights(model: nn.Module, path: str | Path) -> None:
-    """Save the weights as safetensors: names and numbers, no code, so that anyone may open the file safely."""
+def save_weights(model: nn.Module, path: str | Path, dataset: str = "") -> None:
+    """Save the weights as safetensors: names and numbers, no code, so that anyone may open the file safely.
+
+    Args:
+        dataset: what they were trained on, kept in the file; ``check`` and ``submit`` say when it is the sample.
+    """
     path = Path(path)
     part = path.with_name(f"{path.name}.part")  # renamed when complete
-    part.write_bytes(save({name: weights.detach().cpu().clone() for name, weights in model.state_dict().items()}))
+    weights = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+    part.write_bytes(save(weights, {"dataset": dataset} if dataset else None))
     part.replace(path)
 
 
