@@ -45,16 +45,17 @@ def class_sizes(labels: Tensor, names: Sequence[str], title: str = "How many pic
 
 
 def maps_side_by_side(maps_by_name: Mapping[str, Tensor], title: str, columns: int = 8) -> Figure:
-    """Draw the maps, (maps, h, w), of one layer for two pictures, side by side; dark is a strong activation."""
+    """Draw the maps, (maps, h, w), of one layer for two pictures, numbered, side by side; dark is strong."""
     figure = Figure(layout="constrained")
     rows = -(-max(len(maps) for maps in maps_by_name.values()) // columns)
-    figure.set_size_inches(12, 6 * rows / columns + 1.1)
+    figure.set_size_inches(12, 6 * rows / columns + 1.1 + 0.15 * rows)
     silent = {}
     for part, (name, maps) in zip(figure.subfigures(1, len(maps_by_name)), maps_by_name.items(), strict=True):
         values = maps.detach().cpu().numpy()
         axes = _frames(part.subplots(rows, columns, squeeze=False), len(values))
-        for axis, pixels in zip(axes, values, strict=True):
+        for number, (axis, pixels) in enumerate(zip(axes, values, strict=True), start=1):
             axis.imshow(pixels, cmap="gray_r", vmin=0, vmax=values.max())
+            axis.set_title(number, fontsize=7, pad=1)
         part.suptitle(name, fontsize=11)
         silent[name] = int((values.max((1, 2)) == 0).sum())
     shape = "×".join(str(side) for side in values.shape[1:])
