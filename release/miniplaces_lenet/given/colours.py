@@ -9,7 +9,7 @@ from itertools import cycle
 BLUE, ORANGE, GREEN, PURPLE, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
 COLOURS = [BLUE, ORANGE, GREEN, PURPLE, SKY, RED]
 BLACK, GREY = "0.1", "0.6"  # what belongs to no model; the two curves, test and training, of a figure of one model
-NAVY, WINE, BROWN = "#1B3A6B", "#882255", "#8F3F00"  # second shades, for runs that change the same number
+SAND, WINE, BROWN = "#DDCC77", "#882255", "#8F3F00"  # second shades, for runs that change the same number
 
 MODELS = {  # by the key in history.json
     # mnist_lenet
@@ -36,7 +36,7 @@ MODELS = {  # by the key in history.json
     "lr 0.05": ("learning rate 0.05", BROWN),
     "lr 0.01": ("learning rate 0.01", RED),
     "20 epochs": ("20 epochs", SKY),
-    "5 epochs": ("5 epochs", NAVY),
+    "5 epochs": ("5 epochs", SAND),
     "fully_connected": ("fully connected", ORANGE),
     "lenet_own_recipe": ("LeNet", BLUE),
     "own_network": ("own network", GREEN),

@@ -273,7 +273,7 @@ def shifted_accuracy(
         images: (n, 1, h, w), normalised; the gap at the left is filled with paper.
         labels: (n,).
     """
-    figure = Figure(figsize=(8, 4), layout="constrained")
+    figure = Figure(figsize=(10, 4), layout="constrained")
     axis = figure.add_subplot()
     paper, ends = images.min(), []
     for (model, (name, colour)), marker in zip(styles(models).items(), cycle(("o-", "s--", "^:", "D-."))):
@@ -363,7 +363,7 @@ def runs(history_by_run: Mapping[str, History], steps_by_run: Mapping[str, int],
     for axis in (left, right):
         axis.grid(alpha=0.3)
     order = sorted(curves, key=lambda run: max(curves[run]), reverse=True)
-    ranking = ", ".join(f"{run} {max(curves[run]):.1f} %" for run in order)
+    ranking = ", ".join(f"{name} {max(curves[run]):.1f} %" for run, (name, _) in styles(order).items())
     return _finished(figure, title, f"Best validation accuracy: {ranking}.")
 
 
