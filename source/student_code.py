@@ -767,15 +767,22 @@ def plot_maps(maps: Tensor, title: str) -> Figure:
 
     Returns:
         The figure: c pictures of h×w pixels in the order of the maps, drawn without smoothing, under the title. A
-        colour bar is welcome.
+        colour bar is welcome, and a number above each map.
+
+    For maps that can be read: white for 0, with two colours for the signs if some values are negative ("PuOr" from -v
+    to v), one otherwise ("gray_r" from 0 to v). With the largest value for v, one strong map leaves the others blank;
+    the 90th percentile of the absolute values shows them all, and what is beyond it in the last colour.
     """
     ### BEGIN SOLUTION Task 3.6.2: draw the maps
     figure, axes = plt.subplots(1, len(maps), figsize=(2 * len(maps) + 1, 2.6), squeeze=False, layout="constrained")
-    low, high = maps.min().item(), maps.max().item()
+    high = maps.abs().quantile(0.9).item() or 1.0  # not the maximum: one strong map would leave the others blank
+    low, colours = (-high, "PuOr") if maps.min() < 0 else (0.0, "gray_r")  # white is 0
     for axis, pixels in zip(axes[0], maps.detach().cpu(), strict=True):
-        shown = axis.imshow(pixels, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+        shown = axis.imshow(pixels, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
         axis.set(xticks=[], yticks=[])
-    figure.colorbar(shown, ax=axes[0], shrink=0.8, label="value")
+    for number, axis in enumerate(axes[0], start=1):
+        axis.set_title(f"map {number}")
+    figure.colorbar(shown, ax=axes[0], shrink=0.8, label="value", extend="both")
     figure.suptitle(title)
     return figure
     ### END SOLUTION

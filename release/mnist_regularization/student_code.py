@@ -506,7 +506,11 @@ def plot_maps(maps: Tensor, title: str) -> Figure:
 
     Returns:
         The figure: c pictures of h×w pixels in the order of the maps, drawn without smoothing, under the title. A
-        colour bar is welcome.
+        colour bar is welcome, and a number above each map.
+
+    For maps that can be read: white for 0, with two colours for the signs if some values are negative ("PuOr" from -v
+    to v), one otherwise ("gray_r" from 0 to v). With the largest value for v, one strong map leaves the others blank;
+    the 90th percentile of the absolute values shows them all, and what is beyond it in the last colour.
     """
     raise NotImplementedError("Task 3.6.2: draw the maps")
 

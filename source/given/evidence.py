@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from given.figures import COLOURS
+from given.colours import styles
+from given.figures import _finished, legend_beside
 
 MARKERS = "osD^vP"  # besides the colours, for colour-blind readers
 
@@ -22,11 +23,12 @@ def by_seed(
             models are compared with the first.
         n: number of test images.
     """
-    figure = Figure(figsize=(8, 4.4), layout="constrained")
+    figure = Figure(figsize=(10, 4.4), layout="constrained")
     axis = figure.add_subplot()
     names, values = list(accuracies_by_model), 100 * np.array(list(accuracies_by_model.values()))  # (models, seeds)
     error = np.sqrt(values.mean() * (100 - values.mean()) / n)  # in points
-    for place, (accuracies, colour, marker) in enumerate(zip(values, COLOURS, MARKERS, strict=False)):
+    colours = [colour for _, colour in styles(names).values()]
+    for place, (accuracies, colour, marker) in enumerate(zip(values, colours, MARKERS, strict=False)):
         axis.plot([place] * len(accuracies), accuracies, marker, color=colour, markersize=8, alpha=0.75)
         axis.hlines(accuracies.mean(), place - 0.25, place + 0.25, color=colour, linewidth=2.5)
     for seed in values.T:
@@ -38,12 +40,11 @@ def by_seed(
         color="0.3",
         capsize=5,
         marker="_",
-        label="± 1 standard error of one measurement",
+        label="± 1 standard error\nof one measurement",
     )
     axis.set(xticks=range(len(names)), xticklabels=names, xlim=(-0.6, len(names) - 0.3), ylabel="test accuracy (%)")
     axis.set_xlabel("what the LeNet was trained on")
-    axis.set_ylim(values.min() - 0.35 * (values.max() - values.min()) - error, None)  # room for the legend
-    axis.legend(loc="lower center", ncols=2, fontsize=9, title="a dot per seed, a line at their mean")
+    legend_beside(axis, "a marker per seed,\na line at their mean")
     axis.grid(axis="y", alpha=0.3)
     return _finished(figure, title, f"against {names[0]}, {_differences(names, values)}.")
 
@@ -67,11 +68,12 @@ def errors_by_digit(
     Args:
         labels: (n,), like the predictions of each model.
     """
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure = Figure(figsize=(11, 4), layout="constrained")
     axis = figure.add_subplot()
     width = 0.8 / len(predictions_by_model)
     worst = []
-    for i, ((name, read), colour) in enumerate(zip(predictions_by_model.items(), COLOURS, strict=False)):
+    for i, (model, (name, colour)) in enumerate(styles(predictions_by_model).items()):
+        read = predictions_by_model[model]
         wrong = np.array([int(((read != labels) & (labels == digit)).sum()) for digit in range(10)])
         places = np.arange(10) + (i - (len(predictions_by_model) - 1) / 2) * width
         axis.bar(
@@ -81,12 +83,5 @@ def errors_by_digit(
     axis.set(xlabel="digit", ylabel="misclassified images", xticks=range(10))
     axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(axis="y", alpha=0.3)
-    axis.legend()
+    legend_beside(axis)
     return _finished(figure, title, f"{'; '.join(worst)}.")
-
-
-def _finished(figure: Figure, title: str, caption: str) -> Figure:
-    figure.suptitle(title, weight="bold")
-    figure.supxlabel(caption, fontsize=9, color="0.3")
-    print(f"{title}: {caption}")
-    return figure

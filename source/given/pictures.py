@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from given.figures import BLUE, ORANGE, _finished, _frames, _grid
+from given.colours import BLACK, GREY, styles
+from given.figures import _finished, _frames, _grid, legend_beside
 
 
 def picture_sheet(images: Tensor, titles: Sequence[str], title: str = "Pictures", columns: int = 8) -> Figure:
@@ -30,7 +31,7 @@ def class_sizes(labels: Tensor, names: Sequence[str], title: str = "How many pic
     order = [k for k in counts.argsort(descending=True).tolist() if counts[k] > 0]
     figure = Figure(figsize=(10, 3.4), layout="constrained")
     axis = figure.add_subplot()
-    axis.bar(range(len(order)), counts[order].numpy(), color=BLUE)
+    axis.bar(range(len(order)), counts[order].numpy(), color=GREY)
     axis.set(xlabel="class, from the largest to the smallest", ylabel="pictures", ylim=(0, 1.15 * int(counts.max())))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     for place in (0, len(order) - 1):
@@ -44,16 +45,17 @@ def class_sizes(labels: Tensor, names: Sequence[str], title: str = "How many pic
 
 
 def maps_side_by_side(maps_by_name: Mapping[str, Tensor], title: str, columns: int = 8) -> Figure:
-    """Draw the maps, (maps, h, w), of one layer for two pictures, side by side; dark is a strong activation."""
+    """Draw the maps, (maps, h, w), of one layer for two pictures, numbered, side by side; dark is strong."""
     figure = Figure(layout="constrained")
     rows = -(-max(len(maps) for maps in maps_by_name.values()) // columns)
-    figure.set_size_inches(12, 6 * rows / columns + 1.1)
+    figure.set_size_inches(12, 6 * rows / columns + 1.1 + 0.15 * rows)
     silent = {}
     for part, (name, maps) in zip(figure.subfigures(1, len(maps_by_name)), maps_by_name.items(), strict=True):
         values = maps.detach().cpu().numpy()
         axes = _frames(part.subplots(rows, columns, squeeze=False), len(values))
-        for axis, pixels in zip(axes, values, strict=True):
+        for number, (axis, pixels) in enumerate(zip(axes, values, strict=True), start=1):
             axis.imshow(pixels, cmap="gray_r", vmin=0, vmax=values.max())
+            axis.set_title(number, fontsize=7, pad=1)
         part.suptitle(name, fontsize=11)
         silent[name] = int((values.max((1, 2)) == 0).sum())
     shape = "×".join(str(side) for side in values.shape[1:])
@@ -62,26 +64,28 @@ def maps_side_by_side(maps_by_name: Mapping[str, Tensor], title: str, columns: i
 
 
 def class_accuracies(
-    right: Tensor, labels: Tensor, names: Sequence[str], title: str = "Accuracy of each class"
+    right: Tensor, labels: Tensor, names: Sequence[str], model: str, title: str = "Accuracy of each class"
 ) -> Figure:
-    """Draw the accuracy of each class over the number of its pictures.
+    """Draw the accuracy of each class over the number of its validation pictures.
 
     Args:
         right: True for each correctly classified picture, bool (n,).
         labels: true classes, int64 (n,).
+        model: the key of the network in history.json; it gives the colour.
     """
     classes = labels.unique().tolist()
     counts = np.array([int((labels == k).sum()) for k in classes])
     shares = np.array([100 * right[labels == k].float().mean().item() for k in classes])
     figure = Figure(figsize=(10, 3.8), layout="constrained")
     axis = figure.add_subplot()
-    axis.scatter(counts, shares, color=BLUE, alpha=0.6, label="a class")
+    colour = styles([model])[model][1]
+    axis.scatter(counts, shares, color=colour, alpha=0.6, label="a class")
     mean, plain = shares.mean(), 100 * right.float().mean().item()
-    axis.axhline(mean, color=ORANGE, linestyle="--", label=f"mean over the classes, {mean:.1f} %")
-    axis.axhline(plain, color="0.3", linestyle=":", label=f"mean over the pictures, {plain:.1f} %")
+    axis.axhline(mean, color=colour, linestyle="--", label=f"mean over the classes,\n{mean:.1f} %")
+    axis.axhline(plain, color=BLACK, linestyle=":", label=f"mean over the pictures,\n{plain:.1f} %")
     worst = int(shares.argmin())
     axis.annotate(names[classes[worst]], (counts[worst], shares[worst]), fontsize=9)
-    axis.set(xlabel="pictures of the class among those measured", ylabel="accuracy (%)", xscale="log")
-    axis.legend(loc="lower right")
+    axis.set(xlabel="validation pictures of the class", ylabel="accuracy (%)", xscale="log")
+    legend_beside(axis)
     about = f"{mean:.1f} % over the classes, {plain:.1f} % over the pictures"
     return _finished(figure, title, f"{about}; the worst class is {names[classes[worst]]}, {shares[worst]:.0f} %.")

@@ -275,7 +275,7 @@ def test_every_figure_says_what_it_shows(capsys: pytest.CaptureFixture[str]) -> 
         "most often, 3 times, a 3 was classified as a 4": figures.confusion_matrix(labels, logits.argmax(1), "LeNet-5"),
         "6 filters of 5×5 weights": figures.filters(lenet()),
         "6 maps of 28×28": figures.activations(lenet(), images[0]),
-        "lenet5 70.00%": figures.histories({"lenet5": history}),
+        "LeNet-5 70.00%": figures.histories({"lenet5": history}),
         "3 of 30 images were misclassified": figures.most_wrong(images, labels, logits),
     }
     lines = capsys.readouterr().out.splitlines()

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 from gradeprop.course.known_answers import section
 
@@ -23,6 +24,7 @@ SOLUTION = (SOURCE / "student_code.py").read_text(encoding="utf-8")
 
 sys.path.insert(0, str(SOURCE))
 check = importlib.import_module("given.check")
+training = importlib.import_module("given.training")
 
 CONV2 = "nn.Conv2d(6, 16, kernel_size=5"
 EPOCHS = 'epochs = range(1, len(history["train_loss"]) + 1)'
@@ -180,6 +182,20 @@ def test_a_check_is_one_line_and_what_it_found_another(tiny: Path, capsys) -> No
         "    your code printed: hello",
         "1 of 1 public checks failed.",
     ]
+
+
+@pytest.mark.parametrize(("question", "count"), [("accuracy", 1), ("count", 0)])
+def test_a_check_of_accuracy_says_which_weights_come_from_the_sample(
+    tiny: Path, capsys, question: str, count: int
+) -> None:
+    (tiny / "student_code.py").write_text("def count():\n    return 55\n")
+    checks = (tiny / "public_checks.py").read_text(encoding="utf-8")
+    (tiny / "public_checks.py").write_text(checks.replace('question("count")', f'question("{question}")'))
+    for dataset in ("sample", "mnist", ""):
+        training.save_weights(torch.nn.Linear(1, 1), tiny / f"of_{dataset}.safetensors", dataset)
+    status, said = run(tiny, capsys)
+    assert (status, said.count("were trained on the sample")) == (0, count)
+    assert said.count("of_sample.safetensors: Its weights") == count
 
 
 def test_what_is_still_to_do_is_said_with_its_line(tiny: Path, capsys) -> None:

@@ -235,6 +235,15 @@ FLAWS: dict[str, tuple[str, bytes | None, str]] = {
 }
 
 
+@pytest.mark.parametrize("metadata", [{"dataset": "sample"}, {"dataset": "mnist"}, {"format": "pt"}, None])
+def test_weights_of_the_sample_are_packed_with_a_remark(
+    metadata: dict[str, str] | None, packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "net.safetensors").write_bytes(save({"w": torch.ones(3)}, metadata))
+    said = pack(packer, folder, capsys)
+    assert said.count("were trained on the sample") == (metadata == {"dataset": "sample"})
+
+
 @pytest.mark.parametrize("flaw", FLAWS)
 def test_a_flaw_is_named_and_what_is_there_is_packed_all_the_same(
     flaw: str, packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str]

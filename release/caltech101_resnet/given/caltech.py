@@ -46,6 +46,7 @@ MD5 = {
 FILES = ("caltech101_64_validation.tar", *MD5)  # a folder with one of these has Caltech-101
 COUNTS = {"train": 7766, "validation": 911}
 MEAN, STD = (0.546, 0.528, 0.501), (0.303, 0.297, 0.310)  # of the training pictures' red, green and blue, in [0, 1]
+NAMES = {"caltech101": "Caltech-101", "sample": "the sample of drawings"}  # in figures
 
 _LINES = Path(__file__).with_name("caltech_validation.txt").read_text(encoding="utf-8").splitlines()
 VALIDATION = {line.split()[0]: {int(number) for number in line.split()[1:]} for line in _LINES}

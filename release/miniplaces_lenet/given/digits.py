@@ -30,6 +30,7 @@ from given.data import cache as cache
 from given.data import data_folder, holds_any
 
 MEAN, STD = 0.1307, 0.3081  # of all pixels of MNIST's training images, scaled to [0, 1]
+NAMES = {"mnist": "MNIST", "sample": "the sample"}  # in figures
 SAMPLE_TRAIN = 1437  # the first images of the sample are for training, the other 360 for testing
 FILES = ("t10k-labels-idx1-ubyte.gz",)  # the last that is downloaded: where it is, MNIST is
 

@@ -19,6 +19,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from . import environment
 from .environment import CODE
@@ -26,6 +27,7 @@ from .environment import CODE
 ASKED = Path(__file__).with_name("submission.json")
 MIB = 2**20
 REMARK = "(Remark) "  # starts a sentence that names no problem
+ON_SAMPLE = "Its weights were trained on the sample, not on the real data."
 
 
 def submit(folder: str | Path = ".") -> None:
@@ -240,20 +242,35 @@ def _weights(file: Path) -> Iterator[str]:
     """Compare the size of the file with its header, which lists the weights and their bytes."""
     with file.open("rb") as opened:
         start = opened.read(8)
-        length = int.from_bytes(start, "little")
-        if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
-            yield "It is a pickle (torch.save), which the grader never opens: use save_weights of given.training."
-            return
-        header = opened.read(length) if length < file.stat().st_size else b""
+    if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
+        yield "It is a pickle (torch.save), which the grader never opens: use save_weights of given.training."
+        return
     try:
-        tensors = [tensor for name, tensor in json.loads(header).items() if name != "__metadata__"]
+        tensors = [tensor for name, tensor in _header(file).items() if name != "__metadata__"]
         end = max((tensor["data_offsets"][1] for tensor in tensors), default=0)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
         end = -1
     if end == 0:
         yield "It contains no weights. Are the layers of your network attributes of it?"
-    elif end != file.stat().st_size - 8 - length:
+    elif end != file.stat().st_size - 8 - int.from_bytes(start, "little"):
         yield "It is truncated, or not a safetensors file: save the weights again with save_weights of given.training."
+    elif trained_on(file) == "sample":
+        yield f"{REMARK}{ON_SAMPLE}"
+
+
+def _header(file: Path) -> Any:
+    """Return what a file of safetensors says of itself. Raises ValueError if it is no such file."""
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        return json.loads(opened.read(length) if length < file.stat().st_size else b"")
+
+
+def trained_on(file: Path) -> str:
+    """Return the data set that saved weights were trained on, as ``save_weights`` noted it, or an empty text."""
+    try:
+        return str(_header(file)["__metadata__"]["dataset"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
 def _json(file: Path) -> Iterator[str]:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
-from given.figures import RED
+from given.colours import RED
 
 SIDE = 5
 

@@ -1,30 +1,53 @@
 """The figures of the course. Each function returns a figure, which Jupyter draws if it is the last line of a cell, and
-prints one sentence that describes it, for those who cannot see it.
-
-Colours: Okabe and Ito, "Color Universal Design", 2008: distinguishable for colour-blind readers too.
+prints one sentence that describes it, for those who cannot see it. ``given.colours`` has the name and the colour of
+each model.
 """
 
 from collections.abc import Callable, Mapping
+from itertools import cycle
+from typing import TypeVar
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from cycler import cycler
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor, nn
 
+from given import alt_text
+from given.colours import BLACK, GREY, RED, WINE, styles
 from given.digits import MEAN, STD
 from given.training import History
 
-BLUE, ORANGE, GREEN, PURPLE, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
-COLOURS = [BLUE, ORANGE, GREEN, PURPLE, SKY, RED]
+alt_text.register()
+# a figure of one model, such as those that you write: training grey, test black, the colours of no model
+plt.rcParams["axes.prop_cycle"] = cycler(color=[GREY, BLACK, RED, WINE])
+
+T = TypeVar("T")
 
 
-def show(figure: Figure) -> None:
-    """Draw a figure now, in the middle of a cell, and only once."""
+def named(by_model: Mapping[str, T]) -> dict[str, T]:
+    """Return the same values by the name of the model in figures and tables, in place of its key."""
+    return {name: by_model[key] for key, (name, _) in styles(by_model).items()}
+
+
+def show(figure: Figure, held_out: str = "test") -> None:
+    """Draw a figure now, in the middle of a cell, and only once.
+
+    Args:
+        held_out: what to write for "test" in the figure, such as "validation" for curves on validation images.
+    """
     from IPython.display import display  # here and not above: outside of notebooks it is not needed
 
+    for text in figure.findobj(Text):
+        text.set_text(text.get_text().replace("test", held_out))
+    for line in figure.findobj(Line2D):  # its label is part of the alt text
+        line.set_label(str(line.get_label()).replace("test", held_out))
     display(figure)
     plt.close(figure)
 
@@ -137,23 +160,31 @@ def layer_table(model: nn.Module, input_shape: tuple[int, ...] = (1, 32, 32)) ->
     return table
 
 
-def histories(history_by_model: Mapping[str, History], title: str = "Test loss and accuracy") -> Figure:
-    """Draw loss and accuracy of several models: on the test images, and thin and dashed on the training images."""
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
+def histories(
+    history_by_model: Mapping[str, History], title: str = "Test loss and accuracy", held_out: str = "test"
+) -> Figure:
+    """Draw loss and accuracy of several models: on the held-out images, and thin and dashed on the training images.
+
+    Args:
+        held_out: name of the held-out images, "test" or "validation".
+    """
+    figure = Figure(figsize=(12, 4.2), layout="constrained")
+    styled = styles(history_by_model)
     for axis, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         scale = 100 if quantity == "accuracy" else 1
-        for (model, history), colour in zip(history_by_model.items(), COLOURS, strict=False):
+        for model, history in history_by_model.items():
+            name, colour = styled[model]
             epochs = range(1, len(history["test_loss"]) + 1)
-            axis.plot(epochs, scale * np.array(history[f"test_{quantity}"]), color=colour, linewidth=2, label=model)
+            axis.plot(epochs, scale * np.array(history[f"test_{quantity}"]), color=colour, linewidth=2, label=name)
             axis.plot(epochs, scale * np.array(history[f"train_{quantity}"]), "--", color=colour, linewidth=1)
         axis.set(xlabel="epoch", ylabel="accuracy (%)" if scale == 100 else "loss")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(alpha=0.3)
     low = min(min(history["test_accuracy"][1:] or history["test_accuracy"]) for history in history_by_model.values())
     axis.set_ylim(bottom=max(0, 100 * low - 2), top=100.2)  # the first epoch would hide the others
-    axis.legend(title="test; training dashed", loc="lower right")
-    ends = ", ".join(f"{model} {history['test_accuracy'][-1]:.2%}" for model, history in history_by_model.items())
-    return _finished(figure, title, f"Accuracy on the test images after the last epoch: {ends}.")
+    legend_beside(axis, f"{held_out}; training dashed")
+    ends = ", ".join(f"{styled[model][0]} {h['test_accuracy'][-1]:.2%}" for model, h in history_by_model.items())
+    return _finished(figure, title, f"Accuracy on the {held_out} images after the last epoch: {ends}.")
 
 
 def most_wrong(images: Tensor, labels: Tensor, logits: Tensor, title: str = "Sure, and wrong", n: int = 20) -> Figure:
@@ -186,9 +217,15 @@ def _frames(axes: np.ndarray, n: int) -> np.ndarray:
     return axes.ravel()[:n]
 
 
+def legend_beside(axis: Axes, title: str | None = None) -> None:
+    """Draw the legend to the right of a plot, where it covers no data."""
+    axis.legend(title=title, loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
+
+
 def _finished(figure: Figure, title: str, caption: str) -> Figure:
     figure.suptitle(title, weight="bold")
     figure.supxlabel(caption, fontsize=9, color="0.3")
+    figure.set_label(f"{title}: {caption}")
     print(f"{title}: {caption}")
     return figure
 
@@ -236,22 +273,22 @@ def shifted_accuracy(
         images: (n, 1, h, w), normalised; the gap at the left is filled with paper.
         labels: (n,).
     """
-    figure = Figure(figsize=(6.5, 4), layout="constrained")
+    figure = Figure(figsize=(10, 4), layout="constrained")
     axis = figure.add_subplot()
-    paper, ends, styles = images.min(), [], ("o-", "s--", "^:", "D-.")
-    for (name, model), colour, style in zip(models.items(), COLOURS, styles, strict=False):
-        model.eval()
+    paper, ends = images.min(), []
+    for (model, (name, colour)), marker in zip(styles(models).items(), cycle(("o-", "s--", "^:", "D-."))):
+        network = models[model].eval()
         right = []
         for pixels in range(most + 1):
             moved = torch.full_like(images, paper)
             moved[..., pixels:] = images[..., : images.shape[-1] - pixels]
             with torch.no_grad():
-                right.append(100 * (model(moved).argmax(1) == labels).float().mean().item())
-        axis.plot(range(most + 1), right, style, color=colour, label=name)
+                right.append(100 * (network(moved).argmax(1) == labels).float().mean().item())
+        axis.plot(range(most + 1), right, marker, color=colour, label=name)
         ends.append(f"{name} {right[0]:.1f} %, {right[min(3, most)]:.1f} %, {right[-1]:.1f} %")
     axis.set(xlabel="moved to the right by (pixels)", ylabel="accuracy (%)", ylim=(0, 101))
     axis.grid(alpha=0.3)
-    axis.legend()
+    legend_beside(axis)
     about = f"{len(labels):,} images in their place, moved by {min(3, most)} and by {most} pixels: {'; '.join(ends)}."
     return _finished(figure, title, about)
 
@@ -263,7 +300,7 @@ def schedule(learning_rate: Callable[[int], float], momentum: Callable[[int], fl
     for axis, (name, value) in zip(
         figure.subplots(1, 2), (("learning rate", learning_rate), ("momentum", momentum)), strict=True
     ):
-        axis.plot(at, [value(step) for step in at], color=BLUE)
+        axis.plot(at, [value(step) for step in at], color=BLACK)
         axis.set(xlabel="steps made", ylabel=name)
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)
@@ -296,15 +333,25 @@ def runs(history_by_run: Mapping[str, History], steps_by_run: Mapping[str, int],
     Args:
         steps_by_run: total number of optimizer steps of each run.
     """
-    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    figure = Figure(figsize=(12, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    styles = [(colour, marker) for marker in "os^" for colour in COLOURS]
-    best = {run: 100 * max(history["test_accuracy"]) for run, history in history_by_run.items()}
-    for (run, history), (colour, marker) in zip(history_by_run.items(), styles, strict=False):
-        values = 100 * np.array(history["test_accuracy"])
-        left.plot(range(1, len(values) + 1), values, color=colour, marker=marker, markersize=4, label=run)
-        right.plot(steps_by_run[run], best[run], color=colour, marker=marker, markersize=8)
-        right.annotate(run, (steps_by_run[run], best[run]), (6, 4), textcoords="offset points", fontsize=8)
+    curves = {run: [100 * accuracy for accuracy in h["test_accuracy"]] for run, h in history_by_run.items()}
+    for (run, (name, colour)), marker in zip(styles(curves).items(), cycle("os^Dv")):
+        values, best = curves[run], max(curves[run])
+        # a curve that begins like a shorter one is drawn wider, below it: both can be seen
+        beginnings = sum(other != values and other == values[: len(other)] for other in curves.values())
+        left.plot(
+            range(1, len(values) + 1),
+            values,
+            color=colour,
+            marker=marker,
+            markersize=4 + 2 * beginnings,
+            linewidth=1.5 + 2.5 * beginnings,
+            zorder=3 - 0.1 * beginnings,
+            label=name,
+        )
+        right.plot(steps_by_run[run], best, color=colour, marker=marker, markersize=8)
+        right.annotate(name, (steps_by_run[run], best), (6, 4), textcoords="offset points", fontsize=8)
     left.set(xlabel="epoch", ylabel="validation accuracy (%)")
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     right.set(xlabel="steps of the optimizer", ylabel="best validation accuracy (%)", xscale="log")
@@ -312,11 +359,11 @@ def runs(history_by_run: Mapping[str, History], steps_by_run: Mapping[str, int],
     counts = sorted(set(steps_by_run.values()))
     right.set_xticks(counts, labels=[f"{count:,}" for count in counts], fontsize=8, rotation=30)
     right.minorticks_off()
-    left.legend(fontsize=8)
+    legend_beside(left)
     for axis in (left, right):
         axis.grid(alpha=0.3)
-    order = sorted(best, key=best.__getitem__, reverse=True)
-    ranking = ", ".join(f"{run} {best[run]:.1f} %" for run in order)
+    order = sorted(curves, key=lambda run: max(curves[run]), reverse=True)
+    ranking = ", ".join(f"{name} {max(curves[run]):.1f} %" for run, (name, _) in styles(order).items())
     return _finished(figure, title, f"Best validation accuracy: {ranking}.")
 
 
@@ -324,7 +371,8 @@ def size_and_accuracy(rows: Mapping[str, tuple[int, float]], title: str = "Accur
     """Draw networks as points: number of parameters, on a logarithmic axis, and accuracy in percent."""
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     axis = figure.add_subplot()
-    for (name, (parameters, accuracy)), colour in zip(rows.items(), 3 * COLOURS, strict=False):
+    named = {name: (colour, *rows[key]) for key, (name, colour) in styles(rows).items()}
+    for name, (colour, parameters, accuracy) in named.items():
         axis.plot(parameters, accuracy, "o", color=colour, markersize=9)
         axis.annotate(name, (parameters, accuracy), (8, -3), textcoords="offset points", fontsize=9)
     axis.set(xlabel="parameters", ylabel="validation accuracy (%)", xscale="log")
@@ -332,5 +380,5 @@ def size_and_accuracy(rows: Mapping[str, tuple[int, float]], title: str = "Accur
     axis.set_xlim(min(1e4, min(sizes) / 3), max(1e6, 5 * max(sizes)))
     axis.margins(y=0.15)
     axis.grid(alpha=0.3)
-    listed = ", ".join(f"{name} {accuracy:.1f} % with {count:,}" for name, (count, accuracy) in rows.items())
+    listed = ", ".join(f"{name} {accuracy:.1f} % with {count:,}" for name, (_, count, accuracy) in named.items())
     return _finished(figure, title, f"{listed} parameters.")

@@ -52,6 +52,7 @@ def fit(
     train_model: Callable,
     test_model: Callable,
     scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
+    held_out: str = "test",
 ) -> History:
     """Train for some epochs, measure after each, and print one line per epoch.
 
@@ -59,6 +60,7 @@ def fit(
         loaders: (train_loader, test_loader).
         train_model, test_model: your loops.
         scheduler: changes the learning rate after each epoch.
+        held_out: printed name of the images of the second loader, "test" or "validation".
 
     Returns:
         Four lists, ``train_loss``, ``test_loss``, ``train_accuracy`` and ``test_accuracy``, one value per epoch. The
@@ -76,17 +78,22 @@ def fit(
             history[f"{part}_loss"].append(float(loss))
             history[f"{part}_accuracy"].append(float(accuracy))
         print(
-            f"epoch {epoch:>2}/{epochs}   loss: train {train[0]:.4f}, test {test[0]:.4f}   "
-            f"accuracy: train {train[1]:.2%}, test {test[1]:.2%}   {time.perf_counter() - start:.1f} s"
+            f"epoch {epoch:>2}/{epochs}   loss: train {train[0]:.4f}, {held_out} {test[0]:.4f}   "
+            f"accuracy: train {train[1]:.2%}, {held_out} {test[1]:.2%}   {time.perf_counter() - start:.1f} s"
         )
     return history
 
 
-def save_weights(model: nn.Module, path: str | Path) -> None:
-    """Save the weights as safetensors: names and numbers, no code, so that anyone may open the file safely."""
+def save_weights(model: nn.Module, path: str | Path, dataset: str = "") -> None:
+    """Save the weights as safetensors: names and numbers, no code, so that anyone may open the file safely.
+
+    Args:
+        dataset: what they were trained on, kept in the file; ``check`` and ``submit`` say when it is the sample.
+    """
     path = Path(path)
     part = path.with_name(f"{path.name}.part")  # renamed when complete
-    part.write_bytes(save({name: weights.detach().cpu().clone() for name, weights in model.state_dict().items()}))
+    weights = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+    part.write_bytes(save(weights, {"dataset": dataset} if dataset else None))
     part.replace(path)
 
 
