@@ -56,6 +56,9 @@ def test_the_sample_is_the_same_each_time_and_needs_no_file(nowhere: Path) -> No
     assert (images.shape, images.dtype) == ((300, 3, 64, 64), torch.uint8)
     assert [caltech.CLASSES[label] for label in labels.unique()] == sorted(caltech.SHAPES)
     assert torch.equal(caltech.load("sample")[0], images)
+    for train, total, largest, smallest in ((True, 300, 80, 7), (False, 120, 32, 3)):
+        counts = torch.bincount(caltech.load("sample", train)[1])
+        assert (int(counts.sum()), int(counts.max()), int(counts[counts > 0].min())) == (total, largest, smallest)
     assert caltech.choose() == "sample"
     assert not list(nowhere.iterdir())
 

@@ -57,7 +57,9 @@ SHAPES = {
     "accordion": "stripes", "butterfly": "wings", "camera": "frame", "dollar_bill": "bill", "pizza": "wheel",
     "pyramid": "triangle", "soccer_ball": "dots", "starfish": "star", "stop_sign": "octagon", "yin_yang": "halves",
 }  # fmt: skip
-SAMPLE = {"train": 30, "validation": 12}  # pictures per class
+SAMPLE = {  # pictures of each of these classes, in their order: as unequal as in Caltech-101
+    "train": (80, 60, 45, 30, 25, 20, 15, 10, 8, 7), "validation": (32, 24, 18, 12, 10, 8, 6, 4, 3, 3),
+}  # fmt: skip
 
 
 def choose(dataset: str = "auto") -> str:
@@ -76,7 +78,7 @@ def load(dataset: str = "auto", train: bool = True) -> tuple[Tensor, Tensor]:
 
     Args:
         dataset: "caltech101" (7,766 and 911 pictures of 101 classes), "sample" (300 and 120 of 10 of these classes,
-            generated, not photographed) or "auto", see ``choose``.
+            of unequal size; generated, not photographed) or "auto", see ``choose``.
         train: True for the training pictures, False for the validation pictures.
 
     Raises:
@@ -190,7 +192,8 @@ def _download(file: Path) -> Path:
 def _sample(part: str) -> tuple[Tensor, Tensor]:
     """Generate pictures: a shape per class, of varying size, position, colours and noise."""
     draw = np.random.default_rng(0 if part == "train" else 1)
-    made = [(CLASSES.index(name), _drawn(SHAPES[name], draw)) for name in SHAPES for _ in range(SAMPLE[part])]
+    names = [name for name, count in zip(SHAPES, SAMPLE[part], strict=True) for _ in range(count)]
+    made = [(CLASSES.index(name), _drawn(SHAPES[name], draw)) for name in names]
     images = torch.from_numpy(np.stack([pixels for _, pixels in made])).permute(0, 3, 1, 2).contiguous()
     return images, torch.tensor([label for label, _ in made])
 

@@ -36,9 +36,8 @@ def class_sizes(labels: Tensor, names: Sequence[str], title: str = "How many pic
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     for place in (0, len(order) - 1):
         text = f"{names[order[place]]}: {counts[order[place]]}"
-        axis.annotate(
-            text, (place, counts[order[place]]), ha="left" if place == 0 else "right", va="bottom", fontsize=9
-        )
+        above = counts[order[max(place - 2, 0)]]  # the bars that the text reaches over
+        axis.annotate(text, (place, above), ha="left" if place == 0 else "right", va="bottom", fontsize=9)
     first, last, total = order[0], order[-1], int(counts.sum())
     about = f"{total:,} pictures of {len(order)} classes: {counts[first] / total:.1%} show {names[first]}, "
     return _finished(figure, title, f"{about}the smallest class, {names[last]}, has {counts[last]}.")
@@ -84,7 +83,7 @@ def class_accuracies(
     axis.axhline(mean, color=colour, linestyle="--", label=f"mean over the classes,\n{mean:.1f} %")
     axis.axhline(plain, color=BLACK, linestyle=":", label=f"mean over the pictures,\n{plain:.1f} %")
     worst = int(shares.argmin())
-    axis.annotate(names[classes[worst]], (counts[worst], shares[worst]), fontsize=9)
+    axis.annotate(names[classes[worst]], (counts[worst], shares[worst]), (6, 4), textcoords="offset points", fontsize=9)
     axis.set(xlabel="validation pictures of the class", ylabel="accuracy (%)", xscale="log")
     legend_beside(axis)
     about = f"{mean:.1f} % over the classes, {plain:.1f} % over the pictures"

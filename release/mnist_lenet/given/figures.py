@@ -3,6 +3,7 @@ prints one sentence that describes it, for those who cannot see it. ``given.colo
 each model.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from itertools import cycle
 from typing import TypeVar
@@ -45,9 +46,9 @@ def show(figure: Figure, held_out: str = "test") -> None:
     from IPython.display import display  # here and not above: outside of notebooks it is not needed
 
     for text in figure.findobj(Text):
-        text.set_text(text.get_text().replace("test", held_out))
+        text.set_text(re.sub(r"\btest\b", held_out, text.get_text()))
     for line in figure.findobj(Line2D):  # its label is part of the alt text
-        line.set_label(str(line.get_label()).replace("test", held_out))
+        line.set_label(re.sub(r"\btest\b", held_out, str(line.get_label())))
     display(figure)
     plt.close(figure)
 
@@ -371,8 +372,8 @@ def size_and_accuracy(rows: Mapping[str, tuple[int, float]], title: str = "Accur
     """Draw networks as points: number of parameters, on a logarithmic axis, and accuracy in percent."""
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     axis = figure.add_subplot()
-    named = {name: (colour, *rows[key]) for key, (name, colour) in styles(rows).items()}
-    for name, (colour, parameters, accuracy) in named.items():
+    points = {name: (colour, *rows[key]) for key, (name, colour) in styles(rows).items()}
+    for name, (colour, parameters, accuracy) in points.items():
         axis.plot(parameters, accuracy, "o", color=colour, markersize=9)
         axis.annotate(name, (parameters, accuracy), (8, -3), textcoords="offset points", fontsize=9)
     axis.set(xlabel="parameters", ylabel="validation accuracy (%)", xscale="log")
@@ -380,5 +381,5 @@ def size_and_accuracy(rows: Mapping[str, tuple[int, float]], title: str = "Accur
     axis.set_xlim(min(1e4, min(sizes) / 3), max(1e6, 5 * max(sizes)))
     axis.margins(y=0.15)
     axis.grid(alpha=0.3)
-    listed = ", ".join(f"{name} {accuracy:.1f} % with {count:,}" for name, (_, count, accuracy) in named.items())
+    listed = ", ".join(f"{name} {accuracy:.1f} % with {count:,}" for name, (_, count, accuracy) in points.items())
     return _finished(figure, title, f"{listed} parameters.")
