@@ -25,6 +25,7 @@ from gradeprop.core.errors import CourseError
 STUDENT_CODE = "student_code.py"
 PUBLIC_CHECKS = "public_checks.py"
 GIVEN = "given"
+SHARED = "_shared"  # ends the name of a module with handed-out solutions
 PACKER = "submit.py"
 ASKED = "submission.json"
 GRADER = "grader.json"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError
-from gradeprop.core.paths import AssignmentPaths, CoursePaths
+from gradeprop.core.paths import SHARED, AssignmentPaths, CoursePaths
 from gradeprop.course.config import read_assignment, read_course
 from gradeprop.course.solutions import without_markers
 
@@ -36,7 +36,7 @@ def shared_solutions(assignment: Assignment, course: CoursePaths, earlier: str) 
     shared = read_assignment(course, earlier).shared
     if not shared:
         raise CourseError("lists no functions as shared, so there is nothing to hand out", paths.toml)
-    module = f"{earlier}_shared"
+    module = f"{earlier}{SHARED}"
     text = without_markers(course.solution.read_text(encoding="utf-8"), course.solution)
     parts = [_HEADING.format(earlier=earlier, module=module, name=shared[0]), *_parts(text, set(shared), paths)]
     return {f"{module}.py": ("\n".join(parts) + "\n").encode()}

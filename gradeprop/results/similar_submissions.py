@@ -9,7 +9,7 @@ from pathlib import Path
 from gradeprop.core import storage
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.own_modules import own_modules
-from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, StudentPaths
+from gradeprop.core.paths import SHARED, STUDENT_CODE, AssignmentPaths, StudentPaths
 from gradeprop.results import similarity
 
 _COLUMNS = 80
@@ -60,8 +60,9 @@ def earlier_code(autograded: Path) -> list[SubmittedCode]:
 
 
 def stub_code(paths: AssignmentPaths) -> str:
-    """Return the code that everybody was given."""
-    return _text(paths.course.stub) + _text(paths.release / STUDENT_CODE)
+    """Return the code that everybody was given: the stub, and solutions that were handed out after a deadline."""
+    given = [paths.course.stub, paths.release / STUDENT_CODE, *sorted(paths.release.glob(f"*{SHARED}.py"))]
+    return "\n".join(map(_text, given))
 
 
 def find_similar(

@@ -242,6 +242,19 @@ def test_own_modules_are_compared_too(toy: AssignmentPaths) -> None:
     assert not re.search(r"bob , |, bob\b", text.rpartition("Similar submissions")[2])
 
 
+def test_solutions_that_were_handed_out_are_not_compared(toy: AssignmentPaths) -> None:
+    toy.course.stub.write_text(STUB)
+    solutions = "".join(answer(number) for number in (1, 2, 5, 6, 8))
+    for student, number in (("ada", 3), ("bob", 4)):
+        code = "from earlier_shared import *\n" + answer(number)
+        add(toy, student, number, code, files=("student_code.py", "earlier_shared.py"))
+        (toy.student(student).submitted / "earlier_shared.py").write_text(solutions)
+    assert "ada , bob" in Text(page_of(toy)).text.rpartition("Similar submissions")[2]
+    toy.release.mkdir(parents=True)
+    (toy.release / "earlier_shared.py").write_text(solutions)
+    assert "No two submissions are similar." in Text(page_of(toy)).text
+
+
 def test_similar_submissions_are_named_and_the_stub_is_not(written: tuple[AssignmentPaths, str]) -> None:
     text = Text(written[1]).text
     assert "net.safetensors 2 show student0 , student1" in text
