@@ -59,7 +59,8 @@ def write_feedback(assignment: Assignment, record: GradeRecord, file: Path) -> N
 
 def fingerprint(assignment: Assignment, record: GradeRecord, score: StudentScore) -> str:
     """Return a comment for the head of a page; it is the same as long as the page would be the same."""
-    data = msgspec.json.encode((_templates(), assignment, record, score), order="deterministic")
+    shown = msgspec.structs.replace(record, seen="", seed=0, wall_s=0.0, cpu_s=0.0, ran_with={}, judged_with={})
+    data = msgspec.json.encode((_templates(), assignment, shown, score), order="deterministic")
     return f"<!-- {hashlib.sha256(data).hexdigest()[:16]} -->"
 
 

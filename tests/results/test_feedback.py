@@ -173,3 +173,10 @@ def test_a_graded_answer_shows_its_level_of_the_rubric_and_the_samples(assignmen
     assert "All &lt;b&gt;of&lt;/b&gt; it." in html
     assert "Sample: x is x" in html
     assert "Why &lt;i&gt;x&lt;/i&gt;?" in html
+
+
+def test_the_page_of_the_same_grade_is_the_same_whatever_the_run_took(assignment: Assignment) -> None:
+    one = needs_review(assignment, ADA, "broken")
+    again = msgspec.structs.replace(one, seed=7, wall_s=9.0, cpu_s=8.0, seen="later", ran_with={"torch": "2"})
+    assert page(assignment, again) == page(assignment, one)
+    assert page(assignment, msgspec.structs.replace(one, problems=("another",))) != page(assignment, one)
