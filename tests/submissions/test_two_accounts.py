@@ -241,7 +241,7 @@ def test_a_folder_that_another_account_puts_in_its_place_is_not_read(
         into = place / "mine" / "daemon"
         assert intake.take(arrival.path, "daemon", toy_assignment, into, arrival.owner).files == ("student_code.py",)
         (place / "mine" / "go").touch()
-        while arrival.path.stat().st_uid != EVE:
+        while not arrival.path.exists() or arrival.path.stat().st_uid != EVE:
             time.sleep(0.01)
         with pytest.raises(SubmissionError, match="daemon was replaced by another user of this machine"):
             intake.take(arrival.path, "daemon", toy_assignment, into, arrival.owner)

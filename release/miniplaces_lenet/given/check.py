@@ -27,7 +27,6 @@ from types import ModuleType
 import pytest
 
 from given.explain import explain
-from given.submit import ON_SAMPLE, trained_on
 
 SECONDS = 60  # the checks are stopped after this time
 PASSED = "passed."
@@ -270,6 +269,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Print how many checks passed or failed, and nothing about the grade."""
     count = session.testscollected
     if any(item.get_closest_marker("question").args[0].endswith("accuracy") for item in session.items):
+        from given.submit import ON_SAMPLE, trained_on  # an assignment without weights may lack it
+
         for file in sorted(Path().glob("*.safetensors")):
             if trained_on(file) == "sample":
                 print(f"{file}: {ON_SAMPLE}", flush=True)
