@@ -1,19 +1,15 @@
 """The page that a student reads: one HTML file without scripts, which loads nothing from elsewhere."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib import resources
 from itertools import starmap
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gradeprop import __version__
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.models import CheckResult, Curves, GradeRecord
 from gradeprop.core.storage import write_bytes
@@ -57,20 +53,6 @@ def write_feedback(assignment: Assignment, record: GradeRecord, file: Path) -> N
     write_bytes(page(assignment, record).encode(), file)
 
 
-def fingerprint(assignment: Assignment, record: GradeRecord, score: StudentScore) -> str:
-    """Return a comment for the head of a page; it is the same as long as the page would be the same."""
-    shown = msgspec.structs.replace(record, seen="", seed=0, wall_s=0.0, cpu_s=0.0, ran_with={}, judged_with={})
-    data = msgspec.json.encode((_templates(), assignment, shown, score), order="deterministic")
-    return f"<!-- {hashlib.sha256(data).hexdigest()[:16]} -->"
-
-
-@cache
-def _templates() -> str:
-    """Return the version of the package and the text of all templates."""
-    folder = resources.files("gradeprop.results") / "templates"
-    return "".join([__version__, *(file.read_text(encoding="utf-8") for file in sorted(folder.iterdir(), key=str))])
-
-
 def page(assignment: Assignment, record: GradeRecord, score: StudentScore | None = None) -> str:
     """Return the feedback page as HTML; every text in it is escaped.
 
@@ -87,7 +69,6 @@ def page(assignment: Assignment, record: GradeRecord, score: StudentScore | None
     numbers = {cause.message: number for number, cause in enumerate(causes, 1) if cause.is_shared}
     template = _environment().get_template("feedback.html")
     return template.render(
-        fingerprint=Markup(fingerprint(assignment, record, score)),
         assignment=assignment,
         record=record,
         score=score,

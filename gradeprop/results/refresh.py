@@ -7,7 +7,6 @@ assignment. Exports compute the scores themselves.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 from sqlalchemy import create_engine, select, update
@@ -56,20 +55,10 @@ def refresh(
     graded = pair(assignment, records, next((one for one in scores if one.name == assignment.name), None))
     grades_csv.write_csv(graded, paths.grades_csv, read_unattributed(paths) if unattributed is None else unattributed)
     for record, score in graded:
-        file = paths.student(record.key).feedback
-        if (file.parent.is_dir() or score.submitted_by) and not _is_current(file, assignment, record, score):
-            write_bytes(feedback.page(assignment, record, score).encode(), file)
+        file, page = paths.student(record.key).feedback, feedback.page(assignment, record, score).encode()
+        if (file.parent.is_dir() or score.submitted_by) and not (file.is_file() and file.read_bytes() == page):
+            write_bytes(page, file)
     return graded
-
-
-def _is_current(page: Path, assignment: Assignment, record: GradeRecord, score: StudentScore) -> bool:
-    """Check that a page was made from these values; rendering it takes ten times as long."""
-    expected = feedback.fingerprint(assignment, record, score).encode()
-    try:
-        with page.open("rb") as file:
-            return expected in file.read(100)
-    except FileNotFoundError:
-        return False
 
 
 def read_graded(course: CoursePaths, assignment: Assignment) -> list[Graded]:
