@@ -61,7 +61,7 @@ class JailProvisioner(LocalProvisioner):
     async def pre_launch(self, **given: Any) -> dict[str, Any]:
         """Plan the jail, and make the folder for the sockets."""
         manager = self.parent
-        self._plan = make_plan("full", map(Path, self.sandbox.hide))
+        self._plan = make_plan("full", [*map(Path, self.sandbox.hide)])
         self._sockets = ScratchDir()
         if self._plan.bootstrap["uid"] is not None:
             os.chown(self._sockets.path, self._plan.bootstrap["uid"], self._plan.bootstrap["uid"])

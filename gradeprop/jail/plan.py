@@ -1,7 +1,7 @@
 """Start-up plan of a jail: the settings of its two processes."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,13 +29,13 @@ class Plan:
     """folder for jobs without a file system of their own; to be removed after use"""
 
 
-def make_plan(tier: str, hide: Iterable[Path]) -> Plan:
+def make_plan(tier: str, hide: Sequence[Path]) -> Plan:
     """Plan a jail of a tier.
 
     Raises:
         NoJailError: this machine lacks a feature of the tier, or Python is in a folder that must stay invisible.
     """
-    full, code, hide = tier == "full", compile_filter(namespaces=tier == "full"), [*hide]
+    full, code = tier == "full", compile_filter(namespaces=tier == "full")
     view, landlock = make_view(hide), syscalls.landlock_version() > 0 and tier in ("full", "restricted")
     if tier == "restricted" and not landlock:
         raise NoJailError("it needs Landlock (Linux 5.13 or newer, with lsm=landlock), which is missing")
@@ -74,7 +74,7 @@ def make_plan(tier: str, hide: Iterable[Path]) -> Plan:
     return Plan(_full_name(tier, bool(code), landlock), bootstrap, zygote, scratch)
 
 
-def _check_own_user(view: View, hide: Iterable[Path]) -> None:
+def _check_own_user(view: View, hide: Sequence[Path]) -> None:
     """Check that permissions alone keep a user without rights out of the folders in ``hide``."""
     if os.getuid() != 0:
         raise NoJailError("it needs root, to give student code a user of its own")

@@ -131,8 +131,9 @@ def _register_all(
         for name in {*solutions} - {cell.name for cell in notebook.solution_cells}:
             book.db.add(api.SolutionCell(name=name, notebook=notebook))
         book.db.commit()
+        rows = _Rows.load(book.db, notebook)
         for student, arrival in arrivals.items():
-            submitted = _find_submission(book.db, notebook, find_or_add(book.db, api.Student, id=student))
+            submitted = rows.of(book.db, notebook, student)
             submitted.assignment.timestamp = arrival or submitted.assignment.timestamp
             for cell in _graded_cells(notebook):
                 find_or_add(book.db, api.Grade, cell=cell, notebook=submitted)
@@ -171,7 +172,6 @@ def _write_all(records: Sequence[GradeRecord], assignment: Assignment, db_url: s
     prepare_database(db_url)
     with api.Gradebook(db_url) as book:
         notebook = _sync_questions(book.db, assignment, db_url)
-        book.db().expire_on_commit = False  # else each commit would load every row again
         rows = _Rows.load(book.db, notebook)
         for number, record in enumerate(records, 1):
             _write_one(book.db, notebook, rows, record, assignment)
@@ -192,6 +192,7 @@ class _Rows:
 
     @classmethod
     def load(cls, db: Any, notebook: Any) -> "_Rows":
+        db().expire_on_commit = False  # else each commit would load every row again
         kind = api.SubmittedNotebook
         eager = (selectinload(kind.grades), selectinload(kind.comments))
         assignments = db.query(api.SubmittedAssignment).filter_by(assignment=notebook.assignment).all()
@@ -203,9 +204,8 @@ class _Rows:
             {owners[row.assignment_id]: row for row in notebooks},
         )
 
-    def of(self, db: Any, notebook: Any, record: GradeRecord) -> Any:
-        """Return the submitted notebook that a record belongs to, and add what is missing."""
-        name = next((each for each in possible_ids(record) if each in self.students), student_id(record.key))
+    def of(self, db: Any, notebook: Any, name: str) -> Any:
+        """Return the submitted notebook of a student, and add the rows that are missing."""
         if name not in self.students:
             self.students[name] = add_row(db, api.Student, id=name)
         if name not in self.assignments:
@@ -248,14 +248,9 @@ def _add_question(db: Any, notebook: Any, question: Question) -> None:
     db.add_all(api.Grade(cell=cell, notebook=submitted) for submitted in notebook.submissions)
 
 
-def _find_submission(db: Any, notebook: Any, student: Any) -> Any:
-    """Return the submitted notebook of a student, and add it if there is none."""
-    submission = find_or_add(db, api.SubmittedAssignment, assignment=notebook.assignment, student=student)
-    return find_or_add(db, api.SubmittedNotebook, notebook=notebook, assignment=submission)
-
-
 def _write_one(db: Any, notebook: Any, rows: _Rows, record: GradeRecord, assignment: Assignment) -> None:
-    submitted = rows.of(db, notebook, record)
+    name = next((each for each in possible_ids(record) if each in rows.students), student_id(record.key))
+    submitted = rows.of(db, notebook, name)
     changed = _write_comments(db, submitted, record)
     earned = _earned(record)
     by_hand = {question.name for question in assignment.questions if question.manual}

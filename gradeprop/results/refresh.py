@@ -52,7 +52,7 @@ def refresh(
         records = read_records(course, assignment)
     policies = gradebook_scores.policies_of(course)
     scores = settle_penalties(db_url, policies) if gradebook_db.exists(db_url) else []
-    graded = pair(assignment, records, next((one for one in scores if one.name == assignment.name), None))
+    graded = pair(assignment, records, _of(assignment, scores))
     grades_csv.write_csv(graded, paths.grades_csv, read_unattributed(paths) if unattributed is None else unattributed)
     for record, score in graded:
         file, page = paths.student(record.key).feedback, feedback.page(assignment, record, score).encode()
@@ -76,9 +76,7 @@ def read_pairs(course: CoursePaths, assignment: Assignment, records: Sequence[Gr
     Raises:
         CourseError: the gradebook cannot be read.
     """
-    url = gradebook_db.url(course)
-    known = gradebook_scores.read(url, (), gradebook_scores.policies_of(course)) if gradebook_db.exists(url) else []
-    return pair(assignment, records, next((one for one in known if one.name == assignment.name), None))
+    return pair(assignment, records, _read_scores(course, assignment))
 
 
 def read_missing(course: CoursePaths, assignment: Assignment) -> tuple[StudentScore, ...]:
@@ -87,9 +85,19 @@ def read_missing(course: CoursePaths, assignment: Assignment) -> tuple[StudentSc
     Raises:
         CourseError: the gradebook cannot be read.
     """
+    scores = _read_scores(course, assignment)
+    return scores.missing if scores else ()
+
+
+def _read_scores(course: CoursePaths, assignment: Assignment) -> AssignmentScores | None:
+    """Return the scores that the gradebook has; None if it has none, or there is no gradebook."""
     url = gradebook_db.url(course)
-    known = gradebook_scores.read(url) if gradebook_db.exists(url) else []
-    return next((one.missing for one in known if one.name == assignment.name), ())
+    known = gradebook_scores.read(url, (), gradebook_scores.policies_of(course)) if gradebook_db.exists(url) else []
+    return _of(assignment, known)
+
+
+def _of(assignment: Assignment, scores: Iterable[AssignmentScores]) -> AssignmentScores | None:
+    return next((one for one in scores if one.name == assignment.name), None)
 
 
 def read_records(course: CoursePaths, assignment: Assignment) -> list[GradeRecord]:

@@ -23,7 +23,7 @@ _MAX_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the files of a safe copy belong."""
+    """The place of each file of a safe copy, and what is doubtful about it."""
 
     names: dict[str, str]
     """name in the copy → name in the submission"""
