@@ -217,6 +217,36 @@ def test_the_device_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith(f"Training on {kind}")
 
 
+@pytest.mark.parametrize(
+    ("quota", "limit", "busy_percent", "threads"),
+    [
+        ("max 100000", "", 0, 4),  # nothing else runs
+        ("150000 100000", "", 0, 2),  # a container with one and a half processors
+        ("max 100000", "1", 0, 1),  # JupyterHub's limit
+        ("max 100000", "", 50, 2),  # two of four processors are busy
+        ("max 100000", "", 100, 1),
+        ("", "not a number", 0, 4),
+    ],
+)
+def test_threads_use_only_free_processors(
+    quota: str, limit: str, busy_percent: float, threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    monkeypatch.setenv("CPU_LIMIT", limit)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(4), raising=False)
+    monkeypatch.setattr("psutil.cpu_percent", lambda interval: busy_percent)
+    assert training.free_processors(tmp_path) == threads
+
+
+def test_the_number_of_threads_that_the_user_chose_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr(training, "free_processors", lambda: 1)
+    before = torch.get_num_threads()
+    training.device()
+    assert torch.get_num_threads() == before
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep memory")
 def test_memory_that_a_step_frees_is_kept_once_a_device_was_chosen() -> None:
     code = """

@@ -1,7 +1,9 @@
 """Train for many epochs with your two loops, and save the results."""
 
+import contextlib
 import ctypes
 import json
+import os
 import platform
 import time
 from collections.abc import Callable
@@ -15,8 +17,10 @@ History = dict[str, list[float]]  # train_loss, test_loss, train_accuracy, test_
 
 
 def device() -> torch.device:
-    """Return the fastest device to train on: a GPU (cuda, mps) if there is one, else the CPU."""
+    """Return the fastest device to train on: a GPU (cuda, mps) if there is one, else the CPU with free processors."""
     keep_memory()
+    if "OMP_NUM_THREADS" not in os.environ:  # you, or the hub, chose the number of threads
+        torch.set_num_threads(min(torch.get_num_threads(), free_processors()))
     if torch.cuda.is_available():
         kind, why = "cuda", f"a GPU, {torch.cuda.get_device_name()}"
     elif torch.backends.mps.is_available():
@@ -26,6 +30,29 @@ def device() -> torch.device:
         kind, why = "cpu", f"{threads} thread{'s' * (threads > 1)}; no GPU was found"
     print(f"Training on {kind}: {why}.")
     return torch.device(kind)
+
+
+def free_processors(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Count the processors that this process may use and that no other program keeps busy; at least 1.
+
+    On a shared server, torch starts a thread for each processor of the machine, even if this process may use only one
+    or two of them. Threads that wait for each other's turn make training several times slower than one thread.
+
+    Source: the Linux kernel's documentation of control groups, file cpu.max; JupyterHub's variable CPU_LIMIT.
+    """
+    limits = [os.cpu_count() or 1]
+    if hasattr(os, "sched_getaffinity"):
+        limits = [len(os.sched_getaffinity(0))]
+    with contextlib.suppress(OSError, ValueError):  # no control groups, or no limit in them ("max")
+        quota, period = (cgroup / "cpu.max").read_text().split()
+        limits.append(int(quota) / int(period))
+    with contextlib.suppress(ValueError):
+        limits.append(float(os.environ.get("CPU_LIMIT") or "inf"))
+    with contextlib.suppress(ImportError, OSError):
+        import psutil  # Jupyter's kernel brings it along
+
+        limits.append((os.cpu_count() or 1) * (1 - psutil.cpu_percent(interval=0.5) / 100))
+    return max(1, round(min(limits)))
 
 
 def keep_memory() -> None:
