@@ -347,12 +347,15 @@ class Arena:
 
     def _is_within_limits(self, line: str) -> bool:
         """Check for an amount of memory or disk beyond the small course's limit, and below that of this assignment."""
-        found = re.match(r"sees (?:room for more than )?(\d+) ([MG])iB (of memory|in a file|$)", line)
+        found = re.match(
+            r"sees (?:room for more than )?(\d+) ([MG])iB( of memory| in a file| in each of three processes|$)", line
+        )
         if not found:
             return False
         amount, unit, what = found.groups()
+        mib = int(amount) * {"M": 1, "G": 1024}[unit] * (3 if "three" in what else 1)
         limits = self.grader.settings.assignment.limits
-        return int(amount) * {"M": 1, "G": 1024}[unit] <= (limits.memory_mib if "memory" in what else limits.disk_mib)
+        return mib <= (limits.disk_mib if what in ("", " in a file") else limits.memory_mib)
 
 
 def _told(record: GradeRecord) -> str:

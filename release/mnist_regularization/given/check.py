@@ -27,6 +27,7 @@ from types import ModuleType
 import pytest
 
 from given.explain import explain
+from given.live_output import LiveOutput
 
 SECONDS = 60  # the checks are stopped after this time
 PASSED = "passed."
@@ -87,8 +88,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(questions: tuple[str, ...] | list[str], folder: Path, modules: Iterable[str] = ()) -> int:
     """Run pytest in a separate process, print its output, and return 0 or 1."""
     folder = folder.resolve()
+    output = LiveOutput()
     if not (folder / "public_checks.py").is_file():
-        print(f"✗ public_checks.py is not in {folder}. Is this the folder of the assignment?")
+        output.write(f"✗ public_checks.py is not in {folder}. Is this the folder of the assignment?\n")
         return 1
     options = ["--assert=plain", f"--rootdir={folder}", "-c", os.devnull, "-W", "ignore"]
     options += ["-p", "given.check", "-p", "no:terminal", "-p", "no:cacheprovider"]
@@ -100,7 +102,7 @@ def _run(questions: tuple[str, ...] | list[str], folder: Path, modules: Iterable
         request = {"folder": str(folder), "options": options, "environment": dict(os.environ) | SETTINGS}
         process = _waiting_process(modules)
         try:
-            status, text, error = _run_request(process, Path(scratch), request)
+            status, error = _run_request(process, Path(scratch), request, output)
         except BaseException:  # the notebook's stop button
             _end(process)
             raise
@@ -109,13 +111,12 @@ def _run(questions: tuple[str, ...] | list[str], folder: Path, modules: Iterable
         else:
             error += _end(process)
     if status is None:
-        print(f"✗ Stopped after {SECONDS} s, in the check after the last one above. Is there an endless loop?")
+        output.write(f"✗ Stopped after {SECONDS} s, in the check after the last one above. Is there an endless loop?\n")
         return 1
-    if status == 0 and text.rstrip().endswith(PASSED):
+    if status == 0 and output.text.rstrip().endswith(PASSED):
         return 0
-    if "✗" not in text:
-        print(f"✗ The checks ended before they were complete, with exit code {status}.")
-        print(error[-2000:])
+    if "✗" not in output.text:
+        output.write(f"✗ The checks ended before they were complete, with exit code {status}.\n{error[-2000:]}\n")
     return 1
 
 
@@ -149,8 +150,8 @@ def _end(process: subprocess.Popen) -> str:
     return process.communicate()[1].decode(errors="replace")
 
 
-def _run_request(process: subprocess.Popen, scratch: Path, request: dict) -> tuple[int | None, str, str]:
-    """Run pytest in the process and print its output as it comes; return (exit status, output, errors).
+def _run_request(process: subprocess.Popen, scratch: Path, request: dict, shown: LiveOutput) -> tuple[int | None, str]:
+    """Run pytest in the process and show its output as it comes; return (exit status, errors).
 
     The exit status is None if pytest still ran after ``SECONDS``.
     """
@@ -160,18 +161,17 @@ def _run_request(process: subprocess.Popen, scratch: Path, request: dict) -> tup
     with contextlib.suppress(BrokenPipeError):  # it has ended, which the loop below notices
         process.stdin.write(json.dumps(request | {"scratch": str(scratch)}).encode() + b"\n")
         process.stdin.flush()
-    text, late = "", time.monotonic() + SECONDS
+    late = time.monotonic() + SECONDS
     with output.open(encoding="utf-8", errors="replace") as lines:
         while True:
             ended = process.poll() is not None or status.exists() or time.monotonic() > late
             if new := lines.read():
-                print(new, end="", flush=True)
-                text += new
+                shown.write(new)
             if ended:
                 break
             time.sleep(0.02)
     code = int(status.read_text()) if status.exists() else process.poll()
-    return code, text, error.read_text(encoding="utf-8", errors="replace")
+    return code, error.read_text(encoding="utf-8", errors="replace")
 
 
 def _serve(modules: list[str], forks: bool) -> None:
