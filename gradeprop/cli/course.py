@@ -1,4 +1,4 @@
-"""Commands for the course itself: release, new, backup, restore."""
+"""Commands for the course itself: release, solutions, new, backup, restore."""
 
 import time
 from pathlib import Path
@@ -42,6 +42,29 @@ def release(ctx: click.Context, assignment: str | None, check: bool, solutions_o
             click.echo(
                 f"It holds solutions of {', '.join(solutions_of)}; releasing it without the option removes them."
             )
+
+
+@click.command()
+@click.argument("assignment")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write; without it solutions/ASSIGNMENT in the course.",
+)
+@click.pass_context
+def solutions(ctx: click.Context, assignment: str, folder: Path | None) -> None:
+    """Write the solutions to hand out after a deadline.
+
+    The notebook and student_code.py with solutions, and sample answers to the written questions with their points.
+    Tasks of later assignments stay stubs. Wait for the last extension: see gradeprop student list.
+    """
+    from gradeprop.course.solved import write_solutions
+
+    course = CoursePaths.find(ctx.obj)
+    one = read_assignment(course, assignment)
+    for file in write_solutions(one, course, folder or course.root / "solutions" / assignment):
+        click.echo(str(file))
 
 
 @click.command()
