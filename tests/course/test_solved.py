@@ -53,9 +53,8 @@ def test_the_command_names_the_files(tmp_path: Path) -> None:
         main, ["--course", str(REPOSITORY.root), "solutions", NAMES[0], "--to", str(tmp_path / "new")]
     )
     assert done.exit_code == 0, done.output
-    assert done.output.split() == [
-        str(tmp_path / "new" / file) for file in (f"{NAMES[0]}.ipynb", "student_code.py", ANSWERS)
-    ]
+    files = ("student_code.py", f"{NAMES[0]}.ipynb", ANSWERS)
+    assert done.output.split() == [str(tmp_path / "new" / file) for file in files]
 
 
 def test_a_single_assignment_needs_no_section(toy: AssignmentPaths, toy_assignment: Assignment, tmp_path: Path) -> None:
