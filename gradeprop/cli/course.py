@@ -1,4 +1,4 @@
-"""Commands for the course itself: release, solutions, new, backup, restore."""
+"""Commands for the course itself: init, new, release, solutions, backup, restore."""
 
 import time
 from pathlib import Path
@@ -68,17 +68,41 @@ def solutions(ctx: click.Context, assignment: str, folder: Path | None) -> None:
 
 
 @click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=".")
+@click.option("--title", default="My course", show_default=True, help="Title of the course.")
+def init(folder: Path, title: str) -> None:
+    """Start a course of your own in an empty FOLDER.
+
+    Without FOLDER, in the current one. Writes source/ with course.toml, an empty solution and the helpers that students
+    receive, nbgrader_config.py, README.md and .gitignore. Hidden files such as .git may be there already. Example:
+
+    gradeprop init cnn-2027 --title "Convolutional networks"
+    """
+    from gradeprop.course.scaffold import new_course
+
+    course = new_course(folder, title)
+    click.echo(f"A course is in {course.root.resolve()}. Next:")
+    into = "" if folder == Path() else f"cd {folder}\n  "
+    click.echo(f"  {into}gradeprop new ASSIGNMENT      # a small assignment that already works\n  gradeprop doctor")
+
+
+@click.command()
 @click.argument("name")
+@click.option("--undo", is_flag=True, help="Remove the assignment again, if none of its files was edited.")
 @click.pass_context
-def new(ctx: click.Context, name: str) -> None:
+def new(ctx: click.Context, name: str, undo: bool) -> None:
     """Create an assignment that already works.
 
     Writes its two folders and its section of the solution, with a small example to replace.
     """
-    from gradeprop.course.scaffold import new_assignment as create
+    from gradeprop.course.scaffold import new_assignment, undo_new_assignment
 
     course = CoursePaths.find(ctx.obj)
-    paths = create(course, name)
+    if undo:
+        undo_new_assignment(course, name)
+        click.echo(f"{name} is removed; course.toml and the solution are as they were.")
+        return
+    paths = new_assignment(course, name)
     for what, where in (
         ("for students", paths.source),
         ("for the grader", paths.tests),
@@ -86,6 +110,7 @@ def new(ctx: click.Context, name: str) -> None:
     ):
         click.echo(f"{what:16}{where}")
     click.echo(f"Next: gradeprop verify {name}, then gradeprop release {name}. How to go on: docs/check-writer.md.")
+    click.echo(f"To remove it again: gradeprop new {name} --undo")
 
 
 @click.command()

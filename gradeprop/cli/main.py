@@ -47,7 +47,7 @@ def main(ctx: click.Context, course: Path) -> None:
 
 
 for _command in (
-    *(course.new, course.release, course.solutions, course.backup, course.restore),
+    *(course.init, course.new, course.release, course.solutions, course.backup, course.restore),
     *(grade.grade, grade.watch, verify.verify, grade.demo, doctor.doctor),
     *(scores.scores, people.roster, people.student),
     *(publish.report, publish.export, publish.package),

@@ -1,48 +1,55 @@
 """A new assignment works as it is made, and nothing is made twice or under a name that cannot be one."""
 
 import json
+import platform
 import re
-import shutil
 import textwrap
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
+from traitlets.config import PyFileConfigLoader
 
 from gradeprop.cli.main import main
 from gradeprop.core.errors import CourseError
-from gradeprop.core.paths import AssignmentPaths
-from gradeprop.course.config import read_assignment
+from gradeprop.core.paths import AssignmentPaths, CoursePaths
+from gradeprop.core.storage import write_bytes
+from gradeprop.course.config import read_assignment, read_course
 from gradeprop.course.release import release
-from gradeprop.course.scaffold import new_assignment
+from gradeprop.course.scaffold import new_assignment, new_course, undo_new_assignment
 from gradeprop.grading.grader import open_grader
 from gradeprop.grading.settings import RunSettings
 from gradeprop.grading.store import StudentFolders
 from gradeprop.grading.verify import verify
+from gradeprop.results import gradebook_db
 from tests.conftest import REPOSITORY
 
 
-def test_a_new_assignment_is_proven_and_released_with_what_the_guide_adds(toy: AssignmentPaths, tmp_path: Path) -> None:
-    for name in ("__init__.py", "check.py", "environment.py", "explain.py", "submit.py"):
-        shutil.copy(REPOSITORY.given / name, toy.course.given)
-    made = CliRunner().invoke(main, ["--course", str(toy.course.root), "new", "convolution_sizes"])
+def test_a_new_assignment_in_a_new_course_is_proven_and_released(tmp_path: Path) -> None:
+    """With what docs/check-writer.md adds to it."""
+    done = CliRunner().invoke(main, ["init", str(tmp_path / "course"), "--title", "Nets"])
+    assert done.exit_code == 0, done.output
+    made = CliRunner().invoke(main, ["--course", str(tmp_path / "course"), "new", "convolution_sizes"])
     assert made.exit_code == 0, made.output
-    paths = toy.course.assignment("convolution_sizes")
+    course = CoursePaths(tmp_path / "course")
+    paths = course.assignment("convolution_sizes")
     follow_the_guide(paths)
     with pytest.raises(CourseError, match="'multiplications' has no cell"):
-        release(read_assignment(toy.course, "convolution_sizes"), toy.course)
+        release(read_assignment(course, "convolution_sizes"), course)
     add_the_cell(paths)
-    assignment = read_assignment(toy.course, "convolution_sizes")
-    folders = StudentFolders(RunSettings(toy.course, assignment, "", results_folder=tmp_path / "out"))
+    assignment = read_assignment(course, "convolution_sizes")
+    folders = StudentFolders(RunSettings(course, assignment, "", results_folder=tmp_path / "out"))
     with open_grader(folders) as grader:
         verdicts = {verdict.name: verdict for verdict in verify(grader)}
     assert [f"{verdict.name}: {verdict.wrong}" for verdict in verdicts.values() if verdict.wrong] == []
     assert {"reference", "stub", "right/in_whole_steps", "wrong/a_fraction", "junk in stride.cases"} <= set(verdicts)
     assert {"wrong/bias_counted", "junk in multiplications.count"} <= set(verdicts)
-    folder = release(assignment, toy.course)
+    folder = release(assignment, course)
+    assert {"README.md", "SYLLABUS.md", "AGENTS.md"} <= {file.name for file in folder.iterdir()}
     stub = (folder / "student_code.py").read_text()
     assert "relationship 6" in stub
-    assert 'NotImplementedError("Task 2.1: count the places' in stub  # the second assignment of the toy course
+    assert 'NotImplementedError("Task 1.1: count the places' in stub
     assert not any(hidden in stub for hidden in ("// stride", "kernel**2"))
     assert not any(
         "my_assignment" in file.read_text() for file in folder.rglob("*") if file.suffix in (".py", ".ipynb")
@@ -92,3 +99,73 @@ def test_what_is_there_stays(toy: AssignmentPaths) -> None:
     with pytest.raises(CourseError, match="no list of assignments"):
         new_assignment(toy.course, "other")
     assert not toy.course.assignment("other").source.exists()
+
+
+def everything(course: CoursePaths) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in course.root.rglob("*") if file.is_file()}
+
+
+def test_a_new_course_needs_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    course = new_course(tmp_path, 'A "course"')
+    assert read_course(course).title == "A 'course'"
+    assert not [file for file in everything(course).values() if b"@title@" in file or b"@modules@" in file]
+    before = everything(course)
+    with pytest.raises(CourseError, match="is not empty: it contains README.md"):
+        new_course(tmp_path, "Another")
+    assert everything(course) == before
+
+
+def test_a_new_course_has_our_settings_of_nbgrader(tmp_path: Path) -> None:
+    course = new_course(tmp_path, "Nets")
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(course.root)).load_config()
+    assert config.Autograde.exporter_class.startswith("gradeprop.")
+    assert gradebook_db.url(course) == f"sqlite:///{course.gradebook}"
+
+
+def test_the_grader_of_a_new_course_is_this_python(tmp_path: Path) -> None:
+    grader = read_course(new_course(tmp_path, "Nets")).grader
+    assert grader.python == ".".join(platform.python_version_tuple()[:2])
+    assert torch.__version__.startswith(grader.modules["torch"])
+
+
+@pytest.mark.parametrize("between", [[], ["second"]], ids=["last", "first of two"])
+def test_a_new_assignment_can_be_undone(between: list[str], tmp_path: Path) -> None:
+    course = new_course(tmp_path, "Nets")
+    before = everything(course)
+    for name in ("first", *between):
+        new_assignment(course, name)
+    for name in ("first", *between):
+        undo_new_assignment(course, name)
+    assert everything(course) == before
+
+
+def test_work_is_not_undone(toy: AssignmentPaths) -> None:
+    paths = new_assignment(toy.course, "second")
+    for file in (paths.notebook, paths.probes, toy.course.solution):
+        written = file.read_bytes()
+        file.write_bytes(written.replace(b"kernel", b"filter"))
+        before = everything(toy.course)
+        with pytest.raises(CourseError, match="edited"):
+            undo_new_assignment(toy.course, "second")
+        assert everything(toy.course) == before
+        file.write_bytes(written)
+    undo_new_assignment(toy.course, "second")
+    with pytest.raises(CourseError, match="lists no assignment 'second'"):
+        undo_new_assignment(toy.course, "second")
+
+
+def test_a_new_assignment_is_written_whole_or_not_at_all(toy: AssignmentPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, written = everything(toy.course), []
+
+    def full_disk(data: bytes, file: Path) -> None:
+        if len(written) == 5:
+            written.clear()
+            raise OSError(28, "No space left on device")
+        written.append(file)
+        write_bytes(data, file)
+
+    monkeypatch.setattr("gradeprop.course.scaffold.write_bytes", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        new_assignment(toy.course, "second")
+    assert everything(toy.course) == before
