@@ -22,6 +22,10 @@ class CourseConfig(Record, frozen=True, kw_only=True):
 
     title: str
     assignments: tuple[str, ...]
+    about: str = ""
+    """what the course is for, in the syllabus; Markdown"""
+    readings: tuple[str, ...] = ()
+    """of the whole course, in the syllabus; Markdown"""
     limits: dict[str, Any] = {}  # noqa: RUF012  (msgspec copies defaults)
     late: dict[str, Any] = {}  # noqa: RUF012
     grader: GraderEnvironment = GraderEnvironment()

@@ -49,6 +49,8 @@ def front_files(assignment: Assignment, course: CoursePaths) -> dict[str, bytes]
     config, entries = read_course(course), schedule(course)
     values = {
         "title": config.title,
+        "about": config.about,
+        "readings": config.readings,
         "late": msgspec.convert(config.late, LatePolicy),
         "grader": config.grader,
         "entries": entries,
