@@ -5,13 +5,14 @@ from pathlib import Path
 
 import click
 
+from gradeprop.cli.options import assignment_argument, complete_assignment
 from gradeprop.cli.output import progress, warn
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course.config import read_assignment, read_course
 
 
 @click.command()
-@click.argument("assignment", required=False)
+@click.argument("assignment", required=False, shell_complete=complete_assignment)
 @click.option("--check", is_flag=True, help="Write nothing; fail if a release differs from its source.")
 @click.option(
     "--with-solutions-of",
@@ -45,7 +46,7 @@ def release(ctx: click.Context, assignment: str | None, check: bool, solutions_o
 
 
 @click.command()
-@click.argument("assignment")
+@assignment_argument
 @click.option(
     "--to",
     "folder",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradeprop.cli.options import find_assignment
+from gradeprop.cli.options import assignment_argument, find_assignment
 from gradeprop.cli.output import progress, waiting, warn
 from gradeprop.cli.push import canvas_target, print_deliveries, report
 from gradeprop.core.assignment import Assignment
@@ -30,7 +30,7 @@ def feedback() -> None:
 
 
 @feedback.command()
-@click.argument("assignment")
+@assignment_argument
 @click.option(
     "--roster",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -62,7 +62,7 @@ def moodle(
 
 
 @feedback.command()
-@click.argument("assignment")
+@assignment_argument
 @click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="Without it, ASSIGNMENT-feedback.")
 @_leave_out
 @click.pass_context
@@ -80,7 +80,7 @@ def folder(ctx: click.Context, assignment: str, to: Path | None, leave_out: tupl
 
 
 @feedback.command()
-@click.argument("assignment")
+@assignment_argument
 @click.option("--column", metavar="TITLE", help="Title or id of the assignment on Canvas.")
 @_leave_out
 @_dry_run
@@ -98,7 +98,7 @@ def canvas(ctx: click.Context, assignment: str, column: str | None, leave_out: t
 
 
 @feedback.command()
-@click.argument("assignment")
+@assignment_argument
 @_leave_out
 @_dry_run
 @click.pass_context

@@ -13,7 +13,15 @@ import click
 import msgspec
 
 from gradeprop.cli.bookkeeping import full_id, identify, note_arrivals, warn_of_strangers, write_notebooks
-from gradeprop.cli.options import RunOptions, data_option, find_assignment, pairs, seed_option, unsafe_option
+from gradeprop.cli.options import (
+    RunOptions,
+    assignment_argument,
+    data_option,
+    find_assignment,
+    pairs,
+    seed_option,
+    unsafe_option,
+)
 from gradeprop.cli.output import (
     main_remark,
     need_attention,
@@ -39,7 +47,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("assignment")
+@assignment_argument
 @click.argument("submissions", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--student", help="Name of the student, if the folder or zip is not named for one; with --recheck, whom to regrade."
@@ -208,7 +216,7 @@ def _find(
 
 
 @click.command()
-@click.argument("assignment")
+@assignment_argument
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--once", is_flag=True, help="Grade what is there now, then stop.")
 @data_option
@@ -255,7 +263,7 @@ def _now() -> str:
 
 
 @click.command()
-@click.argument("assignment")
+@assignment_argument
 @data_option
 @click.pass_context
 def demo(ctx: click.Context, assignment: str, dataset: str) -> None:

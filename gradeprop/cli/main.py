@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from gradeprop import __version__
-from gradeprop.cli import course, doctor, feedback, grade, people, publish, push, scores, student, verify
+from gradeprop.cli import course, doctor, feedback, grade, people, publish, push, scores, status, student, verify
 from gradeprop.core.errors import GradepropError
 
 
@@ -38,7 +38,8 @@ def _open_streams() -> None:
     "--course",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=".",
-    help="Folder of the course, or any folder in it; without it, the current folder.",
+    envvar="GRADEPROP_COURSE",
+    help="Folder of the course, or any folder in it; without it, $GRADEPROP_COURSE or the current folder.",
 )
 @click.pass_context
 def main(ctx: click.Context, course: Path) -> None:
@@ -49,7 +50,7 @@ def main(ctx: click.Context, course: Path) -> None:
 for _command in (
     *(course.init, course.new, course.release, course.solutions, course.backup, course.restore),
     *(grade.grade, grade.watch, verify.verify, grade.demo, doctor.doctor),
-    *(scores.scores, people.roster, people.student),
+    *(status.status, scores.scores, people.roster, people.student),
     *(publish.report, publish.export, publish.package),
     *(push.push, feedback.feedback),
     *(student.check, student.bring_forward, student.submit),

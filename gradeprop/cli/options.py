@@ -1,5 +1,6 @@
 """Options and arguments that several commands share."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import Any, TypeVar
 import click
 
 from gradeprop.core.assignment import Assignment
+from gradeprop.core.errors import GradepropError
 from gradeprop.core.paths import CoursePaths
-from gradeprop.course.config import read_assignment
+from gradeprop.course.config import read_assignment, read_course
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,6 +27,18 @@ class RunOptions:
     workers: int | None = None
     scheduler: str | None = None
     resources: Mapping[str, float] = field(default_factory=dict)
+
+
+def complete_assignment(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Name the assignments for the shell's Tab key; a course that cannot be read has none."""
+    root = ctx.find_root().params.get("course") or "."
+    with contextlib.suppress(GradepropError):
+        names = read_course(CoursePaths.find(Path(root))).assignments
+        return [name for name in names if name.startswith(incomplete)]
+    return []
+
+
+assignment_argument = click.argument("assignment", shell_complete=complete_assignment)
 
 
 def find_assignment(ctx: click.Context, name: str) -> tuple[CoursePaths, Assignment]:

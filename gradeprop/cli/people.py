@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from gradeprop.cli.options import example, find_assignment, pairs
+from gradeprop.cli.options import assignment_argument, example, find_assignment, pairs
 from gradeprop.cli.output import print_table
 from gradeprop.cli.scores import refresh_pages, score_columns
 from gradeprop.core.assignment import Assignment
@@ -99,7 +99,7 @@ def list_students(ctx: click.Context) -> None:
     )
 )
 @click.argument("name")
-@click.argument("assignment")
+@assignment_argument
 @click.option("--by", metavar="DURATION", help="Such as 2d, 36h or 30m after the due date of everyone.")
 @click.option("--until", metavar="TIME", help="Such as '2026-05-03 18:00', in the time zone of the course.")
 @_reason
@@ -133,7 +133,7 @@ def extend(
 
 @student.command(epilog=example('gradeprop student waive ada mnist_lenet --reason "the platform was down"'))
 @click.argument("name")
-@click.argument("assignment")
+@assignment_argument
 @_reason
 @_undo
 @click.pass_context
@@ -144,7 +144,7 @@ def waive(ctx: click.Context, name: str, assignment: str, reason: str, undo: boo
 
 @student.command(epilog=example('gradeprop student excuse ada mnist_lenet --reason "transferred from another course"'))
 @click.argument("name")
-@click.argument("assignment")
+@assignment_argument
 @_reason
 @_undo
 @click.pass_context
@@ -166,7 +166,7 @@ def withdraw(ctx: click.Context, name: str, reason: str, undo: bool) -> None:
 @student.command(
     epilog=example("gradeprop student group mnist_lenet ada bob", "gradeprop student group mnist_lenet ada bob --undo")
 )
-@click.argument("assignment")
+@assignment_argument
 @click.argument("names", nargs=-1, required=True)
 @_undo
 @click.pass_context
@@ -186,7 +186,7 @@ def group(ctx: click.Context, assignment: str, names: Sequence[str], undo: bool)
 
 @student.command(epilog=example('gradeprop student arrived ada mnist_lenet "2026-05-02 23:30"'))
 @click.argument("name")
-@click.argument("assignment")
+@assignment_argument
 @click.argument("time")
 @click.pass_context
 def arrived(ctx: click.Context, name: str, assignment: str, time: str) -> None:

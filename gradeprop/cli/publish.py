@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradeprop.cli.options import data_option, find_assignment, pairs, unsafe_option
+from gradeprop.cli.options import assignment_argument, data_option, find_assignment, pairs, unsafe_option
 from gradeprop.cli.output import print_table, waiting, warn
 from gradeprop.core.paths import CoursePaths
 
@@ -90,7 +90,7 @@ def _print_changes(made: "Export") -> None:
 
 
 @click.command()
-@click.argument("assignment")
+@assignment_argument
 @click.option("--anonymous", is_flag=True, help="For a lecture: write report-anonymous.html, without names.")
 @click.option(
     "--earlier",
@@ -125,7 +125,7 @@ def package() -> None:
 
 
 @package.command("gradescope")
-@click.argument("assignment")
+@assignment_argument
 @click.option(
     "--to",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -180,7 +180,7 @@ def package_gradescope(
 
 
 @package.command("github")
-@click.argument("assignment")
+@assignment_argument
 @click.option("--organisation", required=True, help="GitHub organisation that owns the students' repositories.")
 @click.option(
     "--to",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from gradeprop.cli.options import find_assignment
+from gradeprop.cli.options import assignment_argument, find_assignment
 from gradeprop.cli.output import print_table, progress, waiting, warn
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError, GradepropError
@@ -50,7 +50,7 @@ def _shared(command: F) -> F:
 
 
 @push.command()
-@click.argument("assignment")
+@assignment_argument
 @_shared
 @click.option("--new-column", is_flag=True, help="Create the column if the platform has none.")
 @click.pass_context
@@ -70,7 +70,7 @@ def lti(ctx: click.Context, /, assignment: str, column: str | None, new_column: 
 
 
 @push.command()
-@click.argument("assignment")
+@assignment_argument
 @_shared
 @click.option("--out-of", metavar="N", type=click.FloatRange(0, min_open=True), help="Scale the scores to N points.")
 @click.pass_context

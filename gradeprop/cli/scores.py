@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradeprop.cli.options import example, find_assignment
+from gradeprop.cli.options import assignment_argument, example, find_assignment
 from gradeprop.cli.output import print_table, warn
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import JailError
@@ -63,7 +63,7 @@ def waiting_answers(assignment: Assignment, graded: Iterable["Graded"]) -> str:
 
 
 @click.command(epilog=example("gradeprop scores mnist_lenet", "gradeprop scores mnist_lenet ada bob"))
-@click.argument("assignment")
+@assignment_argument
 @click.argument("students", nargs=-1)
 @click.pass_context
 def scores(ctx: click.Context, assignment: str, students: Sequence[str]) -> None:

@@ -1,0 +1,111 @@
+"""What is done and what waits, for every assignment; the command ``status``."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+
+import click
+
+from gradeprop.cli.options import complete_assignment, example
+from gradeprop.cli.output import print_table
+from gradeprop.core.assignment import Assignment
+from gradeprop.core.paths import CoursePaths
+from gradeprop.core.sanitize import for_terminal
+from gradeprop.course.config import read_assignment, read_course
+
+MAX_NAMES = 5
+
+
+@dataclass(frozen=True)
+class AssignmentStatus:
+    """State of one assignment; the fields are those of ``--json``."""
+
+    assignment: str
+    title: str
+    points: float
+    """of all questions, those graded by hand included"""
+    released: bool
+    """release/<hw> exists"""
+    graded: int
+    """students whose automatic points are there"""
+    written: int
+    """of these, students with answers that wait to be graded by hand"""
+    needs_attention: list[str]
+    """students whose submission a person must look at"""
+    needs_review: list[str]
+    """students whose grade waits for the instructor to fix a check"""
+    not_graded: list[str]
+    """students for whom the machine failed"""
+
+
+def read_status(course: CoursePaths, assignment: Assignment) -> AssignmentStatus:
+    """Count the records of an assignment by their state.
+
+    Raises:
+        CourseError: the gradebook or a record cannot be read.
+    """
+    from gradeprop.results.refresh import read_graded
+
+    graded = read_graded(course, assignment)
+    return AssignmentStatus(
+        assignment=assignment.name,
+        title=assignment.title,
+        points=assignment.possible,
+        released=course.assignment(assignment.name).release.is_dir(),
+        graded=Counter(record.status for record, _ in graded)["graded"],
+        written=sum(record.status == "graded" and bool(score.waiting) for record, score in graded),
+        needs_attention=sorted(record.student for record, _ in graded if record.attention),
+        needs_review=sorted(record.student for record, _ in graded if record.status == "needs_review"),
+        not_graded=sorted(record.student for record, _ in graded if record.status == "not_graded"),
+    )
+
+
+@click.command(epilog=example("gradeprop status", "gradeprop status mnist_lenet --json"))
+@click.argument("assignments", nargs=-1, shell_complete=complete_assignment)
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects, one per assignment.")
+@click.pass_context
+def status(ctx: click.Context, assignments: tuple[str, ...], as_json: bool) -> None:
+    """List the assignments: released, graded, waiting for a person.
+
+    Lists all of the course, or the ASSIGNMENTS. Nothing is written.
+    """
+    course = CoursePaths.find(ctx.obj)
+    names = assignments or read_course(course).assignments
+    found = [read_status(course, read_assignment(course, name)) for name in names]
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False))
+        return
+    print_table(list(_COLUMNS), [[str(cell(one)) for cell in _COLUMNS.values()] for one in found])
+    for line in _to_do(found):
+        click.echo(for_terminal(line))
+
+
+_COLUMNS: dict[str, Callable[[AssignmentStatus], object]] = {
+    "assignment": lambda one: one.assignment,
+    "points": lambda one: f"{one.points:g}",
+    "released": lambda one: "yes" if one.released else "no",
+    "graded": lambda one: one.graded,
+    "by hand": lambda one: one.written or "",
+    "waiting": lambda one: ", ".join(f"{len(names)} {what}" for what, names in _waiting(one).items() if names),
+}
+
+
+def _waiting(one: AssignmentStatus) -> dict[str, list[str]]:
+    return {"attention": one.needs_attention, "review": one.needs_review, "not graded": one.not_graded}
+
+
+_WHAT_TO_DO = {
+    "attention": "need attention: look at each submission, then grade again",
+    "review": "need review: a check is broken; gradeprop verify {} names its line",
+    "not graded": "were not graded, because the machine failed: grade again",
+}
+
+
+def _to_do(found: Iterable[AssignmentStatus]) -> Iterator[str]:
+    """Say what waits for a person, and how to go on."""
+    for one in found:
+        for what, students in _waiting(one).items():
+            if students:
+                shown = ", ".join(students[:MAX_NAMES]) + (", …" if len(students) > MAX_NAMES else "")
+                yield f"{one.assignment}: {len(students)} {_WHAT_TO_DO[what].format(one.assignment)}: {shown}"
