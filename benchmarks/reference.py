@@ -32,6 +32,7 @@ import torchvision
 from gradeprop.core import storage
 
 ROOT = Path(__file__).resolve().parents[1]
+WIDEST = 8  # columns of a table that has a row per seed; with more of them it has a column per seed
 
 
 def main() -> int:
@@ -141,11 +142,15 @@ def page(results: dict) -> str:
         recipe = ", ".join(f"{key} {value}" for key, value in run["recipe"].items()).replace("_", " ")
         versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
         targets = ", ".join(f"`{name}` {bar} %" for name, bar in run["targets"].items())
-        lines += ["", f"## {dataset}", "", f"| seed | {' | '.join(names)} | seconds |", "|---" * (len(names) + 2) + "|"]
+        table = [["seed", *names, "seconds"]]
         for row in rows:
-            found = " | ".join(f"{row[name]:.2f}" if name in row else "" for name in names)
-            lines.append(f"| {row['seed']} | {found} | {row['seconds']:.0f} |")
-        lines.append(f"| mean | {' | '.join(spread(values(rows, name)) for name in names)} | |")
+            found = [f"{row[name]:.2f}" if name in row else "" for name in names]
+            table.append([str(row["seed"]), *found, f"{row['seconds']:.0f}"])
+        table.append(["mean", *(spread(values(rows, name)) for name in names), ""])
+        if len(names) > WIDEST:
+            table = list(zip(*table, strict=True))
+        lines += ["", f"## {dataset}", "", f"| {' | '.join(table[0])} |", "|---" * len(table[0]) + "|"]
+        lines += [f"| {' | '.join(line)} |".replace("|  |", "| |") for line in table[1:]]
         machine = f"{run['machine']}{run['note'] and ', ' + run['note']}; {versions}"
         lines += ["", f"Recipe: {recipe}. Targets: {targets or 'none'}. Machine: {machine}."]
         lines += ["", run["about"]] if run.get("about") else []

@@ -11,7 +11,10 @@ import inspect
 from collections import Counter
 from unittest import mock
 
+import matplotlib.pyplot as plt
+import numpy as np
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -295,6 +298,42 @@ def probe_activations_leave(student, draw):
     hooks = sum(len(layer._forward_hooks) + len(layer._forward_pre_hooks) for layer in model.modules())
     gradients = any(getattr(maps, "requires_grad", False) for maps in (first, second))
     return {"images": images, "first": first, "hooks": hooks, "gradients": gradients}
+
+
+# ---------------------------------------------------------------- draw_maps
+
+
+def probe_drawn_maps(student, draw):
+    """Draw maps of different strength, in a number that fills no grid of 4 or 8 columns."""
+    count, side = 4 * int(draw.integers(4, 9, 1)) + 3, int(draw.integers(9, 15, 1))
+    maps = draw.uniform(count, side, side) * (0.2 + draw.uniform(count, 1, 1))
+    title = f"Maps {int(draw.integers(100, 1000, 1))} of a layer"
+    plt.close("all")
+    returned = student.draw_maps(maps.clone(), title)
+    figure = returned if isinstance(returned, Figure) else plt.gcf()
+    plots = [axes for axes in figure.axes if not hasattr(axes, "_colorbar")]
+    images = [image for axes in plots for image in (*axes.images, *axes.collections) if image.get_array() is not None]
+    texts = [text.get_text() for text in figure.texts]
+    texts += [axes.get_title(place) for axes in plots for place in ("left", "center", "right")]
+    return {
+        "maps": maps,
+        "title": title,
+        "images": [image_of(image) for image in images[:100]],
+        "returned": returned is figure,
+        "titles": " · ".join(texts),
+    }
+
+
+def image_of(image):
+    """Return what a reader sees of one image: its pixels, its scale, and how it is drawn."""
+    pixels = np.ma.filled(np.ma.asarray(image.get_array(), dtype=float), np.nan)
+    low, high = image.get_clim()
+    return {
+        "pixels": torch.tensor(pixels.mean(-1) if pixels.ndim == 3 else pixels, dtype=torch.float32),
+        "low": None if low is None else float(low),
+        "high": None if high is None else float(high),
+        "smoothing": str(image.get_interpolation()) if hasattr(image, "get_interpolation") else "nearest",
+    }
 
 
 # ---------------------------------------------------------------- block

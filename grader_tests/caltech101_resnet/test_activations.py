@@ -1,4 +1,4 @@
-"""The maps that the first two layers pass on."""
+"""The activations of the first two layers, and the figure that draws them."""
 
 import itertools
 
@@ -66,13 +66,13 @@ def misread(found, right, name, count):
     return f"The {name} maps are not what the {name} convolution passes on after its ReLU."
 
 
-@pytest.mark.points(7, question="activations")
+@pytest.mark.points(5, question="activations")
 def test_the_first_maps_are_those_after_the_first_relu(observed, expected):
     """The first result holds the 32 maps of the first convolution, after its ReLU and before the pooling."""
     hold(observed, expected, 0)
 
 
-@pytest.mark.points(7, question="activations")
+@pytest.mark.points(5, question="activations")
 def test_the_second_maps_are_those_after_the_second_relu(observed, expected):
     """The second result holds the 64 maps of the second convolution, after its ReLU and before the pooling."""
     hold(observed, expected, 1)
@@ -116,3 +116,55 @@ def test_looking_leaves_nothing_behind(observed, expected):
     hooks = seen.integer("hooks")
     if hooks:
         fail(f"{hooks} hooks stay on the model: remove() each, or the next call keeps maps again.")
+
+
+# ---------------------------------------------------------------- draw_maps
+
+
+def shows(pixels, map_):
+    """Return True if an image shows a map, whatever grey stands for which value."""
+    if pixels.shape != map_.shape:
+        return False
+    pixels, map_ = (values.double() - values.double().mean() for values in (pixels, map_))
+    return abs((pixels * map_).sum()) > 0.9999 * pixels.norm() * map_.norm()
+
+
+def drawn_images(observed):
+    """Return pixels and scale of each image in the figure."""
+    images = observed("drawn_maps").items("images")
+    if not images:
+        fail("The figure of draw_maps contains no images: draw each map with imshow.")
+    return [(image.tensor("pixels", shape=(None, None)), image) for image in images]
+
+
+@pytest.mark.points(3, question="activations")
+def test_each_map_is_drawn(observed, expected):
+    """draw_maps draws each map as an image of its own, in order."""
+    maps, images = expected("drawn_maps").tensor("maps"), [pixels for pixels, _ in drawn_images(observed)]
+    if len(images) != len(maps):
+        fail(f"draw_maps received {len(maps)} maps and drew {len(images)} images: draw one image per map.")
+    if all(map(shows, images, maps)):
+        return
+    if all(shows(pixels.T, map_) for pixels, map_ in zip(images, maps, strict=True)):
+        fail("The images are transposed: rows and columns are exchanged.")
+    if all(any(shows(pixels, map_) for pixels in images) for map_ in maps):
+        fail("All maps are drawn, but not in their order: go through them row by row.")
+    fail("At least one map is not drawn as it is.")
+
+
+@pytest.mark.points(1, question="activations")
+def test_the_maps_can_be_compared(observed, expected):
+    """The maps share one scale and are not smoothed; draw_maps returns the figure, with its title."""
+    seen, images = observed("drawn_maps"), drawn_images(observed)
+    if not seen.flag("returned"):
+        fail("draw_maps should return the figure.")
+    if len({(round(image.number("low"), 3), round(image.number("high"), 3)) for _, image in images}) > 1:
+        fail("Each map has a scale of its own, so a faint map looks as strong as any: give all the same vmin and vmax.")
+    pairs = zip((pixels for pixels, _ in images), expected("drawn_maps").tensor("maps"), strict=False)
+    spreads = [(pixels.std() / map_.std()).item() for pixels, map_ in pairs if shows(pixels, map_)]
+    if spreads and not max(spreads) < 1.001 * min(spreads):
+        fail("Each map was scaled before it was drawn, so a faint map looks as strong as any other.")
+    if any(image.text("smoothing") not in ("nearest", "none", "auto", "antialiased") for _, image in images):
+        fail('The maps are smoothed: a map should be seen as it is, interpolation="nearest".')
+    if expected("drawn_maps").text("title").casefold() not in seen.text("titles").casefold():
+        fail("The title is not in the figure.")

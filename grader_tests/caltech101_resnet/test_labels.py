@@ -6,7 +6,7 @@ import torch
 from gradeprop.check import assert_close, fail
 
 
-@pytest.mark.points(2, question="one_hot")
+@pytest.mark.points(1, question="one_hot")
 def test_the_one_stands_in_the_column_of_the_label(observed, expected):
     """Each row of ``one_hot`` is 1 in the column of its label, and 0 elsewhere."""
     seen, labels = observed("one_hot"), expected("one_hot").tensor("labels")

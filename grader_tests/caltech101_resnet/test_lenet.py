@@ -143,6 +143,19 @@ def test_every_parameter_of_the_lenet_learns(observed, network, expected):
 
 
 @pytest.mark.points(1, question="lenet")
+def test_loss_and_accuracy_of_the_lenet_are_reported(observed):
+    """history.json holds loss and accuracy of the trained LeNet on both splits, for every epoch."""
+    models = {model.text("name"): model for model in observed("history").items("models")}
+    if "lenet" not in models:
+        fail('history.json has no entry "lenet": train the LeNet, and save its history as the notebook does.')
+    epochs = len(models["lenet"].numbers("train_loss"))
+    for quantity in ("test_loss", "train_accuracy", "test_accuracy"):
+        models["lenet"].numbers(quantity, epochs)
+    if not epochs:
+        fail('The entry "lenet" of history.json holds empty lists: train first.')
+
+
+@pytest.mark.points(1, question="lenet")
 def test_a_picture_gets_the_same_logits_every_time(observed, network):
     """A picture gets the same logits alone as in a batch and twice in a row, and is not changed."""
     again = "this network has no dropout, and remembers nothing."

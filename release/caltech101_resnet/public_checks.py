@@ -1,7 +1,7 @@
-"""The checks of this assignment that you can run yourself: plain pytest, a few per question, each in a blink.
+"""The public checks of this assignment: plain pytest, a few per question, each fast.
 
-Run them with ``check("lenet")`` in the notebook or ``python -m given.check lenet`` in a shell. They find the usual
-mistakes; the checks behind the grade look further, with other numbers.
+Run them with ``check("lenet")`` in the notebook or ``python -m given.check lenet`` in a terminal. They find common
+mistakes; the graded checks use other inputs and test more.
 """
 
 import inspect
@@ -23,25 +23,25 @@ import student_code
 
 @pytest.fixture(autouse=True)
 def seeded():
-    """The same random numbers in every check, so that it says the same each time."""
+    """Seed the random numbers, so that a check gives the same result each time."""
     torch.manual_seed(0)
 
 
 def count(model, shape=(3, 64, 64)):
-    """The number of parameters, after a first call: lazy layers have none before."""
+    """Return the number of parameters after a first call; before it, lazy layers have none."""
     model(torch.zeros(2, *shape))
     return sum(p.numel() for p in model.parameters())
 
 
 def assert_learns_everywhere(model):
-    """Every parameter must get a gradient."""
+    """Fail unless every parameter gets a gradient."""
     cross_entropy(model(torch.randn(3, 3, 64, 64)), torch.arange(3)).backward()
     for name, p in model.named_parameters():
         assert p.grad is not None, f"{name} gets no gradient: is this layer used in forward()?"
 
 
 def assert_logits(model, n=3):
-    """A row of 101 logits per picture: no softmax."""
+    """Fail unless each picture gets a row of 101 logits, without softmax."""
     logits = model(torch.randn(n, 3, 64, 64))
     assert list(logits.shape) == [n, 101], f"{n} pictures gave the shape {list(logits.shape)}; it should be [{n}, 101]."
     for rows in (logits, logits.exp()):  # of a softmax, and of a log-softmax
@@ -50,14 +50,14 @@ def assert_logits(model, n=3):
 
 
 class Layers(TorchFunctionMode):
-    """Notes what each convolution and each linear layer gets and gives, in whatever style a network is written."""
+    """Record input and output of each convolution and linear layer, however the network is written."""
 
     def __init__(self):
         super().__init__()
         self.conv2d, self.linear = [], []  # pairs (input, output)
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        """Let the function do its work, and note copies of what goes in and comes out."""
+        """Call the function, and record copies of its input and output."""
         noted = {"conv2d": self.conv2d, "linear": self.linear}.get(getattr(function, "__name__", ""))
         given = args[0].detach().clone() if noted is not None and args else None
         result = function(*args, **(kwargs or {}))
@@ -67,10 +67,10 @@ class Layers(TorchFunctionMode):
 
 
 def assert_largest_kept(before, after):
-    """Of each map, the largest value comes through a max pooling."""
+    """Fail unless the largest value of each map passes the max pooling."""
     largest, kept = before.relu().amax((2, 3)), after.amax((2, 3))
     assert torch.allclose(largest, kept, rtol=1e-3, atol=1e-5), (
-        "The largest value of a map is another after the first pooling: take the maximum of each window, after a ReLU."
+        "The first pooling changes the largest value of a map: take the maximum of each window, after a ReLU."
     )
 
 
@@ -120,19 +120,23 @@ def test_the_maps_of_the_lenet_have_the_sizes_of_the_table():
 
 @pytest.mark.question("lenet")
 def test_the_layers_of_the_lenet_are_joined_as_in_the_table():
-    """A ReLU follows every layer but the last, the pooling takes the maximum, and a picture is read alone."""
+    """A ReLU follows every layer but the last, pooling takes the maximum, and pictures do not affect each other."""
     model, x = student_code.CaltechLeNet(), nn.functional.interpolate(5 * torch.randn(3, 3, 8, 8), size=64)
     with Layers() as layers, torch.no_grad():
         logits = model(x)
     for number, (given, _) in enumerate((*layers.conv2d[1:], *layers.linear), start=1):
-        assert given.min() >= 0, f"Negative values come after layer {number} of the five: is there a ReLU?"
+        assert given.min() >= 0, f"Layer {number} of the five passes on negative values: is there a ReLU?"
     assert_largest_kept(layers.conv2d[0][1], layers.conv2d[1][0])
     if len(layers.linear) == 3:  # else they are written in another way
-        assert torch.equal(layers.linear[2][1], logits), "Something follows the last layer; logits come as they are."
+        assert torch.equal(layers.linear[2][1], logits), "Something follows the last layer: return its output as it is."
     with torch.no_grad():
-        assert torch.equal(model(x), logits), "The same pictures got other logits the second time: is there a dropout?"
+        assert torch.equal(model(x), logits), (
+            "The same pictures got different logits the second time: is there dropout?"
+        )
         alone = model(x[:1])
-    assert torch.allclose(alone, logits[:1], atol=1e-4), "Alone, a picture gets other logits: does flatten mix them?"
+    assert torch.allclose(alone, logits[:1], atol=1e-4), (
+        "Alone, a picture gets different logits than in a batch: does flatten mix pictures?"
+    )
 
 
 @pytest.mark.question("lenet")
@@ -179,17 +183,17 @@ def test_the_improved_setup_learns():
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    told = ", ".join(f"{loss:.3g}" for loss in losses)
-    assert max(losses) <= 2 * abs(losses[0]), f"The loss went {told}: is the learning rate too large?"
+    values = ", ".join(f"{loss:.3g}" for loss in losses)
+    assert max(losses) <= 2 * abs(losses[0]), f"The loss of five steps was {values}: is the learning rate too large?"
 
 
 def spreads(model):
-    """How far the first weights of each layer lie apart, in units of what PyTorch draws."""
+    """Return the spread of each layer's initial weights, relative to PyTorch's default."""
     return [round(p.std().item() * (3 * p[0].numel()) ** 0.5, 1) for p in model.parameters() if p.dim() > 1]
 
 
 def compute_the_same(model, plain, x):
-    """True if two networks give the same in training mode, once they have the same weights."""
+    """Return True if two networks with the same weights give the same output in training mode."""
     try:
         plain.load_state_dict(dict(zip(plain.state_dict(), model.state_dict().values(), strict=True)))
     except (RuntimeError, ValueError):
@@ -199,7 +203,7 @@ def compute_the_same(model, plain, x):
 
 @pytest.mark.question("improve")
 def test_something_is_improved():
-    """The network, its first weights, the loss or the optimizer has something that the plain LeNet has not."""
+    """The network, its initial weights, the loss or the optimizer differs from that of the plain LeNet."""
     (model, optimizer, criterion), plain = student_code.improved_setup(), student_code.CaltechLeNet()
     x, logits, labels = torch.randn(4, 3, 64, 64), torch.randn(4, 101), torch.arange(4)
     model(x), plain(x)  # lazy layers have no weights before
@@ -209,8 +213,8 @@ def test_something_is_improved():
     same_start = spreads(model) == spreads(plain)
     if same_loss and same_start and not decays:
         assert not compute_the_same(model, plain, x), (
-            "It is CaltechLeNet with plain cross entropy. What is your improvement? A decay that an optimizer has by "
-            "itself is none."
+            "It is CaltechLeNet with plain cross entropy. What is your improvement? The default weight decay of an "
+            "optimizer does not count."
         )
 
 
@@ -226,14 +230,14 @@ def test_the_maps_have_the_right_shapes():
         assert (n, channels) == (2, right[0]), (
             f"The {name} maps have the shape {list(maps.shape)}; {right[0]} per picture."
         )
-        assert height in right[1], f"The {name} maps are {height} pixels high: those before the pooling are asked for."
-        assert maps.min() >= 0, f"The {name} maps have negative values: those after the ReLU are asked for."
+        assert height in right[1], f"The {name} maps are {height} pixels high: return those before pooling."
+        assert maps.min() >= 0, f"The {name} maps have negative values: return those after the ReLU."
         assert not maps.requires_grad, f"The {name} maps carry gradients: detach them, or use torch.no_grad()."
 
 
 @pytest.mark.question("activations")
 def test_the_maps_are_kept():
-    """The maps of one call stay as they are when the network is used again."""
+    """The maps of one call do not change when the network is used again."""
     model = student_code.CaltechLeNet()
     first, _ = student_code.first_activations(model, torch.randn(2, 3, 64, 64))
     before = first.clone()
@@ -242,7 +246,7 @@ def test_the_maps_are_kept():
 
 
 class SavesMemory(nn.Module):
-    """Layers as in a CaltechLeNet; it works in place, and writes over maps that it no longer needs."""
+    """The convolutions of a CaltechLeNet, in a network that overwrites maps that it no longer needs."""
 
     def __init__(self):
         super().__init__()
@@ -250,7 +254,7 @@ class SavesMemory(nn.Module):
         self.relus, self.pool = nn.ModuleList([nn.ReLU(inplace=True), nn.ReLU(inplace=True)]), nn.MaxPool2d(4)
 
     def forward(self, x):
-        """(n, 3, 64, 64) to (n, 64, 4, 4)."""
+        """Turn (n, 3, 64, 64) into (n, 64, 4, 4)."""
         for conv, relu in zip(self.layers, self.relus, strict=True):
             maps = relu(conv(x))
             x = self.pool(maps)
@@ -260,22 +264,53 @@ class SavesMemory(nn.Module):
 
 @pytest.mark.question("activations")
 def test_the_maps_are_copies():
-    """A network that writes over its own maps does not change those that were kept."""
+    """A network that overwrites its own maps does not change the maps that you kept."""
     try:
         maps = student_code.first_activations(SavesMemory(), torch.randn(2, 3, 64, 64))
     except Exception:
         return  # code that calls the layers of CaltechLeNet by name cannot look into this network
     for kept in maps:
-        assert kept.max() > 0, "The network wrote over the maps that you kept: copy them when the hook sees them."
+        assert kept.max() > 0, "The network overwrote the maps that you kept: copy them inside the hook."
 
 
 @pytest.mark.question("activations")
 def test_no_hook_stays_behind():
-    """After the call, the network is as it was."""
+    """No hook remains on the network after the call."""
     model = student_code.CaltechLeNet()
     student_code.first_activations(model, torch.randn(2, 3, 64, 64))
     hooks = sum(len(layer._forward_hooks) + len(layer._forward_pre_hooks) for layer in model.modules())
-    assert hooks == 0, f"{hooks} hooks stay on the model: remove each, or the next call keeps maps again."
+    assert hooks == 0, f"{hooks} hooks remain on the model: remove each of them, or the next call records maps again."
+
+
+def alike(one, other):
+    """Return True if two maps differ by a factor and a constant at most."""
+    return torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1].abs() > 0.999
+
+
+@pytest.mark.question("activations")
+def test_each_map_is_drawn():
+    """draw_maps draws 19 maps as 19 images, in order, on one scale."""
+    maps = torch.rand(19, 6, 6) * torch.linspace(0.2, 1, 19).reshape(19, 1, 1)
+    figure = student_code.draw_maps(maps.clone(), "Nineteen maps")
+    assert figure is not None, "draw_maps returned None: return the figure."
+    plots = [axes for axes in figure.axes if not hasattr(axes, "_colorbar")]
+    images = [image for axes in plots for image in (*axes.images, *axes.collections)]
+    assert len(images) == 19, f"19 maps were given, and {len(images)} images were drawn: draw one image per map."
+    factors = []
+    for number, (image, pixels) in enumerate(zip(images, maps, strict=True), start=1):
+        drawn = torch.as_tensor(image.get_array().astype(float), dtype=torch.float32)
+        if drawn.shape == pixels.shape:  # else it is drawn in another way than imshow does
+            assert not alike(drawn, pixels.T), f"Image {number} is transposed: a map is (rows, columns)."
+            assert alike(drawn, pixels), f"Image {number} does not show map {number}: keep the order."
+            factors.append((drawn.std() / pixels.std()).item())
+        way = getattr(image, "get_interpolation", lambda: "nearest")()
+        assert way in ("none", "nearest", "auto", "antialiased"), 'The maps are smoothed: interpolation="nearest".'
+    scales = {image.get_clim() for image in images}
+    assert len(scales) == 1, "Each map has a scale of its own: give all images the same vmin and vmax."
+    assert not factors or max(factors) < 1.01 * min(factors), "Each map was scaled before it was drawn."
+    texts = [text.get_text() for text in figure.texts]
+    texts += [axes.get_title(place) for axes in plots for place in ("left", "center", "right")]
+    assert "nineteen maps" in " ".join(texts).casefold(), 'The title, here "Nineteen maps", is not in the figure.'
 
 
 # ---------------------------------------------------------------- block, resnet
@@ -306,7 +341,7 @@ def test_a_block_gives_maps_of_its_stride():
 
 @pytest.mark.question("block")
 def test_the_layers_of_a_block_are_joined_as_in_the_table():
-    """A ReLU stands between the convolutions, everything learns, and the input stays as it was."""
+    """A ReLU follows the first convolution, every layer learns, and the input does not change."""
     block, x = student_code.BasicBlock(8, 8), torch.randn(2, 8, 6, 6)
     before = x.clone()
     with Layers() as layers:
@@ -319,7 +354,7 @@ def test_the_layers_of_a_block_are_joined_as_in_the_table():
 
 
 def still_block(shift):
-    """A block whose convolutions are zero and whose BatchNorms only add a number."""
+    """Return a block whose convolutions are zero and whose BatchNorms only add a number."""
     block = student_code.BasicBlock(8, 8).eval()
     for p in block.parameters():
         p.data.zero_()
@@ -331,7 +366,7 @@ def still_block(shift):
 
 @pytest.mark.question("block")
 def test_a_block_of_zeros_hands_on_its_input():
-    """A block whose weights are all zero returns relu(x)."""
+    """A block with all weights zero returns relu(x)."""
     block, x = still_block(0.0), torch.randn(2, 8, 6, 6)
     y = block(x.clone())
     assert not torch.equal(y, x), "With all weights at zero it returns x: where is the ReLU after the addition?"
@@ -340,13 +375,13 @@ def test_a_block_of_zeros_hands_on_its_input():
 
 @pytest.mark.question("block")
 def test_what_is_added_may_be_negative():
-    """A block whose BatchNorms give one number everywhere returns relu(x + that number)."""
+    """A block whose BatchNorms output one number everywhere returns relu(x + that number)."""
     x = torch.randn(2, 8, 6, 6)
     for shift in (-1.0, 1.0):
         y = still_block(shift)(x.clone())
         assert torch.allclose(y, (x + shift).relu(), atol=1e-5), (
-            f"With BatchNorms that give {shift:g} it should return relu(x {shift:+g}): between the last BatchNorm and "
-            "the addition, and between x and the addition, nothing else stands, and after it only a ReLU."
+            f"With BatchNorms that output {shift:g} it should return relu(x {shift:+g}): add x and the output of the "
+            "last BatchNorm directly, and apply a ReLU only after the addition."
         )
 
 
@@ -381,7 +416,7 @@ def test_resnet_has_as_many_parameters_as_the_paper_counts():
 
 @pytest.mark.question("class_accuracy")
 def test_a_small_class_counts_as_much_as_a_large_one():
-    """Two of four of one class and one of one of another: 0.75."""
+    """With 2 of 4 right in one class and 1 of 1 in another, the mean is 0.75."""
     labels, predictions = torch.tensor([7, 7, 7, 7, 2]), torch.tensor([7, 7, 2, 5, 2])
     found = float(student_code.mean_class_accuracy(predictions, labels))
     assert found == found, "It is NaN: only classes that occur among the labels count."
@@ -391,26 +426,26 @@ def test_a_small_class_counts_as_much_as_a_large_one():
 # ---------------------------------------------------------------- improved_accuracy, resnet_accuracy
 
 
-def assert_knows_something(model, file):
-    """The weights in the file must fit the model, and know pictures better than guessing does."""
+def assert_trained(model, file):
+    """Fail unless the weights in the file fit the model and classify better than guessing."""
     assert file.exists(), f"There is no {file}: the notebook saves it after training."
     try:
         load_weights(model, file)
     except Exception as error:
         raise AssertionError(f"{file} does not fit the model: {error} Has the code changed since training?") from None
     if caltech.choose() == "sample":
-        return  # after an epoch or two on the sample, too, one should be able to go on
-    real, sample = (share_known(model, dataset) for dataset in ("caltech101", "sample"))
+        return  # on the sample, a short training is enough to go on
+    real, sample = (accuracy(model, dataset) for dataset in ("caltech101", "sample"))
     learned = (
-        f"but {sample:.0%} of the sample's: for what you hand in, set DATASET to 'caltech101' and train again."
+        f"but {sample:.0%} of the sample's: before you hand in, set DATASET to 'caltech101' and train again."
         if sample > 0.3
-        else "hardly more than guessing does. Was it saved after training?"
+        else "hardly more than by guessing. Was it saved after training?"
     )
-    assert real > 0.3, f"{file} knows {real:.0%} of Caltech-101's validation pictures, {learned}"
+    assert real > 0.3, f"{file} gets {real:.0%} of Caltech-101's validation pictures right, {learned}"
 
 
-def share_known(model, dataset):
-    """The part of every eighth validation picture that the model names."""
+def accuracy(model, dataset):
+    """Return the accuracy of the model on every eighth validation picture."""
     images, labels = (values[::8] for values in caltech.load(dataset, train=False))
     [(x, y)] = Batches(images, labels, len(labels), mean=caltech.MEAN, std=caltech.STD)
     with torch.no_grad():
@@ -418,15 +453,15 @@ def share_known(model, dataset):
 
 
 @pytest.mark.question("improved_accuracy")
-def test_the_improved_weights_know_pictures():
-    """The saved weights of the improved network fit the model, and know pictures."""
-    assert_knows_something(student_code.improved_setup()[0], Path("improved.safetensors"))
+def test_the_improved_weights_are_trained():
+    """The saved weights of the improved network fit the model and are trained."""
+    assert_trained(student_code.improved_setup()[0], Path("improved.safetensors"))
 
 
 @pytest.mark.question("resnet_accuracy")
-def test_the_weights_of_resnet_know_pictures():
-    """The saved weights of ResNet-18 fit the model, and know pictures."""
-    assert_knows_something(student_code.ResNet18(), Path("resnet18.safetensors"))
+def test_the_weights_of_resnet_are_trained():
+    """The saved weights of ResNet-18 fit the model and are trained."""
+    assert_trained(student_code.ResNet18(), Path("resnet18.safetensors"))
 
 
 @pytest.mark.question("resnet_accuracy")

@@ -718,14 +718,13 @@ class OwnNetwork(nn.Module):
 
 
 def one_hot(labels: Tensor, num_classes: int = 101) -> Tensor:
-    """Labels as rows of numbers: 1 in the column of the label, 0 in all others.
+    """Return labels as one-hot rows: 1 in the column of the label, 0 in all other columns.
 
     Args:
-        labels: int64 (n,), from 0 to num_classes - 1; they are not changed in place.
+        labels: int64 (n,), from 0 to num_classes - 1; do not change them in place.
 
     Returns:
-        float32 (n, num_classes). Floats, because cross entropy takes such a row for probabilities; it refuses whole
-        numbers in this shape.
+        float32 (n, num_classes). Cross entropy reads such a row as target probabilities; it rejects rows of integers.
     """
     raise NotImplementedError("Task 5.1: write labels as one-hot rows")
 
@@ -733,18 +732,18 @@ def one_hot(labels: Tensor, num_classes: int = 101) -> Tensor:
 class CaltechLeNet(nn.Module):
     """A LeNet for colour pictures of 64×64 pixels.
 
-    layer       output            learns
+    layer       output            details
     input       (n, 3, 64, 64)
     conv 5×5    (n, 32, 64, 64)   padding 2, then ReLU
-    pool 4×4    (n, 32, 16, 16)   nothing: the maximum of each window, stride 4
+    pool 4×4    (n, 32, 16, 16)   maximum of each window, stride 4; no parameters
     conv 5×5    (n, 64, 16, 16)   padding 2, then ReLU
     pool 4×4    (n, 64, 4, 4)
     linear      (n, 1021)         then ReLU
     linear      (n, 84)           then ReLU
     linear      (n, num_classes)  logits: no softmax, the loss applies it
 
-    1,194,654 parameters. The older version of this task left the padding open; without any, the maps are 60, 15, 11 and
-    2 pixels wide, and there are 410,526 parameters: that is right too. There is no dropout.
+    1,194,654 parameters, no dropout. A version without padding is also accepted: its maps are 60, 15, 11 and 2 pixels
+    wide, and it has 410,526 parameters.
 
     Source: after LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998.
     """
@@ -754,55 +753,70 @@ class CaltechLeNet(nn.Module):
         raise NotImplementedError("Task 5.2.1: build the layers of the LeNet for colour pictures")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, num_classes) of pictures (n, 3, 64, 64)."""
+        """Return logits (n, num_classes) for pictures (n, 3, 64, 64)."""
         raise NotImplementedError("Task 5.2.2: connect the layers of the LeNet for colour pictures")
 
 
 def predict(model: nn.Module, images: Tensor) -> Tensor:
-    """The probability of each class for each picture: here, and not in the model, is the place of the softmax.
+    """Return the probability of each class for each picture. The softmax belongs here, not in the model.
 
     Args:
-        model: gives logits (n, classes); it may come in training mode.
-        images: (n, c, h, w), normalised as the model was trained.
+        model: returns logits (n, classes); it may be in training mode.
+        images: (n, c, h, w), normalised like the training pictures.
 
     Returns:
-        Probabilities (n, classes), each row summing to 1, as in evaluation mode and without gradients. The model's
-        weights and statistics stay as they are.
+        Probabilities (n, classes), each row with the sum 1, computed in evaluation mode and without gradients. Weights
+        and statistics of the model do not change.
     """
     raise NotImplementedError("Task 5.3: turn logits into probabilities")
 
 
 def improved_setup() -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Tensor, Tensor], Tensor]]:
-    """A better network than ``CaltechLeNet``: start from it, and change what you like.
+    """Return a better network than ``CaltechLeNet``, with its optimizer and loss.
 
-    Regularise it (dropout, weight decay, an L1 or L2 penalty, label smoothing), normalise it (BatchNorm), initialise it
-    in another way (Xavier), or change its layers. One of these must be at work here. What the notebook does for every
-    network (augmentation, one cycle, averaged weights) is no improvement of yours, and neither is a decay that an
-    optimizer has by itself, such as AdamW's 0.01: choose your own.
+    Start from CaltechLeNet and change what you like. Regularise it (dropout, weight decay, an L1 or L2 penalty, label
+    smoothing), normalise it (BatchNorm), initialise it differently (Xavier), or change its layers. At least one such
+    improvement must be in effect here. What the notebook applies to every network (augmentation, one cycle, averaged
+    weights) does not count, and neither does the default weight decay of an optimizer, such as AdamW's 0.01.
 
-    At most 2 million parameters, and a learning that begins from scratch: no weights from elsewhere.
+    Use at most 2 million parameters, and train from scratch, without weights from elsewhere.
 
     Returns:
-        (model, optimizer, criterion), ready for ``train_model``: the model turns pictures (n, 3, 64, 64) into logits
-        (n, 101), without softmax or log-softmax, the optimizer holds all of the model's parameters, and the criterion
-        takes (logits, labels) with labels int64 (n,) and gives one number.
+        (model, optimizer, criterion), ready for ``train_model``. The model turns pictures (n, 3, 64, 64) into logits
+        (n, 101), without softmax or log-softmax. The optimizer holds all parameters of the model. The criterion takes
+        (logits, labels), labels int64 (n,), and returns one number.
     """
     raise NotImplementedError("Task 5.4: improve the LeNet")
 
 
 def first_activations(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """What the first and the second convolution of a ``CaltechLeNet`` pass on, after their ReLU.
+    """Return the activations of the first and the second convolution of a ``CaltechLeNet``, after their ReLU.
 
     Args:
-        model: your CaltechLeNet; nothing in it changes, and it gets no gradients.
+        model: your CaltechLeNet; do not change it, and compute no gradients.
         images: (n, 3, 64, 64), normalised.
 
     Returns:
-        The maps before pooling, two tensors (n, 32, 64, 64) and (n, 64, 16, 16), without gradients; the first layer's
-        come first. Both are copies: a layer that works in place, such as ``nn.ReLU(inplace=True)``, writes over what a
-        hook has seen. No hook stays on the model.
+        The feature maps before pooling, without gradients: (n, 32, 64, 64) of the first layer, then (n, 64, 16, 16) of
+        the second. Both are copies, because an in-place layer such as ``nn.ReLU(inplace=True)`` overwrites the tensor
+        that a hook has received. No hook remains on the model.
     """
-    raise NotImplementedError("Task 5.5: look at the first two layers")
+    raise NotImplementedError("Task 5.5.1: capture the activations of the first two layers")
+
+
+def draw_maps(maps: Tensor, title: str) -> Figure:
+    """Draw all feature maps that one layer gives for one picture, side by side in several rows.
+
+    Args:
+        maps: (c, h, w), such as (32, 64, 64) or (64, 16, 16); no value is negative.
+        title: of the whole figure.
+
+    Returns:
+        The figure: c images of h×w pixels in the order of the maps, row by row, without smoothing. All use one scale,
+        so that the same grey means the same value in every map. Write its number above each map, from 1, so that you
+        can refer to it.
+    """
+    raise NotImplementedError("Task 5.5.2: draw the feature maps")
 
 
 class BasicBlock(nn.Module):
@@ -814,13 +828,12 @@ class BasicBlock(nn.Module):
     conv 3×3    the same                                padding 1, stride 1, no bias; then BatchNorm, and no ReLU yet
     + shortcut  the same                                then ReLU
 
-    The shortcut is the input as it is where the shapes agree. Where they don't (another stride than 1, or other
-    channels), it is a projection: conv 1×1 with this stride and no bias, then BatchNorm. (Biases in the convolutions,
-    or the paper's shortcut without parameters, option A, are right too.)
+    If input and output have the same shape, the shortcut is the input itself. Otherwise (stride other than 1, or a
+    different number of channels) it is a projection: conv 1×1 with the same stride and no bias, then BatchNorm. Biases
+    in the convolutions and the paper's shortcut without parameters, option A, are also accepted.
 
-    ``BasicBlock(64, 128, 2)`` and ``BasicBlock(64, 128, stride=2)`` must give a whole block, with its projection.
-    Further arguments with defaults and attributes of the class, such as ``downsample=None`` and ``expansion = 1``, are
-    up to you.
+    ``BasicBlock(64, 128, 2)`` and ``BasicBlock(64, 128, stride=2)`` must return a complete block with its projection.
+    You may add arguments with defaults and class attributes, such as ``downsample=None`` and ``expansion = 1``.
 
     Parameters: 64→64 73,984; 64→128, stride 2, 230,144; 128→128 295,424.
 
@@ -833,7 +846,7 @@ class BasicBlock(nn.Module):
         raise NotImplementedError("Task 5.6.1: build a residual block")
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, in_channels, h, w) to (n, out_channels, h/stride, w/stride); x is not changed in place."""
+        """Turn (n, in_channels, h, w) into (n, out_channels, h/stride, w/stride); do not change x in place."""
         raise NotImplementedError("Task 5.6.2: connect a residual block")
 
 
@@ -851,9 +864,8 @@ class ResNet18(nn.Module):
     global average pooling   (n, 512)
     linear                   (n, num_classes)  logits
 
-    The older version of this task asked for stride 2 in every convolution of conv_2, which would leave one pixel of 16;
-    in the paper it is the max pool that has it, and so it is here. What counts is what the network computes, by
-    whatever blocks; if it is made of BasicBlock, a mistake in there costs nothing here.
+    As in the paper, stride 2 is in the max pool, not in conv_2. You need not use your BasicBlock: the checks examine
+    what the network computes. If you use it, a mistake in it costs no points here.
 
     Source: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", 2016, table 1.
     """
@@ -863,19 +875,19 @@ class ResNet18(nn.Module):
         raise NotImplementedError("Task 5.7.1: build ResNet-18")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, num_classes) of pictures (n, 3, 64, 64)."""
+        """Return logits (n, num_classes) for pictures (n, 3, 64, 64)."""
         raise NotImplementedError("Task 5.7.2: connect ResNet-18")
 
 
 def mean_class_accuracy(predictions: Tensor, labels: Tensor) -> float:
-    """The mean over the classes of the fraction of each class that was read rightly.
+    """Return the mean over the classes of each class's accuracy.
 
-    Plain accuracy counts pictures, so a class with many of them counts much (one picture in eleven shows an aeroplane);
-    here every class counts the same.
+    Plain accuracy counts pictures, so large classes dominate it (one picture in eleven shows an aeroplane). Here every
+    class has the same weight.
 
     Args:
-        predictions: the class read for each picture, int64 (n,).
-        labels: its true class, int64 (n,); a class that is not among them does not count.
+        predictions: predicted class of each picture, int64 (n,).
+        labels: true class of each picture, int64 (n,); leave out classes that do not occur here.
 
     Returns:
         A fraction in [0, 1], not percent.

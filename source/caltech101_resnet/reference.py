@@ -132,7 +132,7 @@ def augmented(batch: Tensor) -> Tensor:
 
 
 def augmented_small(batch: Tensor, smallest: float) -> Tensor:
-    """Crops of 48 pixels: a step costs little more than half."""
+    """Crops of 48 pixels: a step needs 66 % of the multiply-adds."""
     return augment.colour(augment.flip(augment.resized_crop(batch, smallest, size=48)), strength=0.2)
 
 

@@ -2,7 +2,7 @@
 prints one sentence that describes it, for those who cannot see it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from given.colours import BLACK, GREY, styles
-from given.figures import _finished, _frames, _grid, legend_beside
+from given.figures import _finished, _grid, legend_beside
 
 
 def picture_sheet(images: Tensor, titles: Sequence[str], title: str = "Pictures", columns: int = 8) -> Figure:
@@ -41,25 +41,6 @@ def class_sizes(labels: Tensor, names: Sequence[str], title: str = "How many pic
     first, last, total = order[0], order[-1], int(counts.sum())
     about = f"{total:,} pictures of {len(order)} classes: {counts[first] / total:.1%} show {names[first]}, "
     return _finished(figure, title, f"{about}the smallest class, {names[last]}, has {counts[last]}.")
-
-
-def maps_side_by_side(maps_by_name: Mapping[str, Tensor], title: str, columns: int = 8) -> Figure:
-    """Draw the maps, (maps, h, w), of one layer for two pictures, numbered, side by side; dark is strong."""
-    figure = Figure(layout="constrained")
-    rows = -(-max(len(maps) for maps in maps_by_name.values()) // columns)
-    figure.set_size_inches(12, 6 * rows / columns + 1.1 + 0.15 * rows)
-    silent = {}
-    for part, (name, maps) in zip(figure.subfigures(1, len(maps_by_name)), maps_by_name.items(), strict=True):
-        values = maps.detach().cpu().numpy()
-        axes = _frames(part.subplots(rows, columns, squeeze=False), len(values))
-        for number, (axis, pixels) in enumerate(zip(axes, values, strict=True), start=1):
-            axis.imshow(pixels, cmap="gray_r", vmin=0, vmax=values.max())
-            axis.set_title(number, fontsize=7, pad=1)
-        part.suptitle(name, fontsize=11)
-        silent[name] = int((values.max((1, 2)) == 0).sum())
-    shape = "×".join(str(side) for side in values.shape[1:])
-    empty = ", ".join(f"{count} for {name}" for name, count in silent.items())
-    return _finished(figure, title, f"{len(values)} maps of {shape} for each picture; maps that stay empty: {empty}.")
 
 
 def class_accuracies(

@@ -92,7 +92,7 @@ def real(request: pytest.FixtureRequest) -> tuple[str, dict[str, str]]:
 def test_every_release_has_its_front_door(real: tuple[str, dict[str, str]]) -> None:
     name, files = real
     assignment = read_assignment(REPOSITORY, name)
-    assert set(files) == {"README.md", "SYLLABUS.md", "AGENTS.md", "requirements.txt"}
+    assert set(files) == {"README.md", "SYLLABUS.md", "GLOSSARY.md", "AGENTS.md", "requirements.txt"}
     readme = files["README.md"]
     assert all(file in readme for file in assignment.asked_files)
     assert f"{assignment.possible:g} points" in readme

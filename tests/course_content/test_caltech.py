@@ -165,8 +165,8 @@ def test_weights_that_know_the_sample_alone_are_told_what_to_do(nowhere: Path, m
         ({"caltech101": 0.02, "sample": 0.9}, "set DATASET to 'caltech101' and train again"),
         ({"caltech101": 0.02, "sample": 0.1}, "Was it saved after training?"),
     ):
-        monkeypatch.setattr(checks, "share_known", lambda model, dataset, known=known: known[dataset])
+        monkeypatch.setattr(checks, "accuracy", lambda model, dataset, known=known: known[dataset])
         with pytest.raises(AssertionError, match=says):
-            checks.assert_knows_something(nn.Identity(), file)
-    monkeypatch.setattr(checks, "share_known", lambda model, dataset: {"caltech101": 0.6, "sample": 0.1}[dataset])
-    checks.assert_knows_something(nn.Identity(), file)
+            checks.assert_trained(nn.Identity(), file)
+    monkeypatch.setattr(checks, "accuracy", lambda model, dataset: {"caltech101": 0.6, "sample": 0.1}[dataset])
+    checks.assert_trained(nn.Identity(), file)

@@ -44,6 +44,8 @@ MODELS = {  # by the key in history.json
     "lenet": ("LeNet", BLUE),
     "improved": ("LeNet, improved", ORANGE),
     "resnet18": ("ResNet-18", GREEN),
+    "deep_plain": ("50 layers, plain", RED),
+    "deep_skip": ("50 layers, skip connections", SKY),
 }
 
 
