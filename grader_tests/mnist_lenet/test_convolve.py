@@ -31,12 +31,12 @@ def assert_convolved(seen, ours):
     about = f"With stride {arguments['stride']} and padding {arguments['padding']}"
     if seen.integer("library"):
         fail("PyTorch's own convolution computed the result; this task asks for your own loops.")
-    right, result = convolution(arguments), seen.tensor("result", dtype=torch.float32)
+    right, result = convolution(arguments), seen.tensor("result", shape=(None, None, None), dtype=torch.float32)
     if is_close(result, right):
         return
     changes = {text: change(arguments) for text, change in MISREADINGS.items()}
     misread = {text: convolution(a) for text, a in changes.items()}
-    shown = result.shape[1:]  # who ignores the stride may still stop after as many values as there should be
+    shown = result.shape[1:]  # an answer that ignores the stride may still have the right shape
     named = next((text for text, maps in misread.items() if is_close(result, maps[:, : shown[0], : shown[1]])), "")
     if result.shape != right.shape:
         fail(f"{about}, the shape is {list(result.shape)}; expected {list(right.shape)}. {named}")

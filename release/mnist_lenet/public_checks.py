@@ -150,13 +150,23 @@ def assert_convolves(image, kernel, bias, stride=1, padding=0):
         found = student_code.convolve(image, kernel, bias, stride, padding)
     assert not calls.names, f"PyTorch's {calls.names.pop()} was called: write the loops yourself."
     assert torch.equal(image, before), "The image was changed in place: work on a copy."
-    about = f"With stride {stride} and padding {padding}"
-    shapes = list(found.shape), list(right.shape)
+    assert isinstance(found, torch.Tensor), f"convolve returned a {type(found).__name__}, not a tensor."
+    about, shapes = f"With stride {stride} and padding {padding}", (list(found.shape), list(right.shape))
     assert found.shape == right.shape, f"{about}, the shape is {shapes[0]}; it should be {shapes[1]}."
-    i = tuple((found - right).abs().flatten().argmax().unsqueeze(0).unravel_index(right.shape))
-    assert torch.allclose(found, right, atol=1e-4), (
-        f"{about}, {tuple(map(int, i))} is {found[i].item():.4g}, not {right[i].item():.4g}."
+    off = (found - right).abs()
+    m, i, j = np.unravel_index(int(off.argmax()), off.shape)
+    others = {  # what the usual mistakes give
+        "is the kernel flipped?": (image, kernel.flip(2, 3), bias),
+        "is the bias added?": (image, kernel, 0 * bias),
+        "is the bias added once per map, not per channel?": (image, kernel, len(image) * bias),
+        "does the sum run over all channels?": (image[:1], kernel[:, :1], bias),
+    }
+    maps = {text: conv2d(x[None], k, b, stride, padding)[0] for text, (x, k, b) in others.items()}
+    hint = next(
+        (text for text, other in maps.items() if torch.allclose(found, other, atol=1e-3)), "compute it by hand."
     )
+    values = f"{found[m, i, j]:.4g} at ({i}, {j}), not {right[m, i, j]:.4g}"
+    assert off[m, i, j] < 1e-3, f"{about}, map {m} has {values}: {hint}"
 
 
 @pytest.mark.question("convolve")

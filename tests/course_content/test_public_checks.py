@@ -31,6 +31,7 @@ EPOCHS = 'epochs = range(1, len(history["train_loss"]) + 1)'
 MISTAKES = [  # a part of the solution, what stands there instead, and the message that names the mistake
     ("shuffle=True", "shuffle=False", "does the training loader shuffle?"),
     ('.split("_")[1]', '[-1:] and "3"', "with the label 3: is it taken from its own name?"),
+    ("(kernel[m] * patch).sum() + bias[m]", "(kernel[m] * patch).sum()", "is the bias added?"),
     (
         CONV2,
         f"{CONV2}, padding=2",
