@@ -39,11 +39,11 @@ class DigitImages(Dataset):
         raise NotImplementedError("Task 1.1.1: list the images of the folder")
 
     def __len__(self) -> int:
-        """The number of images."""
+        """Return the number of images."""
         raise NotImplementedError("Task 1.1.2: count the images")
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Image ``index`` and its label.
+        """Return image ``index`` and its label.
 
         Returns:
             The image, float32 (1, 32, 32): pixels scaled from 0…255 to [0, 1], augmented if asked for, then normalised,
@@ -58,7 +58,7 @@ def make_loaders(
     batch_size: int = 128,
     augment: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[DataLoader, DataLoader]:
-    """Two loaders of ``DigitImages``: one to learn from, one to measure with.
+    """Make two loaders of ``DigitImages``: one for training, one for testing.
 
     Args:
         train_folder, test_folder: as ``DigitImages`` reads them.
@@ -71,8 +71,29 @@ def make_loaders(
     raise NotImplementedError("Task 1.1.4: make the two loaders")
 
 
+def convolve(image: Tensor, kernel: Tensor, bias: Tensor, stride: int = 1, padding: int = 0) -> Tensor:
+    """Convolve one image with your own loops, as ``nn.Conv2d`` does.
+
+    Value (m, i, j) of the output is ``bias[m]`` plus a sum of products: of ``kernel[m]`` and the part of the padded
+    image below it, whose top left corner is in row ``i * stride`` and column ``j * stride``, over all channels. The
+    kernel is not flipped. PyTorch's own convolutions (``nn.Conv2d``, ``nn.functional.conv2d`` and their relatives) earn
+    no points here; all other functions are allowed.
+
+    Args:
+        image: float32 (channels, h, w); it is not changed in place.
+        kernel: float32 (maps, channels, kh, kw).
+        bias: float32 (maps,).
+        stride: pixels from one position of the kernel to the next, in rows and in columns.
+        padding: rows and columns of zeros that are added on each of the four sides.
+
+    Returns:
+        A new tensor, float32 (maps, (h + 2 · padding - kh) // stride + 1, (w + 2 · padding - kw) // stride + 1).
+    """
+    raise NotImplementedError("Task 1.1.5: convolve with loops")
+
+
 class LeNet5(nn.Module):
-    """LeNet-5, in today's dress: ReLU for tanh, max pooling for the trainable average, logits for the RBF units.
+    """LeNet-5 in its modern form: ReLU instead of tanh, max pooling instead of a trainable average, logits.
 
     layer       output            learns
     input       (n, 1, 32, 32)
@@ -93,7 +114,7 @@ class LeNet5(nn.Module):
         raise NotImplementedError("Task 1.2.1: build the layers of LeNet-5")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, num_classes) of images (n, 1, 32, 32)."""
+        """Return logits (n, num_classes) for images (n, 1, 32, 32)."""
         raise NotImplementedError("Task 1.2.2: connect the layers of LeNet-5")
 
 
@@ -101,8 +122,7 @@ class CustomMLP(nn.Module):
     """A fully connected network of LeNet-5's size, to compare with.
 
     At least two hidden layers, a non-linearity after each and none after the logits, and a parameter count within 5 %
-    of LeNet-5's 61,706. You choose the widths; for one hidden layer of h1 units and one of h2, count
-    (1024 + 1)·h1 + (h1 + 1)·h2 + (h2 + 1)·10.
+    of LeNet-5's 61,706. You choose the widths: find them with pencil and paper.
     """
 
     def __init__(self) -> None:
@@ -115,10 +135,10 @@ class CustomMLP(nn.Module):
 
 
 def count_model_params(model: nn.Module) -> float:
-    """The number of parameters that training would change, in millions.
+    """Return the number of trainable parameters, in millions.
 
     Parameters with ``requires_grad=False`` and buffers do not count; a parameter that two layers share counts once.
-    Not rounded: LeNet-5 has 0.061706. Count yourself, without a library that does.
+    Do not round: LeNet-5 has 0.061706. Do not use a library that counts.
     """
     raise NotImplementedError("Task 1.4: count the trainable parameters")
 
@@ -132,8 +152,8 @@ def train_model(
 ) -> tuple[float, float]:
     """Train for one epoch in training mode.
 
-    The model may come in any state: in evaluation mode, or with old gradients. It stays on the device it is on. A
-    progress bar shows how far the epoch is while it lasts: any that moves, such as tqdm's or one you print yourself.
+    The model may arrive in any state: in evaluation mode, or with old gradients. Leave it on its device. A progress bar
+    shows how far the epoch is: any bar that moves, such as tqdm's or one that you print yourself.
 
     Args:
         train_loader: gives batches of (images, labels); the last may be smaller.
@@ -164,12 +184,12 @@ test_model.__test__ = False  # type: ignore[attr-defined]
 
 
 def plot_curves(history: dict[str, list[float]], title: str) -> Figure:
-    """Four curves over the epochs: loss and accuracy, on the training and on the test images.
+    """Draw four curves over the epochs: loss and accuracy, on the training and on the test images.
 
     Args:
         history: ``train_loss``, ``test_loss``, ``train_accuracy`` and ``test_accuracy``, one value per epoch, all
             lists of the same length; the first value is that of epoch 1.
-        title: the name of the model, to be read in the figure.
+        title: the name of the model; the figure shows it.
 
     Returns:
         The figure: four lines, the title, a label on every axis (the title of a single plot may stand for that of y),
@@ -179,26 +199,25 @@ def plot_curves(history: dict[str, list[float]], title: str) -> Figure:
 
 
 def augment_digit(image: Tensor) -> Tensor:
-    """A slightly different image of the same digit, at random each time: shifted, turned or scaled a little.
+    """Return a slightly different image of the same digit, at random: shifted, turned or scaled a little.
 
     Args:
         image: float32 (1, 32, 32) in [0, 1]; it is not changed in place.
 
     Returns:
-        A new tensor of the same shape, type and range. What it shows must still be read as the same digit: neither
-        mirrored nor upside down. Some images may come back as they were, but not most.
+        A new tensor of the same shape, type and range. It must remain recognisable as the same digit: neither
+        mirrored nor upside down. Some images may stay as they are, but not most.
     """
     raise NotImplementedError("Task 1.8.1: augment a digit")
 
 
 def regularised_setup() -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Tensor, Tensor], Tensor]]:
-    """LeNet-5 again, with what keeps it from learning its training images by heart.
+    """Build LeNet-5 again, with at least two regularisers that keep it from memorising its training images.
 
-    Use at least two of these: dropout, or other randomness while training; a normalisation; weight decay in the
-    optimiser; a loss that adds to plain cross entropy (label smoothing, an L1 or L2 penalty); ``augment_digit``. The
-    plain LeNet-5 is trained with AdamW, which has a weight decay of 0.01 unless told otherwise: that one alone does not
-    count. The layers stay those of LeNet-5: 6 maps of 28×28, 16 of 10×10, ten logits with no softmax, and a parameter
-    count within 5 % of 61,706.
+    These count: dropout, or other randomness while training; a normalisation; weight decay in the optimizer; a loss
+    that adds to plain cross entropy (label smoothing, an L1 or L2 penalty); ``augment_digit``. AdamW has a weight decay
+    of 0.01 by default; this one does not count, since you did not choose it. The layers stay those of LeNet-5: 6 maps
+    of 28×28, 16 of 10×10, ten logits with no softmax, and a parameter count within 5 % of 61,706.
 
     Returns:
         (model, optimizer, criterion), ready for ``train_model``; the optimizer holds the model's parameters.
@@ -230,7 +249,7 @@ class SmallLeNet(nn.Module):
         raise NotImplementedError("Task 2.1.1: build the layers of the small LeNet")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, num_classes) of images (n, 1, 28, 28)."""
+        """Return logits (n, num_classes) for images (n, 1, 28, 28)."""
         raise NotImplementedError("Task 2.1.2: connect the layers of the small LeNet")
 
 
@@ -245,7 +264,7 @@ class SmallMLP(nn.Module):
         raise NotImplementedError("Task 2.2.1: build the layers of the small MLP")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, 10) of images (n, 1, 28, 28)."""
+        """Return logits (n, 10) for images (n, 1, 28, 28)."""
         raise NotImplementedError("Task 2.2.2: connect the layers of the small MLP")
 
 
@@ -253,13 +272,13 @@ class RegularisedLeNet(nn.Module):
     """``SmallLeNet`` with batch normalisation and dropout.
 
     A BatchNorm follows each convolution and the first linear layer, and comes before its ReLU: 44,878 parameters.
-    One after the first convolution alone (44,438) is a right answer too. A layer that a BatchNorm follows may do
-    without its bias.
+    One after the first convolution alone (44,438) is also accepted. A layer that is followed by a BatchNorm may omit
+    its bias.
 
     Args:
-        dropout: the probability that a hidden value, or a whole map, is set to 0 while training. On which of them it
-            acts is up to you (usual are the 84 values after the last ReLU, and the 120 before); neither on the logits
-            nor in evaluation mode.
+        dropout: the probability that a hidden value, or a whole map, is set to 0 while training. You choose
+            which of them it acts on (usually the 84 values after the last ReLU, and the 120 before), but never the
+            logits, and never in evaluation mode.
 
     Source: Ioffe, Szegedy, "Batch normalization", 2015, section 3.2 (before the non-linearity); Srivastava et al.,
     "Dropout", 2014.
@@ -270,36 +289,36 @@ class RegularisedLeNet(nn.Module):
         raise NotImplementedError("Task 2.3.1: build the layers of the regularised LeNet")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, 10) of images (n, 1, 28, 28)."""
+        """Return logits (n, 10) for images (n, 1, 28, 28)."""
         raise NotImplementedError("Task 2.3.2: connect the layers of the regularised LeNet")
 
 
 def flip_at_random(images: Tensor) -> Tensor:
-    """Some images of a batch mirrored left to right: each with probability 1/2, whatever happens to the others.
+    """Mirror some images of a batch left to right: each with probability 1/2, independently of the others.
 
     Args:
         images: float32 (n, 1, 28, 28) in [0, 1]; they are not changed in place.
 
     Returns:
-        A new tensor of the same shape and type; image i is still image i, as it was or mirrored. Another choice at
-        each call.
+        A new tensor of the same shape and type; image i is still image i, as it was or mirrored. Each call chooses
+        anew.
     """
     raise NotImplementedError("Task 2.4: flip at random")
 
 
 def affine_at_random(images: Tensor) -> Tensor:
-    """Each image of a batch turned, shifted and scaled a little, at random and on its own.
+    """Turn, shift and scale each image of a batch a little, at random and independently of the others.
 
-    Stay small, so that everybody still reads the same digit: about 15 degrees, 2 pixels, 10 % are enough. All three
-    should be seen: at least 5 degrees, 1 pixel and 5 % in either direction.
-    ``nn.functional.affine_grid`` makes a grid from n matrices (n, 2, 3), and ``nn.functional.grid_sample`` reads the
+    Keep the changes small, so that the digit stays recognisable: about 15 degrees, 2 pixels, 10 % are enough. All three
+    must be visible: at least 5 degrees, 1 pixel and 5 % in either direction.
+    ``nn.functional.affine_grid`` makes a grid from n matrices (n, 2, 3), and ``nn.functional.grid_sample`` samples the
     images at its points, 0 (paper) outside; both measure the frame from -1 to 1, so that a pixel is 2/28.
 
     Args:
         images: float32 (n, 1, 28, 28) in [0, 1]; they are not changed in place.
 
     Returns:
-        A new tensor of the same shape, type and range; image i is still image i. Another choice at each call.
+        A new tensor of the same shape, type and range; image i is still image i. Each call chooses anew.
 
     Source: Simard, Steinkraus, Platt, "Best practices for convolutional neural networks applied to visual document
     analysis", 2003, section 2.
@@ -308,13 +327,13 @@ def affine_at_random(images: Tensor) -> Tensor:
 
 
 def standard_error(accuracy: float, n: int) -> float:
-    """How far an accuracy measured on ``n`` images is typically off, because they are these n and not others.
+    """Return the standard error of an accuracy measured on ``n`` images: how far it is typically off by chance.
 
     Args:
-        accuracy: the fraction of right images, in [0, 1].
+        accuracy: the fraction of correctly classified images, in [0, 1].
 
     Returns:
-        A fraction as well: the square root of accuracy · (1 - accuracy) / n, the standard deviation of a mean of n
+        A fraction: the square root of accuracy · (1 - accuracy) / n, the standard deviation of a mean of n
         draws that are 1 with probability ``accuracy``, else 0.
     """
     raise NotImplementedError("Task 2.6: the standard error of an accuracy")

@@ -18,6 +18,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
 # ---------------------------------------------------------------- used by several probes
@@ -129,6 +130,50 @@ def probe_loaders(student, draw):
         result[f"{name}_epochs"] = {str(number): torch.cat(batches) for number, batches in enumerate(epochs)}
         result[f"{name}_sizes"] = [len(batch) for batch in epochs[0]]
     return result
+
+
+# ---------------------------------------------------------------- convolve
+
+
+class Convolutions(TorchDispatchMode):
+    """Counts the convolutions that PyTorch computes."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += "convolution" in str(function)
+        return function(*args, **(kwargs or {}))
+
+
+def convolved(student, draw, stride, padding):
+    """One call with drawn values and sizes: several channels and maps, an image and a kernel that are not square."""
+    channels, maps, height, wider, rows, columns = draw.integers(2, 5, 6).tolist()
+    image = draw.normal(channels, 7 + height, 8 + height + wider)
+    kernel, bias = draw.normal(maps, channels, rows, columns + 2 * (rows == columns)), draw.normal(maps)
+    given = image.clone()
+    with Convolutions() as library:
+        result = student.convolve(given, kernel, bias, stride, padding)
+    changed = not torch.equal(given, image)
+    seen = {"image": image, "kernel": kernel, "bias": bias, "stride": stride, "padding": padding}
+    return {**seen, "result": result, "changed": changed, "library": library.count}
+
+
+def probe_convolve(student, draw):
+    return convolved(student, draw, stride=1, padding=0)
+
+
+def probe_convolve_stride(student, draw):
+    return convolved(student, draw, stride=2, padding=0)
+
+
+def probe_convolve_padding(student, draw):
+    return convolved(student, draw, stride=1, padding=2)
+
+
+def probe_convolve_both(student, draw):
+    return convolved(student, draw, stride=int(draw.integers(2, 4, 1)), padding=int(draw.integers(1, 4, 1)))
 
 
 # ---------------------------------------------------------------- lenet, mlp
@@ -470,8 +515,8 @@ def augment_varies(student, draw):
         return False
 
 
-def is_baseline(optimizer):
-    """Return True if its weight decay is the one of the notebook's plain LeNet-5: AdamW's default."""
+def is_default_decay(optimizer):
+    """Return True if its weight decay is the one that AdamW has if nobody chooses another."""
     decays = {group.get("weight_decay", 0) for group in optimizer.param_groups}
     return isinstance(optimizer, torch.optim.AdamW) and decays == {0.01}
 
@@ -510,7 +555,7 @@ def probe_regularisers(student, draw):
         "labels": labels,
         "loss": draw.scalar(loss),
         **draw.step_without_gradient(model, optimizer),
-        "baseline": is_baseline(optimizer),
+        "default_decay": is_default_decay(optimizer),
         "augments": augment_varies(student, draw),
     }
 

@@ -68,7 +68,7 @@ def network(probe, observed, expected):
     return network_of(observed(probe), images), images
 
 
-@pytest.mark.points(4, question="lenet")
+@pytest.mark.points(3, question="lenet")
 def test_lenet_has_its_parameters(observed, expected, points, show):
     """LeNet-5 has 61,706 parameters: weights and biases of three convolutions and two linear layers."""
     parameters, ours = (parameters_of(*network("lenet", seen, expected)) for seen in (observed, expected))
@@ -80,10 +80,10 @@ def test_lenet_has_its_parameters(observed, expected, points, show):
     wrong = max(len([n for n in asked if n not in got]), len([n for n in got if n not in asked]), len(got) - len(asked))
     if wrong:
         hint = missing_hint(got, asked, WEIGHTS) or "Compare the table of your layers."
-        points.part(max(0, 4 - wrong), f"LeNet5 has {sum(got):,.0f} parameters; LeNet-5 has 61,706. {hint}")
+        points.part(max(0, 3 - wrong), f"LeNet5 has {sum(got):,.0f} parameters; LeNet-5 has 61,706. {hint}")
 
 
-@pytest.mark.points(2, question="lenet")
+@pytest.mark.points(1, question="lenet")
 def test_the_number_of_classes_can_be_chosen(observed, expected):
     """``LeNet5(num_classes=7)`` gives seven logits per image, and any other number as many."""
     logits, classes = (
@@ -97,7 +97,7 @@ def test_the_number_of_classes_can_be_chosen(observed, expected):
         fail("All images get the same logits.")
 
 
-@pytest.mark.points(4, question="lenet")
+@pytest.mark.points(3, question="lenet")
 def test_the_layers_have_the_shapes_of_lenet(observed, expected, points, show):
     """Between its layers, LeNet-5 has the shapes that the paper draws."""
     model, images = network("lenet", observed, expected)
@@ -111,7 +111,7 @@ def test_the_layers_have_the_shapes_of_lenet(observed, expected, points, show):
     if missing:
         first = next(shape for shape in SHAPES if places(shape) == missing[0])
         message = f"No layer gives (n, {', '.join(map(str, first))}) in its turn."
-        points.part(max(0, 4 - len(missing)), f"{message} Convolutions are 5×5, without padding; pooling is 2×2.")
+        points.part(max(0, 3 - len(missing)), f"{message} Convolutions are 5×5, without padding; pooling is 2×2.")
 
 
 def places(shape):
@@ -134,7 +134,7 @@ def layers(steps):
     return [(", ".join(ops), " × ".join(map(str, shape))) for shape, ops in groups]
 
 
-@pytest.mark.points(6, question="lenet")
+@pytest.mark.points(4, question="lenet")
 def test_lenet_computes_what_the_paper_draws(observed, expected):
     """With the same weights, your network and LeNet-5 give the same logits."""
     seen, ours = observed("lenet_twin"), expected("lenet_twin")
@@ -156,7 +156,7 @@ def test_every_parameter_learns(observed, expected):
     assert_gradients(parameters_of(*network("lenet", observed, expected)), hint)
 
 
-@pytest.mark.points(2, question="lenet")
+@pytest.mark.points(1, question="lenet")
 def test_an_image_gets_the_same_logits_every_time(observed, expected):
     """An image gets the same logits alone as in a batch and twice in a row, and is not changed."""
     again = "LeNet-5 has no dropout, and remembers nothing."

@@ -99,7 +99,7 @@ def found_regularisers(observed, expected):
         yield "dropout or other randomness while training"
     if any(NORM.fullmatch(step.text("op")) for step in trace_of(network)):
         yield "normalisation"
-    if decays(rest) and not rest.flag("baseline"):
+    if decays(rest) and not rest.flag("default_decay"):
         yield "weight decay"
     each = F.cross_entropy(truth.tensor("log_probabilities"), truth.tensor("labels"), reduction="none")
     if all(abs(rest.number("loss") - plain.item()) > 1e-4 for plain in (each.mean(), each.sum())):
@@ -114,6 +114,6 @@ def test_two_regularisers_are_at_work(observed, expected, points):
     found = list(found_regularisers(observed, expected))
     if len(found) < 2:
         rest, message = observed("regularisers"), f"Only this was found to work: {found[0] if found else 'nothing'}."
-        if decays(rest) and rest.flag("baseline"):
-            message += " A weight decay of 0.01 with AdamW is what the plain LeNet-5 has, too, so it does not count."
+        if decays(rest) and rest.flag("default_decay"):
+            message += " AdamW's default weight decay of 0.01 does not count."
         points.part(2 * len(found), f"{message} Use two.")

@@ -1,7 +1,7 @@
-"""The checks of this assignment that you can run yourself: plain pytest, a few per question, each in a blink.
+"""The checks of this assignment that you can run yourself: plain pytest, a few per question, fast.
 
-Run them with ``check("lenet")`` in the notebook or ``python -m given.check lenet`` in a shell. They find the usual
-mistakes; the checks behind the grade look further, with other numbers.
+Run them with ``check("lenet")`` in the notebook or ``python -m given.check lenet`` in a shell. They find common
+mistakes; the graded checks use other inputs and test more.
 """
 
 import io
@@ -31,7 +31,7 @@ LENET5 = 61_706  # parameters
 
 @pytest.fixture(autouse=True)
 def seeded():
-    """The same random numbers in every check, so that it says the same each time."""
+    """Use the same random numbers in every check, so that its result is the same each time."""
     torch.manual_seed(0)
 
 
@@ -124,6 +124,72 @@ def test_only_training_images_are_augmented(folder):
     white = [all(brightness(image) == 255 for images, _ in loader for image in images) for loader in (train, test)]
     assert white[0], "The training images were not augmented: is augment handed on to DigitImages?"
     assert not white[1], "The test images were augmented too: then they no longer measure what you will meet later."
+
+
+# ---------------------------------------------------------------- convolve
+
+
+class Calls(TorchFunctionMode):
+    """Notes the names of PyTorch's convolutions that are called."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        """Let the function do its work."""
+        name = getattr(function, "__name__", "")
+        self.names |= {name} if name.startswith("conv") else set()
+        return function(*args, **(kwargs or {}))
+
+
+def assert_convolves(image, kernel, bias, stride=1, padding=0):
+    """The result must be that of PyTorch's convolution, and must not come from it."""
+    right, before = conv2d(image[None], kernel, bias, stride, padding)[0], image.clone()
+    with Calls() as calls:
+        found = student_code.convolve(image, kernel, bias, stride, padding)
+    assert not calls.names, f"PyTorch's {calls.names.pop()} was called: write the loops yourself."
+    assert torch.equal(image, before), "The image was changed in place: work on a copy."
+    assert isinstance(found, torch.Tensor), f"convolve returned a {type(found).__name__}, not a tensor."
+    about, shapes = f"With stride {stride} and padding {padding}", (list(found.shape), list(right.shape))
+    assert found.shape == right.shape, f"{about}, the shape is {shapes[0]}; it should be {shapes[1]}."
+    off = (found - right).abs()
+    m, i, j = np.unravel_index(int(off.argmax()), off.shape)
+    others = {  # what the usual mistakes give
+        "is the kernel flipped?": (image, kernel.flip(2, 3), bias),
+        "is the bias added?": (image, kernel, 0 * bias),
+        "is the bias added once per map, not per channel?": (image, kernel, len(image) * bias),
+        "does the sum run over all channels?": (image[:1], kernel[:, :1], bias),
+    }
+    maps = {text: conv2d(x[None], k, b, stride, padding)[0] for text, (x, k, b) in others.items()}
+    hint = next(
+        (text for text, other in maps.items() if torch.allclose(found, other, atol=1e-3)), "compute it by hand."
+    )
+    values = f"{found[m, i, j]:.4g} at ({i}, {j}), not {right[m, i, j]:.4g}"
+    assert off[m, i, j] < 1e-3, f"{about}, map {m} has {values}: {hint}"
+
+
+@pytest.mark.question("convolve")
+def test_one_channel_is_convolved():
+    """One channel becomes one map, without padding, and with padding 1 and stride 2."""
+    image = torch.arange(1.0, 31).reshape(1, 5, 6)
+    kernel = torch.tensor([[[[1.0, 0, -1], [2, 0, 1], [1, 3, -1]]]])
+    assert_convolves(image, kernel, torch.zeros(1))
+    assert_convolves(image, kernel, torch.zeros(1), stride=2, padding=1)
+
+
+@pytest.mark.question("convolve")
+def test_channels_are_summed_and_each_map_has_its_bias():
+    """Three channels become two maps: each sums over the channels, and has one bias."""
+    assert_convolves(torch.randn(3, 6, 7), torch.randn(2, 3, 3, 2), torch.tensor([10.0, -20]))
+
+
+@pytest.mark.question("convolve")
+def test_stride_and_padding_are_used():
+    """Every pair of stride 1, 2, 3 and padding 0, 1, 2 gives the shape and the values of nn.Conv2d."""
+    image, kernel, bias = torch.randn(2, 7, 10), torch.randn(3, 2, 2, 3), torch.randn(3)
+    for stride, padding in itertools.product((1, 2, 3), (0, 1, 2)):
+        assert_convolves(image, kernel, bias, stride, padding)
 
 
 # ---------------------------------------------------------------- lenet
@@ -542,7 +608,7 @@ def test_augmenting_keeps_shape_and_range():
         upright, mirrored, turned = (likeness(new, image.flip(axes)) for axes in ((), (-1,), (-2, -1)))
         assert max(mirrored, turned) < upright + 0.25, "It returned the mirror image, or turned the digit upside down."
     assert any(not torch.equal(new, results[0]) for new in results), (
-        "A hundred calls gave the same image: where is chance?"
+        "A hundred calls gave the same image: is anything random?"
     )
 
 
@@ -576,16 +642,16 @@ def test_there_are_two_regularisers():
     image, results = augmented()
     model.train()
     decays = {group.get("weight_decay", 0) for group in optimizer.param_groups}
-    plain = isinstance(optimizer, torch.optim.AdamW) and decays == {0.01}  # as the notebook trains the plain LeNet-5
+    default = isinstance(optimizer, torch.optim.AdamW) and decays == {0.01}
     found = {
         "dropout": not torch.equal(model(x), model(x)),
         "normalisation": any("Norm" in type(module).__name__ for module in model.modules()),
-        "weight decay": max(decays) > 0 and not plain,
+        "weight decay": max(decays) > 0 and not default,
         "a loss that adds to cross entropy": abs(criterion(logits, labels) - cross_entropy(logits, labels)) > 1e-6,
         "augmentation": any(not torch.equal(new, image) for new in results),
     }
     names = [name for name, there in found.items() if there]
-    hint = " The plain LeNet-5 has AdamW's weight decay of 0.01, too: it does not count." if plain else ""
+    hint = " AdamW's default weight decay of 0.01 does not count: choose your own." if default else ""
     assert len(names) >= 2, f"Of the regularisers that can be seen, there is {', '.join(names) or 'none'}.{hint}"
 
 
@@ -593,7 +659,7 @@ def test_there_are_two_regularisers():
 
 
 def assert_reads_digits(model, file):
-    """The weights in the file must fit the model, and read digits better than guessing does."""
+    """The weights in the file must fit the model, and do better than guessing."""
     assert file.exists(), f"There is no {file}: the notebook saves it after training."
     try:
         load_weights(model, file)
@@ -602,18 +668,18 @@ def assert_reads_digits(model, file):
     images, labels = digits.load("sample", train=False)
     [(x, y)] = digits.in_memory(digits.resize(images), labels, batch_size=len(labels))
     right = (model.eval()(x).argmax(1) == y).float().mean().item()
-    assert right > 0.4, f"{file} reads {right:.0%} of 360 digits; guessing reads 10 %. Was it saved after training?"
+    assert right > 0.4, f"{file} gets {right:.0%} of 360 digits right; guessing gets 10 %. Was it saved after training?"
 
 
 @pytest.mark.question("accuracy")
 def test_the_weights_of_lenet_read_digits():
-    """The saved weights of LeNet-5 fit the model, and read digits."""
+    """The saved weights of LeNet-5 fit the model, and do better than guessing."""
     assert_reads_digits(student_code.LeNet5(), Path("lenet5.safetensors"))
 
 
 @pytest.mark.question("accuracy")
 def test_the_regularised_weights_read_digits():
-    """The saved weights of the regularised LeNet-5 fit the model, and read digits."""
+    """The saved weights of the regularised LeNet-5 fit the model, and do better than guessing."""
     assert_reads_digits(student_code.regularised_setup()[0], Path("lenet5_regularised.safetensors"))
 
 

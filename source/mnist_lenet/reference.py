@@ -65,4 +65,4 @@ def setup(name: str, lr: float) -> tuple:
     if name == "lenet5_regularised":
         return *student_code.regularised_setup(), each(student_code.augment_digit)
     model = student_code.LeNet5() if name == "lenet5" else student_code.CustomMLP()
-    return model, torch.optim.AdamW(model.parameters(), lr=lr), nn.CrossEntropyLoss(), None
+    return model, torch.optim.Adam(model.parameters(), lr=lr), nn.CrossEntropyLoss(), None

@@ -1,7 +1,7 @@
-"""The checks of this assignment that you can run yourself: plain pytest, a few per question, each in a blink.
+"""The checks of this assignment that you can run yourself: plain pytest, a few per question, fast.
 
-Run them with ``check("flip")`` in the notebook or ``python -m given.check flip`` in a shell. They find the usual
-mistakes; the checks behind the grade look further, with other numbers.
+Run them with ``check("flip")`` in the notebook or ``python -m given.check flip`` in a shell. They find common
+mistakes; the graded checks use other inputs and test more.
 """
 
 import json
@@ -22,7 +22,7 @@ import student_code
 
 @pytest.fixture(autouse=True)
 def seeded():
-    """The same random numbers in every check, so that it says the same each time."""
+    """Use the same random numbers in every check, so that its result is the same each time."""
     torch.manual_seed(0)
 
 
@@ -390,7 +390,7 @@ def test_the_standard_errors_are_those_of_the_test_set():
 
 
 def assert_reads_digits(model, file):
-    """The weights in the file must fit the model, and read digits better than guessing does."""
+    """The weights in the file must fit the model, and do better than guessing."""
     assert file.exists(), f"There is no {file}: the notebook saves it after training."
     try:
         load_weights(model, file)
@@ -399,24 +399,24 @@ def assert_reads_digits(model, file):
     images, labels = digits.load("sample", train=False)
     [(x, y)] = Batches(images, labels, len(labels), mean=digits.MEAN, std=digits.STD)
     right = (model.eval()(x).argmax(1) == y).float().mean().item()
-    assert right > 0.4, f"{file} reads {right:.0%} of 360 digits; guessing reads 10 %. Was it saved after training?"
+    assert right > 0.4, f"{file} gets {right:.0%} of 360 digits right; guessing gets 10 %. Was it saved after training?"
 
 
 @pytest.mark.question("accuracy")
 def test_the_weights_of_the_mlp_read_digits():
-    """The saved weights of SmallMLP fit the code, and read digits."""
+    """The saved weights of SmallMLP fit the code, and do better than guessing."""
     assert_reads_digits(student_code.SmallMLP(), Path("small_mlp.safetensors"))
 
 
 @pytest.mark.question("accuracy")
 def test_the_regularised_weights_read_digits():
-    """The saved weights of RegularisedLeNet fit the code, and read digits."""
+    """The saved weights of RegularisedLeNet fit the code, and do better than guessing."""
     assert_reads_digits(student_code.RegularisedLeNet(), Path("regularised_lenet.safetensors"))
 
 
 @pytest.mark.question("accuracy")
 def test_the_affine_weights_read_digits():
-    """The saved weights of the SmallLeNet trained on affine images fit the code, and read digits."""
+    """The saved weights of the SmallLeNet trained on affine images fit the code, and do better than guessing."""
     assert_reads_digits(student_code.SmallLeNet(), Path("affine_lenet.safetensors"))
 
 

@@ -51,7 +51,7 @@ def train(dataset: str, folder: Path, seed: int = 0, epochs: int | None = None) 
         train_loader = Batches(
             images, labels, recipe["batch_size"], shuffle=True, augment=augment, mean=digits.MEAN, std=digits.STD
         )
-        optimizer = torch.optim.AdamW(model.parameters(), lr=recipe["lr"])
+        optimizer = torch.optim.Adam(model.parameters(), lr=recipe["lr"])
         cycle = OneCycleLR(optimizer, recipe["lr"], total_steps=epochs * len(train_loader) + 1)
         optimizer.register_step_post_hook(lambda *_, cycle=cycle: cycle.step())
         loaders, loops = (train_loader, test_loader(dataset)), (student_code.train_model, student_code.test_model)

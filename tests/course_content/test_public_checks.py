@@ -31,6 +31,7 @@ EPOCHS = 'epochs = range(1, len(history["train_loss"]) + 1)'
 MISTAKES = [  # a part of the solution, what stands there instead, and the message that names the mistake
     ("shuffle=True", "shuffle=False", "does the training loader shuffle?"),
     ('.split("_")[1]', '[-1:] and "3"', "with the label 3: is it taken from its own name?"),
+    ("(kernel[m] * patch).sum() + bias[m]", "(kernel[m] * patch).sum()", "is the bias added?"),
     (
         CONV2,
         f"{CONV2}, padding=2",
@@ -138,7 +139,7 @@ def test_every_automatic_question_has_its_checks() -> None:
     )
     checks = (HOMEWORK / "public_checks.py").read_text(encoding="utf-8")
     counts = {question: checks.count(f'@pytest.mark.question("{question}")') for question in questions}
-    assert len(counts) == 10
+    assert len(counts) == 11
     assert all(2 <= count <= 4 for count in counts.values()), counts
 
 

@@ -81,7 +81,7 @@ def confusion_matrix(labels: Tensor, predictions: Tensor, title: str) -> Figure:
         weight = "bold" if row == column else "normal"
         text = count or "·"
         axis.text(column, row, text, ha="center", va="center", color="w" if dark else "k", fontsize=9, weight=weight)
-    axis.set(xlabel="read as", ylabel="label", xticks=range(10), yticks=range(10))
+    axis.set(xlabel="classified as", ylabel="label", xticks=range(10), yticks=range(10))
     bar = figure.colorbar(shown, ax=axis, label="errors (number of images)", shrink=0.8)
     bar.locator = MaxNLocator(integer=True)
     row, column = np.unravel_index(errors.argmax(), errors.shape)
@@ -188,7 +188,9 @@ def histories(
     return _finished(figure, title, f"Accuracy on the {held_out} images after the last epoch: {ends}.")
 
 
-def most_wrong(images: Tensor, labels: Tensor, logits: Tensor, title: str = "Sure, and wrong", n: int = 20) -> Figure:
+def most_wrong(
+    images: Tensor, labels: Tensor, logits: Tensor, title: str = "Confident mistakes", n: int = 20
+) -> Figure:
     """Draw the mistakes that the model was most confident about, by the softmax of its logits."""
     sure, read = logits.detach().cpu().softmax(1).max(1)
     wrong = (read != labels.cpu()).nonzero().flatten()
