@@ -389,62 +389,61 @@ class PoolingLeNet(nn.Module):
         raise NotImplementedError("Task 3.1.1: build the layers")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, 10) of images (n, 1, 28, 28)."""
+        """Return the logits (n, 10) of images (n, 1, 28, 28)."""
         raise NotImplementedError("Task 3.1.2: connect the layers")
 
     def get_intermediate(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What the first two layers make of images (n, 1, 28, 28).
+        """Compute the outputs of the first two layers for images (n, 1, 28, 28).
 
         Returns:
             The output of the first convolution, before ReLU, (n, 6, 28, 28), and the output of the first pooling,
             (n, 6, 14, 14).
 
         Raises:
-            ValueError: the network has no pooling, so there is no such output; the message says so.
+            ValueError: the network has no pooling, so there is no such output; say so in the message.
         """
         raise NotImplementedError("Task 3.6.1: look at the first two layers")
 
 
 def count_multiply_adds(model: nn.Module, image_shape: tuple[int, int, int] = (1, 28, 28)) -> int:
-    """The multiplications, each followed by an addition, that a network does for one image.
+    """Count the multiplications, each followed by an addition, that a network does for one image.
 
     A linear layer does one for each of its weights. A convolution does one for each weight *and each position* of its
     output: (c_in / groups) · k_h · k_w · c_out · h_out · w_out. Biases, ReLU and pooling are not counted.
 
     Args:
-        model: a network whose convolutions and linear layers are ``nn.Conv2d`` and ``nn.Linear``. It may be any
-            network, not only yours, and holds each layer at the place where it is used. A layer that it uses twice
-            counts twice, one that it holds and never uses does not count. A hook sees each use
-            (``register_forward_hook``); leave none behind.
+        model: any network, not only yours, whose convolutions and linear layers are ``nn.Conv2d`` and ``nn.Linear``. A
+            layer that it uses twice counts twice; one that it holds but never uses does not count. A hook sees each use
+            (``register_forward_hook``); remove every hook at the end.
         image_shape: (c, h, w).
     """
     raise NotImplementedError("Task 3.2: count the multiply-adds")
 
 
 def learning_rate(step: int) -> float:
-    """The learning rate for the step that comes after ``step`` steps: 0.05, halved every 10,000 steps.
+    """Return the learning rate for the next step, when ``step`` steps have been made: 0.05, halved every 10,000 steps.
 
-    The first 10,000 steps, ``step`` 0 to 9,999, are made with 0.05, the next 10,000 with 0.025, and so on.
+    The first 10,000 steps, ``step`` 0 to 9,999, use 0.05, the next 10,000 use 0.025, and so on.
     """
     raise NotImplementedError("Task 3.3.1: halve the learning rate")
 
 
 def momentum(step: int) -> float:
-    """The momentum for the step that comes after ``step`` steps.
+    """Return the momentum for the next step, when ``step`` steps have been made.
 
-    It is set anew every 2,000 steps and stays the same in between. At these moments it lies on a straight line from 0.5
-    at step 0 to 0.95 at step 20,000; from there on it is 0.95. So it is 0.5 for ``step`` 0 to 1,999 and 0.545 for 2,000
-    to 3,999.
+    It changes every 2,000 steps and is constant in between. At each change it is on the straight line from 0.5 at step
+    0 to 0.95 at step 20,000; from then on it is 0.95. So it is 0.5 for ``step`` 0 to 1,999 and 0.545 for 2,000 to
+    3,999.
     """
     raise NotImplementedError("Task 3.3.2: raise the momentum")
 
 
 def limit_weight_norm(model: nn.Module, largest: float = 3.5) -> None:
-    """Shorten, in place, the incoming weights of every unit that are longer than ``largest``.
+    """Scale down, in place, the incoming weights of every unit whose norm is greater than ``largest``.
 
     A unit is one output of a linear layer, with its row of weights (in,), or one filter of a convolution, with all its
-    weights (c_in, k_h, k_w) taken as one vector. Its length is the Euclidean norm. Where that is more than ``largest``,
-    the weights are scaled to that length; all others stay as they are. Biases are left alone.
+    weights (c_in, k_h, k_w) taken as one vector. If its Euclidean norm is greater than ``largest``, scale the vector to
+    that norm; leave all other vectors, and all biases, as they are.
 
     Source: Srebro and Shraibman, "Rank, trace-norm and max-norm", 2005; Hinton et al., "Improving neural networks by
     preventing co-adaptation of feature detectors", 2012, section 2.
@@ -453,14 +452,14 @@ def limit_weight_norm(model: nn.Module, largest: float = 3.5) -> None:
 
 
 def pooling_optimizer(model: nn.Module) -> torch.optim.Optimizer:
-    """Stochastic gradient descent with momentum, and an L2 penalty on the last layer only.
+    """Return stochastic gradient descent with momentum, and an L2 penalty on the last layer only.
 
-    The penalty adds 0.001 · w to the gradient of each weight w of the last layer, the one that gives the logits, and
-    nothing to any other layer's. Whether the last layer's biases are penalised too is up to you. Learning rate and
-    momentum start as ``learning_rate(0)`` and ``momentum(0)``; ``train_steps`` sets them anew before each step.
+    The penalty adds 0.001 · w to the gradient of each weight w of the last layer, the one that returns the logits, and
+    nothing to the gradients of other layers. The biases of the last layer may be penalised or not. Learning rate and
+    momentum start as ``learning_rate(0)`` and ``momentum(0)``; ``train_steps`` sets them again before each step.
 
     Args:
-        model: a network that lists its last layer last, so the last of ``model.parameters()`` are that layer's.
+        model: a network that lists its last layer last, so that layer has the last of ``model.parameters()``.
     """
     raise NotImplementedError("Task 3.4.1: penalise the last layer")
 
@@ -477,32 +476,32 @@ def train_steps(
     """Train for a number of steps, not epochs, with cross entropy; a progress bar is welcome.
 
     A step is one batch: set the learning rate and the momentum, compute the gradient of the batch's loss, clip it, and
-    let the optimizer step. When the training loader comes to its end, it is begun again, so that it can shuffle. The
-    model may come in any state: in evaluation mode, or with old gradients. It trains in training mode, also after it
-    has been measured, and stays on the device it is on.
+    let the optimizer step. When the training loader is exhausted, create a new iterator, so that it can shuffle. The
+    model may arrive in any state: in evaluation mode, or with old gradients. It trains in training mode, also after it
+    has been measured, and stays on its device.
 
     Args:
         loaders: (train_loader, test_loader); a last batch may be smaller, and is a step like any other.
-        schedule: called before each step with the number of steps made so far, 0 at first; it gives (learning rate,
+        schedule: call it before each step with the number of steps made so far, 0 at first; it returns (learning rate,
             momentum), to be set in *every* group of ``optimizer.param_groups``.
-        record_every: after so many steps, and again after so many more, one value is added to each list returned.
-        limit_every: after so many steps, and again after so many more, ``limit_weight_norm(model)`` is called.
+        record_every: each time so many steps have been made, add one value to each list that you return.
+        limit_every: each time so many steps have been made, call ``limit_weight_norm(model)``.
 
-    Clipping: if the Euclidean norm of all gradients of the model, taken as one vector, is more than 20, all are scaled
-    so that it is 20; else they stay as they are.
+    Clipping: if the Euclidean norm of all gradients of the model, taken as one vector, is greater than 20, scale all of
+    them so that it is 20; otherwise leave them as they are.
 
     Returns:
         Lists with one value per record, the first of them after ``record_every`` steps:
-        ``step``: the number of steps made; ``seconds``: spent in training since the beginning, measuring left out;
+        ``step``: the number of steps made; ``seconds``: time spent in training since the start, without measuring;
         ``train_loss``, ``train_accuracy``: the mean of the batch losses, and the fraction of the images classified
         correctly (before the step or after), both over the steps since the record before; ``test_loss``,
-        ``test_accuracy``: as ``test_model`` gives them, in evaluation mode. Nothing is rounded.
+        ``test_accuracy``: as ``test_model`` returns them, in evaluation mode. Round nothing.
     """
     raise NotImplementedError("Task 3.4.2: train by steps")
 
 
 def plot_by_step(histories: dict[str, dict[str, list[float]]], quantity: str) -> Figure:
-    """One plot per model: a quantity over the steps, on the training and on the test images.
+    """Draw one plot per model: a quantity over the steps, on the training and on the test images.
 
     Args:
         histories: by the name of the model, what ``train_steps`` returned.
@@ -510,26 +509,26 @@ def plot_by_step(histories: dict[str, dict[str, list[float]]], quantity: str) ->
 
     Returns:
         The figure: a plot per model, under the model's name, with two lines, ``train_{quantity}`` and
-        ``test_{quantity}`` over ``step``; a label on every axis (a title that names the quantity may stand for that of
-        y) and a legend that tells training from test, one for each plot or one for all plots of the same colours. The
-        plots share one scale, so that they can be compared.
+        ``test_{quantity}`` over ``step``; a label on every axis (a title that names the quantity may replace that of y)
+        and a legend that distinguishes training from test, one for each plot or one for all plots of the same colours.
+        The plots share one scale, so that they can be compared.
     """
     raise NotImplementedError("Task 3.5: draw the curves over the steps")
 
 
 def plot_maps(maps: Tensor, title: str) -> Figure:
-    """The maps of one image side by side, each a picture of its own, all on one scale of grey or colour.
+    """Draw the maps of one image side by side, each as its own picture, all on one scale of grey or colour.
 
     Args:
-        maps: (c, h, w), such as what one image becomes after a layer; with one map, an image itself.
+        maps: (c, h, w), such as the output of a layer for one image; with one map, an image itself.
 
     Returns:
         The figure: c pictures of h×w pixels in the order of the maps, drawn without smoothing, under the title. A
         colour bar is welcome, and a number above each map.
 
-    For maps that can be read: white for 0, with two colours for the signs if some values are negative ("PuOr" from -v
-    to v), one otherwise ("gray_r" from 0 to v). With the largest value for v, one strong map leaves the others blank;
-    the 90th percentile of the absolute values shows them all, and what is beyond it in the last colour.
+    To make all maps visible, draw 0 in white, with two colours for the signs if some values are negative ("PuOr" from
+    -v to v), and one otherwise ("gray_r" from 0 to v). If v is the largest value, one strong map leaves the others
+    blank; the 90th percentile of the absolute values shows them all, with larger values in the last colour.
     """
     raise NotImplementedError("Task 3.6.2: draw the maps")
 
@@ -538,17 +537,17 @@ def plot_maps(maps: Tensor, title: str) -> Figure:
 
 
 class MiniPlaces(Dataset):
-    """The photographs of a folder that is laid out as MiniPlaces is.
+    """The photographs of a folder with the layout of MiniPlaces.
 
     root/train.txt, root/val.txt      a line per photograph, its path and its label: ``train/a/abbey/00000001.jpg 0``
-    root/images/                      what the paths are relative to
+    root/images/                      the folder that the paths are relative to
     root/categories.txt               a line per label, its name and its number: ``/a/abbey 0``
 
     Args:
         root: the folder, a Path or a str.
-        split: ``"train"`` or ``"val"``, which of the two lists to read.
-        transform: called on each photograph, a PIL image with three channels (RGB), whatever the file has; what it
-            returns is given out. None gives out the PIL image.
+        split: ``"train"`` or ``"val"``, the list to read.
+        transform: call it on each photograph, a PIL image with three channels (RGB) even if the file is grey, and
+            return its result. With None, return the PIL image.
 
     Sample i is line i of the list: (photograph, label), the label an int from 0 to 99.
     """
@@ -557,11 +556,11 @@ class MiniPlaces(Dataset):
         raise NotImplementedError("Task 4.1.1: read the list of the split")
 
     def __len__(self) -> int:
-        """The number of photographs."""
+        """Return the number of photographs."""
         raise NotImplementedError("Task 4.1.2: count the photographs")
 
     def __getitem__(self, index: int) -> tuple:
-        """Photograph ``index``, transformed, and its label."""
+        """Return photograph ``index``, transformed, and its label."""
         raise NotImplementedError("Task 4.1.3: read a photograph and its label")
 
 
@@ -578,7 +577,7 @@ def flip_scenes(images: Tensor) -> Tensor:
 
 
 class LeNet(nn.Module):
-    """A LeNet for colour photographs, that also says what shapes its stages have.
+    """A LeNet for colour photographs that also reports the shapes of its stages.
 
     stage   layers                               output for (n, 3, 32, 32)
     1       conv 5×5 to 6, ReLU, max pool 2×2    (n, 6, 14, 14)
@@ -588,12 +587,12 @@ class LeNet(nn.Module):
     5       linear to 128, ReLU                  (n, 128)
     6       linear to num_classes                (n, num_classes), logits: no softmax
 
-    Convolutions have stride 1 and no padding. Another ``input_shape`` changes the sizes of stages 1 to 3, so the first
-    linear layer gets its size from it. There is no dropout.
+    Convolutions have stride 1 and no padding. Another ``input_shape`` changes the sizes of stages 1 to 3, so it
+    determines the size of the first linear layer. There is no dropout.
 
     Args:
         input_shape: (rows, columns) of the images.
-        num_classes: how many logits an image gets.
+        num_classes: the number of logits per image.
 
     Source: after LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998.
     """
@@ -603,7 +602,7 @@ class LeNet(nn.Module):
         raise NotImplementedError("Task 4.2.1: build the layers of LeNet")
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[int, list[int]]]:
-        """Logits and shapes.
+        """Return logits and shapes.
 
         Args:
             x: images (n, 3, rows, columns).
@@ -617,9 +616,9 @@ class LeNet(nn.Module):
 
 
 class LogitsOnly(nn.Module):
-    """A network that gives (logits, something), as one that gives its logits alone: so the earlier loops serve again.
+    """Wraps a network that returns (logits, something), and returns only the logits, as the earlier loops need them.
 
-    It works on the network itself, not on a copy: to train the one is to train the other.
+    It uses the network itself, not a copy: training one trains the other.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -627,24 +626,24 @@ class LogitsOnly(nn.Module):
         raise NotImplementedError("Task 4.3.1: keep the network")
 
     def forward(self, x: Tensor) -> Tensor:
-        """The network's logits of images x."""
+        """Return the network's logits for images x."""
         raise NotImplementedError("Task 4.3.2: give out the logits alone")
 
 
 def dense_parameters(input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> int:
-    """How many parameters a fully connected layer, with biases, has between arrays of these shapes.
+    """Return the number of parameters, with biases, of a fully connected layer between arrays of these shapes.
 
-    For (3, 32, 32) and (6, 28, 28) it is what the first convolution of LeNet saves us from.
+    For (3, 32, 32) and (6, 28, 28) it is what a dense layer in place of LeNet's first convolution would need.
     """
     raise NotImplementedError("Task 4.4.1: count what a dense layer needs")
 
 
 class FullyConnectedNet(nn.Module):
-    """A network of LeNet's depth and size without convolutions, to compare with.
+    """A network of LeNet's depth and size without convolutions, for comparison.
 
     Five linear layers, as many as LeNet has layers that learn, with a non-linearity between each two of them, and a
-    parameter count within 5 % of LeNet's 151,324. You choose the widths, and what else stands between the layers; no
-    parameter has more than two dimensions, and just five have two. It ends in logits: no softmax, no log-softmax.
+    parameter count within 5 % of LeNet's 151,324. You choose the widths, and what else is between the layers; no
+    parameter has more than two dimensions, and exactly five have two. It ends in logits: no softmax, no log-softmax.
     """
 
     def __init__(self) -> None:
@@ -652,13 +651,13 @@ class FullyConnectedNet(nn.Module):
         raise NotImplementedError("Task 4.4.2: choose and build five linear layers")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, 100) of images (n, 3, 32, 32)."""
+        """Return the logits (n, 100) of images (n, 3, 32, 32)."""
         raise NotImplementedError("Task 4.4.3: connect the five layers")
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """One run: what it is called, and how it trains."""
+    """One run: its name, and how it trains."""
 
     name: str
     batch_size: int = 32
@@ -684,20 +683,20 @@ def run_configuration(
     loaders_for: Callable[[int], tuple],
     device: torch.device | str = "cpu",
 ) -> tuple[nn.Module, dict[str, list[float]]]:
-    """Train a new LeNet as a configuration says, with ``train_model``, and measure it with ``test_model`` every epoch.
+    """Train a new LeNet with the settings of a configuration, and measure it after every epoch.
 
-    The seed is set (``torch.manual_seed``) before the network, a ``LeNet`` in a ``LogitsOnly``, gets its first weights;
-    one network is made, and trained in all epochs. The optimizer is plain SGD, without weight decay, with the
-    configuration's learning rate and momentum; the loss is cross entropy.
+    Set the seed (``torch.manual_seed``) before you make the network, a ``LeNet`` in a ``LogitsOnly``. Make one network
+    and train it in all epochs, with ``train_model``; measure it with ``test_model``. The optimizer is plain SGD without
+    weight decay, with the configuration's learning rate and momentum; the loss is cross entropy.
 
     Args:
-        loaders_for: called with a batch size, it gives (train_loader, val_loader).
-        device: where to train; the loaders give batches that may lie elsewhere, and your loops move them.
+        loaders_for: called with a batch size, it returns (train_loader, val_loader).
+        device: where to train; the batches of the loaders may be elsewhere, and your loops move them.
 
     Returns:
-        The LeNet as it is after the last epoch, and its history, a dict of lists as ``plot_curves`` takes it:
-        ``train_loss``, ``test_loss``, ``train_accuracy`` and ``test_accuracy``, one value per epoch as the loops return
-        it (accuracies are fractions), where "test" is validation.
+        The LeNet after the last epoch, and its history, a dict of lists as ``plot_curves`` takes it: ``train_loss``,
+        ``test_loss``, ``train_accuracy`` and ``test_accuracy``, one value per epoch as the loops return it (accuracies
+        are fractions), where "test" is validation.
     """
     raise NotImplementedError("Task 4.5: run one configuration")
 
@@ -709,18 +708,18 @@ def write_results(histories: dict[str, dict[str, list[float]]], path: str | Path
     and nothing else.
 
     Args:
-        histories: what ``run_configuration`` returned, by the name of the configuration, in any order; there may be
-            others among them, which are left out.
+        histories: what ``run_configuration`` returned, by the name of the configuration, in any order. Leave out all
+            others.
     """
     raise NotImplementedError("Task 4.6: write the best accuracies")
 
 
 class OwnNetwork(nn.Module):
-    """Your own network for MiniPlaces: any design, within the caps that the notebook tells.
+    """Your own network for MiniPlaces: any design within the caps that the notebook states.
 
     ``OwnNetwork()`` takes no arguments, and ends in logits: no softmax, no log-softmax. All of its parameters learn. In
-    evaluation mode an image gets the same logits each time, whichever images are beside it. What counts is its accuracy
-    on photographs it has never seen; the number of its parameters stands beside it in the leaderboard.
+    evaluation mode an image gets the same logits each time, whatever else is in the batch. What counts is its accuracy
+    on photographs it has never seen; the leaderboard also shows the number of its parameters.
     """
 
     def __init__(self) -> None:
@@ -729,7 +728,7 @@ class OwnNetwork(nn.Module):
         raise NotImplementedError("Task 4.7.1: design your own network")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, 100) of images (n, 3, 32, 32), normalised with the mean and the deviation of ImageNet."""
+        """Return the logits (n, 100) of images (n, 3, 32, 32), normalised with ImageNet's mean and deviation."""
         raise NotImplementedError("Task 4.7.2: connect the layers of your network")
 
 

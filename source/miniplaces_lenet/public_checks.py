@@ -1,7 +1,7 @@
-"""The checks of this assignment that you can run yourself: plain pytest, a few per question, each in a blink.
+"""The checks of this assignment that you can run yourself: plain pytest, a few per question, each very fast.
 
-Run them with ``check("lenet")`` in the notebook or ``python -m given.check lenet`` in a shell. They find the usual
-mistakes; the checks behind the grade look further, with other numbers.
+Run them with ``check("lenet")`` in the notebook or ``python -m given.check lenet`` in a terminal. They find common
+mistakes; the graded checks use other inputs and test more.
 """
 
 import json
@@ -28,18 +28,18 @@ COST = 50  # million multiply-adds that an image may cost it
 
 @pytest.fixture(autouse=True)
 def seeded():
-    """The same random numbers in every check, so that it says the same each time."""
+    """Set the same seed before every check, so that it gives the same result each time."""
     torch.manual_seed(0)
 
 
 def count(model):
-    """The number of parameters, after a first call: lazy layers have none before."""
+    """Return the number of parameters, after a first call: lazy layers have none before."""
     model(torch.zeros(2, 3, 32, 32))
     return sum(p.numel() for p in model.parameters())
 
 
 def assert_learns_everywhere(model, logits):
-    """Every parameter must get a gradient."""
+    """Check that every parameter gets a gradient."""
     cross_entropy(logits, torch.arange(len(logits))).backward()
     for name, p in model.named_parameters():
         moved = p.grad is not None and p.grad.abs().sum() > 0
@@ -47,8 +47,8 @@ def assert_learns_everywhere(model, logits):
 
 
 def assert_logits(logits, n):
-    """A row of a hundred logits per image: no softmax."""
-    assert isinstance(logits, torch.Tensor), f"A {type(logits).__name__} came in the place of the logits."
+    """Check that each image gets a hundred logits: no softmax."""
+    assert isinstance(logits, torch.Tensor), f"A {type(logits).__name__} was returned instead of the logits."
     assert list(logits.shape) == [n, 100], (
         f"{n} images gave logits of shape {list(logits.shape)}; it should be [{n}, 100]."
     )
@@ -58,14 +58,14 @@ def assert_logits(logits, n):
 
 
 class Layers(TorchFunctionMode):
-    """Notes what each convolution and each linear layer gets and gives, in whatever style a network is written."""
+    """Records input and output of each convolution and linear layer, whatever the style of the network."""
 
     def __init__(self):
         super().__init__()
         self.conv2d, self.linear, self.multiply_adds = [], [], 0
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        """Let the function do its work, and note copies of what goes in and comes out."""
+        """Call the function, and record copies of its input and output."""
         noted = {"conv2d": self.conv2d, "linear": self.linear}.get(getattr(function, "__name__", ""))
         given = args[0].detach().clone() if noted is not None and len(args) > 1 else None
         result = function(*args, **(kwargs or {}))
@@ -80,7 +80,7 @@ class Layers(TorchFunctionMode):
 
 @pytest.fixture
 def places(tmp_path):
-    """Twelve and seven even pictures, red as bright as their label is large; every third file is grey."""
+    """Return a folder of 12 and 7 uniform pictures, red in proportion to the label; every third file is grey."""
     for split, below, n in (("train", "train/a/abbey", 12), ("val", "val", 7)):
         (tmp_path / "images" / below).mkdir(parents=True)
         lines = []
@@ -106,7 +106,7 @@ def test_the_dataset_follows_the_list(places):
 
 @pytest.mark.question("scenes")
 def test_a_photograph_keeps_its_label(places):
-    """Each photograph comes as a PIL image in RGB, with the label of its own line."""
+    """Each photograph is a PIL image in RGB, with the label of its own line."""
     dataset = student_code.MiniPlaces(places, "train")
     lines = [int(line.split()[1]) for line in (places / "train.txt").read_text().splitlines()]
     labels = [int(dataset[i][1]) for i in range(12)]
@@ -121,7 +121,7 @@ def test_a_photograph_keeps_its_label(places):
 
 @pytest.mark.question("scenes")
 def test_the_transform_is_used(places):
-    """What transform returns is what is given out."""
+    """The dataset returns what transform returns."""
     dataset = student_code.MiniPlaces(places, "val", transform=lambda photograph: photograph.size)
     assert dataset[0][0] == (16, 16), "What transform returned was not given out."
 
@@ -131,7 +131,7 @@ def test_the_transform_is_used(places):
 
 @pytest.mark.question("flip")
 def test_half_of_a_batch_is_mirrored():
-    """flip_scenes mirrors about half of the images, each by its own chance."""
+    """flip_scenes mirrors about half of the images, each independently of the others."""
     images = torch.rand(64, 3, 5, 5)
     before = images.clone()
     result = student_code.flip_scenes(images)
@@ -158,7 +158,7 @@ def test_forward_tells_its_shapes():
     for stage, shape in right.items():
         assert stage in returned[1], f"The dict has no key {stage}; its keys are {list(returned[1])}."
         told = [int(n) for n in returned[1][stage]]
-        assert told == shape, f"Stage {stage} is told as {told} for 7 images; it should be {shape}."
+        assert told == shape, f"Stage {stage} is reported as {told} for 7 images; it should be {shape}."
 
 
 @pytest.mark.question("lenet")
@@ -180,7 +180,7 @@ def test_other_sizes_and_classes_work():
     logits, shapes = student_code.LeNet(input_shape=(43, 27), num_classes=7)(torch.randn(2, 3, 43, 27))
     assert list(logits.shape) == [2, 7], f"num_classes=7 gave logits of shape {list(logits.shape)} for 2 images."
     told = [int(n) for n in shapes[2]]
-    assert told == [2, 16, 7, 3], f"For images of 43×27, stage 2 was told as {told}; it should be [2, 16, 7, 3]."
+    assert told == [2, 16, 7, 3], f"For images of 43×27, stage 2 was reported as {told}; it should be [2, 16, 7, 3]."
 
 
 @pytest.mark.question("lenet")
@@ -192,7 +192,7 @@ def test_the_layers_of_lenet_are_joined_as_in_the_table():
         assert given.min() >= 0, f"Negative values come after layer {number} of the five: is there a ReLU?"
     largest, kept = layers.conv2d[0][1].relu().amax((2, 3)), layers.conv2d[1][0].amax((2, 3))
     assert torch.allclose(largest, kept, atol=1e-5), (
-        "The largest value of a map is another after the first pooling: take the maximum of each window, after a ReLU."
+        "The first pooling changes the largest value of a map: take the maximum of each window, after a ReLU."
     )
     if len(layers.linear) == 3:  # else they are written in another way
         assert torch.equal(layers.linear[2][1], logits), "Something follows the last layer; logits come as they are."
@@ -212,24 +212,24 @@ def test_an_image_does_not_depend_on_its_neighbours():
 
 
 class Talks(nn.Module):
-    """A network that gives two things."""
+    """A network that returns two things."""
 
     def __init__(self):
         super().__init__()
         self.linear = nn.Linear(3, 2)
 
     def forward(self, x):
-        """Logits, and something else."""
+        """Return logits, and something else."""
         return self.linear(x), {1: list(x.shape)}
 
 
 @pytest.mark.question("logits")
 def test_the_wrapper_gives_the_logits_alone():
-    """LogitsOnly gives the logits of the network in it, and trains that network."""
+    """LogitsOnly returns the logits of the network in it, and trains that network."""
     model, x = Talks(), torch.randn(4, 3)
     wrapper = student_code.LogitsOnly(model)
     assert isinstance(wrapper(x), torch.Tensor), "The wrapper returned no tensor."
-    assert torch.equal(wrapper(x), model(x)[0]), "The wrapper returned something else than the logits."
+    assert torch.equal(wrapper(x), model(x)[0]), "The wrapper returned something other than the logits."
     held = {id(p) for p in wrapper.parameters()} == {id(p) for p in model.parameters()}
     assert held, "wrapper.parameters() are not those of the network: keep it as an attribute, and make no copy."
 
@@ -243,7 +243,7 @@ def test_a_dense_layer_is_counted():
     n = student_code.dense_parameters((2, 3), (4,))
     assert n == 28, f"From 2×3 numbers to 4 there are 24 weights and 4 biases; the count is {n}."
     n = student_code.dense_parameters((3, 32, 32), (6, 28, 28))
-    assert n == 14_455_392, f"In the place of conv1, a dense layer needs 14,455,392 parameters; the count is {n:,}."
+    assert n == 14_455_392, f"In place of conv1, a dense layer needs 14,455,392 parameters; the count is {n:,}."
 
 
 @pytest.mark.question("dense")
@@ -265,40 +265,40 @@ def test_the_fully_connected_net_bends():
     """FullyConnectedNet has a non-linearity after every layer but the last."""
     model, x = student_code.FullyConnectedNet().double().eval(), torch.randn(4, 3, 32, 32).double()
     a, b, middle = model(x), model(-x), model(0 * x)
-    assert not torch.allclose(a + b, 2 * middle, atol=1e-9), "It is linear: what stands between its layers?"
+    assert not torch.allclose(a + b, 2 * middle, atol=1e-9), "It is linear: what is between its layers?"
     with Layers() as layers, torch.no_grad():
         model(x)
     for number, ((_, gives), (gets, _)) in enumerate(zip(layers.linear, layers.linear[1:], strict=False), start=1):
-        assert not torch.equal(gives, gets), f"Layer {number + 1} gets what layer {number} gives: where is the bend?"
+        assert not torch.equal(gives, gets), (
+            f"Layer {number + 1} gets exactly what layer {number} returns: where is the non-linearity?"
+        )
 
 
 # ---------------------------------------------------------------- run
 
 
 def small_loaders(batch_size):
-    """Twelve images of noise, as (train_loader, val_loader)."""
+    """Return (train_loader, val_loader) of twelve images of noise."""
     data = TensorDataset(torch.randn(12, 3, 32, 32, generator=torch.Generator().manual_seed(0)), torch.arange(12))
     return DataLoader(data, batch_size, shuffle=True), DataLoader(data, 6)
 
 
 @pytest.mark.question("run")
 def test_a_run_gives_network_and_history():
-    """run_configuration returns the LeNet, and a history of as many epochs as were asked for."""
+    """run_configuration returns the LeNet, and a history with one value per epoch."""
     run = student_code.Configuration("short", batch_size=5, epochs=2)
     returned = student_code.run_configuration(run, small_loaders)
     pair = isinstance(returned, tuple) and len(returned) == 2
     assert pair, f"It returned a {type(returned).__name__}; it should return (model, history)."
     model, history = returned
-    assert isinstance(model, student_code.LeNet), (
-        f"The network is a {type(model).__name__}; give back the LeNet itself."
-    )
+    assert isinstance(model, student_code.LeNet), f"The network is a {type(model).__name__}; return the LeNet itself."
     for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
         assert name in history, f"The history has no list {name!r}."
         assert len(history[name]) == 2, f"{name} has {len(history[name])} values for 2 epochs."
 
 
 class Watch:
-    """Takes the place of the loops and of LeNet while a run is made, and notes what they get."""
+    """Replaces the loops and LeNet during a run, and records their arguments."""
 
     def __init__(self, monkeypatch):
         self.calls, self.optimizers, self.networks, self.loaders = [], [], [], []
@@ -308,29 +308,29 @@ class Watch:
         monkeypatch.setattr(student_code, "LeNet", lambda *args, **named: self.made(own(*args, **named)))
 
     def made(self, network):
-        """Note a new network."""
+        """Record a new network."""
         self.networks.append(network)
         return network
 
     def loaders_for(self, batch_size):
-        """The loaders, noted."""
+        """Record and return the loaders."""
         self.loaders = small_loaders(batch_size)
         return self.loaders
 
     def train_model(self, model, loader, optimizer, criterion, epoch):
-        """Note who is trained, on what, and by what."""
+        """Record model, loader and optimizer of a training epoch."""
         self.optimizers.append(optimizer)
         return self.note("train", model, loader, criterion)
 
     def test_model(self, model, loader, criterion):
-        """Note who is measured, and with what."""
+        """Record model and loader of a measurement."""
         return self.note("test", model, loader, criterion)
 
     def note(self, kind, model, loader, criterion):
-        """Note a call; what it returns stands for loss and accuracy."""
+        """Record a call; return numbers in place of loss and accuracy."""
         logits, label = torch.tensor([[3.0, 1.0, 0.0]]), torch.tensor([0])
         same = abs(float(criterion(logits, label)) - float(cross_entropy(logits, label))) < 1e-4
-        assert same, "The loss is another than plain cross entropy of the logits."
+        assert same, "The loss is not plain cross entropy of the logits."
         gives = type(model(torch.zeros(2, 3, 32, 32))).__name__
         self.calls.append((kind, "train" if loader is self.loaders[0] else "val", gives))
         loss = len(self.optimizers) + (0.5 if kind == "test" else 0.0)
@@ -371,7 +371,7 @@ def test_a_run_follows_its_configuration(monkeypatch):
 
 @pytest.mark.question("run")
 def test_a_run_can_be_repeated():
-    """The same configuration gives the same run, and another seed another one."""
+    """The same configuration gives the same run, and another seed gives another run."""
     losses = []
     for seed in (3, 3, 4):
         run = student_code.Configuration("short", batch_size=4, epochs=1, seed=seed)
@@ -384,7 +384,7 @@ def test_a_run_can_be_repeated():
 
 
 def read_numbers(file):
-    """The number in each line of a file, which holds nothing else."""
+    """Return the number in each line of a file; it may contain nothing else."""
     numbers = []
     for line in filter(str.strip, file.read_text(encoding="utf-8-sig").splitlines()):
         try:
@@ -419,7 +419,7 @@ def test_results_are_written_in_order(tmp_path):
 
 @pytest.mark.question("own")
 def test_the_own_network_keeps_within_its_cap():
-    """OwnNetwork saves at most 500,000 numbers, and gives a hundred logits per image."""
+    """OwnNetwork saves at most 500,000 numbers, and returns a hundred logits per image."""
     model = student_code.OwnNetwork()
     logits = model(torch.randn(7, 3, 32, 32))
     assert_logits(logits, 7)
@@ -458,7 +458,7 @@ def test_results_txt_fits_history():
 
 
 def assert_tells_scenes_apart(model, file):
-    """The weights in the file must fit the model, and know more than guessing does."""
+    """Check that the weights in the file fit the model, and do better than guessing."""
     assert Path(file).exists(), f"There is no {file}: the notebook saves it after training."
     try:
         load_weights(model, file)
@@ -475,16 +475,18 @@ def assert_tells_scenes_apart(model, file):
         found = model.eval()(x)
     logits = found[0] if isinstance(found, tuple | list) else found
     right = (logits.argmax(1) == labels).float().mean().item()
-    assert right > 0.15, f"{file} tells {right:.0%} of 60 generated scenes; guessing tells 10 %. Saved after training?"
+    assert right > 0.15, (
+        f"{file} gets {right:.0%} of 60 generated scenes right; guessing gets 10 %. Was it saved after training?"
+    )
 
 
 @pytest.mark.question("accuracy")
 def test_the_weights_of_lenet_fit():
-    """The saved weights of the default run fit LeNet, and tell scenes apart."""
+    """The saved weights of the default run fit LeNet, and distinguish scenes."""
     assert_tells_scenes_apart(student_code.LeNet(), "lenet.safetensors")
 
 
 @pytest.mark.question("accuracy")
 def test_the_weights_of_the_own_network_fit():
-    """The saved weights of OwnNetwork fit it, and tell scenes apart."""
+    """The saved weights of OwnNetwork fit it, and distinguish scenes."""
     assert_tells_scenes_apart(student_code.OwnNetwork(), "own_network.safetensors")

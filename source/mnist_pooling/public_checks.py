@@ -1,7 +1,7 @@
-"""The checks of this assignment that you can run yourself: plain pytest, a few per question, each in a blink.
+"""The checks of this assignment that you can run yourself: plain pytest, a few per question, each very fast.
 
-Run them with ``check("networks")`` in the notebook or ``python -m given.check networks`` in a shell. They find the
-usual mistakes; the checks behind the grade look further, with other numbers.
+Run them with ``check("networks")`` in the notebook or ``python -m given.check networks`` in a terminal. They find
+common mistakes; the graded checks use other inputs and test more.
 """
 
 import json
@@ -24,7 +24,7 @@ PARAMETERS = {"avg": 61_706, "max": 61_706, "none": 1_119_626}
 
 @pytest.fixture(autouse=True)
 def seeded():
-    """The same random numbers in every check, so that it says the same each time."""
+    """Set the same seed before every check, so that it gives the same result each time."""
     torch.manual_seed(0)
 
 
@@ -33,13 +33,13 @@ def seeded():
 
 @pytest.mark.question("networks")
 def test_each_network_has_its_parameters():
-    """Each network gives ten logits per image, has the parameters in the docstring, and all of them learn."""
+    """Each network returns ten logits per image and has the parameters of its docstring; all of them learn."""
     for pooling, right in PARAMETERS.items():
         assert_parameters(pooling, right)
 
 
 def assert_parameters(pooling, right):
-    """As the check before says, for one network."""
+    """Check this for one network."""
     model = student_code.PoolingLeNet(pooling)
     logits = model(torch.randn(7, 1, 28, 28))
     assert list(logits.shape) == [7, 10], f"7 images gave the shape {list(logits.shape)}; it should be [7, 10]."
@@ -80,7 +80,7 @@ FINGERPRINTS = {
 
 @pytest.mark.question("networks")
 def test_each_network_computes_what_the_table_says():
-    """With the same weights, each network gives the logits of the one in the docstring, in training mode too."""
+    """With the same weights, each network returns the same logits as the one in the docstring, in training mode too."""
     for pooling, numbers in FINGERPRINTS.items():
         model, x = student_code.PoolingLeNet(pooling), torch.randn(7, 1, 28, 28)
         first = model(x)
@@ -95,7 +95,7 @@ def test_each_network_computes_what_the_table_says():
 
 @pytest.mark.question("networks")
 def test_another_pooling_is_refused():
-    """A pooling that is none of the three raises a ValueError."""
+    """Any other pooling raises a ValueError."""
     with pytest.raises(ValueError, match=r"."):
         student_code.PoolingLeNet("median")
 
@@ -105,7 +105,7 @@ def test_another_pooling_is_refused():
 
 @pytest.mark.question("multiply_adds")
 def test_multiply_adds_are_counted():
-    """A convolution works at every position of its output, a linear layer once."""
+    """A convolution uses its weights at every position of its output, a linear layer once."""
     conv = student_code.count_multiply_adds(nn.Conv2d(2, 3, 3), (2, 6, 5))
     assert conv != 54, "54 was returned: the weights. Each of them is used at all 4 × 3 positions of the output."
     assert conv == 648, f"A 3×3 convolution from 2 to 3 maps of 4×3 does 2·3·3 · 3 · 4·3 = 648; it gives {conv}."
@@ -121,11 +121,11 @@ def test_multiply_adds_are_counted():
 
 @pytest.mark.question("multiply_adds")
 def test_counting_twice_gives_the_same():
-    """Counting leaves nothing behind in the network."""
+    """Counting leaves no hook behind in the network."""
     model = nn.Conv2d(1, 2, 3)
     first, again = (student_code.count_multiply_adds(model, (1, 5, 5)) for _ in range(2))
     assert first == again, f"The same network gave {first}, then {again}."
-    assert not model._forward_hooks, "A hook stays in the network: remove() it when you have counted."
+    assert not model._forward_hooks, "A hook is still in the network: remove() it at the end."
 
 
 # ---------------------------------------------------------------- schedule
@@ -152,7 +152,7 @@ def test_the_momentum_rises_every_two_thousand_steps():
 
 @pytest.mark.question("weight_norm")
 def test_long_units_are_shortened():
-    """The rows of a linear layer that are longer than 3.5 get that length; others, and biases, stay."""
+    """Rows of a linear layer with a norm greater than 3.5 are scaled to 3.5; others, and biases, do not change."""
     layer = nn.Linear(2, 3)
     with torch.no_grad():
         layer.weight.copy_(torch.tensor([[6.0, 8.0], [0.3, 0.4], [3.0, 0.0]]))
@@ -173,7 +173,7 @@ def test_long_units_are_shortened():
 
 @pytest.mark.question("weight_norm")
 def test_a_filter_is_one_unit():
-    """All weights of a filter are taken as one vector."""
+    """All weights of a filter are one vector."""
     conv = nn.Conv2d(2, 1, 2)
     with torch.no_grad():
         conv.weight.fill_(2.0)  # eight weights: the norm is 5.66
@@ -189,7 +189,7 @@ def test_a_filter_is_one_unit():
 
 @pytest.mark.question("optimizer")
 def test_the_last_layer_alone_is_penalised():
-    """Where gradients are zero, only the last layer shrinks."""
+    """With zero gradients, only the last layer shrinks."""
     model = student_code.PoolingLeNet("avg")
     model(torch.zeros(2, 1, 28, 28))  # lazy layers have no weights before
     optimizer = student_code.pooling_optimizer(model)
@@ -214,10 +214,10 @@ def test_the_last_layer_alone_is_penalised():
 
 
 class Watch(torch.optim.SGD):
-    """Notes at each step the learning rate, the momentum and the length of the gradient."""
+    """SGD that records the learning rate, the momentum and the norm of the gradient at each step."""
 
     def step(self, closure=None):
-        """Note, then step."""
+        """Record, then step."""
         group = self.param_groups[0]
         length = sum(float(p.grad.pow(2).sum()) for g in self.param_groups for p in g["params"]) ** 0.5
         self.seen = [*getattr(self, "seen", []), (group["lr"], group["momentum"], length)]
@@ -225,17 +225,17 @@ class Watch(torch.optim.SGD):
 
 
 def small(*more, bias=True):
-    """A network of one layer for images of 8×8, and what follows it."""
+    """Return a network of one linear layer for images of 8×8, followed by other modules."""
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 10, bias=bias), *more)
 
 
 def blank():
-    """A loader of two black images of the class 0, one per batch."""
+    """Return a loader of two black images of class 0, one per batch."""
     return DataLoader(TensorDataset(torch.zeros(2, 1, 8, 8), torch.zeros(2, dtype=torch.int64)))
 
 
 def train(steps, scale=1.0, record_every=2, limit_every=100, model=None):
-    """A few steps of a small network: (what the optimizer saw, what was returned)."""
+    """Train a small network for a few steps; return what the optimizer recorded, and the history."""
     model = model or small()
     images, labels = scale * torch.randn(10, 1, 8, 8), torch.randint(0, 10, (10,))
     loader = DataLoader(TensorDataset(images, labels), batch_size=4)  # three batches, the last of 2
@@ -248,7 +248,7 @@ def train(steps, scale=1.0, record_every=2, limit_every=100, model=None):
 
 @pytest.mark.question("steps")
 def test_as_many_steps_are_made_as_asked():
-    """Seven steps on three batches: the loader is begun again when it ends."""
+    """With three batches, seven steps are made: a new iterator is created when the loader is exhausted."""
     seen, _ = train(7)
     assert len(seen) == 7, f"7 steps were asked for; the optimizer made {len(seen)}."
     model = small()
@@ -263,14 +263,14 @@ def test_as_many_steps_are_made_as_asked():
 
 
 class Modes(nn.Module):
-    """Notes the mode at each forward pass that a gradient comes back from."""
+    """Records the mode at each forward pass that is followed by a backward pass."""
 
     def __init__(self):
         super().__init__()
         self.trained = []
 
     def forward(self, x):
-        """Hand on what came in."""
+        """Return the input."""
         training = self.training
         if x.requires_grad:
             x.register_hook(lambda _: self.trained.append(training))
@@ -286,7 +286,7 @@ def test_every_step_is_made_in_training_mode():
 
 
 class Numbered:
-    """A loader whose batches are other ones in each epoch: all pixels of an image are its number."""
+    """A loader with new batches in each epoch: all pixels of an image are its number."""
 
     def __init__(self):
         self.next = 1
@@ -295,7 +295,7 @@ class Numbered:
         return 3
 
     def __iter__(self):
-        """Three batches of one image, numbered on."""
+        """Yield three batches of one image each, with the next numbers."""
         numbers = range(self.next, self.next + 3)
         self.next += 3
         return iter([(torch.full((1, 1, 8, 8), float(number)), torch.tensor([0])) for number in numbers])
@@ -303,7 +303,7 @@ class Numbered:
 
 @pytest.mark.question("steps")
 def test_each_epoch_has_batches_of_its_own():
-    """When the training loader ends it is begun again, so that it can shuffle."""
+    """When the training loader is exhausted, a new iterator is created, so that it can shuffle."""
     model, seen = small(), []
     model.register_forward_hook(lambda model, given, _: seen.append(int(given[0].flatten()[0])))
     test = blank()
@@ -316,15 +316,17 @@ def test_each_epoch_has_batches_of_its_own():
 
 @pytest.mark.question("steps")
 def test_long_gradients_are_clipped():
-    """A gradient longer than 20 comes to the step with the length 20."""
+    """A gradient with a norm greater than 20 is scaled to 20 before the step."""
     seen, _ = train(1, scale=100.0)
     length = seen[0][2]
-    assert length == pytest.approx(20, abs=0.01), f"The gradient had the length {length:.4g} at the step; 20 is right."
+    assert length == pytest.approx(20, abs=0.01), (
+        f"The gradient had the norm {length:.4g} at the step; it should be 20."
+    )
 
 
 @pytest.mark.question("steps")
 def test_each_step_has_the_gradient_of_its_batch():
-    """The same batch with weights that do not move gives the same gradient at every step."""
+    """The same batch with constant weights gives the same gradient at every step."""
     model = small()
     loader = DataLoader(TensorDataset(0.1 * torch.randn(4, 1, 8, 8), torch.tensor([0, 1, 2, 3])), batch_size=4)
     optimizer = Watch(model.parameters(), lr=0.1)
@@ -337,7 +339,7 @@ def test_each_step_has_the_gradient_of_its_batch():
 
 @pytest.mark.question("steps")
 def test_weights_are_limited_after_the_steps_asked_for():
-    """With limit_every=2, long weights are as they were after one step, and short after two."""
+    """With limit_every=2, weights are not limited after one step, and are limited after two."""
     for steps, right in ((1, 10.0), (2, 3.5)):
         model = small(bias=False)
         with torch.no_grad():
@@ -352,7 +354,7 @@ def test_weights_are_limited_after_the_steps_asked_for():
 
 
 class Biased(nn.Module):
-    """Raises the last logit, in training mode alone."""
+    """Raises the last logit, only in training mode."""
 
     def forward(self, x):
         """Return the logits."""
@@ -361,7 +363,7 @@ class Biased(nn.Module):
 
 @pytest.mark.question("steps")
 def test_the_records_are_those_of_training_and_test():
-    """A record holds the mean loss of the batches since the last one, the fraction of right images, and the test's."""
+    """A record has mean batch loss and accuracy since the last record, and loss and accuracy on the test images."""
     model = small(Biased())
     sets = [(torch.randn(n, 1, 8, 8), torch.randint(0, 3, (n,))) for n in (12, 7)]
     loaders = [DataLoader(TensorDataset(*each), batch_size=3) for each in sets]
@@ -415,7 +417,7 @@ def test_records_begin_after_the_first_steps():
 
 
 def lines_of(quantity):
-    """Your figure of two models with three records each, and its axes."""
+    """Return your figure of two models with three records each, its axes, and the records."""
     history = {"step": [250, 500, 750], "seconds": [1.0, 2.0, 3.0]}
     history |= {"train_loss": [3, 2, 1.5], "test_loss": [2.5, 2.2, 2.1]}
     history |= {"train_accuracy": [0.3, 0.5, 0.7], "test_accuracy": [0.4, 0.55, 0.6]}
@@ -427,23 +429,25 @@ def lines_of(quantity):
 
 @pytest.mark.question("curves")
 def test_losses_are_drawn_over_the_steps():
-    """Asked for the loss, each model has its plot, with training and test over the steps."""
+    """For the loss, each model has its own plot, with training and test over the steps."""
     assert_curves("loss")
 
 
 @pytest.mark.question("curves")
 def test_accuracies_are_drawn_over_the_steps():
-    """Asked for the accuracy, each model has its plot, with training and test over the steps."""
+    """For the accuracy, each model has its own plot, with training and test over the steps."""
     assert_curves("accuracy")
 
 
 def assert_curves(quantity):
-    """As the checks before say."""
+    """Check this for one quantity."""
     figure, axes, histories = lines_of(quantity)
     assert len(axes) == 2, f"Two models should give two plots; there are {len(axes)}."
     for axis, history in zip(axes, histories, strict=True):
         looks = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in axis.lines}
-        assert len(looks) > 1, "All curves look the same: a colour or a line style should tell training from test."
+        assert len(looks) > 1, (
+            "All curves look the same: a colour or a line style should distinguish training from test."
+        )
         assert "epoch" not in axis.get_xlabel().casefold(), "The x axis says epochs; the records count steps."
         for part in ("train", "test"):
             wanted = history[f"{part}_{quantity}"]
@@ -459,7 +463,7 @@ def assert_curves(quantity):
     for axis, model in zip(axes, ("modelone", "modeltwo"), strict=True):
         texts = [text.get_text() for legend in legends for text in legend.get_texts()] + [axis.get_ylabel()]
         title = letters(" ".join(axis.get_title(place) for place in ("left", "center", "right")))
-        assert model in title + letters(" ".join(texts)), f"A plot does not bear the name of its model: {title!r}."
+        assert model in title + letters(" ".join(texts)), f"A plot does not show the name of its model: {title!r}."
         for way in ("x", "y"):
             shared = getattr(axis, f"get_shared_{way}_axes")().get_siblings(axis)
             label = any(getattr(one, f"get_{way}label")() for one in (axis, *shared))
@@ -468,7 +472,7 @@ def assert_curves(quantity):
 
 
 def letters(text):
-    """The letters and digits of a text."""
+    """Return the letters and digits of a text."""
     return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
@@ -499,7 +503,7 @@ def test_each_map_is_a_picture():
 
 
 def alike(one, other):
-    """True if two maps differ by a factor and a constant at most."""
+    """Return True if two maps differ at most by a factor and a constant."""
     return np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.99
 
 
@@ -508,7 +512,7 @@ def alike(one, other):
 
 @pytest.mark.question("intermediate")
 def test_the_two_outputs_are_those_asked_for():
-    """get_intermediate gives six maps of 28×28 before ReLU, and six of 14×14."""
+    """get_intermediate returns six maps of 28×28 before ReLU, and six of 14×14."""
     convolved, pooled = student_code.PoolingLeNet("avg").get_intermediate(torch.randn(3, 1, 28, 28))
     assert list(convolved.shape) == [3, 6, 28, 28], f"The first output has the shape {list(convolved.shape)}."
     assert list(pooled.shape) == [3, 6, 14, 14], f"The second output has the shape {list(pooled.shape)}."
@@ -522,7 +526,7 @@ def test_the_two_outputs_are_those_asked_for():
 
 @pytest.mark.question("intermediate")
 def test_without_pooling_there_is_a_clear_error():
-    """For "none" a ValueError says that there is no pooling."""
+    """For "none", a ValueError says that there is no pooling."""
     with pytest.raises(ValueError, match=r"(?i)pool"):
         student_code.PoolingLeNet("none").get_intermediate(torch.randn(3, 1, 28, 28))
 
@@ -532,13 +536,13 @@ def test_without_pooling_there_is_a_clear_error():
 
 @pytest.mark.question("accuracy")
 def test_the_weights_read_digits():
-    """The saved weights of each network fit it, and read digits."""
+    """The saved weights of each network fit it, and classify digits."""
     for pooling in PARAMETERS:
         assert_reads_digits(pooling)
 
 
 def assert_reads_digits(pooling):
-    """As the check before says, for one network."""
+    """Check this for one network."""
     file, model = Path(f"lenet_{pooling}.safetensors"), student_code.PoolingLeNet(pooling)
     assert file.exists(), f"There is no {file}: the notebook saves it after training."
     try:

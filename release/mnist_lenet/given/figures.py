@@ -267,7 +267,7 @@ def _formula(layer: nn.Module) -> str:
 
 
 def shifted_accuracy(
-    models: Mapping[str, nn.Module], images: Tensor, labels: Tensor, most: int = 8, title: str = "Digits moved aside"
+    models: Mapping[str, nn.Module], images: Tensor, labels: Tensor, most: int = 8, title: str = "Shifted digits"
 ) -> Figure:
     """Draw the accuracy of several models on the same images, shifted to the right by 0, 1, … ``most`` pixels.
 
@@ -289,10 +289,10 @@ def shifted_accuracy(
                 right.append(100 * (network(moved).argmax(1) == labels).float().mean().item())
         axis.plot(range(most + 1), right, marker, color=colour, label=name)
         ends.append(f"{name} {right[0]:.1f} %, {right[min(3, most)]:.1f} %, {right[-1]:.1f} %")
-    axis.set(xlabel="moved to the right by (pixels)", ylabel="accuracy (%)", ylim=(0, 101))
+    axis.set(xlabel="shifted to the right by (pixels)", ylabel="accuracy (%)", ylim=(0, 101))
     axis.grid(alpha=0.3)
     legend_beside(axis)
-    about = f"{len(labels):,} images in their place, moved by {min(3, most)} and by {most} pixels: {'; '.join(ends)}."
+    about = f"{len(labels):,} images: in place, shifted by {min(3, most)} and by {most} pixels: {'; '.join(ends)}."
     return _finished(figure, title, about)
 
 
