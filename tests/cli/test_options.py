@@ -22,7 +22,7 @@ def test_the_command_starts_without_what_takes_long_to_load() -> None:
 def test_every_command_and_option_has_a_help_text() -> None:
     groups = [main, *(command for command in main.commands.values() if isinstance(command, click.Group))]
     commands = [command for group in groups for command in group.commands.values()]
-    assert len(commands) == 39
+    assert len(commands) == 40
     for command in commands:
         assert command.help, command.name
         options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
@@ -31,7 +31,7 @@ def test_every_command_and_option_has_a_help_text() -> None:
 
 def test_the_list_of_commands_has_whole_sentences() -> None:
     listed = CliRunner().invoke(main, ["--help"]).output.partition("Commands:\n")[2].splitlines()
-    assert len(listed) == 22
+    assert len(listed) == 23
     assert all(line.endswith(".") and not line.endswith("...") for line in listed)
 
 
