@@ -19,7 +19,6 @@ from types import ModuleType
 from typing import Any
 
 import matplotlib
-import msgspec
 import torch
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -115,10 +114,8 @@ def message(bug: dict[str, str], folder: Path) -> str:
     """Lay out the assignment with the bug in ``folder``, and return what the public checks say first."""
     assignment = bug["answer"].split("/")[0]
     lay_out(assignment, folder)
-    code_alone = msgspec.structs.replace(answer(bug), weights="none", remove=())
-    with tempfile.TemporaryDirectory() as scratch:
-        wrong = known_answers.write_answer(code_alone, COURSE.assignment(assignment), Path(), Path(scratch, "answer"))
-        (folder / STUDENT_CODE).write_bytes((wrong / STUDENT_CODE).read_bytes())
+    code = known_answers.code_of(answer(bug), COURSE.assignment(assignment))
+    (folder / STUDENT_CODE).write_text(code, encoding="utf-8")
     command = [sys.executable, "-m", "given.check", *(name for name in answer(bug).lost if name != "accuracy")]
     said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
     _, _, failed = said.partition("✗ ")

@@ -112,7 +112,7 @@ def write_answer(answer: KnownAnswer, paths: AssignmentPaths, reference: Path, i
         CourseError: an old text of ``replace`` does not occur exactly once in the solution.
     """
     into.mkdir(parents=True)
-    (into / STUDENT_CODE).write_text(_code(answer, paths), encoding="utf-8")
+    (into / STUDENT_CODE).write_text(code_of(answer, paths), encoding="utf-8")
     (into / paths.notebook.name).write_bytes(paths.notebook.read_bytes())
     if answer.weights != "none":
         for file in filter(Path.is_file, reference.iterdir()):  # not the folders, which hold benchmark results
@@ -128,7 +128,12 @@ def write_answer(answer: KnownAnswer, paths: AssignmentPaths, reference: Path, i
     return into
 
 
-def _code(answer: KnownAnswer, paths: AssignmentPaths) -> str:
+def code_of(answer: KnownAnswer, paths: AssignmentPaths) -> str:
+    """Return the student_code.py of a known answer.
+
+    Raises:
+        CourseError: an old text of ``replace`` does not occur exactly once in the solution.
+    """
     text = paths.course.solution.read_text(encoding="utf-8")
     if answer.name == "stub":
         return strip_python(text, paths.course.solution)

@@ -22,6 +22,7 @@ from PIL import Image
 from torch import nn
 from torch.nn.functional import conv2d, cross_entropy
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset
 
 import student_code
@@ -227,14 +228,19 @@ def assert_learns_everywhere(model):
 
 
 def assert_logits(model):
-    """A row of logits per image: no softmax."""
-    logits = model(torch.randn(7, 1, 32, 32))
+    """A row of logits per image, which no other image changes: no softmax."""
+    images = torch.randn(7, 1, 32, 32)
+    logits = model.eval()(images)
     assert list(logits.shape) == [7, 10], (
         f"7 images gave an output of shape {list(logits.shape)}; it should be [7, 10]."
     )
     for rows in (logits, logits.exp()):  # of a softmax, and of a log-softmax
         sums_to_one = torch.allclose(rows.sum(1), torch.ones(7), atol=1e-4)
         assert not sums_to_one, "Each row sums to 1: return the logits; the loss applies the softmax itself."
+    alone = torch.cat([model(image[None]) for image in images])
+    assert torch.allclose(alone, logits, atol=1e-4), (
+        "Alone, an image gets different logits than in a batch: does flatten mix images?"
+    )
 
 
 def hint(seen, expected):
@@ -318,12 +324,32 @@ def test_the_mlp_has_the_size_of_lenet():
     assert_learns_everywhere(model)
 
 
+class Operations(TorchDispatchMode):
+    """Notes the name of each of PyTorch's operations."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        self.names.append(operation.__name__.partition(".")[0])
+        return operation(*args, **kwargs or {})
+
+
+PRODUCTS = {"addmm", "mm", "bmm", "baddbmm"}  # of matrices
+STRAIGHT = {"t", "transpose", "permute", "view", "_unsafe_view", "reshape", "add", "expand", "clone", "detach", "alias"}
+
+
 @pytest.mark.question("mlp")
 def test_the_mlp_is_not_linear():
-    """There is a non-linearity between the layers of the MLP."""
-    model, x = student_code.CustomMLP().eval(), torch.randn(7, 1, 32, 32)
-    bend = (model(x) + model(-x) - 2 * model(0 * x)).abs().max()
-    assert bend > 1e-5, "The MLP is one linear map in all: is there a ReLU after each hidden layer?"
+    """There is a non-linearity after each hidden layer of the MLP."""
+    model = student_code.CustomMLP().eval()
+    with torch.no_grad(), Operations() as operations:
+        model(torch.randn(7, 1, 32, 32))
+    places = [place for place, name in enumerate(operations.names) if name in PRODUCTS]
+    for number, (begin, end) in enumerate(itertools.pairwise(places), start=1):
+        between = set(operations.names[begin + 1 : end])
+        assert not between <= STRAIGHT, f"No non-linearity follows hidden layer {number}: two layers are worth one."
 
 
 # ---------------------------------------------------------------- count

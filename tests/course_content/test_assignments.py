@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gradeprop.course.config import read_assignment, read_course
-from gradeprop.course.known_answers import read_known_answers
+from gradeprop.course.known_answers import code_of, read_known_answers
 from gradeprop.grading.grader import open_grader
 from gradeprop.grading.settings import RunSettings
 from gradeprop.grading.store import StudentFolders
@@ -37,3 +37,11 @@ def test_every_assignment_brings_enough_known_answers(name: str) -> None:
     names = [case.name for case in read_known_answers(read_assignment(REPOSITORY, name), REPOSITORY.assignment(name))]
     assert sum(name.startswith("wrong/") for name in names) >= 30
     assert sum(name.startswith("right/") for name in names) >= 8
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_known_answer_fits_the_solution_as_it_is(name: str) -> None:
+    """An old text that the solution no longer contains is an error with the file's name."""
+    paths = REPOSITORY.assignment(name)
+    for answer in read_known_answers(read_assignment(REPOSITORY, name), paths):
+        compile(code_of(answer, paths), answer.name, "exec")
