@@ -15,7 +15,7 @@ ifneq ($(wildcard ../shared/data),)
 export GRADEPROP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check coverage hostile nbgrader-attacks fuzz chaos mutants setup release diagrams verify reference bench bench-scale bench-train bench-notebooks bench-formgrader pictures hub lock clean help
+.PHONY: demo test check coverage hostile nbgrader-attacks fuzz chaos mutants setup release diagrams field-guide verify reference bench bench-scale bench-train bench-notebooks bench-formgrader pictures hub lock clean help
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -53,6 +53,10 @@ release: setup ## make release/ from source/
 
 diagrams: setup ## draw the diagrams of the notebooks
 	$(BIN)/python source/diagrams/draw.py
+
+field-guide: setup ## train the bugs of docs/field-guide.toml, and write the page with their curves
+	rm -f docs/results/field_guide.json
+	$(BIN)/python -m benchmarks.field_guide
 
 verify: setup ## prove the hidden checks on known answers and on junk
 	$(BIN)/gradeprop verify $(HW)

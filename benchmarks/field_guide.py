@@ -1,6 +1,6 @@
 """Writes docs/field-guide.md: what common bugs of convolutional networks look like while they train.
 
-    python -m benchmarks.field_guide            trains every bug of docs/field-guide.toml, about five minutes
+    python -m benchmarks.field_guide            trains the bugs of docs/field-guide.toml that have no result yet
     python -m benchmarks.field_guide --page     only writes the page, from docs/results/field_guide.json
 
 Each bug is a known wrong answer of grader_tests. Its code trains on the sample of digits, beside the reference
@@ -64,9 +64,9 @@ def main() -> None:
         print(json.dumps(train(Path(options.train[0]), options.train[1])))
         return
     if not options.page:
-        RESULTS.write_text(json.dumps(measure(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        measure()
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    for bug in bugs():
+    for bug in (bug for bug in bugs() if "error" not in _history(results, bug)):
         draw(results, bug).savefig(CURVES / f"{name(bug)}.svg", metadata={"Date": None})
         plt.close()
     PAGE.write_text(page(results), encoding="utf-8")
@@ -85,21 +85,24 @@ def name(bug: dict[str, str]) -> str:
 # ---------------------------------------------------------------- training
 
 
-def measure() -> dict[str, Any]:
-    """Train the reference once for each way of training, and every bug; run the public checks on every bug."""
-    ways = sorted({bug["trains"] for bug in bugs()})
+def measure() -> None:
+    """Train what RESULTS does not contain yet, and run the public checks on it; the file is written after each."""
     results: dict[str, Any] = {"reference": {}, "bugs": {}}
-    with tempfile.TemporaryDirectory() as scratch:
-        for way in tqdm(ways, desc="reference"):
-            results["reference"][way] = _train_apart(COURSE.source, way)
-        for bug in tqdm(bugs(), desc="bugs"):
-            folder = Path(scratch, name(bug))
-            folder.mkdir()
-            results["bugs"][bug["answer"]] = {
-                "message": message(bug, folder),
-                "history": _train_apart(folder, bug["trains"]),
-            }
-    return results
+    if RESULTS.is_file():
+        results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    ways = sorted({bug["trains"] for bug in bugs()} - results["reference"].keys())
+    for way in tqdm(ways, desc="reference"):
+        results["reference"][way] = _train_apart(COURSE.source, way)
+        _store(results)
+    for bug in tqdm([bug for bug in bugs() if bug["answer"] not in results["bugs"]], desc="bugs"):
+        with tempfile.TemporaryDirectory() as folder:
+            said = message(bug, Path(folder))
+            results["bugs"][bug["answer"]] = {"message": said, "history": _train_apart(Path(folder), bug["trains"])}
+        _store(results)
+
+
+def _store(results: dict[str, Any]) -> None:
+    RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def answer(bug: dict[str, str]) -> known_answers.KnownAnswer:
@@ -131,7 +134,7 @@ def _train_apart(folder: Path, way: str) -> History:
     return history
 
 
-def train(folder: Path, way: str) -> History:
+def train(folder: Path, way: str) -> dict[str, Any]:
     """Train a network of the ``student_code.py`` in ``folder`` with its loops: loss and accuracy per epoch."""
     torch.set_num_threads(1)
     sys.path[:0] = [str(folder), str(COURSE.source)]
@@ -140,7 +143,10 @@ def train(folder: Path, way: str) -> History:
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as scratch:
         model, loaders = WAYS[way](student, Path(scratch))
-        optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0)
+        try:
+            optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0)
+        except ValueError as error:  # a network without parameters
+            return {"error": str(error)}
         loops = (student.train_model, student.test_model)
         history: History = fit(model, loaders, optimizer, nn.CrossEntropyLoss(), EPOCHS, *loops)
     return {quantity: [round(value, 4) for value in values] for quantity, values in history.items()}
@@ -212,11 +218,10 @@ def page(results: dict[str, Any]) -> str:
 def _entry(results: dict[str, Any], bug: dict[str, str]) -> str:
     history = _history(results, bug)
     reference = results["reference"][bug["trains"]]
-    alt = (
-        f"Loss and accuracy per epoch. At the end, training loss {history['train_loss'][-1]:.2f} and test accuracy "
-        f"{history['test_accuracy'][-1]:.0%}; the reference has {reference['train_loss'][-1]:.2f} and "
-        f"{reference['test_accuracy'][-1]:.0%}."
-    )
+    if "error" in history:
+        shown = f"Training does not begin: `{history['error']}`."
+    else:
+        shown = f"![{_alt_text(history, reference)}](images/field-guide/{name(bug)}.svg)"
     said = (
         results["bugs"][bug["answer"]]["message"] or f"No public check sees it: {answer(bug).unseen_by_public_checks}"
     )
@@ -225,7 +230,7 @@ def _entry(results: dict[str, Any], bug: dict[str, str]) -> str:
     return f"""
 ## {bug["symptom"]} {{#{name(bug)}}}
 
-![{alt}](images/field-guide/{name(bug)}.svg)
+{shown}
 
 {quoted}
 
@@ -237,6 +242,14 @@ def _entry(results: dict[str, Any], bug: dict[str, str]) -> str:
 {changes}
 ```
 """
+
+
+def _alt_text(history: History, reference: History) -> str:
+    return (
+        f"Loss and accuracy per epoch. At the end, training loss {history['train_loss'][-1]:.2f} and test accuracy "
+        f"{history['test_accuracy'][-1]:.0%}; the reference has {reference['train_loss'][-1]:.2f} and "
+        f"{reference['test_accuracy'][-1]:.0%}."
+    )
 
 
 def _diff(right: str, wrong: str) -> str:

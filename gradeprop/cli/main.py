@@ -1,6 +1,7 @@
 """The command ``gradeprop``: its group, and every error as one sentence."""
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -8,6 +9,10 @@ import click
 from gradeprop import __version__
 from gradeprop.cli import course, doctor, feedback, grade, people, publish, push, scores, status, student, verify
 from gradeprop.core.errors import GradepropError
+
+# Importing rfc3987_syntax builds a grammar, a second of processor time, so that jsonschema can validate international
+# addresses. Notebooks have none; without the module jsonschema leaves that check out.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 class CommandGroup(click.Group):

@@ -19,6 +19,12 @@ def test_the_command_starts_without_what_takes_long_to_load() -> None:
     assert done.stdout == "[]\n"
 
 
+def test_notebooks_are_validated_without_a_grammar_of_addresses() -> None:
+    code = "import sys, gradeprop.cli.main, nbformat; print(sys.modules['rfc3987_syntax'], 'lark' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "None False\n"
+
+
 def test_every_command_and_option_has_a_help_text() -> None:
     groups = [main, *(command for command in main.commands.values() if isinstance(command, click.Group))]
     commands = [command for group in groups for command in group.commands.values()]
