@@ -7,6 +7,7 @@ import tomllib
 
 import pytest
 
+from gradeprop.course.config import read_course
 from gradeprop.course.solutions import strip_python
 from tests.conftest import REPOSITORY
 from tests.layers import LAYERS
@@ -58,6 +59,15 @@ def test_the_stub_can_be_imported_and_is_clean() -> None:
 @pytest.mark.parametrize("target", ["demo", "test", "check", "bench", "reference"])
 def test_every_command_the_readme_names_is_in_the_makefile(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
+
+
+@pytest.mark.parametrize("name", read_course(REPOSITORY).assignments)
+def test_the_readme_counts_the_known_answers(name: str) -> None:
+    paths = REPOSITORY.assignment(name)
+    wrong, right = (len(list(folder.glob("*/*.toml"))) for folder in (paths.wrong, paths.right))
+    row = re.search(rf"^\| `{name}` .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert row
+    assert f"| {wrong} wrong, {right} right |" in row[0]
 
 
 def test_ci_calls_the_readmes_test_command() -> None:
