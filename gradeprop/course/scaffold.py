@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.metadata
+import json
 import platform
 import re
 import shutil
@@ -45,8 +46,12 @@ def new_course(folder: Path, title: str) -> CoursePaths:
     """
     if folder.exists() and (found := [file.name for file in folder.iterdir() if not file.name.startswith(".")]):
         raise CourseError(f"is not empty: it contains {min(found)}", folder)
-    values = {"title": title.replace('"', "'"), "python": ".".join(platform.python_version_tuple()[:2])}
-    values["modules"] = "\n".join(f'{module} = "{version}"' for module, version in _installed())
+    values = {
+        "title": title,
+        "quoted title": json.dumps(title, ensure_ascii=False),
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        "modules": "\n".join(f'{module} = "{version}"' for module, version in _installed()),
+    }
     for name, place in _PLACES.items():
         text = (_TEMPLATES / "course" / name).read_text(encoding="utf-8")
         for key, value in values.items():

@@ -107,9 +107,10 @@ def everything(course: CoursePaths) -> dict[Path, bytes]:
 
 def test_a_new_course_needs_an_empty_folder(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
-    course = new_course(tmp_path, 'A "course"')
-    assert read_course(course).title == "A 'course'"
-    assert not [file for file in everything(course).values() if b"@title@" in file or b"@modules@" in file]
+    title = 'A "course" \\ and more'
+    course = new_course(tmp_path, title)
+    assert read_course(course).title == title
+    assert not [file for file in everything(course).values() if b"title@" in file or b"@modules@" in file]
     before = everything(course)
     with pytest.raises(CourseError, match="is not empty: it contains README.md"):
         new_course(tmp_path, "Another")
