@@ -152,14 +152,14 @@ def train(folder: Path, way: str) -> dict[str, Any]:
     return {quantity: [round(value, 4) for value in values] for quantity, values in history.items()}
 
 
-def _in_memory(size: int, augment: Any = None, test_batch: int = 360) -> tuple[Any, Any]:
+def _in_memory(size: int, test_batch: int = 360) -> tuple[Any, Any]:
     digits = importlib.import_module("given.digits")
 
     def batches(is_train: bool) -> Any:
         images, labels = digits.load("sample", train=is_train)
         images = digits.resize(images) if size == 32 else images
         size_of_batch = BATCH_SIZE if is_train else test_batch
-        return digits.in_memory(images, labels, size_of_batch, shuffle=is_train, augment=augment if is_train else None)
+        return digits.in_memory(images, labels, size_of_batch, shuffle=is_train)
 
     return batches(True), batches(False)
 
@@ -179,7 +179,6 @@ WAYS: dict[str, Any] = {  # what is trained, and on which batches
     "small": lambda student, _: (student.SmallLeNet(), _in_memory(28)),
     "small_batches": lambda student, _: (student.LeNet5(), _in_memory(32, test_batch=BATCH_SIZE)),
     "regularised": lambda student, _: (student.RegularisedLeNet(), _in_memory(28, test_batch=BATCH_SIZE)),
-    "flips": lambda student, _: (student.SmallLeNet(), _in_memory(28, augment=student.flip_at_random)),
 }
 
 
