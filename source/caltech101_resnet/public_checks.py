@@ -308,9 +308,9 @@ def test_each_map_is_drawn():
     scales = {image.get_clim() for image in images}
     assert len(scales) == 1, "Each map has a scale of its own: give all images the same vmin and vmax."
     assert not factors or max(factors) < 1.01 * min(factors), "Each map was scaled before it was drawn."
-    texts = [text.get_text() for text in figure.texts]
-    texts += [axes.get_title(place) for axes in plots for place in ("left", "center", "right")]
-    assert "nineteen maps" in " ".join(texts).casefold(), 'The title, here "Nineteen maps", is not in the figure.'
+    titles = [text.get_text() for text in figure.texts]
+    titles += [axes.get_title(place) for axes in plots for place in ("left", "center", "right")]
+    assert "nineteen maps" in " ".join(titles).casefold(), 'The title, here "Nineteen maps", is not in the figure.'
 
 
 # ---------------------------------------------------------------- block, resnet
