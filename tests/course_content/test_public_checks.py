@@ -37,7 +37,7 @@ MISTAKES = [  # a part of the solution, what stands there instead, and the messa
         f"{CONV2}, padding=2",
         "conv2's output is [7, 16, 14, 14]; the course asks for [7, 16, 10, 10]: is there padding",
     ),
-    ("x = torch.relu(self.hidden", "x = (self.hidden", "is there a ReLU after each hidden layer?"),
+    ("x = torch.relu(self.hidden", "x = (self.hidden", "No non-linearity follows hidden layer 1"),
     ("if p.requires_grad) / 1e6", "if p.requires_grad) / 1", "55 was returned: give millions, 0.000055."),
     ("        optimizer.zero_grad()\n", "", "is optimizer.zero_grad() called?"),
     ("model.train()", "pass", "is model.train() called?"),
