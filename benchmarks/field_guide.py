@@ -25,10 +25,10 @@ from matplotlib.figure import Figure
 from torch import nn
 from tqdm import tqdm
 
-from benchmarks.notebooks import lay_out
 from gradeprop.core.paths import STUDENT_CODE, CoursePaths
 from gradeprop.course import known_answers
 from gradeprop.course.config import load_module, read_assignment
+from gradeprop.grading.public_checks import PublicChecks
 
 ROOT = Path(__file__).resolve().parents[1]
 COURSE = CoursePaths(ROOT)
@@ -114,15 +114,13 @@ def answer(bug: dict[str, str]) -> known_answers.KnownAnswer:
 
 
 def message(bug: dict[str, str], folder: Path) -> str:
-    """Lay out the assignment with the bug in ``folder``, and return what the public checks say first."""
-    assignment = bug["answer"].split("/")[0]
-    lay_out(assignment, folder)
-    code = known_answers.code_of(answer(bug), COURSE.assignment(assignment))
-    (folder / STUDENT_CODE).write_text(code, encoding="utf-8")
-    command = [sys.executable, "-m", "given.check", *(name for name in answer(bug).lost if name != "accuracy")]
-    said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
-    _, _, failed = said.partition("✗ ")
-    check, *below = failed.splitlines() or [""]
+    """Write the bug's code into ``folder``, and return what the public checks say first."""
+    paths = COURSE.assignment(bug["answer"].split("/")[0])
+    (folder / STUDENT_CODE).write_text(known_answers.code_of(answer(bug), paths), encoding="utf-8")
+    with PublicChecks(paths) as checks:
+        checks.start(folder)
+        _, said = checks.finish()
+    check, *below = said.partition("✗ ")[2].splitlines()
     return "\n".join([check, *(line.strip() for line in below[:1])]).strip()
 
 

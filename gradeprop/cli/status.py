@@ -1,7 +1,7 @@
-"""What is done and what waits, for every assignment; the command ``status``."""
+"""State of every assignment: released, graded, waiting for a person; the command ``status``."""
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 
@@ -48,16 +48,19 @@ def read_status(course: CoursePaths, assignment: Assignment) -> AssignmentStatus
     from gradeprop.results.refresh import read_graded
 
     graded = read_graded(course, assignment)
+    students: dict[str, list[str]] = defaultdict(list)
+    for record, _ in graded:
+        students[record.status].append(record.student)
     return AssignmentStatus(
         assignment=assignment.name,
         title=assignment.title,
         points=assignment.possible,
         released=course.assignment(assignment.name).release.is_dir(),
-        graded=Counter(record.status for record, _ in graded)["graded"],
+        graded=len(students["graded"]),
         written=sum(record.status == "graded" and bool(score.waiting) for record, score in graded),
         needs_attention=sorted(record.student for record, _ in graded if record.attention),
-        needs_review=sorted(record.student for record, _ in graded if record.status == "needs_review"),
-        not_graded=sorted(record.student for record, _ in graded if record.status == "not_graded"),
+        needs_review=sorted(students["needs_review"]),
+        not_graded=sorted(students["not_graded"]),
     )
 
 

@@ -19,13 +19,13 @@ History = dict[str, list[float]]  # train_loss, test_loss, train_accuracy, test_
 def device() -> torch.device:
     """Return the fastest device to train on: a GPU (cuda, mps) if there is one, else the CPU with free processors."""
     keep_memory()
-    if "OMP_NUM_THREADS" not in os.environ:  # you, or the hub, chose the number of threads
-        torch.set_num_threads(min(torch.get_num_threads(), free_processors()))
     if torch.cuda.is_available():
         kind, why = "cuda", f"a GPU, {torch.cuda.get_device_name()}"
     elif torch.backends.mps.is_available():
         kind, why = "mps", "the GPU of an Apple processor"
     else:
+        if "OMP_NUM_THREADS" not in os.environ:  # else you, or the hub, chose the number of threads
+            torch.set_num_threads(min(torch.get_num_threads(), free_processors()))
         threads = torch.get_num_threads()
         kind, why = "cpu", f"{threads} thread{'s' * (threads > 1)}; no GPU was found"
     print(f"Training on {kind}: {why}.")
@@ -40,9 +40,8 @@ def free_processors(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
 
     Source: the Linux kernel's documentation of control groups, file cpu.max; JupyterHub's variable CPU_LIMIT.
     """
-    limits = [os.cpu_count() or 1]
-    if hasattr(os, "sched_getaffinity"):
-        limits = [len(os.sched_getaffinity(0))]
+    processors = os.cpu_count() or 1
+    limits = [len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else processors]
     with contextlib.suppress(OSError, ValueError):  # no control groups, or no limit in them ("max")
         quota, period = (cgroup / "cpu.max").read_text().split()
         limits.append(int(quota) / int(period))
@@ -51,7 +50,7 @@ def free_processors(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     with contextlib.suppress(ImportError, OSError):
         import psutil  # Jupyter's kernel brings it along
 
-        limits.append((os.cpu_count() or 1) * (1 - psutil.cpu_percent(interval=0.5) / 100))
+        limits.append(processors * (1 - psutil.cpu_percent(interval=0.5) / 100))
     return max(1, round(min(limits)))
 
 

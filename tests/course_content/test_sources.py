@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import nbformat
 import pytest
 
+from gradeprop.core.paths import tree
 from gradeprop.course.config import read_assignment
-from gradeprop.course.release import build_release
 from tests.conftest import REPOSITORY
 from tests.course_content.test_tasks import heading_ids
 
@@ -58,9 +58,8 @@ def known_places(assignment: str) -> set[str]:
     """Tasks and cells of an assignment's notebook, and files of its release."""
     paths = REPOSITORY.assignment(assignment)
     cells = {cell.id for cell in nbformat.read(paths.notebook, as_version=4).cells}
-    return (
-        cells | set(heading_ids(assignment)) | build_release(read_assignment(REPOSITORY, assignment), REPOSITORY).keys()
-    )
+    files = {file.relative_to(paths.release).as_posix() for file in tree(paths.release)}
+    return cells | set(heading_ids(assignment)) | files
 
 
 @pytest.fixture(scope="module")
