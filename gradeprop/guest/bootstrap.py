@@ -1,13 +1,12 @@
-"""Bootstrap: build the root file system for all jobs, then exec the zygote. A new process with a clean environment.
+"""Bootstrap: build the root file system for all jobs, drop rights, then become the zygote, or exec a Jupyter kernel.
 
-in:  argv: the descriptor of the control socket; its first message: ``Plan.bootstrap`` as JSON
+in:  the descriptor of the control socket; its first message: ``Plan.bootstrap`` as JSON
 out: nothing on success; {"none": reason} if namespaces cannot be made, {"fault": reason} for any other error
 """
 
 import json
 import os
 import socket
-import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,21 +27,30 @@ ENVIRONMENT = {
     "TORCHDYNAMO_DISABLE": "1",  # compiling takes longer than a probe may
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # fewer page tables to copy at each fork
 }
+_HOMES = ("HOME", "TMPDIR", "MPLCONFIGDIR")
 
 
-def main() -> None:
-    """Build the root and become the zygote; report an error on the control socket."""
-    control = socket.socket(fileno=int(sys.argv[1]))
+def main(descriptor: int) -> None:
+    """Build the root and become the next process; report an error on the control socket."""
+    control = socket.socket(fileno=descriptor)
+    control.set_inheritable(False)
     spec = json.loads(control.recv(1 << 20))
     problem = "none"
     try:
         if spec["tier"] == "full":
             _enter_namespaces(spec)
         problem = "fault"
-        _become_zygote(spec, control)
+        _drop_rights(spec)
+        if spec.get("main"):
+            _exec(spec, control)
     except OSError as error:
         control.send(json.dumps({problem: str(error)}).encode())
         control.recv(1 << 20)  # the zygote's setting: closing a socket with unread data would discard our message
+        return
+    os.environ.update(dict.fromkeys(_HOMES, spec["home"]))
+    from . import zygote
+
+    zygote.main(control)
 
 
 def _enter_namespaces(spec: dict[str, Any]) -> None:
@@ -110,18 +118,21 @@ def _cover(target: str) -> None:
         syscalls.mount(f"{ROOT}/dev/null", target, None, syscalls.BIND)
 
 
-def _become_zygote(spec: dict[str, Any], control: socket.socket) -> NoReturn:
+def _drop_rights(spec: dict[str, Any]) -> None:
     if spec["uid"] is not None:
         os.setgroups([])
         os.setresgid(spec["uid"], spec["uid"], spec["uid"])
         os.setresuid(spec["uid"], spec["uid"], spec["uid"])
+    if os.getuid():
+        syscalls.drop_capabilities()  # those of a new user namespace
+    syscalls.set_dumpable(True)  # a change of user forbids the process its own /proc
     os.chdir("/")
     syscalls.no_new_privileges()
     os.umask(0o022)
+
+
+def _exec(spec: dict[str, Any], control: socket.socket) -> NoReturn:
     os.set_inheritable(control.fileno(), True)
-    main = spec.get("main", "zygote")
-    code = f"import sys; sys.path.insert(0, sys.argv[2]); from guest import {main}; {main}.main()"
+    code = f"import sys; sys.path.insert(0, sys.argv[2]); from guest import {spec['main']}; {spec['main']}.main()"
     argv = [spec["python"], "-sSPB", "-c", code, str(control.fileno()), spec["guest"]]
-    home = dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), spec["home"])
-    # exec, so that memory, command line and environment of the grader's side disappear
-    os.execve(argv[0], argv, ENVIRONMENT | home)
+    os.execve(argv[0], argv, ENVIRONMENT | dict.fromkeys(_HOMES, spec["home"]))

@@ -11,6 +11,7 @@ from signal import SIGCHLD, SIGKILL
 
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
+SIBLING = 0x8000  # CLONE_PARENT: the new process is a child of our parent
 NAMESPACES = NEWNS | NEWCGROUP | NEWUTS | NEWIPC | NEWPID | NEWNET
 
 RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
@@ -34,11 +35,11 @@ def _syscall(what: str, number: int, *args: object) -> int:
     return _check(_libc.syscall(ctypes.c_long(number), *words), what)
 
 
-def fork_into(namespaces: int) -> int:
-    """Fork a child that is the first process of new namespaces; this saves the second fork that unshare(2) needs."""
+def fork_into(flags: int) -> int:
+    """Fork, with flags of clone(2); with new namespaces, this saves the second fork that unshare(2) needs."""
     _libc.PyOS_BeforeFork()
     try:
-        pid = _syscall("clone", _CLONE, namespaces | SIGCHLD, 0, 0, 0, 0)
+        pid = _syscall("clone", _CLONE, flags | SIGCHLD, 0, 0, 0, 0)
     except OSError:
         _libc.PyOS_AfterFork_Parent()
         raise

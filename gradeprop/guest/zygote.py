@@ -1,8 +1,8 @@
-"""Zygote: import all libraries that submissions need, once; then fork a supervisor for each job.
+"""Zygote: a fork of the warm process, in its own root; it forks a supervisor for each job.
 
 It has one thread, no secret, and no byte of any job.
 
-in:  argv: the descriptor of the control socket; messages: ``Plan.zygote``, then for each job a byte and a socket
+in:  the control socket; messages: ``Plan.zygote``, then for each job a byte and a socket
 out: {"ready": …} or {"fault": sentence}; for each job {"started": …} with a pidfd, then {"cpu_s": …} when it is gone
 """
 
@@ -12,19 +12,16 @@ import os
 import select
 import signal
 import socket
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from . import adapt, privileges, syscalls, trees
+from . import adapt, privileges, supervisor, syscalls, trees, warm
 
 
-def main() -> None:
-    """Warm up, then serve jobs until the grader closes the control socket."""
-    control = socket.socket(fileno=int(sys.argv[1]))
-    control.set_inheritable(False)
+def main(control: socket.socket) -> None:
+    """Adapt the libraries, then serve jobs until the grader closes the control socket."""
     setting = json.loads(control.recv(1 << 20))
     full = setting["tier"] == "full"
     if full:
@@ -37,7 +34,7 @@ def main() -> None:
             _send(control, none=f"namespaces for a job: {problem}")
             return
         began = time.monotonic()
-        _warm(setting["path"], setting["tier"])
+        _adapt(setting["tier"])
     except BaseException as error:
         _send(control, fault=f"the zygote did not start: {type(error).__name__}: {error}")
         raise
@@ -73,69 +70,14 @@ def _try_namespaces(home: str) -> str:
         return str(error)
 
 
-def _warm(path: list[str], tier: str) -> None:
-    """Import and use the libraries of submissions once, so that forks inherit them."""
-    sys.path[:] = [entry for entry in sys.path if entry != sys.argv[2]] + path
-    import torch
-
-    torch.set_num_threads(1)  # before any operation
-    from . import lazy_dynamo, supervisor  # noqa: F401
-
-    lazy_dynamo.stub_torch_dynamo()
-    _warm_figures()
-    _warm_training()
+def _adapt(tier: str) -> None:
+    """Adapt the libraries to the jail, so that forks inherit it."""
     adapt.keep_figures_in_memory()
     adapt.call_instead_of_compiling()
     if tier in ("restricted", "own-user"):
         adapt.load_in_one_process()
     syscalls.prepare_to_fork()
-    deadline = time.monotonic() + 10
-    while len(threads := os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{len(threads)} threads; a fork would lose all but one")
-        time.sleep(0.01)
-
-
-def _warm_figures() -> None:
-    import io
-
-    import matplotlib.pyplot as plt
-    from PIL import Image
-
-    figure, axis = plt.subplots()
-    axis.plot([1, 2], label="a")
-    axis.legend()
-    figure.savefig(io.BytesIO(), format="png")
-    plt.close("all")
-    Image.new("L", (4, 4)).save(io.BytesIO(), "png")
-
-
-def _warm_training() -> None:
-    import safetensors.torch
-    import torch
-    from torch.utils.data import DataLoader, TensorDataset
-
-    with contextlib.suppress(ImportError):  # they are optional
-        import pandas  # type: ignore[import-untyped]  # noqa: F401
-        import tqdm.auto  # type: ignore[import-untyped]
-
-        tqdm.auto.tqdm.monitor_interval = 0  # else its first progress bar starts a thread
-    layers = (
-        torch.nn.Conv2d(1, 2, 3),
-        torch.nn.BatchNorm2d(2),
-        torch.nn.ReLU(),
-        torch.nn.MaxPool2d(2),
-        torch.nn.Flatten(),
-    )
-    model = torch.nn.Sequential(*layers, torch.nn.Dropout(0.1), torch.nn.Linear(18, 2))
-    for kind in (torch.optim.SGD, torch.optim.AdamW):
-        optimizer = kind(model.parameters(), lr=0.1)
-        for images, labels in DataLoader(TensorDataset(torch.rand(4, 1, 8, 8), torch.zeros(4).long()), 2, shuffle=True):
-            optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(model(images), labels).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-    torch.manual_seed(0)  # the first call reads the source of half a dozen files
-    safetensors.torch.save({"weight": layers[0].weight.detach()})
+    warm.require_one_thread()
 
 
 def _receive(control: socket.socket) -> int | None:
@@ -154,8 +96,6 @@ def _run_job(control: socket.socket, job: int, setting: dict[str, Any], full: bo
         _send(control, fault=f"no process for the job: {error}")
         return
     if pid == 0:
-        from . import supervisor
-
         control.close()
         supervisor.main(job, home, setting, ids)
     os.close(job)

@@ -5,27 +5,24 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import msgspec
 
 from gradeprop.core.errors import CourseError, JailError, NoJailError
 from gradeprop.core.scratch import ScratchDir
+from gradeprop.core.warm import CHANNEL, Child, tail, warm_process
 from gradeprop.jail.cgroups import Group, make_group
 from gradeprop.jail.job import Job, JobResult, converse, probe_names
-from gradeprop.jail.mounts import GUEST, python
 from gradeprop.jail.plan import make_plan
 
 START_S = 120.0  # for a cold disk and a first import of torch
 REAP_S = 60.0  # in the restricted tier the zygote removes the job's files, on whatever disk there is
 END_S = 3.0
-
-_BOOT = "import sys; sys.path.insert(0, sys.argv[2]); from guest import bootstrap; bootstrap.main()"
 
 
 class Jail:
@@ -33,7 +30,7 @@ class Jail:
 
     def __init__(self, tier: str, hide: tuple[Path, ...] = ()) -> None:
         self._kind, self._hide = tier, hide
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
         self._control: socket.socket  # set together with the process
         self._scratch: ScratchDir | None = None
         self._group: Group | None = None
@@ -61,35 +58,28 @@ class Jail:
             JailError: the zygote did not start.
             NoJailError: this machine cannot run this tier.
         """
-        began = time.monotonic()
+        began, warm = time.monotonic(), warm_process()
         plan = make_plan(self._kind, self._hide)
         self._scratch, self._group = plan.scratch, make_group()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs, tempfile.TemporaryFile() as errors:
-            argv = [str(python()), "-ISB", "-c", _BOOT, str(theirs.fileno()), str(GUEST.parent)]
-            self._process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env={}, cwd="/",
-                pass_fds=[theirs.fileno()], start_new_session=True,
-            )  # fmt: skip
-            theirs.close()
+        with tempfile.TemporaryFile() as errors:
+            with theirs:
+                self._process = warm.fork("guest.bootstrap:main", [CHANNEL], theirs, errors.fileno())
             try:
                 self._send(plan.bootstrap)
                 self._send(plan.zygote)
+                self._process.pid  # noqa: B018  (raises JailError, and says why, if the zygote did not start)
                 self._receive(START_S, "ready")
             except JailError as error:
                 self.close()
-                raise type(error)(f"{error}{_tail(errors)}") from None
+                raise type(error)(" ".join(filter(None, (str(error), tail(errors))))) from None
         self.tier, self.ready_s = plan.tier, time.monotonic() - began
 
     def close(self) -> None:
         """End the zygote and all its processes."""
         if self._process is not None:
             self._control.close()  # the zygote notices, and cleans up
-            try:
-                self._process.wait(END_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            self._process.end(END_S)
             self._process = None
         if self._scratch is not None:
             self._scratch.remove()
@@ -161,9 +151,3 @@ class Jail:
         if "none" in message:
             raise NoJailError(message["none"])
         raise JailError(message.get("fault", "the jail sent an unexpected message"))
-
-
-def _tail(errors: IO[bytes]) -> str:
-    errors.seek(0)
-    text = errors.read().decode(errors="replace").strip()
-    return f"\n{text[-2000:]}" if text else ""

@@ -22,12 +22,12 @@ from gradeprop.core.assignment import Limits
 from gradeprop.core.errors import NoJailError
 from gradeprop.core.models import Record
 from gradeprop.core.scratch import ScratchDir
+from gradeprop.core.warm import GUEST, python
 from gradeprop.guest import framing
-from gradeprop.jail.jail import _BOOT
-from gradeprop.jail.mounts import GUEST, python
 from gradeprop.jail.plan import make_plan
 
 NAME = "gradeprop-jail"
+_BOOT = "import sys; sys.path.insert(0, sys.argv[2]); from guest import bootstrap; bootstrap.main(int(sys.argv[1]))"
 _SOCKETS = "/jail/wire"
 """path in the jail of the folder with the sockets"""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradeprop.core.errors import NoJailError
+from gradeprop.core.warm import GUEST, PACKAGES, libraries, python
 from gradeprop.guest.bootstrap import ENVIRONMENT
 
 _DATA = (
@@ -22,13 +23,10 @@ _DATA = (
 )
 _PROGRAMS = ("sh", "env", "cat", "cp", "echo", "ls", "mkdir", "mv", "rm", "sleep", "touch", "uname")  # for os.system
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
-GUEST = Path(__file__).parents[1] / "guest"
-
-_PACKAGES = ("site-packages", "dist-packages")
 _BY_NAME = ("libgcc_s.so.1", "libnss_files.so.2")  # the C library loads them by name, when they are needed
 _OF_MKL = ("libmkl_*.so*", "libiomp5.so")  # so does MKL
 _EXTENSION = re.compile(r"\.so(\.[\d.]+)?$")
-_WITHOUT_EXTENSIONS = {"tests", "test", "include", "share", "static", "node_modules", "__pycache__", *_PACKAGES}
+_WITHOUT_EXTENSIONS = {"tests", "test", "include", "share", "static", "node_modules", "__pycache__", *PACKAGES}
 _FOUND = re.compile(r"^\t(?:\S+ => )?(/.+) \(0x[0-9a-f]+\)$", re.MULTILINE)
 _AT_ONCE = 60  # extensions in one question to the loader, which compares each with all others
 
@@ -60,11 +58,6 @@ class View:
         return sorted(set(read)), sorted(set(names))
 
 
-def python() -> Path:
-    """Return the path of the interpreter itself, not of a virtual environment's link to it."""
-    return Path(sys.executable).resolve()
-
-
 def make_view(hide: Iterable[Path]) -> View:
     """Plan the view: what Python needs, without the folders in ``hide``.
 
@@ -72,9 +65,9 @@ def make_view(hide: Iterable[Path]) -> View:
         NoJailError: Python needs a folder that must stay invisible.
     """
     links: dict[str, str] = {}
-    libraries = [_follow(Path(entry), links) for entry in sys.path if Path(entry).name in _PACKAGES]
+    packages = [_follow(Path(entry), links) for entry in libraries()]
     dynamic = [Path(entry) for entry in sys.path if Path(entry).name == "lib-dynload"]
-    folders = [_follow(folder, links) for folder in (Path(os.__file__).parent, *dynamic, *libraries) if folder.is_dir()]
+    folders = [_follow(folder, links) for folder in (Path(os.__file__).parent, *dynamic, *packages) if folder.is_dir()]
     programs = [Path(found) for name in _PROGRAMS if (found := shutil.which(name, path=ENVIRONMENT["PATH"]))]
     folders += [_follow(entry, links) for folder in folders for entry in folder.iterdir() if _is_linked_package(entry)]
     files = {python(), *programs, *map(Path, (*_shared_libraries(tuple(folders), tuple(programs)), *_DATA))}
@@ -87,7 +80,7 @@ def make_view(hide: Iterable[Path]) -> View:
             f"Python needs {bad}, which is inside the course; move the course, or Python, to a separate folder."
         )
     links = {link: to for link, to in links.items() if not any(Path(link).is_relative_to(folder) for folder in folders)}
-    return View(paths, links, tuple(hidden), tuple(map(str, libraries)))
+    return View(paths, links, tuple(hidden), tuple(map(str, packages)))
 
 
 def _is_linked_package(entry: Path) -> bool:

@@ -8,8 +8,9 @@ from typing import Any
 
 from gradeprop.core.errors import NoJailError
 from gradeprop.core.scratch import ScratchDir
+from gradeprop.core.warm import GUEST, python
 from gradeprop.guest import syscalls
-from gradeprop.jail.mounts import GUEST, View, is_open_to_others, make_view, python, readable_by_others
+from gradeprop.jail.mounts import View, is_open_to_others, make_view, readable_by_others
 from gradeprop.jail.seccomp import compile_filter
 
 _SPARE_UIDS = 64000, 1000  # first and number; they belong to nobody

@@ -6,8 +6,6 @@ This side imports no torch, so that the command starts at once and a worker stay
 import contextlib
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
 
@@ -17,6 +15,7 @@ from gradeprop.core.assignment import Assignment, DatasetRequirements
 from gradeprop.core.errors import CourseError, JailError
 from gradeprop.core.models import JailRun, Record
 from gradeprop.core.paths import AssignmentPaths, StudentPaths
+from gradeprop.core.warm import CHANNEL, Child, warm_process
 from gradeprop.judge import questions
 from gradeprop.judge.protocol import (
     CheckRequest,
@@ -29,11 +28,8 @@ from gradeprop.judge.protocol import (
     send,
 )
 
-_ENVIRONMENT = {
-    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
-    **dict.fromkeys(("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTHONDONTWRITEBYTECODE"), "1"),
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # as in the jail: forks have fewer page tables to copy
-}
+END_S = 5.0
+_ENVIRONMENT = dict.fromkeys(("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTHONDONTWRITEBYTECODE"), "1")
 
 
 class Judge:
@@ -42,7 +38,7 @@ class Judge:
     Entering starts the process and does not wait, so that the checks load while the caller starts its jail.
     """
 
-    _process: subprocess.Popen[bytes]
+    _process: Child
     _channel: socket.socket
     _ready: Ready | None
 
@@ -55,11 +51,7 @@ class Judge:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._channel.close()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.end(END_S)
 
     def wait_until_loaded(self) -> Ready:
         """Wait until the checks are loaded; return them in the order of their files, with the flaws of the course.
@@ -128,19 +120,15 @@ class Judge:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        # -P: the current folder may be a student's, and hold a torch.py
-        command = [sys.executable, "-P", "-m", "gradeprop.judge.server", str(self._root), self.assignment.name]
-        path = (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")} | _ENVIRONMENT
-        environment |= {"PYTHONPATH": os.pathsep.join(filter(None, path))}  # the same gradeprop as here
+        path = (str(Path(__file__).parents[2]), *os.environ.get("PYTHONPATH", "").split(os.pathsep))
         with theirs:
-            self._process = subprocess.Popen(
-                [*command, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C reaches the grader alone, which then closes the judge in order
+            self._process = warm_process().fork(
+                "gradeprop.judge.server:serve",
+                [str(self._root), self.assignment.name, CHANNEL],
+                theirs,
+                2,
+                path=[folder for folder in path if folder],  # not the current folder: a student's may hold a torch.py
+                environment={k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")} | _ENVIRONMENT,
             )
         self._channel, self._ready = ours, None
 

@@ -1,7 +1,7 @@
 """The judge's process: pytest collects the checks of one assignment once, then a fork runs them for each submission.
 
-Started by ``client`` as ``python -m gradeprop.judge.server <root> <assignment> <fd>``. It has torch and the checks
-loaded, and student code never runs in it. It answers requests on the socket ``fd``:
+``client`` starts it as a fork of the warm process (``core/warm.py``). It has torch and the checks loaded, and student
+code never runs in it. It answers requests on the socket ``fd``:
 
     InputsRequest   → the held-out inputs as safetensors, after "+"; or the error in held_out.py, after "-"
     CheckRequest    → CheckResponse: the check results, and which probes each check used
@@ -203,10 +203,9 @@ def _arguments(paths: AssignmentPaths) -> list[str]:
     return [*options, "-W", "ignore", "-q", "--no-header", "--no-summary"]
 
 
-def serve(root: Path, assignment: str, fd: int) -> int:
+def serve(root: str, assignment: str, fd: int) -> int:
     """Collect the checks of an assignment and answer requests until the socket closes; returns only if that fails."""
-    torch.set_num_threads(1)
-    paths = CoursePaths(root).assignment(assignment)
+    paths = CoursePaths(Path(root)).assignment(assignment)
     sys.path.insert(0, str(paths.course.source))  # for ``from given import …`` in checks
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     scratch = ScratchDir()
@@ -214,7 +213,3 @@ def serve(root: Path, assignment: str, fd: int) -> int:
         return int(pytest.main(_arguments(paths), plugins=[plugin, Server(paths, socket.socket(fileno=fd), scratch)]))
     finally:
         scratch.remove()
-
-
-if __name__ == "__main__":
-    sys.exit(serve(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
