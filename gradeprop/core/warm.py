@@ -26,7 +26,16 @@ CHANNEL = 3
 """descriptor of a fork's channel"""
 GUEST = Path(__file__).parents[1] / "guest"
 PACKAGES = ("site-packages", "dist-packages")
-_BOOT = "import sys; sys.path.insert(0, sys.argv[2]); from guest import warm; warm.main()"
+# the command line is readable in a jail: the folder of this package comes in a message
+_BOOT = """
+import json, socket, sys
+control = socket.socket(fileno=int(sys.argv[1]))
+folder, packages = json.loads(control.recv(1 << 16))
+sys.path.insert(0, folder)
+from guest import warm
+del sys.path[0]
+warm.main(control, packages)
+"""
 _START_S = 120.0  # for a cold disk and a first import of torch
 
 
@@ -113,11 +122,12 @@ class WarmProcess:
         self._owner, self._log = os.getpid(), tempfile.TemporaryFile()  # noqa: SIM115
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            argv = [str(python()), "-ISB", "-c", _BOOT, str(theirs.fileno()), str(GUEST.parent), *libraries()]
+            argv = [str(python()), "-ISB", "-c", _BOOT, str(theirs.fileno())]
             self._process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._log, env=ENVIRONMENT, cwd="/",
                 pass_fds=[theirs.fileno()], start_new_session=True,
             )  # fmt: skip
+        self._control.send(json.dumps([str(GUEST.parent), libraries()]).encode())
 
     @property
     def is_ours(self) -> bool:

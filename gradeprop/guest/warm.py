@@ -3,7 +3,7 @@
 It is the grader's child, has one thread and a clean environment, and never holds a byte of a course or a submission.
 The kernel makes its forks children of the grader.
 
-in:  argv: the descriptor of the control socket, the folder of this package, Python's folders of installed packages;
+in:  the control socket, Python's folders of installed packages;
      for each fork four descriptors: where to report; a file that only the fork reads, {"call": "module:function",
      "arguments": [...], "path": [...], "sites": [...], "environment": {...}}; stderr; and a channel, its descriptor 3
 out: for each fork, where to report: the pid, or a sentence on why there is none
@@ -30,15 +30,13 @@ from . import syscalls
 CHANNEL = 3
 
 
-def main() -> None:
+def main(control: socket.socket, packages: list[str]) -> None:
     """Warm up, then fork until the grader closes the control socket."""
-    control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
-    folder, *libraries = sys.argv[2:]
-    sys.path[:] = [entry for entry in sys.path if entry != folder] + libraries
+    sys.path += packages
     _import_torch()
     _import_matplotlib()
-    from . import bootstrap, zygote  # noqa: F401  (a jail's root has no other place to import them from)
+    from . import bootstrap, zygote  # noqa: F401  (inside a root they could not be imported)
 
     syscalls.prepare_to_fork()
     while (received := socket.recv_fds(control, 1, 4))[0]:
@@ -90,6 +88,7 @@ def _import_matplotlib() -> None:
         axis.legend()
         figure.savefig(io.BytesIO(), format="png")
         plt.close("all")
+    tempfile.tempdir = None  # a fork has another
     mpl.get_configdir = mpl.get_cachedir = lambda: os.environ.get("MPLCONFIGDIR", tempfile.gettempdir())
 
 
