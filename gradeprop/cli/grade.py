@@ -37,6 +37,7 @@ from gradeprop.core.errors import SubmissionError
 from gradeprop.core.models import GradeRecord, Unattributed
 from gradeprop.core.paths import CoursePaths
 from gradeprop.core.sanitize import for_terminal
+from gradeprop.core.warm import warm_process
 from gradeprop.course.config import resolve_dataset
 
 if TYPE_CHECKING:
@@ -110,6 +111,8 @@ def grade(
     run, found = RunOptions(**options), None
     opening = open_store(course, one, run)
     if submissions:
+        if not run.scheduler:
+            warm_process()  # imports torch while this process finds the submissions
         found = _find(ctx, course, one, submissions, student)
         for sentence in found.notes:
             warn(sentence)

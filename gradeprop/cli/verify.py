@@ -13,6 +13,7 @@ from gradeprop.cli.grade import settings_of
 from gradeprop.cli.options import RunOptions, assignment_argument, data_option, find_assignment, seed_option
 from gradeprop.cli.output import print_table, progress
 from gradeprop.core.sanitize import for_terminal
+from gradeprop.core.warm import warm_process
 from gradeprop.course.known_answers import read_known_answers
 
 if TYPE_CHECKING:
@@ -31,11 +32,12 @@ def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: i
     Every known answer must get exactly its points, and junk in place of any value must not break a check. The public
     checks must accept right answers, and should show the mistakes of wrong ones.
     """
+    course, one = find_assignment(ctx, assignment)
+    warm_process()
     from gradeprop.grading.grader import open_grader
     from gradeprop.grading.store import StudentFolders
     from gradeprop.grading.verify import verify as run_cases
 
-    course, one = find_assignment(ctx, assignment)
     one_seed = secrets.randbits(63) if seed is None else seed  # so that the reference runs once
     run, results = RunOptions(dataset=dataset, seed=one_seed), list["CaseResult"]()
     if not any(only in case.name for case in read_known_answers(one, course.assignment(one.name))):

@@ -1,6 +1,6 @@
 """The warm process of this grader, which has torch imported; the jail's zygote and the judge are forks of it.
 
-    child = warm_process().fork("gradeprop.judge.server:serve", [root, assignment], channel, stderr)
+    child = warm_process().fork("judge", "gradeprop.judge.server:serve", [root, assignment, CHANNEL], channel, stderr)
 
 Its first call starts the process and does not wait for it.
 """
@@ -136,6 +136,7 @@ class WarmProcess:
 
     def fork(
         self,
+        name: str,
         call: str,
         arguments: Sequence[str | int],
         channel: socket.socket,
@@ -146,11 +147,12 @@ class WarmProcess:
         """Fork a process that calls a function, and give it the channel as ``CHANNEL``; does not wait.
 
         Args:
+            name: of the process, as ``ps`` shows it.
             call: "module:function".
             path: folders to search for modules first. If there are any, ``.pth`` files of installed packages count too.
             environment: replaces the clean one.
         """
-        message: dict[str, object] = {"call": call, "arguments": arguments, "path": path}
+        message: dict[str, object] = {"name": name, "call": call, "arguments": arguments, "path": path}
         message |= {"sites": libraries()} if path else {}
         message |= {"environment": dict(environment)} if environment is not None else {}
         ours, theirs = socket.socketpair()

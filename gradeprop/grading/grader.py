@@ -17,6 +17,7 @@ from gradeprop.core import storage
 from gradeprop.core.errors import CourseError, JailError, NoJailError
 from gradeprop.core.models import GradeRecord, JailRun, Submission
 from gradeprop.core.paths import STUDENT_CODE, StudentPaths
+from gradeprop.core.warm import warm_process
 from gradeprop.course import environment
 from gradeprop.course.config import label_folders
 from gradeprop.course.files import given_files, grader_file, read_probes
@@ -35,7 +36,7 @@ _TRIES = 3
 
 @contextlib.contextmanager
 def open_grader(folders: StudentFolders, with_jail: bool = True) -> Iterator["Grader"]:
-    """Open a grader: read the fingerprints, start the judge, start the jail.
+    """Open a grader: start to import torch, read the fingerprints, start the judge, start the jail.
 
     The fingerprints come first, so that a file that changes during the start is found stale by the next run. The judge
     loads the checks in its own process while the jail becomes ready.
@@ -49,6 +50,7 @@ def open_grader(folders: StudentFolders, with_jail: bool = True) -> Iterator["Gr
             checks cannot be loaded, or their points do not add up, so that nobody could be graded.
     """
     settings = folders.settings
+    warm_process()
     sources = Sources.read(settings)
     if with_jail:
         environment.require(settings.assignment.grader, settings.course.course_toml)

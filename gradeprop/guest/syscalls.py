@@ -94,6 +94,11 @@ def set_dumpable(yes: bool) -> None:
     _prctl(4, ctypes.c_ulong(yes), 0)
 
 
+def set_name(name: str) -> None:
+    """Set the name of this process, as ``ps`` shows it; of at most 15 characters."""
+    _prctl(15, name.encode())
+
+
 def adopt_orphans() -> None:
     """Make this process the parent of its orphaned descendants."""
     _prctl(36, ctypes.c_ulong(1), 0)

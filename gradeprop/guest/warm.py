@@ -5,7 +5,7 @@ The kernel makes its forks children of the grader.
 
 in:  the control socket, Python's folders of installed packages;
      for each fork four descriptors: where to report; a file that only the fork reads, {"call": "module:function",
-     "arguments": [...], "path": [...], "sites": [...], "environment": {...}}; stderr; and a channel, its descriptor 3
+     "name": text, "arguments": [...], "path": [...], "sites": [...], "environment": {...}}; stderr; and a channel, its descriptor 3
 out: for each fork, where to report: the pid, or a sentence on why there is none
 """
 
@@ -32,6 +32,7 @@ CHANNEL = 3
 
 def main(control: socket.socket, packages: list[str]) -> None:
     """Warm up, then fork until the grader closes the control socket."""
+    syscalls.set_name("gradeprop-warm")
     control.set_inheritable(False)
     sys.path += packages
     _import_torch()
@@ -135,6 +136,7 @@ def _become(file: int, errors: int, channel: int) -> NoReturn:
         os.setsid()
         os.dup2(errors, 2)
         message = json.loads(os.pread(file, 1 << 22, 0))
+        syscalls.set_name(message["name"])
         if channel != CHANNEL:
             os.dup2(channel, CHANNEL)
         os.closerange(CHANNEL + 1, 1 << 16)

@@ -64,7 +64,7 @@ class Jail:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with tempfile.TemporaryFile() as errors:
             with theirs:
-                self._process = warm.fork("guest.bootstrap:main", [CHANNEL], theirs, errors.fileno())
+                self._process = warm.fork("gradeprop-jail", "guest.bootstrap:main", [CHANNEL], theirs, errors.fileno())
             try:
                 self._send(plan.bootstrap)
                 self._send(plan.zygote)

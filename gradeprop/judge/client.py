@@ -123,6 +123,7 @@ class Judge:
         path = (str(Path(__file__).parents[2]), *os.environ.get("PYTHONPATH", "").split(os.pathsep))
         with theirs:
             self._process = warm_process().fork(
+                "gradeprop-judge",
                 "gradeprop.judge.server:serve",
                 [str(self._root), self.assignment.name, CHANNEL],
                 theirs,

@@ -188,17 +188,24 @@ def roles(grader: int) -> Iterator[tuple[str, int]]:
     """What a grader has started: (role, process)."""
     for child in children(grader):
         with contextlib.suppress(OSError):
-            command = Path(f"/proc/{child}/cmdline").read_bytes()
-            if b"gradeprop.judge.server" in command:
+            name = Path(f"/proc/{child}/comm").read_text().strip()
+            if name == "gradeprop-warm":
+                yield "warm", child
+            elif name == "gradeprop-judge":
                 yield "judge", child
                 yield from (("fork", fork) for fork in children(child))
-            elif b"bootstrap.main" in command or b"zygote.main" in command:
+            elif name == "gradeprop-jail":
+                yield "outer", child
                 below = children(child)
-                zygote = below[0] if b"bootstrap.main" in command and below else child
-                yield from (("outer", child), ("zygote", zygote))
-                for driver in children(zygote) if zygote != child or b"zygote.main" in command else ():
+                zygote = below[0] if below and _namespace(child) != _namespace(below[0]) else child  # if it has its own
+                yield "zygote", zygote
+                for driver in children(zygote):
                     yield "driver", driver
                     yield from (("runner", runner) for runner in children(driver))
+
+
+def _namespace(process: int) -> str:
+    return os.readlink(f"/proc/{process}/ns/pid")  # noqa: PTH115
 
 
 def wait_for_orphans(but: tuple[int, ...] = ()) -> list[str]:
