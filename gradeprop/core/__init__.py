@@ -9,4 +9,5 @@ observations   the observations file: written by the jail, read by the judge
 own_modules    files of a submission that student_code.py imports
 sanitize       untrusted text and pictures, made safe for each sink
 scratch        temporary folders that are removed even after a kill
+warm           the process that imports torch once; the jail's zygote and the judge are forks of it
 """

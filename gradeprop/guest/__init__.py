@@ -1,7 +1,8 @@
 """Code that runs inside the jail: standard library, torch and safetensors; nothing of the grader, no secret.
 
+warm             imports torch and other libraries once, outside the jail; it forks the judge, and ▼
 bootstrap        builds the root file system for all jobs, drops rights, then becomes ▼
-zygote           imports torch and friends once, single-threaded, without secrets; for each job it forks ▼
+zygote           single-threaded, without secrets; for each job it forks ▼
 supervisor       pid 1 of the job's namespaces; never runs student code; keeps time, counts bytes, forks ▼
 runner           drops the remaining rights, imports student_code, runs the probes; untrusted
 
@@ -14,6 +15,6 @@ privileges       namespaces, limits, filters         syscalls     Linux system c
 usage            memory and disk of a job            trees        removal of folders that students filled
 networks         measurements of student networks     lazy_dynamo  stub of torch._dynamo
 
-Inside the jail this package is mounted read-only as ``guest`` in /jail. Outside, the grader imports only what does not
-run student code.
+For Jupyter kernels, this package is mounted read-only as ``guest`` in /jail. Outside, the grader imports only what does
+not run student code.
 """

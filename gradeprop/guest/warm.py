@@ -4,8 +4,9 @@ It is the grader's child, has one thread and a clean environment, and never hold
 The kernel makes its forks children of the grader.
 
 in:  the control socket, Python's folders of installed packages;
-     for each fork four descriptors: where to report; a file that only the fork reads, {"call": "module:function",
-     "name": text, "arguments": [...], "path": [...], "sites": [...], "environment": {...}}; stderr; and a channel, its descriptor 3
+     for each fork four descriptors: where to report; a file that only the fork reads, {"name": of the process,
+     "call": "module:function", "arguments": [...], "path": [...], "sites": [...], "environment": {...}}; stderr; and a
+     channel, its descriptor 3
 out: for each fork, where to report: the pid, or a sentence on why there is none
 """
 
