@@ -443,7 +443,8 @@ class Chaos:
     def workers(self, course: Path, server: Server, rounds: int) -> None:
         """One long-lived grader, of which a worker is killed at every submission it is in time for."""
         states, passes = self.calm(course, server, self.folders), 0
-        while sum(self.kills[role] for role in ("warm", "outer", "zygote", "judge", "fork", "driver", "runner")) < rounds:
+        workers = ("warm", "outer", "zygote", "judge", "fork", "driver", "runner")
+        while sum(self.kills[role] for role in workers) < rounds:
             which = passes % 2
             heavy = self.random.choice(("zygote", "judge", "outer", "warm"))
             victims = {place: self.random.choice(("fork", "driver", "runner")) for place in range(len(NAMES))}
