@@ -37,7 +37,6 @@ from gradeprop.core.errors import SubmissionError
 from gradeprop.core.models import GradeRecord, Unattributed
 from gradeprop.core.paths import CoursePaths
 from gradeprop.core.sanitize import for_terminal
-from gradeprop.core.warm import warm_process
 from gradeprop.course.config import resolve_dataset
 
 if TYPE_CHECKING:
@@ -101,6 +100,7 @@ def grade(
     observations; leaves all other grades alone. --recheck and --force do more.
     A class may also be one zip or folder as downloaded from Canvas, Moodle, Blackboard, Brightspace or Gradescope.
     """
+    from gradeprop.core.warm import warm_process
     from gradeprop.grading.jobs import graded_students
 
     course, one = find_assignment(ctx, assignment)

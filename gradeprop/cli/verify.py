@@ -13,7 +13,6 @@ from gradeprop.cli.grade import settings_of
 from gradeprop.cli.options import RunOptions, assignment_argument, data_option, find_assignment, seed_option
 from gradeprop.cli.output import print_table, progress
 from gradeprop.core.sanitize import for_terminal
-from gradeprop.core.warm import warm_process
 from gradeprop.course.known_answers import read_known_answers
 
 if TYPE_CHECKING:
@@ -32,6 +31,8 @@ def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: i
     Every known answer must get exactly its points, and junk in place of any value must not break a check. The public
     checks must accept right answers, and should show the mistakes of wrong ones.
     """
+    from gradeprop.core.warm import warm_process
+
     course, one = find_assignment(ctx, assignment)
     warm_process()
     from gradeprop.grading.grader import open_grader
