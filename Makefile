@@ -15,7 +15,7 @@ ifneq ($(wildcard ../shared/data),)
 export GRADEPROP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check coverage hostile nbgrader-attacks fuzz chaos mutants setup release diagrams field-guide verify reference bench bench-scale bench-train bench-notebooks bench-formgrader pictures hub lock clean help
+.PHONY: demo test check coverage hostile nbgrader-attacks fuzz chaos mutants setup release diagrams field-guide reference-docs verify reference bench bench-scale bench-train bench-notebooks bench-formgrader pictures hub lock clean help
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -57,6 +57,9 @@ diagrams: setup ## draw the diagrams of the notebooks
 field-guide: setup ## train the bugs of docs/field-guide.toml, and write the page with their curves
 	rm -f docs/results/field_guide.json
 	$(BIN)/python -m benchmarks.field_guide
+
+reference-docs: setup ## write docs/reference/ from the help of the commands, the records of the configuration, and docstrings
+	$(BIN)/python -m tests.reference
 
 verify: setup ## prove the hidden checks on known answers and on junk
 	$(BIN)/gradeprop verify $(HW)
