@@ -15,7 +15,7 @@ ifneq ($(wildcard ../shared/data),)
 export GRADEPROP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check coverage hostile nbgrader-attacks fuzz chaos mutants setup release diagrams field-guide reference-docs verify reference bench bench-scale bench-train bench-notebooks bench-formgrader pictures hub lock clean help
+.PHONY: demo test check coverage hostile nbgrader-attacks fuzz chaos mutants setup release diagrams field-guide reference-docs verify reference bench bench-scale bench-train bench-notebooks bench-formgrader pictures site hub lock clean help
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -112,7 +112,14 @@ $(READY): pyproject.toml requirements.lock
 	@install -D -m 644 -t .venv/etc/jupyter/jupyter_server_config.d etc/jupyter/jupyter_server_config.d/gradeprop.json  # not in an editable install
 	@touch $@
 
-lock: setup ## pin what is installed now, after the tests pass
+.venv/.docs: $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[docs]'
+	@touch $@
+
+site: .venv/.docs ## build the documentation site in site/; a broken link fails
+	$(BIN)/zensical build --clean --strict
+
+lock: setup .venv/.docs ## pin what is installed now, after the tests pass
 	{ echo "# Tested together; used as constraints by make setup. Made by make lock."; \
 	  $(BIN)/pip freeze --exclude-editable | grep -v '@ ' | sort -f; } > requirements.lock.part
 	mv requirements.lock.part requirements.lock
