@@ -86,6 +86,7 @@ mutants: setup ## change the solution in small ways; which changes does no check
 
 pictures: setup ## go through the whole loop in Chromium, formgrader and JupyterLab; write its pictures to docs/images
 	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m tests.browser.loop
+	$(BIN)/python -m tests.browser.readme_pictures
 
 hub: setup ## JupyterHub's proxy, as pinned in deploy/jupyterhub; needs Node.js and npm
 	npm ci --prefix deploy/jupyterhub --omit-lockfile-registry-resolved --no-audit --no-fund
