@@ -15,7 +15,7 @@ ifneq ($(wildcard ../shared/data),)
 export GRADEPROP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check coverage hostile nbgrader-attacks fuzz chaos mutants setup release diagrams field-guide verify reference bench bench-scale bench-train bench-notebooks bench-formgrader pictures hub lock clean help
+.PHONY: demo test check coverage hostile nbgrader-attacks fuzz chaos mutants setup release diagrams field-guide reference-docs verify reference bench bench-scale bench-train bench-notebooks bench-formgrader pictures site hub lock clean help
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -58,6 +58,9 @@ field-guide: setup ## train the bugs of docs/field-guide.toml, and write the pag
 	rm -f docs/results/field_guide.json
 	$(BIN)/python -m benchmarks.field_guide
 
+reference-docs: setup ## write docs/reference/ from the help of the commands, the records of the configuration, and docstrings
+	$(BIN)/python -m tests.reference
+
 verify: setup ## prove the hidden checks on known answers and on junk
 	$(BIN)/gradeprop verify $(HW)
 
@@ -83,6 +86,7 @@ mutants: setup ## change the solution in small ways; which changes does no check
 
 pictures: setup ## go through the whole loop in Chromium, formgrader and JupyterLab; write its pictures to docs/images
 	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m tests.browser.loop
+	$(BIN)/python -m tests.browser.readme_pictures
 
 hub: setup ## JupyterHub's proxy, as pinned in deploy/jupyterhub; needs Node.js and npm
 	npm ci --prefix deploy/jupyterhub --omit-lockfile-registry-resolved --no-audit --no-fund
@@ -109,7 +113,14 @@ $(READY): pyproject.toml requirements.lock
 	@install -D -m 644 -t .venv/etc/jupyter/jupyter_server_config.d etc/jupyter/jupyter_server_config.d/gradeprop.json  # not in an editable install
 	@touch $@
 
-lock: setup ## pin what is installed now, after the tests pass
+.venv/.docs: $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[docs]'
+	@touch $@
+
+site: .venv/.docs ## build the documentation site in site/; a broken link fails
+	$(BIN)/zensical build --clean --strict
+
+lock: setup .venv/.docs ## pin what is installed now, after the tests pass
 	{ echo "# Tested together; used as constraints by make setup. Made by make lock."; \
 	  $(BIN)/pip freeze --exclude-editable | grep -v '@ ' | sort -f; } > requirements.lock.part
 	mv requirements.lock.part requirements.lock

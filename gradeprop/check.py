@@ -1,6 +1,6 @@
 """The one module that hidden checks import: assertions, and helpers for networks and for trained weights.
 
-docs/check-writer.md lists the functions, and the fixtures that a check may ask for.
+docs/reference/checks.md lists the functions, and the fixtures that a check may ask for.
 """
 
 from gradeprop.guest.draw import values as drawn_values

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from gradeprop.cli.options import assignment_argument, complete_assignment
+from gradeprop.cli.options import assignment_argument, complete_assignment, example
 from gradeprop.cli.output import progress, warn
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course.config import read_assignment, read_course
 
 
-@click.command()
+@click.command(epilog=example("gradeprop release", "gradeprop release mnist_lenet --check"))
 @click.argument("assignment", required=False, shell_complete=complete_assignment)
 @click.option("--check", is_flag=True, help="Write nothing; fail if a release differs from its source.")
 @click.option(
@@ -45,7 +45,7 @@ def release(ctx: click.Context, assignment: str | None, check: bool, solutions_o
             )
 
 
-@click.command()
+@click.command(epilog=example("gradeprop solutions mnist_lenet"))
 @assignment_argument
 @click.option(
     "--to",
@@ -68,16 +68,14 @@ def solutions(ctx: click.Context, assignment: str, folder: Path | None) -> None:
         click.echo(str(file))
 
 
-@click.command()
+@click.command(epilog=example('gradeprop init cnn-2027 --title "Convolutional networks"'))
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=".")
 @click.option("--title", default="My course", show_default=True, help="Title of the course.")
 def init(folder: Path, title: str) -> None:
     """Start a course of your own in an empty FOLDER.
 
     Without FOLDER, in the current one. Writes source/ with course.toml, an empty solution and the helpers that students
-    receive, nbgrader_config.py, README.md and .gitignore. Hidden files such as .git may be there already. Example:
-
-    gradeprop init cnn-2027 --title "Convolutional networks"
+    receive, nbgrader_config.py, README.md and .gitignore. Hidden files such as .git may be there already.
     """
     from gradeprop.course.scaffold import new_course
 
@@ -87,7 +85,7 @@ def init(folder: Path, title: str) -> None:
     click.echo(f"  {into}gradeprop new ASSIGNMENT      # a small assignment that already works\n  gradeprop doctor")
 
 
-@click.command()
+@click.command(epilog=example("gradeprop new my_assignment", "gradeprop new my_assignment --undo"))
 @click.argument("name")
 @click.option("--undo", is_flag=True, help="Remove the assignment again, if none of its files was edited.")
 @click.pass_context
@@ -114,7 +112,7 @@ def new(ctx: click.Context, name: str, undo: bool) -> None:
     click.echo(f"To remove it again: gradeprop new {name} --undo")
 
 
-@click.command()
+@click.command(epilog=example("gradeprop backup --to /backups/cnn-2026.tar.gz"))
 @click.option(
     "--to",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -124,9 +122,7 @@ def new(ctx: click.Context, name: str, undo: bool) -> None:
 def backup(ctx: click.Context, to: Path | None) -> None:
     """Back up the whole course into one file.
 
-    It has material, submissions, grades and the gradebook; data sets, caches and environments are left out. Example:
-
-    gradeprop backup --to /backups/cnn-2026.tar.gz
+    It has material, submissions, grades and the gradebook; data sets, caches and environments are left out.
     """
     from gradeprop.course.backup import files_to_keep, write_backup
     from gradeprop.results.gradebook_db import hide_password, url
@@ -140,14 +136,11 @@ def backup(ctx: click.Context, to: Path | None) -> None:
     click.echo(f"{file}: {file.stat().st_size / 2**20:.1f} MiB, {len(files):,} files and the gradebook")
 
 
-@click.command()
+@click.command(epilog=example("gradeprop restore /backups/cnn-2026.tar.gz cnn-2026"))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def restore(file: Path, folder: Path) -> None:
-    """Restore a backup FILE into a new FOLDER.
-
-    Example: gradeprop restore /backups/cnn-2026.tar.gz cnn-2026
-    """
+    """Restore a backup FILE into a new FOLDER."""
     from gradeprop.course.backup import restore_backup
 
     with progress("restoring", None) as tick:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gradeprop.cli.options import example
 from gradeprop.cli.output import print_table, waiting, warn
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import CoursePaths
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from gradeprop.jail.tiers import TierReport
 
 
-@click.command()
+@click.command(epilog=example("gradeprop doctor"))
 @click.pass_context
 def doctor(ctx: click.Context) -> None:
     """Test which isolation tiers this machine supports.

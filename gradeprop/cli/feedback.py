@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradeprop.cli.options import assignment_argument, find_assignment
+from gradeprop.cli.options import assignment_argument, example, find_assignment
 from gradeprop.cli.output import progress, waiting, warn
 from gradeprop.cli.push import canvas_target, print_deliveries, report
 from gradeprop.core.assignment import Assignment
@@ -23,13 +23,11 @@ def feedback() -> None:
     """Bring feedback pages to the students.
 
     Each student gets their own page, and the notebook with people's comments if nbgrader generate_feedback has made
-    it. Example:
-
-    gradeprop feedback moodle mnist_lenet --roster worksheet.csv
+    it.
     """
 
 
-@feedback.command()
+@feedback.command(epilog=example("gradeprop feedback moodle mnist_lenet --roster worksheet.csv"))
 @assignment_argument
 @click.option(
     "--roster",
@@ -42,10 +40,7 @@ def feedback() -> None:
 def moodle(
     ctx: click.Context, assignment: str, roster: Path | None, to: Path | None, leave_out: tuple[str, ...]
 ) -> None:
-    """Write the zip for Moodle's Upload multiple feedback files in a zip.
-
-    Example: gradeprop feedback moodle mnist_lenet --roster worksheet.csv
-    """
+    """Write the zip for Moodle's Upload multiple feedback files in a zip."""
     from gradeprop.core.storage import write_bytes
     from gradeprop.integrations.lms.platforms import MOODLE
     from gradeprop.integrations.lms.roster import list_names, read_roster
@@ -61,16 +56,13 @@ def moodle(
         warn(f"Not in the worksheet, so left out: {list_names(gone)}.")
 
 
-@feedback.command()
+@feedback.command(epilog=example("gradeprop feedback folder mnist_lenet --to feedback_1"))
 @assignment_argument
 @click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="Without it, ASSIGNMENT-feedback.")
 @_leave_out
 @click.pass_context
 def folder(ctx: click.Context, assignment: str, to: Path | None, leave_out: tuple[str, ...]) -> None:
-    """Write a folder per student, and a table with e-mail addresses for a mail merge.
-
-    Example: gradeprop feedback folder mnist_lenet --to feedback_1
-    """
+    """Write a folder per student, and a table with e-mail addresses for a mail merge."""
     from gradeprop.integrations.push.pages import write_folder
 
     one, _, everyone = _collect(ctx, assignment, leave_out)
@@ -79,17 +71,14 @@ def folder(ctx: click.Context, assignment: str, to: Path | None, leave_out: tupl
     click.echo(f"{table.parent} is written: the pages of {len(everyone)} students; {table.name} lists them")
 
 
-@feedback.command()
+@feedback.command(epilog=example("gradeprop feedback canvas mnist_lenet --dry-run"))
 @assignment_argument
 @click.option("--column", metavar="TITLE", help="Title or id of the assignment on Canvas.")
 @_leave_out
 @_dry_run
 @click.pass_context
 def canvas(ctx: click.Context, assignment: str, column: str | None, leave_out: tuple[str, ...], dry_run: bool) -> None:
-    """Attach each student's page to a comment on their submission, with the access token in CANVAS_TOKEN.
-
-    Example: gradeprop feedback canvas mnist_lenet --dry-run
-    """
+    """Attach each student's page to a comment on their submission, with the access token in CANVAS_TOKEN."""
     one, paths, everyone = _collect(ctx, assignment, leave_out)
     connect = canvas_target(paths.course, one, column)
     with waiting("asking Canvas for its students and comments"):
@@ -97,16 +86,13 @@ def canvas(ctx: click.Context, assignment: str, column: str | None, leave_out: t
     _deliver(target, everyone, paths, "canvas-feedback", dry_run)
 
 
-@feedback.command()
+@feedback.command(epilog=example("gradeprop feedback github mnist_lenet --dry-run"))
 @assignment_argument
 @_leave_out
 @_dry_run
 @click.pass_context
 def github(ctx: click.Context, assignment: str, leave_out: tuple[str, ...], dry_run: bool) -> None:
-    """Commit each student's page to the branch feedback of their repository, with the token in STUDENTS_TOKEN.
-
-    Example: gradeprop feedback github mnist_lenet --dry-run
-    """
+    """Commit each student's page to the branch feedback of their repository, with the token in STUDENTS_TOKEN."""
     from gradeprop.integrations.push.github import GithubTarget
     from gradeprop.integrations.push.settings import GITHUB_TOKEN, read_settings, section, token
 

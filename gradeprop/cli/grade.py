@@ -17,6 +17,7 @@ from gradeprop.cli.options import (
     RunOptions,
     assignment_argument,
     data_option,
+    example,
     find_assignment,
     pairs,
     seed_option,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from gradeprop.submissions.discovery import Found
 
 
-@click.command()
+@click.command(epilog=example("gradeprop grade mnist_lenet submissions/", "gradeprop grade mnist_lenet --recheck"))
 @assignment_argument
 @click.argument("submissions", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
@@ -218,7 +219,7 @@ def _find(
     return Found(submissions, download.unattributed)
 
 
-@click.command()
+@click.command(epilog=example("gradeprop watch mnist_lenet inbound/", "gradeprop watch mnist_lenet inbound/ --once"))
 @assignment_argument
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--once", is_flag=True, help="Grade what is there now, then stop.")
@@ -265,7 +266,7 @@ def _now() -> str:
     return time.strftime("%H:%M:%S")
 
 
-@click.command()
+@click.command(epilog=example("gradeprop demo mnist_lenet"))
 @assignment_argument
 @data_option
 @click.pass_context

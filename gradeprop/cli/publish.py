@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradeprop.cli.options import assignment_argument, data_option, find_assignment, pairs, unsafe_option
+from gradeprop.cli.options import assignment_argument, data_option, example, find_assignment, pairs, unsafe_option
 from gradeprop.cli.output import print_table, waiting, warn
 from gradeprop.core.paths import CoursePaths
 
@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from gradeprop.integrations.lms.export import Export
 
 
-@click.command()
+@click.command(
+    epilog=example(
+        "gradeprop export canvas mnist_lenet --roster from_canvas.csv --dry-run",
+        "gradeprop export moodle mnist_lenet --roster worksheet.csv --out-of 100",
+    )
+)
 @click.argument("platform", type=click.Choice(["canvas", "moodle", "blackboard", "brightspace", "csv"]))
 @click.argument("assignments", nargs=-1)
 @click.option(
@@ -60,9 +65,7 @@ def export(
     """Write a file of grades for a learning platform.
 
     Writes a file for the platform to import, with the grades of the ASSIGNMENTS, or of all. Students who are not in
-    the roster are left out and named. Example:
-
-    gradeprop export moodle mnist_lenet --roster worksheet.csv --out-of 100
+    the roster are left out and named.
     """
     from gradeprop.integrations.lms import export as lms  # loads nbgrader, two seconds
     from gradeprop.integrations.lms.platforms import PLATFORMS
@@ -89,7 +92,12 @@ def _print_changes(made: "Export") -> None:
         click.echo("Nothing has changed since the last export.")
 
 
-@click.command()
+@click.command(
+    epilog=example(
+        "gradeprop report mnist_lenet",
+        "gradeprop report mnist_lenet --earlier ../cnn-2025/autograded/mnist_lenet",
+    )
+)
 @assignment_argument
 @click.option("--anonymous", is_flag=True, help="For a lecture: write report-anonymous.html, without names.")
 @click.option(
@@ -124,7 +132,13 @@ def package() -> None:
     """Package an assignment for another service."""
 
 
-@package.command("gradescope")
+@package.command(
+    "gradescope",
+    epilog=example(
+        "gradeprop package gradescope mnist_lenet",
+        "gradeprop package gradescope mnist_lenet --visibility-of accuracy after_due_date",
+    ),
+)
 @assignment_argument
 @click.option(
     "--to",
@@ -157,10 +171,7 @@ def package_gradescope(
     unsafe: bool,
     dataset: str,
 ) -> None:
-    """Write the zip to upload to Gradescope as an autograder. It contains the hidden checks: keep it secret.
-
-    Example: gradeprop package gradescope mnist_lenet --visibility-of accuracy after_due_date
-    """
+    """Write the zip to upload to Gradescope as an autograder. It contains the hidden checks: keep it secret."""
     from gradeprop.core.storage import write_bytes
     from gradeprop.course.config import resolve_dataset
     from gradeprop.integrations import gradescope
@@ -179,7 +190,7 @@ def package_gradescope(
     click.echo(f"Set the autograder points to {one.points:g}. Next steps: docs/gradescope.md.")
 
 
-@package.command("github")
+@package.command("github", epilog=example("gradeprop package github mnist_lenet --organisation my-course"))
 @assignment_argument
 @click.option("--organisation", required=True, help="GitHub organisation that owns the students' repositories.")
 @click.option(

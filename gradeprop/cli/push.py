@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from gradeprop.cli.options import assignment_argument, find_assignment
+from gradeprop.cli.options import assignment_argument, example, find_assignment
 from gradeprop.cli.output import print_table, progress, waiting, warn
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError, GradepropError
@@ -32,9 +32,7 @@ _LOOK = {
 def push() -> None:
     """Send grades to a platform through its API.
 
-    The file push.toml says where the course is; see docs/lms.md. Example:
-
-    gradeprop push canvas mnist_lenet --dry-run
+    The file push.toml says where the course is; see docs/lms.md.
     """
 
 
@@ -49,7 +47,7 @@ def _shared(command: F) -> F:
     return command
 
 
-@push.command()
+@push.command(epilog=example("gradeprop push lti mnist_lenet --dry-run"))
 @assignment_argument
 @_shared
 @click.option("--new-column", is_flag=True, help="Create the column if the platform has none.")
@@ -57,7 +55,7 @@ def _shared(command: F) -> F:
 def lti(ctx: click.Context, /, assignment: str, column: str | None, new_column: bool, **options: Any) -> None:
     """Push the scores of ASSIGNMENT through LTI 1.3 (Moodle, Canvas, Blackboard, Brightspace, Sakai, …).
 
-    Repeating the command sends only what is new. Example: gradeprop push lti mnist_lenet --dry-run
+    Repeating the command sends only what is new.
     """
     course, one = find_assignment(ctx, assignment)
     from gradeprop.integrations.push.settings import read_key, read_settings, section
@@ -69,7 +67,9 @@ def lti(ctx: click.Context, /, assignment: str, column: str | None, new_column: 
     _push(course, one, lambda points: LtiTarget(settings, key, titles, points, one.name, new_column), "lti", **options)
 
 
-@push.command()
+@push.command(
+    epilog=example("gradeprop push canvas mnist_lenet --dry-run", "gradeprop push canvas mnist_lenet --out-of 100")
+)
 @assignment_argument
 @_shared
 @click.option("--out-of", metavar="N", type=click.FloatRange(0, min_open=True), help="Scale the scores to N points.")
@@ -77,14 +77,14 @@ def lti(ctx: click.Context, /, assignment: str, column: str | None, new_column: 
 def canvas(ctx: click.Context, /, assignment: str, column: str | None, out_of: float | None, **options: Any) -> None:
     """Push the scores of ASSIGNMENT to Canvas, with the access token in CANVAS_TOKEN.
 
-    Repeating the command sends only what is new. Example: gradeprop push canvas mnist_lenet --out-of 100
+    Repeating the command sends only what is new.
     """
     course, one = find_assignment(ctx, assignment)
     target = canvas_target(course, one, column)
     _push(course, one, lambda _: target(), "canvas", out_of=out_of, **options)
 
 
-@push.command()
+@push.command(epilog=example("gradeprop push key --to lti.pem"))
 @click.option(
     "--to", type=click.Path(dir_okay=False, path_type=Path), default="lti.pem", show_default=True, help="File to write."
 )
@@ -92,7 +92,7 @@ def canvas(ctx: click.Context, /, assignment: str, column: str | None, out_of: f
 def key(ctx: click.Context, to: Path) -> None:
     """Make a key for push lti, and print the public half for the platform.
 
-    An existing key is not replaced, only printed. Example: gradeprop push key --to lti.pem
+    An existing key is not replaced, only printed.
     """
     lti = _load("lti")
     if not to.exists():

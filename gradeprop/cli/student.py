@@ -7,11 +7,14 @@ from pathlib import Path
 
 import click
 
-from gradeprop.cli.options import folder_option
+from gradeprop.cli.options import example, folder_option
 from gradeprop.core.paths import ASKED, GIVEN, PUBLIC_CHECKS, STUDENT_CODE
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(
+    context_settings={"ignore_unknown_options": True},
+    epilog=example("gradeprop check", "gradeprop check lenet train"),
+)
 @click.argument("questions", nargs=-1)
 @folder_option
 def check(questions: Sequence[str], folder: Path) -> None:
@@ -22,21 +25,19 @@ def check(questions: Sequence[str], folder: Path) -> None:
     _run_given(folder, "check", questions, STUDENT_CODE, PUBLIC_CHECKS, GIVEN)
 
 
-@click.command("bring-forward")
+@click.command("bring-forward", epilog=example("gradeprop bring-forward ../mnist_lenet"))
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @folder_option
 def bring_forward(path: Path, folder: Path) -> None:
     """Carry your earlier code into this assignment.
 
     PATH is the student_code.py of an earlier assignment, or its folder. What is still a stub here is filled; nothing
-    that you have written here is overwritten. Example:
-
-    gradeprop bring-forward ../mnist_lenet
+    that you have written here is overwritten.
     """
     _run_given(folder, "bring_forward", [str(path.absolute())], STUDENT_CODE, f"{GIVEN}/bring_forward.py")
 
 
-@click.command()
+@click.command(epilog=example("gradeprop submit"))
 @folder_option
 def submit(folder: Path) -> None:
     """Check and pack your submission.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gradeprop.cli.grade import settings_of
-from gradeprop.cli.options import RunOptions, assignment_argument, data_option, find_assignment, seed_option
+from gradeprop.cli.options import RunOptions, assignment_argument, data_option, example, find_assignment, seed_option
 from gradeprop.cli.output import print_table, progress
 from gradeprop.core.sanitize import for_terminal
 from gradeprop.course.known_answers import read_known_answers
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gradeprop.grading.verify import CaseResult
 
 
-@click.command()
+@click.command(epilog=example("gradeprop verify mnist_lenet", "gradeprop verify mnist_lenet --only wrong/no_step"))
 @assignment_argument
 @click.option("--only", default="", help="Try only the cases whose name contains this text, and no junk.")
 @data_option

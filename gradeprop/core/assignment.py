@@ -38,7 +38,7 @@ class LatePolicy(Record, rename="kebab", frozen=True, kw_only=True):
     percent_per_day: Annotated[float, msgspec.Meta(ge=0, le=100)] = 0.0
     """percent of the score lost for every day begun after the grace"""
     days: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    """days after which the score is 0; None: never"""
+    """days after which the score is 0; without it, never"""
     free_days: Annotated[int, msgspec.Meta(ge=0)] = 0
     """late days that cost nothing, for each student in the whole course; spent on the earliest assignments first"""
     timezone: str = ""
@@ -65,6 +65,7 @@ class RubricLevel(Record, frozen=True, kw_only=True):
     """One level of a rubric: the points for an answer of this quality."""
 
     points: float
+    """from 0 to the points of the question"""
     text: str
     """what such an answer has; Markdown"""
     sample: str = ""
@@ -75,8 +76,11 @@ class Question(Record, frozen=True, kw_only=True):
     """A part of an assignment that carries points."""
 
     name: str
+    """also the grade_id of its cell in the notebook"""
     title: str
+    """title on pages and in tables"""
     points: float
+    """more than 0; for an automatic question the sum of the points of its checks"""
     manual: bool = False
     """graded by hand"""
     rubric: tuple[RubricLevel, ...] = ()
@@ -134,7 +138,9 @@ class Assignment(Record, rename="kebab", frozen=True, kw_only=True):
 
     name: str
     title: str
+    """title of the assignment, on pages and platforms"""
     questions: tuple[Question, ...]
+    """everything that carries points"""
     submission: dict[str, str]
     """required files: name → description; "a or b" requires one of the two, and more files are allowed"""
     given: tuple[str, ...]
@@ -142,11 +148,17 @@ class Assignment(Record, rename="kebab", frozen=True, kw_only=True):
     shared: tuple[str, ...] = ()
     """functions of the solution that later assignments use; an instructor can hand them out after the deadline"""
     limits: Limits
+    """what one submission may use; what is not set is that of course.toml"""
     held_out: dict[str, DatasetRequirements] = msgspec.field(default_factory=dict)
+    """name of a data set → requirements on accuracy; its images are held out by grader_tests/<hw>/held_out.py"""
     late: LatePolicy = LatePolicy()
+    """late policy; what is not set is that of course.toml"""
     notebook: NotebookRun = NotebookRun()
+    """whether the notebook is run for the person who grades written answers"""
     grader: GraderEnvironment = GraderEnvironment()
+    """what runs the submissions; what is not set is that of course.toml"""
     syllabus: Syllabus = Syllabus()
+    """entry in the syllabus"""
     root: str
     """the folder of the course"""
 

@@ -21,14 +21,19 @@ class CourseConfig(Record, frozen=True, kw_only=True):
     """The content of source/course.toml."""
 
     title: str
+    """title of the course, in the syllabus"""
     assignments: tuple[str, ...]
+    """folders of the assignments below source/, in the order of the course"""
     about: str = ""
     """what the course is for, in the syllabus; Markdown"""
     readings: tuple[str, ...] = ()
     """of the whole course, in the syllabus; Markdown"""
     limits: dict[str, Any] = {}  # noqa: RUF012  (msgspec copies defaults)
+    """limits of every assignment"""
     late: dict[str, Any] = {}  # noqa: RUF012
+    """late policy of every assignment"""
     grader: GraderEnvironment = GraderEnvironment()
+    """what runs the submissions of every assignment"""
 
 
 def read_course(course: CoursePaths) -> CourseConfig:

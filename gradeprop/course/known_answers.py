@@ -40,15 +40,19 @@ class KnownAnswer(Record, frozen=True, kw_only=True):
 
     name: str
     points: float
+    """automatic points that it must get; without it, all of them in right.toml, and all but ``lost`` in wrong.toml"""
     message: str = ""
     """text that the message of some check result must contain"""
     lost: dict[str, float] = {}  # noqa: RUF012  (msgspec copies defaults)
     """question → points that it loses; empty: not compared"""
     replace: tuple[tuple[str, str], ...] = ()
+    """edits of the solution, (old text, new text); the old text must occur exactly once"""
     remove: tuple[str, ...] = ()
+    """files of the reference submission that are deleted"""
     unseen_by_public_checks: str = ""
     """why students' own checks do not show this mistake"""
     weights: Weights = "reference"
+    """trained weights: the reference's, untrained, the reference's converted to this network, or none"""
     folder: str = ""
 
     @property

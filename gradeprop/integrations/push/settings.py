@@ -21,7 +21,9 @@ class LtiSettings(Record, rename="kebab", frozen=True, kw_only=True):
     """Our registration as an LTI 1.3 tool, and the services of one course on the platform."""
 
     client_id: str
+    """from the registration of the tool"""
     token_url: str
+    """the platform's address for access tokens"""
     members_url: str
     """the platform's names and roles service (NRPS) for the course"""
     lineitems_url: str
@@ -29,6 +31,7 @@ class LtiSettings(Record, rename="kebab", frozen=True, kw_only=True):
     private_key: str
     """the PEM file of our key; a relative path starts at the course"""
     key_id: str = ""
+    """the name of our key on the platform, if it asks for one"""
     audience: str = ""
     """the audience of our signed requests, if it is not the token's address"""
 
@@ -37,24 +40,31 @@ class CanvasSettings(Record, rename="kebab", frozen=True, kw_only=True):
     """One course on Canvas; the token is in the environment."""
 
     url: str
+    """the address of Canvas"""
     course: int
+    """the number in the address of the course"""
 
 
 class GithubSettings(Record, rename="kebab", frozen=True, kw_only=True):
     """The organisation that owns students' repositories."""
 
     organisation: str
+    """its name on GitHub"""
     prefix: str = "{assignment}-"
     """a repository is called by this and the student's account"""
     api: str = "https://api.github.com"
+    """the address of the API; another one for GitHub Enterprise"""
 
 
 class PushSettings(Record, rename="kebab", frozen=True, kw_only=True):
     """The content of push.toml; a platform that is not used may be absent."""
 
     lti: LtiSettings | None = None
+    """for push lti"""
     canvas: CanvasSettings | None = None
+    """for push canvas and feedback canvas"""
     github: GithubSettings | None = None
+    """for feedback github"""
 
 
 def read_settings(course: CoursePaths) -> PushSettings:

@@ -1,7 +1,7 @@
 """The questions to a submission: calls and inputs, never answers.
 
-``student`` is the submission's student_code; ``draw`` gives inputs that are new in each run, and the same for everybody
-in it. A probe returns numbers, texts, lists and tensors by name: what the checks will see of the submission.
+``student`` is the submission's student_code; ``draw`` gives inputs that are new in each run of a
+submission. A probe returns numbers, texts, lists and tensors by name: what the checks will see of the submission.
 """
 
 

@@ -1,7 +1,4 @@
-"""The reference in docs/check-writer.md, made from docstrings: what a probe may call, and what a check may use.
-
-python -m tests.check_reference    writes it
-"""
+"""The reference for check writers, made from docstrings: ``draw``, the fixtures, and ``gradeprop.check``."""
 
 import ast
 import inspect
@@ -13,28 +10,34 @@ from gradeprop import check
 from gradeprop.guest import networks
 from gradeprop.guest.draw import Draw
 from gradeprop.judge import accessors, assertions, observed, plugin
-from tests.conftest import REPOSITORY
 
-PAGE = REPOSITORY.root / "docs" / "check-writer.md"
-_BEGIN, _END = "<!-- written by python -m tests.check_reference -->\n", "<!-- end -->"
+_HEAD = """\
+# Checks and probes
+
+<!-- written by make reference-docs -->
+
+A probe receives `student`, the submission's `student_code`, and `draw`; it can import nothing else of ours. A check
+asks for fixtures by name, and imports from `gradeprop.check` alone. [check-writer.md](../check-writer.md) shows both.
+"""
 _SECTION = re.compile(r"^(Args|Raises|Returns|Attributes|Yields):$", re.MULTILINE)
 _GROUPS = {"assertions": "verdicts", "draw": "drawn weights"}  # other modules: their name
 _ACCESSORS = {accessors.Seen: "seen", assertions.Points: "points", assertions.Show: "show"}
 
 
-def reference() -> str:
-    """The reference as Markdown."""
+def page() -> str:
+    """Return the page as Markdown."""
     parts = [
-        "### `draw`, the second argument of a probe\n",
+        _HEAD,
+        "## `draw`, the second argument of a probe\n",
         *_tables(_draw()),
-        "### Fixtures of a check\n",
+        "## Fixtures of a check\n",
         _table("fixture", _fixtures()),
-        "### What the fixtures return\n",
+        "## Methods of what fixtures return\n",
         *(_table(f"`{name}`", _methods(kind, name)) for kind, name in _ACCESSORS.items()),
-        "### `gradeprop.check`\n",
+        "## `gradeprop.check`\n",
         *_tables(_check()),
     ]
-    return _BEGIN + "\n" + "\n".join(parts) + "\n" + _END
+    return "\n".join(parts)
 
 
 def _draw() -> Iterator[tuple[str, str, str]]:
@@ -112,8 +115,3 @@ def _cell(doc: str) -> str:
 
 def _plain(text: str) -> str:
     return " ".join(text.split()).replace("``", "`").replace("|", "\\|")
-
-
-if __name__ == "__main__":
-    page = PAGE.read_text()
-    PAGE.write_text(re.sub(f"{re.escape(_BEGIN)}.*?{re.escape(_END)}", lambda _: reference(), page, flags=re.DOTALL))
