@@ -32,6 +32,7 @@ from gradeprop.cli.output import (
     waiting,
     warn,
 )
+from gradeprop.cli.requirements import needs_linux
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import SubmissionError
 from gradeprop.core.models import GradeRecord, Unattributed
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
 @click.option("--reason", default="", metavar="TEXT", help="Why the --student is graded again; kept in the record.")
 @click.option("--force", "how", flag_value="force", help="Regrade everything from scratch, even if unchanged.")
 @click.pass_context
+@needs_linux
 def grade(
     ctx: click.Context,
     /,
@@ -222,6 +224,7 @@ def _find(
 @data_option
 @seed_option
 @click.pass_context
+@needs_linux
 def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset: str, seed: int | None) -> None:
     """Grade submissions as they arrive in a folder.
 
@@ -266,6 +269,7 @@ def _now() -> str:
 @assignment_argument
 @data_option
 @click.pass_context
+@needs_linux
 def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     """Release an assignment and grade a made-up class in demo/.
 

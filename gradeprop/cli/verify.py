@@ -12,6 +12,7 @@ import click
 from gradeprop.cli.grade import settings_of
 from gradeprop.cli.options import RunOptions, assignment_argument, data_option, find_assignment, seed_option
 from gradeprop.cli.output import print_table, progress
+from gradeprop.cli.requirements import needs_linux
 from gradeprop.core.sanitize import for_terminal
 from gradeprop.course.known_answers import read_known_answers
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @data_option
 @seed_option
 @click.pass_context
+@needs_linux
 def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: int | None) -> None:
     """Test the checks against known answers and junk.
 
