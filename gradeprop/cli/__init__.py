@@ -4,6 +4,7 @@ main      the group, and errors as one sentence
 grade     for instructors: grade, watch, demo
 verify    for instructors: verify
 doctor    for instructors: doctor
+data      for instructors: data
 course    for instructors: release, new, backup, restore
 scores    for instructors: scores
 people    for instructors: roster, student

@@ -39,6 +39,7 @@ from gradeprop.core.models import GradeRecord, Unattributed
 from gradeprop.core.paths import CoursePaths
 from gradeprop.core.sanitize import for_terminal
 from gradeprop.course.config import resolve_dataset
+from gradeprop.course.datasets import require_dataset
 
 if TYPE_CHECKING:
     from gradeprop.grading.jobs import Backend, How, Job
@@ -137,7 +138,7 @@ def settings_of(course: CoursePaths, one: Assignment, run: RunOptions, results: 
     """Complete the options of a command; results go below ``results`` or, without it, below autograded/."""
     from gradeprop.grading.settings import RunSettings
 
-    return RunSettings(course, one, resolve_dataset(one, run.dataset), run.seed, results, run.unsafe, run.as_is)
+    return RunSettings(course, one, require_dataset(one, run.dataset), run.seed, results, run.unsafe, run.as_is)
 
 
 def run_jobs(store: "Store", jobs: Sequence["Job"], run: RunOptions, unattributed: Sequence[Unattributed] = ()) -> int:
@@ -283,11 +284,11 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     from gradeprop.submissions.discovery import find_submissions
 
     original, one = find_assignment(ctx, assignment)
-    run = RunOptions(dataset=resolve_dataset(one, dataset))
+    run = RunOptions(dataset=resolve_dataset(one, dataset) or "auto")
     course = demo_course(original, one.name)
     write_release(one, course)
-    click.echo(f"{course.assignment(one.name).release} is written: the folder for students")
     paths = course.assignment(one.name)
+    click.echo(f"{paths.release} is written: the folder for students\nAccuracy is measured on: {run.dataset}")
     with waiting("writing the submissions"):
         folder = demo_class(one, paths, reference_weights(original.assignment(one.name), run.dataset))
     with open_store(course, one, run) as store:

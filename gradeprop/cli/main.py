@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gradeprop import __version__
-from gradeprop.cli import course, doctor, feedback, grade, people, publish, push, scores, status, student, verify
+from gradeprop.cli import course, data, doctor, feedback, grade, people, publish, push, scores, status, student, verify
 from gradeprop.cli.requirements import missing_module
 from gradeprop.core.errors import GradepropError
 
@@ -59,7 +59,7 @@ def main(ctx: click.Context, course: Path) -> None:
 
 for _command in (
     *(course.init, course.new, course.release, course.solutions, course.backup, course.restore),
-    *(grade.grade, grade.watch, verify.verify, grade.demo, doctor.doctor),
+    *(grade.grade, grade.watch, verify.verify, grade.demo, doctor.doctor, data.data),
     *(status.status, scores.scores, people.roster, people.student),
     *(publish.report, publish.export, publish.package),
     *(push.push, feedback.feedback),

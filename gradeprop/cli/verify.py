@@ -14,6 +14,7 @@ from gradeprop.cli.options import RunOptions, assignment_argument, data_option, 
 from gradeprop.cli.output import print_table, progress
 from gradeprop.cli.requirements import needs_linux
 from gradeprop.core.sanitize import for_terminal
+from gradeprop.course.config import resolve_dataset
 from gradeprop.course.known_answers import read_known_answers
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: i
 
     course, one = find_assignment(ctx, assignment)
     one_seed = secrets.randbits(63) if seed is None else seed  # so that the reference runs once
-    run, results = RunOptions(dataset=dataset, seed=one_seed), list["CaseResult"]()
+    run, results = RunOptions(dataset=resolve_dataset(one, dataset) or "auto", seed=one_seed), list["CaseResult"]()
     if not any(only in case.name for case in read_known_answers(one, course.assignment(one.name))):
         raise click.ClickException(f"No case of {one.name} has {only!r} in its name; --only takes a part of a name.")
     with (

@@ -1,0 +1,54 @@
+"""The command data: which data sets are on this machine; get one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gradeprop.cli.options import example
+from gradeprop.cli.output import print_table
+from gradeprop.core.paths import CoursePaths
+
+if TYPE_CHECKING:
+    from gradeprop.course.datasets import Dataset
+
+
+@click.command(epilog=example("gradeprop data", "gradeprop data mnist", "gradeprop data caltech101 --from ~/Downloads"))
+@click.argument("name", required=False)
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder, file or archive that has its files already.",
+)
+@click.pass_context
+def data(ctx: click.Context, name: str | None, source: Path | None) -> None:
+    """List the data sets of the course, or get one.
+
+    Downloads the data set NAME, or copies it --from this machine, and checks it. It is then where notebooks and
+    grading look for it.
+    """
+    from gradeprop.course import datasets
+
+    course = CoursePaths.find(ctx.obj)
+    known = {each.name: each for each in datasets.list_datasets(course)}
+    if name is None:
+        if source is not None:
+            raise click.UsageError("--from needs the NAME of the data set.")
+        _print_list(list(known.values()))
+    elif name not in known:
+        kinds = f"it has: {', '.join(known)}" if known else "it has none"
+        raise click.ClickException(f"The course has no data set {name!r} to get; {kinds}. The sample is always there.")
+    else:
+        one = known[name]
+        folder = datasets.place(course, one, source) if source else datasets.fetch(course, one)
+        click.echo(f"{name} is complete, in {folder}")
+
+
+def _print_list(known: list["Dataset"]) -> None:
+    rows = [(each.name, ", ".join(each.assignments), str(each.folder or "not on this machine")) for each in known]
+    print_table(("data set", "of", "folder"), rows)
+    for each in known:
+        if each.folder is None:
+            needed = f": {', '.join(each.required_by)} cannot be graded without it" if each.required_by else ""
+            click.echo(f"gradeprop data {each.name} gets it, or says where it can be had{needed}")
