@@ -8,12 +8,15 @@ import click
 from gradeprop.cli.options import example
 from gradeprop.cli.output import print_table
 from gradeprop.core.paths import CoursePaths
+from gradeprop.course.config import read_course
 
 if TYPE_CHECKING:
     from gradeprop.course.datasets import Dataset
 
 
-@click.command(epilog=example("gradeprop data", "gradeprop data mnist", "gradeprop data caltech101 --from ~/Downloads"))
+@click.command(
+    epilog=example("gradeprop data", "gradeprop data mnist_lenet", "gradeprop data mnist --from ~/Downloads")
+)
 @click.argument("name", required=False)
 @click.option(
     "--from",
@@ -25,24 +28,27 @@ if TYPE_CHECKING:
 def data(ctx: click.Context, name: str | None, source: Path | None) -> None:
     """List the data sets of the course, or get one.
 
-    Downloads the data set NAME, or copies it --from this machine, and checks it. It is then where notebooks and
-    grading look for it.
+    NAME is a data set, or an assignment, for the data sets that its grades require. Downloads them, or copies them
+    --from this machine, and checks them. They are then where notebooks and grading look for them.
     """
     from gradeprop.course import datasets
 
     course = CoursePaths.find(ctx.obj)
-    known = {each.name: each for each in datasets.list_datasets(course)}
+    known = datasets.list_datasets(course)
     if name is None:
         if source is not None:
             raise click.UsageError("--from needs the NAME of the data set.")
-        _print_list(list(known.values()))
-    elif name not in known:
-        kinds = f"it has: {', '.join(known)}" if known else "it has none"
-        raise click.ClickException(f"The course has no data set {name!r} to get; {kinds}. The sample is always there.")
-    else:
-        one = known[name]
+        _print_list(known)
+        return
+    chosen = [each for each in known if name == each.name or name in each.required_by]
+    if not chosen and name in read_course(course).assignments:
+        click.echo(f"{name} requires no data set")
+    elif not chosen:
+        names = ", ".join(each.name for each in known) or "none"
+        raise click.ClickException(f"There is no data set {name!r} to get, only: {names}. The sample is always there.")
+    for one in chosen:
         folder = datasets.place(course, one, source) if source else datasets.fetch(course, one)
-        click.echo(f"{name} is complete, in {folder}")
+        click.echo(f"{one.name} is complete, in {folder}")
 
 
 def _print_list(known: list["Dataset"]) -> None:

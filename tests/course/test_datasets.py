@@ -82,6 +82,7 @@ def test_a_download_is_checked_and_used_for_grades(photos: AssignmentPaths, tmp_
     assert said.startswith(f"photos is complete, in {folder}")
     assert (folder / "photos.bin").read_bytes() == CONTENT
     assert "gets it" not in run(photos, "data")[1]
+    assert run(photos, "data", "toy")[0] == 0
     assert require_dataset(read_assignment(photos.course, "toy"), "auto") == "photos"
 
 
@@ -115,7 +116,7 @@ def test_a_source_without_the_files_is_named(photos: AssignmentPaths, tmp_path: 
     status, said = run(photos, "data", "photos", "--from", str(tmp_path / "other.tar"))
     assert status == 1
     assert "other.tar: has no photos.bin" in said
-    assert run(photos, "data", "imagenet")[1].startswith("Error: The course has no data set 'imagenet' to get; it has:")
+    assert run(photos, "data", "imagenet")[1].startswith("Error: There is no data set 'imagenet' to get, only: photos")
 
 
 def test_without_required_data_nothing_is_graded(photos: AssignmentPaths, tmp_path: Path) -> None:
