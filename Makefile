@@ -120,10 +120,9 @@ $(READY): pyproject.toml requirements.lock
 site: .venv/.docs ## build the documentation site in site/; a broken link fails
 	$(BIN)/zensical build --clean --strict
 
-lock: setup .venv/.docs ## pin what is installed now, after the tests pass
-	{ echo "# Tested together; used as constraints by make setup. Made by make lock."; \
-	  $(BIN)/pip freeze --exclude-editable | grep -v '@ ' | sort -f; } > requirements.lock.part
-	mv requirements.lock.part requirements.lock
+lock: setup ## pin the versions for every Python and system; UPGRADE=--upgrade takes the newest ones
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --all-extras --no-annotate \
+	  --no-emit-index-url --custom-compile-command "make lock" $(UPGRADE) pyproject.toml --output-file requirements.lock
 
 clean: ## remove .venv and caches; grades and the gradebook stay
 	rm -rf .venv .cache

@@ -23,11 +23,18 @@ def test_nothing_of_a_submission_is_unpickled_or_evaluated() -> None:
             assert not door.search(code), f"{file}: {door.search(code)}"
 
 
+CONDA = {"torch": "pytorch", "matplotlib": "matplotlib-base", "jupyter-client": "jupyter_client"}
+CONDA |= {"jupyter-server": "jupyter_server"}  # names of conda-forge that differ
+
+
 def test_the_environment_and_the_package_ask_for_the_same() -> None:
     package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    environment = (ROOT / "environment.yml").read_text()
-    assert re.findall(r"^ {6}- (.*)$", environment, re.M) == package["dependencies"]
-    assert f"python{package['requires-python']}" in environment
+    extras = package["optional-dependencies"]
+    asked = [*package["dependencies"], *extras["course"], *extras["grader"]]
+    names = [re.match(r"[\w-]+", each)[0] for each in asked]
+    expected = [each.replace(name, CONDA.get(name, name), 1) for name, each in zip(names, asked, strict=True)]
+    listed = re.findall(r"^ +- (\S+>=.*)$", (ROOT / "environment.yml").read_text(), re.M)
+    assert listed == [f"python{package['requires-python']}", *expected]
 
 
 def test_the_lock_pins_what_the_package_asks_for_and_holds_no_address() -> None:
@@ -38,6 +45,12 @@ def test_the_lock_pins_what_the_package_asks_for_and_holds_no_address() -> None:
     package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = sum(package["optional-dependencies"].values(), package["dependencies"])
     assert {re.split(r"[>=;\[]", name)[0].lower() for name in asked} - {"gradeprop"} <= pinned
+
+
+def test_every_import_is_declared() -> None:
+    command = [sys.executable, "-m", "deptry", "gradeprop", "source"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_students_are_told_the_versions_that_the_lock_pins() -> None:

@@ -4,6 +4,7 @@ main      the group, and errors as one sentence
 grade     for instructors: grade, watch, demo
 verify    for instructors: verify
 doctor    for instructors: doctor
+data      for instructors: data
 course    for instructors: release, new, backup, restore
 scores    for instructors: scores
 people    for instructors: roster, student
@@ -11,7 +12,7 @@ publish   for instructors: export, report, package
 push      for instructors: push lti, push canvas
 feedback  for instructors: feedback moodle, canvas, folder, github
 student   for students: check, submit
-options, output, progress, bookkeeping    used by these
+options, output, progress, bookkeeping, requirements    used by these
 
 Modules import rich, torch and nbgrader inside functions, so that `gradeprop --help` and tab completion answer at once.
 """

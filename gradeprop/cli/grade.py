@@ -33,12 +33,14 @@ from gradeprop.cli.output import (
     waiting,
     warn,
 )
+from gradeprop.cli.requirements import needs_linux
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import SubmissionError
 from gradeprop.core.models import GradeRecord, Unattributed
 from gradeprop.core.paths import CoursePaths
 from gradeprop.core.sanitize import for_terminal
 from gradeprop.course.config import resolve_dataset
+from gradeprop.course.datasets import require_dataset
 
 if TYPE_CHECKING:
     from gradeprop.grading.jobs import Backend, How, Job
@@ -82,6 +84,7 @@ if TYPE_CHECKING:
 @click.option("--reason", default="", metavar="TEXT", help="Why the --student is graded again; kept in the record.")
 @click.option("--force", "how", flag_value="force", help="Regrade everything from scratch, even if unchanged.")
 @click.pass_context
+@needs_linux
 def grade(
     ctx: click.Context,
     /,
@@ -139,7 +142,7 @@ def settings_of(course: CoursePaths, one: Assignment, run: RunOptions, results: 
     """Complete the options of a command; results go below ``results`` or, without it, below autograded/."""
     from gradeprop.grading.settings import RunSettings
 
-    return RunSettings(course, one, resolve_dataset(one, run.dataset), run.seed, results, run.unsafe, run.as_is)
+    return RunSettings(course, one, require_dataset(one, run.dataset), run.seed, results, run.unsafe, run.as_is)
 
 
 def run_jobs(store: "Store", jobs: Sequence["Job"], run: RunOptions, unattributed: Sequence[Unattributed] = ()) -> int:
@@ -226,6 +229,7 @@ def _find(
 @data_option
 @seed_option
 @click.pass_context
+@needs_linux
 def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset: str, seed: int | None) -> None:
     """Grade submissions as they arrive in a folder.
 
@@ -270,6 +274,7 @@ def _now() -> str:
 @assignment_argument
 @data_option
 @click.pass_context
+@needs_linux
 def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     """Release an assignment and grade a made-up class in demo/.
 
@@ -283,11 +288,11 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     from gradeprop.submissions.discovery import find_submissions
 
     original, one = find_assignment(ctx, assignment)
-    run = RunOptions(dataset=resolve_dataset(one, dataset))
+    run = RunOptions(dataset=resolve_dataset(one, dataset) or "auto")
     course = demo_course(original, one.name)
     write_release(one, course)
-    click.echo(f"{course.assignment(one.name).release} is written: the folder for students")
     paths = course.assignment(one.name)
+    click.echo(f"{paths.release} is written: the folder for students\nAccuracy is measured on: {run.dataset}")
     with waiting("writing the submissions"):
         folder = demo_class(one, paths, reference_weights(original.assignment(one.name), run.dataset))
     with open_store(course, one, run) as store:

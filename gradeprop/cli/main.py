@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from gradeprop import __version__
-from gradeprop.cli import course, doctor, feedback, grade, people, publish, push, scores, status, student, verify
+from gradeprop.cli import course, data, doctor, feedback, grade, people, publish, push, scores, status, student, verify
+from gradeprop.cli.requirements import missing_module
 from gradeprop.core.errors import GradepropError
 
 # Importing rfc3987_syntax builds a grammar, a second of processor time, so that jsonschema can validate international
@@ -28,6 +29,10 @@ class CommandGroup(click.Group):
             raise
         except OSError as error:
             raise click.ClickException(f"{error.filename or 'standard output'}: {error.strerror}") from error
+        except ModuleNotFoundError as error:
+            if sentence := missing_module(error, f"{ctx.info_name} {ctx.invoked_subcommand}"):
+                raise click.ClickException(sentence) from error
+            raise
 
 
 def _open_streams() -> None:
@@ -54,7 +59,7 @@ def main(ctx: click.Context, course: Path) -> None:
 
 for _command in (
     *(course.init, course.new, course.release, course.solutions, course.backup, course.restore),
-    *(grade.grade, grade.watch, verify.verify, grade.demo, doctor.doctor),
+    *(grade.grade, grade.watch, verify.verify, grade.demo, doctor.doctor, data.data),
     *(status.status, scores.scores, people.roster, people.student),
     *(publish.report, publish.export, publish.package),
     *(push.push, feedback.feedback),

@@ -86,7 +86,8 @@ def data_option(command: F) -> F:
         default="auto",
         envvar="GRADEPROP_DATASET",
         show_default=True,
-        help="Data set to measure accuracy on; auto uses the real data set if it is on this machine, else the sample.",
+        help="Data set to measure accuracy on; auto is the real one if it is on this machine. A grade may require it; "
+        "then only --data sample takes the sample, whose bars are its own and say nothing about the real data.",
     )(command)
 
 

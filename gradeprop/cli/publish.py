@@ -173,13 +173,13 @@ def package_gradescope(
 ) -> None:
     """Write the zip to upload to Gradescope as an autograder. It contains the hidden checks: keep it secret."""
     from gradeprop.core.storage import write_bytes
-    from gradeprop.course.config import resolve_dataset
+    from gradeprop.course.datasets import require_dataset
     from gradeprop.integrations import gradescope
 
     course, one = find_assignment(ctx, assignment)
     settings = gradescope.Settings(
         assignment=one.name,
-        dataset=resolve_dataset(one, dataset),
+        dataset=require_dataset(one, dataset),
         visibility=visibility,
         visibility_of=dict(visibility_of),
         unsafe=unsafe,

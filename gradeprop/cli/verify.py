@@ -12,7 +12,9 @@ import click
 from gradeprop.cli.grade import settings_of
 from gradeprop.cli.options import RunOptions, assignment_argument, data_option, example, find_assignment, seed_option
 from gradeprop.cli.output import print_table, progress
+from gradeprop.cli.requirements import needs_linux
 from gradeprop.core.sanitize import for_terminal
+from gradeprop.course.config import resolve_dataset
 from gradeprop.course.known_answers import read_known_answers
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 @data_option
 @seed_option
 @click.pass_context
+@needs_linux
 def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: int | None) -> None:
     """Test the checks against known answers and junk.
 
@@ -40,7 +43,7 @@ def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: i
     from gradeprop.grading.verify import verify as run_cases
 
     one_seed = secrets.randbits(63) if seed is None else seed  # so that the reference runs once
-    run, results = RunOptions(dataset=dataset, seed=one_seed), list["CaseResult"]()
+    run, results = RunOptions(dataset=resolve_dataset(one, dataset) or "auto", seed=one_seed), list["CaseResult"]()
     if not any(only in case.name for case in read_known_answers(one, course.assignment(one.name))):
         raise click.ClickException(f"No case of {one.name} has {only!r} in its name; --only takes a part of a name.")
     with (

@@ -107,6 +107,10 @@ class DatasetRequirements(Record, frozen=True, kw_only=True):
     """name → maximum that a student's own design may use"""
     files: tuple[str, ...] = ()
     """files in the data set's folder; it is on disk if one of them exists, or, if none is listed, the folder"""
+    loader: str = ""
+    """module of source/given that loads it, without .py; see course/datasets.py"""
+    required: bool = False
+    """grades are measured on this data set; on another one only if the command names it"""
 
 
 class GraderEnvironment(Record, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """The instructor's side: configuration, notebooks, releases, and known answers of a course.
 
 config              course.toml and assignment.toml → Assignment
+datasets            which data sets are on this machine, and how to get the others
 environment         comparison of this Python with what students are told
 files               probes and given files of an assignment
 notebook            notebook parser with source positions

@@ -44,6 +44,7 @@ MD5 = {
     "101_ObjectCategories.tar.gz": "b224c7392d521a49829488ab0f1120d9",
 }
 FILES = ("caltech101_64_validation.tar", *MD5)  # a folder with one of these has Caltech-101
+PUBLISHED = ("caltech101_64_train.tar", *FILES)
 COUNTS = {"train": 7766, "validation": 911}
 MEAN, STD = (0.546, 0.528, 0.501), (0.303, 0.297, 0.310)  # of the training pictures' red, green and blue, in [0, 1]
 NAMES = {"caltech101": "Caltech-101", "sample": "the sample of drawings"}  # in figures
@@ -90,11 +91,17 @@ def load(dataset: str = "auto", train: bool = True) -> tuple[Tensor, Tensor]:
         return _sample(part)
     if dataset != "caltech101":
         raise ValueError(f'There is no data set {dataset!r}; there are "caltech101", "sample" and "auto".')
-    file = cache() / "caltech101-64" / f"{part}.safetensors"
+    file = _tensors(part)
     if not file.exists():
         _convert(part, file)
     tensors = load_file(file)
     return tensors["images"], tensors["labels"]
+
+
+def fetch() -> None:
+    """Download Caltech-101 if it is not on this machine, check it, and reduce its pictures."""
+    for part in COUNTS:
+        _convert(part, _tensors(part))
 
 
 def picture(dataset: str, name: str) -> Tensor:
@@ -102,6 +109,10 @@ def picture(dataset: str, name: str) -> Tensor:
     label, part = CLASSES.index(name), 1 not in VALIDATION[name]
     images, labels = load(dataset, train=part or dataset == "sample")
     return images[(labels == label).nonzero()[0, 0]]
+
+
+def _tensors(part: str) -> Path:
+    return cache() / "caltech101-64" / f"{part}.safetensors"
 
 
 def _convert(part: str, file: Path) -> None:

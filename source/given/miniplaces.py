@@ -38,6 +38,7 @@ MD5 = "265825ec94f79390e4f1e38045a69059"  # of data.tar.gz
 SIZE = 32  # pixels on a side, reduced from the 128 of the files
 FILES = ("images", "data.tar.gz")  # a folder with one of these has MiniPlaces
 LISTS = ("train.txt", "val.txt", "categories.txt")
+PUBLISHED = (*FILES, *LISTS)
 SAMPLE = {"train": 300, "val": 60}  # generated pictures of each kind
 _NAMES = """
 abbey airport_terminal amphitheater amusement_park aquarium aqueduct art_gallery assembly_line auditorium badlands
@@ -98,6 +99,11 @@ def root(dataset: str = "auto") -> Path:
         where = "https://github.com/CSAILVision/miniplaces/tree/master/data"
         raise MissingFileError(f"{', '.join(missing)} must be beside images/ in {folder}. Get them from {where}.")
     return folder
+
+
+def fetch() -> None:
+    """Check MiniPlaces and unpack it; it cannot be downloaded by a program."""
+    root("miniplaces")
 
 
 def load(dataset: str = "auto", split: str = "train") -> tuple[np.ndarray, np.ndarray]:

@@ -291,7 +291,10 @@ def test_the_set_up_finds_or_brings_a_python(image: str, package: str, tmp_path:
     log = (tmp_path / "log").read_text()
     assert all(fill(line) in log for line in expected), log
     what = "package/gradeprop-1-py3-none-any.whl" if package.endswith(".whl") else "./package"
-    assert f"pip install --quiet -c package/requirements.lock --extra-index-url cpu torch torchvision {what}\n" in log
+    assert (
+        f"pip install --quiet -c package/requirements.lock --extra-index-url cpu torch torchvision {what}[grader]\n"
+        in log
+    )
     assert log.endswith("gradeprop doctor\n")
 
 

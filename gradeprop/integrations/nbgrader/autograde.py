@@ -9,6 +9,7 @@ points nbgrader to our folders instead of the submissions. Nothing else of a stu
 stamp, no cell, no metadata.
 """
 
+import os
 import re
 import shutil
 import tempfile
@@ -30,7 +31,8 @@ from gradeprop.core.errors import GradepropError, SubmissionError
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import CoursePaths, student_key
 from gradeprop.course import release
-from gradeprop.course.config import read_assignment, resolve_dataset
+from gradeprop.course.config import read_assignment
+from gradeprop.course.datasets import require_dataset
 from gradeprop.course.notebook import read_cells, writable
 from gradeprop.grading import batch
 from gradeprop.grading.jobs import Job, plan
@@ -130,7 +132,8 @@ def _grade(converter: Any, staged: Path) -> None:
     )
     named = _submissions(converter, assignment.name)
     arrivals = {student: write_trusted_timestamp(path, paths.arrival(student)) for path, student in named}
-    with Store(RunSettings(course, assignment, resolve_dataset(assignment, "auto"))) as store:
+    dataset = require_dataset(assignment, os.environ.get("GRADEPROP_DATASET") or "auto")
+    with Store(RunSettings(course, assignment, dataset)) as store:
         jobs = plan(store, named, "force" if converter.force else "changed")
         waiting: list[tuple[Path, Job]] = []
         for (path, student), job in zip(named, jobs, strict=True):

@@ -25,7 +25,7 @@ else
   package=./package
   for wheel in package/*.whl; do if [ -e "$wheel" ]; then package="$wheel"; fi; done
   # both indexes at once: the one of torch has no other package, and its builds for the CPU count as newer
-  "$home/bin/pip" install --quiet -c package/requirements.lock --extra-index-url "$index" torch torchvision "$package"
+  "$home/bin/pip" install --quiet -c package/requirements.lock --extra-index-url "$index" torch torchvision "${package}[grader]"
   chmod go= "$home"/lib/python3*/site-packages/sklearn/datasets/data || true  # the labels of the sample
   GRADEPROP_TIER="full restricted own-user" "$home/bin/gradeprop" doctor || echo "No jail could be made in this build; only the jail at grading time matters"
 fi

@@ -33,6 +33,7 @@ MEAN, STD = 0.1307, 0.3081  # of all pixels of MNIST's training images, scaled t
 NAMES = {"mnist": "MNIST", "sample": "the sample"}  # in figures
 SAMPLE_TRAIN = 1437  # the first images of the sample are for training, the other 360 for testing
 FILES = ("t10k-labels-idx1-ubyte.gz",)  # the last that is downloaded: where it is, MNIST is
+PUBLISHED = tuple(f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
 
 
 class DamagedFileError(Exception):
@@ -119,6 +120,12 @@ def in_memory(
         images = ((normalised * STD + MEAN) * 255).clamp(0, 255).round().to(torch.uint8)
         labels = torch.tensor([int(label) for _, label in pairs])
     return Batches(images, labels, batch_size, shuffle, augment, MEAN, STD, device)
+
+
+def fetch() -> None:
+    """Download what is missing of MNIST, and check all of it."""
+    for train in (True, False):
+        _mnist(train)
 
 
 def mnist_folder() -> Path:

@@ -176,7 +176,7 @@ def test_a_release_may_come_after_the_first_grades(tmp_path: Path) -> None:
 def test_an_assignment_of_the_course_gets_the_same_from_the_command_the_button_and_gradeprop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GRADEPROP_DATA", str(tmp_path / "nothing"))  # so that each measures on the sample
+    monkeypatch.setenv("GRADEPROP_DATASET", "sample")
     paths = CoursePaths(course_copy(tmp_path / "course")).assignment("mnist_lenet")
     monkeypatch.chdir(paths.course.root)
     assignment, reference = (
@@ -281,7 +281,7 @@ def test_a_notebook_that_is_run_shows_its_pictures_and_the_grade_is_the_same(tmp
 def test_a_notebook_of_the_course_runs_in_the_jail_from_top_to_bottom(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GRADEPROP_DATA", str(tmp_path / "nothing"))
+    monkeypatch.setenv("GRADEPROP_DATASET", "sample")
     paths = CoursePaths(course_copy(tmp_path / "course")).assignment("mnist_lenet")
     paths.toml.write_text(paths.toml.read_text() + '\n[notebook]\nrun = "sample"\n')
     reference = reference_weights(REPOSITORY.assignment("mnist_lenet"), "sample")
