@@ -1,7 +1,8 @@
 """The command line.
 
 main      the group, and errors as one sentence
-grade     for instructors: grade, watch, demo
+grade     for instructors: grade, watch
+demo      for instructors: demo
 verify    for instructors: verify
 doctor    for instructors: doctor
 data      for instructors: data
@@ -12,6 +13,7 @@ publish   for instructors: export, report, package
 push      for instructors: push lti, push canvas
 feedback  for instructors: feedback moodle, canvas, folder, github
 student   for students: check, submit
+reports   what commands print with --json
 options, output, progress, bookkeeping, requirements    used by these
 
 Modules import rich, torch and nbgrader inside functions, so that `gradeprop --help` and tab completion answer at once.

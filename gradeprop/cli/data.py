@@ -7,6 +7,7 @@ import click
 
 from gradeprop.cli.options import example
 from gradeprop.cli.output import print_table
+from gradeprop.cli.reports import DatasetLine, json_option, print_json
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course.config import read_course
 
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, path_type=Path),
     help="Folder, file or archive that has its files already.",
 )
+@json_option
 @click.pass_context
-def data(ctx: click.Context, name: str | None, source: Path | None) -> None:
+def data(ctx: click.Context, name: str | None, source: Path | None, as_json: bool) -> None:
     """List the data sets of the course, or get one.
 
     NAME is a data set, or an assignment, for the data sets that its grades require. Downloads them, or copies them
@@ -38,7 +40,7 @@ def data(ctx: click.Context, name: str | None, source: Path | None) -> None:
     if name is None:
         if source is not None:
             raise click.UsageError("--from needs the NAME of the data set.")
-        _print_list(known)
+        _print_list(known, as_json)
         return
     chosen = [each for each in known if name == each.name or name in each.required_by]
     if not chosen and name in read_course(course).assignments:
@@ -51,7 +53,11 @@ def data(ctx: click.Context, name: str | None, source: Path | None) -> None:
         click.echo(f"{one.name} is complete, in {folder}")
 
 
-def _print_list(known: list["Dataset"]) -> None:
+def _print_list(known: list["Dataset"], as_json: bool) -> None:
+    if as_json:
+        names = ((each, str(each.folder) if each.folder else None) for each in known)
+        print_json([DatasetLine(e.name, list(e.assignments), list(e.required_by), folder) for e, folder in names])
+        return
     rows = [(each.name, ", ".join(each.assignments), str(each.folder or "not on this machine")) for each in known]
     print_table(("data set", "of", "folder"), rows)
     for each in known:

@@ -1,4 +1,4 @@
-"""Commands that run submissions: grade, watch, demo."""
+"""Commands that run submissions: grade, watch."""
 
 import contextlib
 import signal
@@ -30,16 +30,16 @@ from gradeprop.cli.output import (
     print_line,
     print_results,
     progress,
-    waiting,
+    progress_console,
     warn,
 )
+from gradeprop.cli.reports import json_option
 from gradeprop.cli.requirements import needs_linux
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import SubmissionError
 from gradeprop.core.models import GradeRecord, Unattributed
 from gradeprop.core.paths import CoursePaths
 from gradeprop.core.sanitize import for_terminal
-from gradeprop.course.config import resolve_dataset
 from gradeprop.course.datasets import require_dataset
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ if TYPE_CHECKING:
 )
 @click.option("--reason", default="", metavar="TEXT", help="Why the --student is graded again; kept in the record.")
 @click.option("--force", "how", flag_value="force", help="Regrade everything from scratch, even if unchanged.")
+@json_option
 @click.pass_context
 @needs_linux
 def grade(
@@ -93,6 +94,7 @@ def grade(
     student: str | None,
     how: "How | None",
     reason: str,
+    as_json: bool,
     **options: Any,
 ) -> None:
     """Grade folders or zips, or a class of them.
@@ -125,8 +127,8 @@ def grade(
     with opening as store:
         if found:
             store.set_unattributed(found.unattributed, *(path.absolute() for path in submissions))
-        jobs = _with_reason(_plan(store, found, how or "changed", _names(course, student)), reason)
-        if number := run_jobs(store, jobs, run, found.unattributed if found else ()):
+        jobs = _with_reason(plan_jobs(store, found, how or "changed", _names(course, student)), reason)
+        if number := run_jobs(store, jobs, run, found.unattributed if found else (), as_json):
             sentence = f"{need_attention(number)}; no zero was given, and no older grade changed."
             raise click.ClickException(sentence)
 
@@ -145,19 +147,23 @@ def settings_of(course: CoursePaths, one: Assignment, run: RunOptions, results: 
     return RunSettings(course, one, require_dataset(one, run.dataset), run.seed, results, run.unsafe, run.as_is)
 
 
-def run_jobs(store: "Store", jobs: Sequence["Job"], run: RunOptions, unattributed: Sequence[Unattributed] = ()) -> int:
+def run_jobs(
+    store: "Store",
+    jobs: Sequence["Job"],
+    run: RunOptions,
+    unattributed: Sequence[Unattributed] = (),
+    as_json: bool = False,
+) -> int:
     """Run the jobs with a progress display, then print a summary; exit with status 130 if Ctrl-C stopped them.
 
     Returns:
         The number of submissions that need attention.
     """
-    from rich.console import Console
-
     from gradeprop.cli.progress import ProgressDisplay, summary
     from gradeprop.grading import batch
     from gradeprop.grading.interrupt import Stop
 
-    display = ProgressDisplay(jobs, Console(stderr=True))
+    display = ProgressDisplay(jobs, progress_console())
     with display.running(), Stop(display.say) as stop:
         backend: Backend = batch.Local(store, stop, run.workers)
         if run.scheduler:
@@ -165,13 +171,13 @@ def run_jobs(store: "Store", jobs: Sequence["Job"], run: RunOptions, unattribute
 
             backend = Cluster(store, run.scheduler, backend, stop, display.say, dict(run.resources))
         graded = batch.run(store, jobs, backend, display.job_finished)
-    for line in summary(jobs, graded):
+    for line in () if as_json else summary(jobs, graded):
         click.echo(line)
     if len(graded) < len(jobs):
         sys.exit(128 + signal.SIGINT)
     course, assignment = store.settings.course, store.settings.assignment
     write_notebooks(course, assignment, graded, {job.key for job in jobs if job.need != "nothing"})
-    return print_results(course, assignment, graded, unattributed)
+    return print_results(course, assignment, graded, unattributed, as_json)
 
 
 def _names(course: CoursePaths, student: str | None) -> tuple[str, ...]:
@@ -183,7 +189,7 @@ def _with_reason(jobs: list["Job"], reason: str) -> list["Job"]:
     return [msgspec.structs.replace(job, reason=reason) for job in jobs] if reason else jobs
 
 
-def _plan(store: "Store", found: "Found | None", how: "How", students: Sequence[str] = ()) -> list["Job"]:
+def plan_jobs(store: "Store", found: "Found | None", how: "How", students: Sequence[str] = ()) -> list["Job"]:
     """Find out what each submission needs; None stands for all that were graded before, to be re-evaluated."""
     from gradeprop.grading import jobs
 
@@ -218,7 +224,8 @@ def _find(
     attempts = {ids.get(name, name): time for name, time in download.attempts.items()}
     note_arrivals(course, one, submissions, attempts, {ids.get(name, name) for name in download.late})
     count = len(download.submissions)
-    click.echo(f"{paths[0].name} is a download from {download.platform} with {count} student{'s' * (count != 1)}")
+    found_in = f"{paths[0].name} is a download from {download.platform} with {count} student{'s' * (count != 1)}"
+    click.echo(found_in, err=True)
     return Found(submissions, download.unattributed)
 
 
@@ -236,14 +243,12 @@ def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset
     FOLDER is nbgrader's inbound folder, or any folder of folders and zips. Grades in order of arrival, and only the
     latest submission of each student. Ctrl-C finishes the current submission, then stops.
     """
-    from rich.console import Console
-
     from gradeprop.grading.interrupt import Stop
     from gradeprop.grading.watch import watch_folder
 
     course, one = find_assignment(ctx, assignment)
     graded: list[GradeRecord] = []
-    with Console(stderr=True).status(f"watching {folder}") as status, Stop(_warn_now) as stop:
+    with progress_console().status(f"watching {folder}") as status, Stop(_warn_now) as stop:
 
         def show(record: GradeRecord) -> None:
             graded.append(record)
@@ -268,37 +273,3 @@ def _print_arrival(record: GradeRecord) -> None:
 
 def _now() -> str:
     return time.strftime("%H:%M:%S")
-
-
-@click.command(epilog=example("gradeprop demo mnist_lenet"))
-@assignment_argument
-@data_option
-@click.pass_context
-@needs_linux
-def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
-    """Release an assignment and grade a made-up class in demo/.
-
-    The class has correct, wrong, broken and hostile submissions, and one that needs attention. demo/ is a course of its
-    own: the gradebook of this course is not touched.
-    """
-    from gradeprop.course.demo import demo_class, demo_course
-    from gradeprop.course.known_answers import reference_weights
-    from gradeprop.course.release import release as write_release
-    from gradeprop.results.class_report import write_class_report
-    from gradeprop.submissions.discovery import find_submissions
-
-    original, one = find_assignment(ctx, assignment)
-    run = RunOptions(dataset=resolve_dataset(one, dataset) or "auto")
-    course = demo_course(original, one.name)
-    write_release(one, course)
-    paths = course.assignment(one.name)
-    click.echo(f"{paths.release} is written: the folder for students\nAccuracy is measured on: {run.dataset}")
-    with waiting("writing the submissions"):
-        folder = demo_class(one, paths, reference_weights(original.assignment(one.name), run.dataset))
-    with open_store(course, one, run) as store:
-        run_jobs(store, _plan(store, find_submissions([folder], one), "changed"), run)
-    write_class_report(one, paths)
-    click.echo(
-        f"\nOpen in a browser: {paths.report} and {paths.student('reference').feedback}\n"
-        f"Next:  cd {course.root}  and try  gradeprop grade {one.name} submissions/  or  gradeprop report {one.name}"
-    )

@@ -1,5 +1,6 @@
 """The command ``gradeprop``: its group, and every error as one sentence."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -7,7 +8,22 @@ from pathlib import Path
 import click
 
 from gradeprop import __version__
-from gradeprop.cli import course, data, doctor, feedback, grade, people, publish, push, scores, status, student, verify
+from gradeprop.cli import (
+    course,
+    data,
+    demo,
+    doctor,
+    feedback,
+    grade,
+    people,
+    publish,
+    push,
+    scores,
+    status,
+    student,
+    verify,
+)
+from gradeprop.cli.reports import QUIET
 from gradeprop.cli.requirements import missing_module
 from gradeprop.core.errors import GradepropError
 
@@ -51,15 +67,20 @@ def _open_streams() -> None:
     envvar="GRADEPROP_COURSE",
     help="Folder of the course, or any folder in it; without it, $GRADEPROP_COURSE or the current folder.",
 )
+@click.option("--quiet", "-q", is_flag=True, help="Print no progress and no results, only JSON, warnings and errors.")
 @click.pass_context
-def main(ctx: click.Context, course: Path) -> None:
+def main(ctx: click.Context, course: Path, quiet: bool) -> None:
     """Forward the submission, propagate the grade."""
     ctx.obj = course
+    if quiet:
+        ctx.meta[QUIET] = sys.stdout
+        nowhere = ctx.with_resource(open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        ctx.with_resource(contextlib.redirect_stdout(nowhere))
 
 
 for _command in (
     *(course.init, course.new, course.release, course.solutions, course.backup, course.restore),
-    *(grade.grade, grade.watch, verify.verify, grade.demo, doctor.doctor, data.data),
+    *(grade.grade, grade.watch, verify.verify, demo.demo, doctor.doctor, data.data),
     *(status.status, scores.scores, people.roster, people.student),
     *(publish.report, publish.export, publish.package),
     *(push.push, feedback.feedback),

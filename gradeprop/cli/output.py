@@ -7,13 +7,18 @@ it takes as long as all else that most commands need.
 import contextlib
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
+from gradeprop.cli.reports import QUIET, GradeLine, print_json
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.models import GradeRecord, Unattributed
-from gradeprop.core.paths import CoursePaths
+from gradeprop.core.paths import AssignmentPaths, CoursePaths
 from gradeprop.core.sanitize import for_terminal
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _UNSAFE = (
     "ran without a jail (--unsafe). Their code could do all that you can, and forge any grade, also a classmate's."
@@ -49,25 +54,36 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str
     Console().print(table, markup=False)
 
 
+def progress_console() -> "Console":
+    """Return the console for progress, on stderr; it is silent with ``gradeprop --quiet``."""
+    from rich.console import Console
+
+    ctx = click.get_current_context(silent=True)
+    return Console(stderr=True, quiet=ctx is not None and QUIET in ctx.meta)
+
+
 @contextlib.contextmanager
 def waiting(text: str) -> Iterator[None]:
     """Show a spinner while the block runs."""
-    from rich.console import Console
-
-    with Console(stderr=True).status(text):
+    with progress_console().status(text):
         yield
 
 
 @contextlib.contextmanager
-def progress(text: str, total: int | None) -> Iterator[Callable[[], None]]:
-    """Show a bar on stderr; call what it yields once for each step."""
-    from rich.console import Console
+def progress(text: str, total: int | None) -> Iterator[Callable[..., None]]:
+    """Show a bar on stderr; call what it yields once for each step, with a line to print above the bar if any."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=progress_console(), transient=True) as bar:
         task = bar.add_task(text, total=total)
-        yield lambda: bar.advance(task)
+
+        def tick(line: str = "") -> None:
+            if line:
+                bar.console.print(line, markup=False, highlight=False)
+            bar.advance(task)
+
+        yield tick
 
 
 def print_results(
@@ -75,12 +91,39 @@ def print_results(
     assignment: Assignment,
     graded: Sequence[GradeRecord],
     unattributed: Sequence[Unattributed] = (),
+    as_json: bool = False,
 ) -> int:
     """Print the table of a run, the files that it wrote, and the submissions that need attention; return their number.
+
+    With ``as_json`` all of it is one list of objects.
 
     Raises:
         click.ClickException: a submission got no grade.
     """
+    attention = [(record.student, record.attention) for record in graded if record.attention]
+    attention += [("?", each.reason) for each in unattributed]
+    if as_json:
+        print_json(_lines(course.assignment(assignment.name), graded, unattributed))
+    else:
+        _print_tables(course, assignment, graded, attention)
+    waits = [record for record in graded if record.status not in ("graded", "needs_attention")]
+    if waits:
+        raise click.ClickException(f"{len(waits)} of {len(graded)} on hold. The first: {_one_line(waits[0].reason)}")
+    return len(attention)
+
+
+def _lines(
+    paths: AssignmentPaths, graded: Sequence[GradeRecord], unattributed: Sequence[Unattributed]
+) -> Iterator[GradeLine]:
+    for record in graded:
+        yield GradeLine.of(record, str(paths.student(record.key).record))
+    for each in unattributed:
+        yield GradeLine("", "needs_attention", 0.0, 0.0, "", each.reason, "")
+
+
+def _print_tables(
+    course: CoursePaths, assignment: Assignment, graded: Sequence[GradeRecord], attention: Sequence[tuple[str, str]]
+) -> None:
     from gradeprop.cli.scores import score_columns, waiting_answers
     from gradeprop.results import refresh
 
@@ -97,15 +140,9 @@ def print_results(
         click.echo(sentence)
     if unsafe := sum(record.unsafe for record in graded):
         warn(f"WARNING: {unsafe} of {len(graded)} {_UNSAFE}", "red")
-    attention = [(record.student, record.attention) for record in graded if record.attention]
-    attention += [("?", each.reason) for each in unattributed]
     if attention:
         print_table(("student", "what was found"), attention, need_attention(len(attention)))
         click.echo(_WHAT_TO_DO)
-    waits = [record for record in graded if record.status not in ("graded", "needs_attention")]
-    if waits:
-        raise click.ClickException(f"{len(waits)} of {len(graded)} on hold. The first: {_one_line(waits[0].reason)}")
-    return len(attention)
 
 
 def need_attention(number: int) -> str:

@@ -1,6 +1,7 @@
 """Commands about the students of a course: roster import; student list, extend, waive, excuse, withdraw, group."""
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 
 from gradeprop.cli.options import assignment_argument, example, find_assignment, pairs
 from gradeprop.cli.output import print_table
+from gradeprop.cli.reports import StudentLine, json_option, print_json
 from gradeprop.cli.scores import refresh_pages, score_columns
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.paths import CoursePaths
@@ -74,21 +76,29 @@ def student() -> None:
 
 
 @student.command("list", epilog=example("gradeprop student list"))
+@json_option
 @click.pass_context
-def list_students(ctx: click.Context) -> None:
+def list_students(ctx: click.Context, as_json: bool) -> None:
     """List the students, and what was decided about them."""
     from gradeprop.results import people
 
     course = CoursePaths.find(ctx.obj)
     notes = [note for note in people.notes(course).values() if note.kind != "late"]
+    decided = defaultdict(list)
+    for note in notes:
+        about = {"kind": note.kind, "value": note.value, "assignment": note.assignment, "reason": note.reason}
+        decided[note.student].append({key: str(value or "") for key, value in about.items()})
+    everyone = people.everyone(course)
+    if as_json:
+        print_json([StudentLine(one.id, one.name, one.email, one.lms_user_id, decided[one.id]) for one in everyone])
+        return
     rows = []
-    for one in people.everyone(course):
-        decided = [
-            " ".join(filter(None, (note.kind, note.value, note.assignment, f"({note.reason})" if note.reason else "")))
-            for note in notes
-            if note.student == one.id
+    for one in everyone:
+        texts = [
+            " ".join(filter(None, (d["kind"], d["value"], d["assignment"], f"({d['reason']})" if d["reason"] else "")))
+            for d in decided[one.id]
         ]
-        rows.append((one.id, one.name if one.name != one.id else "", one.email, one.lms_user_id, "; ".join(decided)))
+        rows.append((one.id, one.name if one.name != one.id else "", one.email, one.lms_user_id, "; ".join(texts)))
     print_table(("id", "name", "e-mail", "id in the platform", "decided"), rows)
 
 

@@ -8,6 +8,7 @@ import click
 
 from gradeprop.cli.options import assignment_argument, example, find_assignment
 from gradeprop.cli.output import print_table, warn
+from gradeprop.cli.reports import ScoreLine, json_option, print_json
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import JailError
 from gradeprop.core.paths import CoursePaths
@@ -65,8 +66,9 @@ def waiting_answers(assignment: Assignment, graded: Iterable["Graded"]) -> str:
 @click.command(epilog=example("gradeprop scores mnist_lenet", "gradeprop scores mnist_lenet ada bob"))
 @assignment_argument
 @click.argument("students", nargs=-1)
+@json_option
 @click.pass_context
-def scores(ctx: click.Context, assignment: str, students: Sequence[str]) -> None:
+def scores(ctx: click.Context, assignment: str, students: Sequence[str], as_json: bool) -> None:
     """Print the scores, and what is not graded yet.
 
     Shows everyone, or the STUDENTS. Also brings the pages and grades.csv up to date with what was graded by hand.
@@ -81,6 +83,10 @@ def scores(ctx: click.Context, assignment: str, students: Sequence[str]) -> None
         chosen = tuple(score for score in chosen if score.student in ids)
         if missing := ids - {score.student for score in chosen}:
             warn(f"No submission of {one.name}: {', '.join(sorted(missing))}.")
+    if as_json:
+        print_json([_line(score) for score in chosen])
+        refresh_pages(course, one)
+        return
     titles, texts = score_columns(chosen)
     rows = [[score.label, *cells, ", ".join(score.ungraded)] for score, cells in zip(chosen, texts, strict=True)]
     print_table(("student", *titles, "not graded yet"), rows, one.title)
@@ -89,6 +95,19 @@ def scores(ctx: click.Context, assignment: str, students: Sequence[str]) -> None
     graded = refresh_pages(course, one)
     if not students and (sentence := waiting_answers(one, graded)):
         click.echo(sentence)
+
+
+def _line(score: "StudentScore") -> ScoreLine:
+    return ScoreLine(
+        student=score.student,
+        name=score.name,
+        total=score.total,
+        possible=score.possible,
+        points=score.known,
+        penalty=score.penalty,
+        excused=score.excused,
+        not_graded=list(score.ungraded),
+    )
 
 
 def refresh_pages(course: CoursePaths, assignment: Assignment) -> list["Graded"]:

@@ -1,42 +1,19 @@
 """State of every assignment: released, graded, waiting for a person; the command ``status``."""
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
 
 import click
 
 from gradeprop.cli.options import complete_assignment, example
 from gradeprop.cli.output import print_table
+from gradeprop.cli.reports import AssignmentStatus, json_option, print_json
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.paths import CoursePaths
 from gradeprop.core.sanitize import for_terminal
 from gradeprop.course.config import read_assignment, read_course
 
 MAX_NAMES = 5
-
-
-@dataclass(frozen=True)
-class AssignmentStatus:
-    """State of one assignment; the fields are those of ``--json``."""
-
-    assignment: str
-    title: str
-    points: float
-    """of all questions, those graded by hand included"""
-    released: bool
-    """release/<hw> exists"""
-    graded: int
-    """students whose automatic points are there"""
-    written: int
-    """of these, students with answers that wait to be graded by hand"""
-    needs_attention: list[str]
-    """students whose submission a person must look at"""
-    needs_review: list[str]
-    """students whose grade waits for the instructor to fix a check"""
-    not_graded: list[str]
-    """students for whom the machine failed"""
 
 
 def read_status(course: CoursePaths, assignment: Assignment) -> AssignmentStatus:
@@ -66,7 +43,7 @@ def read_status(course: CoursePaths, assignment: Assignment) -> AssignmentStatus
 
 @click.command(epilog=example("gradeprop status", "gradeprop status mnist_lenet --json"))
 @click.argument("assignments", nargs=-1, shell_complete=complete_assignment)
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects, one per assignment.")
+@json_option
 @click.pass_context
 def status(ctx: click.Context, assignments: tuple[str, ...], as_json: bool) -> None:
     """List the assignments: released, graded, waiting for a person.
@@ -77,7 +54,7 @@ def status(ctx: click.Context, assignments: tuple[str, ...], as_json: bool) -> N
     names = assignments or read_course(course).assignments
     found = [read_status(course, read_assignment(course, name)) for name in names]
     if as_json:
-        click.echo(json.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False))
+        print_json(found)
         return
     print_table(list(_COLUMNS), [[str(cell(one)) for cell in _COLUMNS.values()] for one in found])
     for line in _to_do(found):

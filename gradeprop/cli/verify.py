@@ -12,6 +12,7 @@ import click
 from gradeprop.cli.grade import settings_of
 from gradeprop.cli.options import RunOptions, assignment_argument, data_option, example, find_assignment, seed_option
 from gradeprop.cli.output import print_table, progress
+from gradeprop.cli.reports import CaseLine, json_option, print_json
 from gradeprop.cli.requirements import needs_linux
 from gradeprop.core.sanitize import for_terminal
 from gradeprop.course.config import resolve_dataset
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 @click.option("--only", default="", help="Try only the cases whose name contains this text, and no junk.")
 @data_option
 @seed_option
+@json_option
 @click.pass_context
 @needs_linux
-def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: int | None) -> None:
+def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: int | None, as_json: bool) -> None:
     """Test the checks against known answers and junk.
 
     Every known answer must get exactly its points, and junk in place of any value must not break a check. The public
@@ -53,8 +55,11 @@ def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: i
     ):
         for result in run_cases(grader, only):
             results.append(result)
-            tick()
+            tick(f"{result.name}: {for_terminal(result.wrong)}" if result.wrong else "")
     failed = [result for result in results if result.wrong]
+    if as_json:
+        print_json([_line(result) for result in results])
+        sys.exit(1 if failed else 0)
     _print_cases(results)
     for result in failed:
         click.echo(f"\n{result.name}: {for_terminal(result.wrong)}")
@@ -64,6 +69,11 @@ def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: i
     _print_unseen([result for result in results if result.public and result.name.startswith("wrong/")])
     click.echo(f"{len(results) - len(failed)} of {len(results)} cases passed")
     sys.exit(1 if failed else 0)
+
+
+def _line(result: "CaseResult") -> CaseLine:
+    public = "" if result.public is None else "pass" if result.public.passed else "fail"
+    return CaseLine(result.name, result.points, result.expected, result.wrong, list(result.details), public)
 
 
 def _print_cases(results: "Sequence[CaseResult]") -> None:

@@ -1,11 +1,17 @@
 """Write the pages of docs/reference: ``python -m tests.reference``."""
 
+from gradeprop.cli import reports
 from tests.conftest import REPOSITORY
 from tests.reference import checks, commands, configuration
 
-PAGES = {"commands": commands.page, "configuration": configuration.page, "checks": checks.page}
+PAGES = {
+    "commands.md": commands.page,
+    "configuration.md": configuration.page,
+    "checks.md": checks.page,
+    "reports.schema.json": lambda: reports.schema() + "\n",
+}
 FOLDER = REPOSITORY.root / "docs" / "reference"
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
-        (FOLDER / f"{name}.md").write_text(page(), encoding="utf-8")
+        (FOLDER / name).write_text(page(), encoding="utf-8")

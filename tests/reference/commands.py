@@ -10,7 +10,7 @@ from gradeprop.cli.main import main
 
 _GROUPS = {
     "Students": ("check", "bring-forward", "submit"),
-    "A course and its assignments": ("init", "new", "verify", "release", "solutions", "doctor", "demo"),
+    "A course and its assignments": ("init", "data", "new", "verify", "release", "solutions", "doctor", "demo"),
     "Grading": ("grade", "watch", "status", "scores", "report", "roster", "student"),
     "Scores and pages to others": ("export", "push", "feedback", "package"),
     "Backup": ("backup", "restore"),
@@ -22,7 +22,8 @@ _HEAD = """\
 
 Each command prints this text with `--help`. Commands for instructors work in any folder of a course; those for
 students in the folder of an assignment. The exit status is 0 if all went well, 1 after an error or if something needs
-a person, and 2 if the command cannot be read.
+a person, and 2 if the command cannot be read. Lists of objects that `--json` prints are described by
+[reports.schema.json](reports.schema.json).
 """
 
 

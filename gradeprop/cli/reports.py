@@ -1,0 +1,150 @@
+"""What commands print with ``--json``: records, and their schema in docs/reference/reports.schema.json."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import msgspec
+
+from gradeprop.core.models import GradeRecord
+
+QUIET = "gradeprop.quiet"
+"""key of click's meta, set by ``gradeprop --quiet``: the real stdout"""
+
+
+@dataclass(frozen=True)
+class AssignmentStatus:
+    """State of one assignment."""
+
+    assignment: str
+    title: str
+    points: float
+    """of all questions, those graded by hand included"""
+    released: bool
+    """release/<hw> exists"""
+    graded: int
+    """students whose automatic points are there"""
+    written: int
+    """of these, students with answers that wait to be graded by hand"""
+    needs_attention: list[str]
+    """students whose submission a person must look at"""
+    needs_review: list[str]
+    """students whose grade waits for the instructor to fix a check"""
+    not_graded: list[str]
+    """students for whom the machine failed"""
+
+
+@dataclass(frozen=True)
+class GradeLine:
+    """The outcome of one submission in a run of ``grade``."""
+
+    student: str
+    status: str
+    """graded, needs_attention, needs_review or not_graded"""
+    points: float
+    """automatic points; 0 unless graded"""
+    possible: float
+    reason: str
+    """why there is no grade; empty if there is one"""
+    attention: str
+    """why a person must look at the submission; empty otherwise"""
+    record: str
+    """the file with everything about this grade"""
+
+    @classmethod
+    def of(cls, record: GradeRecord, file: str) -> "GradeLine":
+        points = record.points if record.status == "graded" else 0.0
+        return cls(record.student, record.status, points, record.possible, record.reason, record.attention, file)
+
+
+@dataclass(frozen=True)
+class ScoreLine:
+    """The score of one student in one assignment."""
+
+    student: str
+    """id in the gradebook"""
+    name: str
+    total: float | None
+    """None while a question is not graded, or if the student is excused"""
+    possible: float
+    points: dict[str, float]
+    """by question, as far as graded"""
+    penalty: float
+    """points taken off for late submission"""
+    excused: bool
+    not_graded: list[str]
+    """questions that wait"""
+
+
+@dataclass(frozen=True)
+class StudentLine:
+    """One student, and what was decided about them."""
+
+    id: str
+    name: str
+    email: str
+    lms_user_id: str
+    decisions: list[dict[str, str]]
+    """each with kind, value, assignment and reason"""
+
+
+@dataclass(frozen=True)
+class CaseLine:
+    """One known answer, or junk in place of one value, in ``verify``."""
+
+    case: str
+    points: float
+    expected: float
+    problem: str
+    """what differs from what is expected; empty if nothing does"""
+    details: list[str]
+    """messages of the checks that lost points, and tracebacks of those that broke"""
+    public_checks: str
+    """pass or fail; empty if they were not run"""
+
+
+@dataclass(frozen=True)
+class DatasetLine:
+    """One data set of the course."""
+
+    name: str
+    assignments: list[str]
+    required_by: list[str]
+    """assignments that are graded on it alone"""
+    folder: str | None
+    """where it is on this machine"""
+
+
+REPORTS: dict[str, type] = {
+    "data": DatasetLine,
+    "grade": GradeLine,
+    "scores": ScoreLine,
+    "status": AssignmentStatus,
+    "student list": StudentLine,
+    "verify": CaseLine,
+}
+"""command → the record of which ``--json`` prints a list"""
+
+
+def json_option(command: Any) -> Any:
+    """Add ``--json``, passed as ``as_json``."""
+    text = "Print a list of JSON objects in place of tables; docs/reference/reports.schema.json describes them."
+    return click.option("--json", "as_json", is_flag=True, help=text)(command)
+
+
+def print_json(lines: Iterable[object]) -> None:
+    """Print records as a list of JSON objects, also with ``gradeprop --quiet``."""
+    text = msgspec.json.format(msgspec.json.encode(list(lines)), indent=2).decode()
+    click.echo(text, file=click.get_current_context().meta.get(QUIET))
+
+
+def schema() -> str:
+    """Return the JSON Schema of all reports: under the name of each command, the list that it prints."""
+    lists = [list[kind] for kind in REPORTS.values()]  # type: ignore[valid-type]
+    schemas, definitions = msgspec.json.schema_components(lists, ref_template="#/$defs/{name}")
+    found = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "What commands print with --json"}
+    return msgspec.json.format(
+        msgspec.json.encode({**found, "properties": dict(zip(REPORTS, schemas, strict=True)), "$defs": definitions}),
+        indent=2,
+    ).decode()
