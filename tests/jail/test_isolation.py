@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -11,9 +12,12 @@ from textwrap import dedent
 
 import pytest
 
+from gradeprop.core.errors import NoJailError
+from gradeprop.core.warm import warm_process
 from gradeprop.guest import syscalls
-from gradeprop.jail import Jail
-from tests.jail.conftest import CANARY, PLANTED, ROOT, ask
+from gradeprop.guest.bootstrap import ENVIRONMENT
+from gradeprop.jail import Jail, open_jail
+from tests.jail.conftest import CANARY, HIDDEN, PLANTED, ROOT, ask
 
 # all tests that need no right of root
 FILES = [
@@ -116,6 +120,45 @@ def test_cant_see_the_environment_of_the_grader(jail: Jail) -> None:
     seen = json.dumps(ask(jail, code).it)
     assert CANARY not in seen
     assert str(ROOT) not in seen.replace(str(ROOT / ".venv"), "")
+
+
+def test_cant_find_in_memory_what_the_judge_was_told() -> None:
+    """A zygote is forked from the same process as a judge, after it: the environment of the judge must not be in it."""
+    ours, theirs = socket.socketpair()
+    secret = secrets.token_hex(16)
+    with ours, theirs:
+        judge = warm_process().fork("judge", "time:sleep", [60], theirs, 2, [str(ROOT)], {"SECRET": secret})
+        assert judge.poll() is None
+    # in halves, or the search would find what it searches for
+    wanted = [(text[:8], text[8:16]) for text in (ENVIRONMENT["GLIBC_TUNABLES"], secret)]
+    code = f"""
+        import re
+        def it(draw):
+            found = [0, 0]
+            with open("/proc/self/mem", "rb", 0) as memory, open("/proc/self/maps") as maps:
+                for line in maps:
+                    where, rights, *_ = line.split()
+                    at, end = (int(side, 16) for side in where.split("-"))
+                    while rights.startswith("rw") and at < end:
+                        try:
+                            memory.seek(at)
+                            part = memory.read(min(end - at, 1 << 22))
+                        except OSError:
+                            break
+                        at += len(part) or end
+                        for number, (begin, rest) in enumerate({wanted}):
+                            for hit in re.finditer(re.escape(begin.encode()), part):
+                                found[number] += part[hit.end():].startswith(rest.encode())
+            return found
+    """
+    try:
+        with open_jail(ROOT, HIDDEN, tier="full") as jail:
+            known, told = ask(jail, code).it
+    except NoJailError as error:
+        pytest.skip(str(error))
+    finally:
+        judge.kill()
+    assert (known > 0, told) == (True, 0)
 
 
 def test_cant_learn_about_the_machine_or_its_users_from_proc(jail: Jail) -> None:
