@@ -433,6 +433,10 @@ def assert_trained(model, file):
         load_weights(model, file)
     except Exception as error:
         raise AssertionError(f"{file} does not fit the model: {error} Has the code changed since training?") from None
+    counters = [n for n in (getattr(m, "num_batches_tracked", None) for m in model.modules()) if n is not None]
+    assert not counters or any(counters), (
+        f"{file} holds the weights of a network that has seen no batch in training mode. Was it saved after training?"
+    )
     if caltech.choose() == "sample":
         return  # on the sample, a short training is enough to go on
     real, sample = (accuracy(model, dataset) for dataset in ("caltech101", "sample"))
