@@ -77,7 +77,8 @@ def _example(command: click.Command) -> list[str]:
 
 def _options(command: click.Command, context: click.Context) -> str:
     records = [each.get_help_record(context) for each in command.params if isinstance(each, click.Option)]
-    rows = [f"| `{name}` | {_line(text).replace('|', chr(92) + '|')} |" for name, text in filter(None, records)]
+    # a table cannot have the | of a choice, in code, on GitHub and on the site alike
+    rows = [f"| `{name.replace('|', ' or ')}` | {_line(text)} |" for name, text in filter(None, records)]
     return "\n".join(["| option | |", "|---|---|", *rows, ""]) if rows else ""
 
 
