@@ -78,12 +78,17 @@ def _example(command: click.Command) -> list[str]:
 
 def _options(command: click.Command, context: click.Context) -> str:
     records = [each.get_help_record(context) for each in command.params if isinstance(each, click.Option)]
-    rows = [f"| `{name}` | {_line(text).replace('|', chr(92) + '|')} |" for name, text in filter(None, records)]
+    # a table cannot have the | of a choice, in code, on GitHub and on the site alike
+    rows = [f"| `{name.replace('|', ' or ')}` | {_cell(text)} |" for name, text in filter(None, records)]
     return "\n".join(["| option | |", "|---|---|", *rows, ""]) if rows else ""
 
 
 def _paragraphs(text: str) -> Iterator[str]:
     yield from (f"{_line(each)}\n" for each in text.split("\n\n") if each)
+
+
+def _cell(text: str) -> str:
+    return _line(text).replace("|", "\\|")
 
 
 def _line(text: str) -> str:

@@ -1,13 +1,15 @@
-"""Links of the pages lead somewhere, and messages that a page explains are those of the code."""
+"""Pages agree with the code: links lead somewhere, commands exist, and messages that a page explains are real."""
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.reference.commands import documented, parses
 
 ROOT = REPOSITORY.root
 DOCS = ROOT / "docs"
@@ -32,6 +34,20 @@ def test_a_link_leads_to_a_file(page: Path) -> None:
     assert [str(target) for target in found if not target.exists()] == []
     if page.is_relative_to(DOCS):  # the site has only what is there
         assert [str(target) for target in found if not target.resolve().is_relative_to(DOCS)] == []
+
+
+def test_the_site_lists_every_page_but_notes_and_results() -> None:
+    listed = re.findall(r'"([\w/-]+\.md)"', str(tomllib.loads((ROOT / "zensical.toml").read_text())).replace("'", '"'))
+    pages = {str(page.relative_to(DOCS)) for page in PAGES[1:]}
+    assert sorted(listed) == sorted(page for page in pages if not page.startswith(("decisions/", "results/")))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_commands_of_a_page_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    lines = re.findall(r"^ +(?:\$ )?(gradeprop [a-z].*)$", text, re.MULTILINE)
+    assert [line for line in lines if "[OPTIONS]" not in line and not parses(re.sub(r"\s+#.*", "", line))] == []
+    assert set(re.findall(r"`gradeprop ([a-z-]+)", text)) <= documented()
 
 
 def texts(folder: Path) -> Iterator[str]:
