@@ -15,7 +15,7 @@ ifneq ($(wildcard ../shared/data),)
 export GRADEPROP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check coverage hostile nbgrader-attacks fuzz chaos mutants setup release diagrams field-guide reference-docs verify reference bench bench-scale bench-train bench-notebooks bench-formgrader pictures site hub lock clean help
+.PHONY: demo test check coverage hostile nbgrader-attacks fuzz chaos mutants setup release diagrams field-guide reference-docs verify reference bench bench-cold bench-scale bench-train bench-notebooks bench-formgrader pictures site hub lock clean help
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -69,6 +69,9 @@ reference: setup ## train the references on real data, write docs/results/
 
 bench: setup ## the same submissions and checks through ours and through nbgrader autograde
 	$(BIN)/python benchmarks/nbgrader_ratio.py
+
+bench-cold: setup ## how long a command takes from a shell, as a multiple of import torch
+	$(BIN)/python benchmarks/cold.py $(HW)
 
 bench-scale: setup ## workers side by side, a class of thousands with hostile code, and grading again
 	$(BIN)/python benchmarks/scale.py workers
