@@ -148,9 +148,9 @@ class Convolutions(TorchDispatchMode):
 
 
 def convolved(student, draw, stride, padding):
-    """One call with drawn values and sizes: several channels and maps, an image and a kernel that are not square."""
+    """One call with drawn values and sizes: several channels and maps; image, kernel and result are not square."""
     channels, maps, height, wider, rows, columns = draw.integers(2, 5, 6).tolist()
-    image = draw.normal(channels, 7 + height, 8 + height + wider)
+    image = draw.normal(channels, 7 + height, 10 + height + wider)
     kernel, bias = draw.normal(maps, channels, rows, columns + 2 * (rows == columns)), draw.normal(maps)
     given = image.clone()
     with Convolutions() as library:

@@ -134,7 +134,7 @@ def check_accuracy(seen, truth, points, worth):
     hits = truth.tensor("logits").argmax(1) == truth.tensor("labels")
     each = [batch.float().mean().item() for batch in hits.split(4)]
     right = hits.double().mean().item()
-    if (digits := digits_of(got, right)) is not None:
+    if digits := digits_of(got, right):  # 0 and 1 are those of a batch
         if digits_of(seen.number("loss"), sum(losses(truth)) / 4) is not None:
             return
         points.part(worth - 1, f"The accuracy is rounded to {digits} digits after the point: return it as it is.")

@@ -60,6 +60,8 @@ def test_the_dataset_holds_every_image(folder):
     """DigitImages finds every .png of the folder, and nothing else."""
     n = len(student_code.DigitImages(folder))
     assert n == 40, f"The folder holds 40 images and a text file; len() says {n}."
+    n = len(student_code.DigitImages(str(folder)))  # the folder may be given as text, too
+    assert n == 40, f"With the folder given as text, len() says {n}."
 
 
 @pytest.mark.question("dataset")
@@ -303,6 +305,15 @@ def test_lenet_has_as_many_parameters_as_the_course_counts():
     assert_learns_everywhere(student_code.LeNet5())
 
 
+@pytest.mark.question("lenet")
+def test_lenet_gives_the_same_logits_again():
+    """LeNet-5 is free of chance, in training mode too."""
+    model, x = student_code.LeNet5().train(), torch.randn(7, 1, 32, 32)
+    with torch.no_grad():
+        again = torch.allclose(model(x), model(x))
+    assert again, "In training mode, the same images give other logits the second time: the paper has no dropout."
+
+
 # ---------------------------------------------------------------- mlp
 
 
@@ -337,6 +348,8 @@ def test_the_mlp_is_not_linear():
     for number, (begin, end) in enumerate(itertools.pairwise(places), start=1):
         between = set(operations.names[begin + 1 : end])
         assert not between <= STRAIGHT, f"No non-linearity follows hidden layer {number}: two layers are worth one."
+    after = set(operations.names[places[-1] + 1 :]) - STRAIGHT
+    assert not after, f"{', '.join(sorted(after))} follows the last layer: the loss needs the logits as they are."
 
 
 # ---------------------------------------------------------------- count
@@ -449,6 +462,10 @@ def test_the_training_loop_returns_loss_and_accuracy():
     returned = student_code.train_model(model, toy_loader(), Notebook(model), total, 1)
     total.assert_logits()
     assert_loss_and_accuracy(returned)
+    again = student_code.train_model(model, toy_loader(), Notebook(model), total, 2)
+    assert tuple(map(float, again)) == pytest.approx(tuple(map(float, returned)), abs=1e-3), (
+        f"The same epoch gave {tuple(map(float, returned))}, then {tuple(map(float, again))}: start each from zero."
+    )
 
 
 @pytest.mark.question("train")
@@ -456,9 +473,11 @@ def test_the_training_loop_steps_once_per_batch():
     """train_model makes one step per batch, each with that batch's gradient alone."""
     model, total = Toy(), Total()
     optimizer = Notebook(model)
+    model.weight.grad = torch.full((1,), 1000.0)  # as something else may have left it
     student_code.train_model(model, toy_loader(), optimizer, total, 1)
     total.assert_logits()
     steps = optimizer.steps
+    assert steps[:1] != [1001], "A gradient that was there before the first batch is in its step: clear it first."
     assert len(steps) == 3, f"3 batches should make 3 steps, not {len(steps)}: is optimizer.step() inside the loop?"
     assert any(steps), "No gradient was there at any step: is loss.backward() called, and zero_grad() before it?"
     assert steps[1] != 11, "The second step still held the first batch's gradient: is optimizer.zero_grad() called?"
@@ -563,6 +582,16 @@ def test_four_curves_are_drawn(figure):
         assert values in drawn or percent in drawn, f"No line in the figure follows the {name}."
 
 
+@pytest.mark.question("curves")
+def test_curves_have_their_own_names(figure):
+    """The training curve is named for training, the test curve for the test."""
+    own, other = {3: "train", 2.5: "test"}, {"train": "test", "test": "train"}
+    for line in (line for axis in figure.axes for line in curves(axis)):
+        name, kind = letters(str(line.get_label())), own.get(float(line.get_ydata()[0]), "")
+        exchanged = kind and other[kind] in name and kind not in name
+        assert not exchanged, f"The curve of the {kind} loss is named {line.get_label()!r}."
+
+
 def letters(text):
     """The letters and digits of a text."""
     return "".join(letter for letter in text.casefold() if letter.isalnum())
@@ -641,9 +670,19 @@ def test_the_setup_is_ready_for_training():
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     missed = [name for name, p in model.named_parameters() if id(p) not in held]
     assert not missed, f"The optimizer does not hold {missed[0]}: was it made with this model's parameters?"
-    loss = criterion(model(torch.randn(4, 1, 32, 32)), torch.arange(4))
-    assert loss.dim() == 0, (
-        f"The loss has the shape {list(loss.shape)}; it should be one number, a mean over the batch."
+    x, labels, losses = torch.randn(4, 1, 32, 32), torch.arange(4), []
+    for _ in range(20):
+        loss = criterion(model.train()(x), labels)
+        assert loss.dim() == 0, (
+            f"The loss has the shape {list(loss.shape)}; it should be one number, a mean over the batch."
+        )
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    first, last = losses[0], losses[-1]
+    assert last <= 2 * abs(first), (
+        f"In 20 steps on one batch the loss went from {first:.3g} to {last:.3g}: is the learning rate too large?"
     )
 
 
