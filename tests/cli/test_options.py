@@ -28,7 +28,7 @@ def test_notebooks_are_validated_without_a_grammar_of_addresses() -> None:
 def test_every_command_and_option_has_a_help_text() -> None:
     groups = [main, *(command for command in main.commands.values() if isinstance(command, click.Group))]
     commands = [command for group in groups for command in group.commands.values()]
-    assert len(commands) == 40
+    assert len(commands) == 41
     for command in commands:
         assert command.help, command.name
         options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
@@ -37,7 +37,7 @@ def test_every_command_and_option_has_a_help_text() -> None:
 
 def test_the_list_of_commands_has_whole_sentences() -> None:
     listed = CliRunner().invoke(main, ["--help"]).output.partition("Commands:\n")[2].splitlines()
-    assert len(listed) == 23
+    assert len(listed) == 24
     assert all(line.endswith(".") and not line.endswith("...") for line in listed)
 
 
