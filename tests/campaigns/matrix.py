@@ -44,7 +44,8 @@ def run_row(row: str) -> tuple[str, str]:
     for command in steps:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            return "–", f"not installed: {(done.stderr.strip().splitlines() or ['?'])[-1].strip()}"
+            lines = [line for line in done.stderr.splitlines() if line.startswith("error:")] or [done.stderr.strip()]
+            return "–", f"not installed: {lines[0]}"
     interpreter = str(folder / "bin" / "python")
     tests = [interpreter, "-m", "pytest", "-p", "no:cacheprovider", *QUICK]
     about = {name: value for name, value in os.environ.items() if name != "ALL_TESTS"}
