@@ -15,7 +15,7 @@ ifneq ($(wildcard ../shared/data),)
 export GRADEPROP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test check coverage hostile nbgrader-attacks fuzz chaos mutants setup release diagrams field-guide reference-docs verify reference bench bench-cold bench-scale bench-train bench-notebooks bench-formgrader pictures site hub lock clean help
+.PHONY: demo test check matrix coverage hostile nbgrader-attacks fuzz chaos mutants setup release diagrams field-guide reference-docs verify reference bench bench-cold bench-scale bench-train bench-notebooks bench-formgrader pictures site hub lock clean help
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -33,6 +33,9 @@ check: setup ## format, lint, types, releases, and every test
 	$(BIN)/gradeprop release --check
 	ALL_TESTS=1 $(PYTEST) $(PARALLEL) -m "not wall_clock"
 	ALL_TESTS=1 $(PYTEST) -m wall_clock $(WALL_CLOCK)
+
+matrix: setup ## the quick tests on every Python from 3.11 to 3.14, and with the oldest torch (ROWS=3.13 for one)
+	$(BIN)/python -m tests.campaigns.matrix $(ROWS)
 
 coverage: setup ## run the tests under coverage; print what is covered of each subpackage (see docs/developer.md)
 	rm -rf .cache/coverage && mkdir -p .cache/coverage

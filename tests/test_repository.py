@@ -4,9 +4,12 @@ import re
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
+import yaml
 
+from gradeprop import __version__
 from gradeprop.course.config import read_course
 from gradeprop.course.solutions import strip_python
 from tests.conftest import REPOSITORY
@@ -58,6 +61,34 @@ def test_students_are_told_the_versions_that_the_lock_pins() -> None:
     told = tomllib.loads(REPOSITORY.course_toml.read_text())["grader"]["modules"]
     packages = {"PIL": "pillow", "sklearn": "scikit-learn"}
     assert told == {module: pinned[packages.get(module, module)] for module in told}
+
+
+def test_there_is_one_version() -> None:
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {__version__}\n" in citation
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dynamic"] == ["version"]
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / ".github" / "workflows").iterdir()), ids=lambda file: file.stem)
+def test_a_workflow_pins_its_actions_and_calls_what_exists(file: Path) -> None:
+    text = file.read_text()
+    steps = [step for job in yaml.safe_load(text)["jobs"].values() for step in job["steps"]]
+    assert steps
+    for step in steps:
+        assert "run" in step or re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", step["uses"]), step
+    made = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
+    named = set(re.findall(r"\bmake ([a-z]+)", text))
+    assert named - {*made, "site"} == set()
+
+
+def test_the_sdist_names_what_lies_at_the_root() -> None:
+    """A new folder or file must be in MANIFEST.in, or in no sdist."""
+    listed = (ROOT / "MANIFEST.in").read_text()
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip("not a clone")
+    tops = {name.partition("/")[0] for name in done.stdout.splitlines()}
+    assert [name for name in sorted(tops - {"gradeprop", "pyproject.toml", "MANIFEST.in"}) if name not in listed] == []
 
 
 def test_the_stub_at_the_root_is_made_from_the_solution() -> None:

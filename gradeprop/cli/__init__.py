@@ -14,7 +14,7 @@ push      for instructors: push lti, push canvas
 feedback  for instructors: feedback moodle, canvas, folder, github
 student   for students: check, submit
 reports   what commands print with --json
-options, output, progress, bookkeeping, requirements    used by these
+options, output, progress, bookkeeping, requirements, health    used by these
 
 Modules import rich, torch and nbgrader inside functions, so that `gradeprop --help` and tab completion answer at once.
 """

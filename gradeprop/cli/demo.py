@@ -47,5 +47,5 @@ def demo(ctx: click.Context, assignment: str, dataset: str) -> None:
     write_class_report(one, paths)
     click.echo(
         f"\nOpen in a browser: {paths.report} and {paths.student('reference').feedback}\n"
-        f"Next:  cd {course.root}  and try  gradeprop grade {one.name} submissions/  or  gradeprop report {one.name}"
+        f"Next, in {course.root}:  gradeprop grade {one.name} submissions/ --data {run.dataset}"
     )

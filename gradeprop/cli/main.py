@@ -1,6 +1,7 @@
 """The command ``gradeprop``: its group, and every error as one sentence."""
 
 import contextlib
+import io
 import os
 import sys
 from pathlib import Path
@@ -52,10 +53,16 @@ class CommandGroup(click.Group):
 
 
 def _open_streams() -> None:
-    """Point closed standard streams to /dev/null; else the next file or socket gets their number and their text."""
+    """Point closed standard streams to /dev/null; else the next file or socket gets their number and their text.
+
+    Letters that a stream cannot encode become question marks.
+    """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")  # an encoding that lacks a letter of a name, as on Windows
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -103,7 +103,7 @@ def print_results(
     attention = [(record.student, record.attention) for record in graded if record.attention]
     attention += [("?", each.reason) for each in unattributed]
     if as_json:
-        print_json(_lines(course.assignment(assignment.name), graded, unattributed))
+        print_json(list(_lines(course.assignment(assignment.name), graded, unattributed)))
     else:
         _print_tables(course, assignment, graded, attention)
     waits = [record for record in graded if record.status not in ("graded", "needs_attention")]

@@ -1,12 +1,12 @@
 """What commands print with ``--json``: records, and their schema in docs/reference/reports.schema.json."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import click
 import msgspec
 
+from gradeprop.cli.health import Finding
 from gradeprop.core.models import GradeRecord
 
 QUIET = "gradeprop.quiet"
@@ -116,33 +116,52 @@ class DatasetLine:
     """where it is on this machine"""
 
 
-REPORTS: dict[str, type] = {
-    "data": DatasetLine,
-    "grade": GradeLine,
-    "scores": ScoreLine,
-    "status": AssignmentStatus,
-    "student list": StudentLine,
-    "verify": CaseLine,
+@dataclass(frozen=True)
+class JailLine:
+    """One isolation tier of this machine."""
+
+    tier: str
+    problem: str
+    """why it cannot be used here; empty if it can"""
+    stops: dict[str, bool]
+    """attempt to break out → whether it was stopped"""
+
+
+@dataclass(frozen=True)
+class DoctorReport:
+    """What ``doctor`` found."""
+
+    findings: list[Finding]
+    jails: list[JailLine]
+
+
+REPORTS: dict[str, Any] = {
+    "data": list[DatasetLine],
+    "doctor": DoctorReport,
+    "grade": list[GradeLine],
+    "scores": list[ScoreLine],
+    "status": list[AssignmentStatus],
+    "student list": list[StudentLine],
+    "verify": list[CaseLine],
 }
-"""command → the record of which ``--json`` prints a list"""
+"""command → what ``--json`` prints"""
 
 
 def json_option(command: Any) -> Any:
     """Add ``--json``, passed as ``as_json``."""
-    text = "Print a list of JSON objects in place of tables; docs/reference/reports.schema.json describes them."
+    text = "Print JSON in place of tables; docs/reference/reports.schema.json describes it."
     return click.option("--json", "as_json", is_flag=True, help=text)(command)
 
 
-def print_json(lines: Iterable[object]) -> None:
-    """Print records as a list of JSON objects, also with ``gradeprop --quiet``."""
-    text = msgspec.json.format(msgspec.json.encode(list(lines)), indent=2).decode()
+def print_json(report: object) -> None:
+    """Print a record, or a list of records, as JSON, also with ``gradeprop --quiet``."""
+    text = msgspec.json.format(msgspec.json.encode(report), indent=2).decode()
     click.echo(text, file=click.get_current_context().meta.get(QUIET))
 
 
 def schema() -> str:
-    """Return the JSON Schema of all reports: under the name of each command, the list that it prints."""
-    lists = [list[kind] for kind in REPORTS.values()]  # type: ignore[valid-type]
-    schemas, definitions = msgspec.json.schema_components(lists, ref_template="#/$defs/{name}")
+    """Return the JSON Schema of all reports, under the name of each command."""
+    schemas, definitions = msgspec.json.schema_components(REPORTS.values(), ref_template="#/$defs/{name}")
     found = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "What commands print with --json"}
     return msgspec.json.format(
         msgspec.json.encode({**found, "properties": dict(zip(REPORTS, schemas, strict=True)), "$defs": definitions}),

@@ -5,7 +5,7 @@ import tomllib
 import zoneinfo
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -28,6 +28,8 @@ class CourseConfig(Record, frozen=True, kw_only=True):
     """what the course is for, in the syllabus; Markdown"""
     readings: tuple[str, ...] = ()
     """of the whole course, in the syllabus; Markdown"""
+    repository: Annotated[str, msgspec.Meta(pattern=r"^([\w.-]+/[\w.-]+)?$")] = ""
+    """owner/name on GitHub where students find ``release/``, for links that open it on Colab"""
     limits: dict[str, Any] = {}  # noqa: RUF012  (msgspec copies defaults)
     """limits of every assignment"""
     late: dict[str, Any] = {}  # noqa: RUF012

@@ -51,6 +51,7 @@ def front_files(assignment: Assignment, course: CoursePaths) -> dict[str, bytes]
         "title": config.title,
         "about": config.about,
         "readings": config.readings,
+        "repository": config.repository,
         "late": msgspec.convert(config.late, LatePolicy),
         "grader": config.grader,
         "entries": entries,

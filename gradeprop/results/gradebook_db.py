@@ -26,6 +26,8 @@ __all__ = [
     "add_row",
     "api",
     "autograded_folder",
+    "count_students",
+    "exchange",
     "exists",
     "find_or_add",
     "hide_password",
@@ -66,10 +68,24 @@ def autograded_folder(course: CoursePaths) -> Path | None:
 
 def _course_directory(course: CoursePaths) -> Any:
     """Return the settings of nbgrader's CourseDirectory in nbgrader_config.py; empty without the file."""
+    return _config(course).get("CourseDirectory", {})
+
+
+def exchange(course: CoursePaths) -> tuple[str, str]:
+    """Return the folder of nbgrader's exchange and the name of the course in it; "" if nbgrader_config.py has none.
+
+    Raises:
+        CourseError: nbgrader_config.py cannot be run.
+    """
+    root, course_id = _config(course).get("Exchange", {}).get("root"), _course_directory(course).get("course_id")
+    return root if isinstance(root, str) else "", course_id if isinstance(course_id, str) else ""
+
+
+def _config(course: CoursePaths) -> Any:
     if not (file := course.root / _CONFIG).is_file():
         return {}
     try:
-        return PyFileConfigLoader(_CONFIG, path=str(course.root)).load_config().CourseDirectory
+        return PyFileConfigLoader(_CONFIG, path=str(course.root)).load_config()
     except Exception as error:  # the file is a program and may raise anything
         raise CourseError(f"{type(error).__name__}: {error}", file) from error
 
@@ -92,6 +108,23 @@ def students(db_url: str) -> frozenset[str]:
         return frozenset()
     finally:
         engine.dispose()
+
+
+def count_students(db_url: str) -> int:
+    """Return the number of students in an existing gradebook.
+
+    Raises:
+        CourseError: it cannot be read, or belongs to another version of nbgrader.
+    """
+    try:
+        engine = create_engine(db_url)
+        with contextlib.closing(engine.connect()) as connection:
+            require_same_version(connection, db_url)
+            return int(connection.scalar(text("SELECT COUNT(*) FROM student")) or 0)
+    except (SQLAlchemyError, ModuleNotFoundError) as error:
+        raise CourseError(
+            f"the gradebook cannot be read: {str(error).splitlines()[0]}", hide_password(db_url)
+        ) from error
 
 
 def hide_password(db_url: str) -> str:

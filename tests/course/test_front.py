@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -126,3 +128,21 @@ def test_the_requirements_are_the_versions_that_the_lock_pins(real: tuple[str, d
 
 def test_the_first_task_of_the_schedule_is_the_first_of_the_stub() -> None:
     assert [entry.tasks[0] for entry in schedule(REPOSITORY)] == ["1.1.1", "2.1.1", "3.1.1", "4.1.1", "5.1"]
+
+
+def test_a_course_with_a_repository_opens_on_colab(toy: AssignmentPaths, tmp_path: Path) -> None:
+    """The command that students paste unpacks the folder of the release into the current one."""
+    toml = toy.course.course_toml
+    toml.write_text('repository = "owner/course"\n' + toml.read_text())
+    read_me = filled(toy, "{% if repository %}{{ repository }}{% endif %}")
+    assert read_me == "owner/course"
+    template = (REPOSITORY.front / "README.md").read_text()
+    command = re.search(r"\| (tar xz .*)", template)
+    assert command
+    (tmp_path / "course-1a2b" / "release" / "toy").mkdir(parents=True)
+    (tmp_path / "course-1a2b" / "release" / "toy" / "toy.ipynb").write_text("{}")
+    archive = shutil.make_archive(str(tmp_path / "HEAD"), "gztar", tmp_path, "course-1a2b")
+    (tmp_path / "colab").mkdir()
+    script = f"{command[1].replace('{{ assignment.name }}', 'toy')} -f {archive}"
+    subprocess.run(["bash", "-c", script], cwd=tmp_path / "colab", check=True)
+    assert [file.name for file in (tmp_path / "colab").iterdir()] == ["toy.ipynb"]

@@ -31,7 +31,8 @@ from given.live_output import LiveOutput
 
 SECONDS = 60  # the checks are stopped after this time
 PASSED = "passed."
-SETTINGS = {"PYTHONUTF8": "1", "MPLBACKEND": "Agg", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+SETTINGS = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8", "MPLBACKEND": "Agg"}
+SETTINGS |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
 SLOW = ("torch", "torch.utils.data", "matplotlib.pyplot", "pandas")  # modules that take long to import
 FORKS = sys.platform == "linux"  # forking a process that has imported them is safe
 _ready: list[subprocess.Popen] = []  # at most one, which has imported them and waits for a request

@@ -39,7 +39,6 @@ def main(arguments: list[str] | None = None) -> int:
     """Do the same from a shell, without running your code; return 0 if the submission looks complete, else 1."""
     parser = argparse.ArgumentParser(prog="python -m given.submit", description="Check your submission and pack it.")
     parser.add_argument("--folder", type=Path, default=Path(), help="folder with your files (default: the current one)")
-    sys.stdout.reconfigure(errors="replace")  # a terminal without ✓
     return _submit(parser.parse_args(arguments).folder, run=False)
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .environment import encoding_problem
+
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 ASSIGNED = ast.Assign | ast.AnnAssign
 IMPORT = ast.Import | ast.ImportFrom
@@ -47,6 +49,8 @@ class Code:
     def read(cls, file: Path) -> "Code":
         """Read a file in the encoding that it declares."""
         try:
+            if problem := encoding_problem(file.read_bytes()):
+                raise UnreadableError(f"{file} cannot be read. {problem}")
             with tokenize.open(file) as opened:
                 return cls.parse(opened.read())
         except FileNotFoundError:
