@@ -5,6 +5,7 @@
 Its first call starts the process and does not wait for it.
 """
 
+import atexit
 import contextlib
 import json
 import os
@@ -65,15 +66,15 @@ class Child:
             JailError: the process was not started.
         """
         if self._pid is None:
-            self._report.settimeout(_START_S)
             try:
-                answer = self._report.recv(1 << 12).decode()
+                with self._report as report:
+                    report.settimeout(_START_S)
+                    answer = report.recv(1 << 12).decode()
             except OSError as error:
                 answer = f"the process that imports torch did not answer: {error}"
             if not answer.isdigit():
                 raise JailError(f"a process could not be started: {answer or tail(self._log) or 'no answer'}")
             self._pid = int(answer)
-            self._report.close()
         return self._pid
 
     def poll(self) -> int | None:
@@ -129,6 +130,14 @@ class WarmProcess:
             )  # fmt: skip
         self._control.send(json.dumps([str(GUEST.parent), libraries()]).encode())
 
+    def end(self) -> None:
+        """End the process; its forks go on. Do nothing in a fork of the process that started it."""
+        if self._owner == os.getpid():
+            self._control.close()
+            self._process.kill()
+            self._process.wait()
+            self._log.close()
+
     @property
     def is_ours(self) -> bool:
         """True if the process runs, and was started by this process and not by one that we are a fork of."""
@@ -173,11 +182,16 @@ def warm_process() -> WarmProcess:
     """Return the warm process of this grader; start it if there is none."""
     with _lock:
         if not (_current and _current[0].is_ours):
+            for gone in _current:
+                gone.end()
             _current[:] = [WarmProcess()]
+            atexit.register(_current[0].end)
         return _current[0]
 
 
 def tail(errors: IO[bytes]) -> str:
     """Return the end of what a process wrote to the file of its errors."""
+    if errors.closed:
+        return ""
     errors.seek(0)
     return errors.read().decode(errors="replace").strip()[-2000:]

@@ -5,6 +5,7 @@ This side imports no torch, so that the command starts at once and a worker stay
 
 import contextlib
 import os
+import signal
 import socket
 from pathlib import Path
 from types import TracebackType
@@ -63,7 +64,7 @@ class Judge:
         if self._ready is None:
             ready = receive(self._channel, Ready)
             if ready is None:
-                raise self._not_loaded(self._process.wait())
+                raise self._not_loaded(self._status())
             wrong = questions.find_wrong_points(self.assignment, ready.checks, self._tests)
             self._ready = Ready(checks=ready.checks, flaws=[*ready.flaws, *wrong])
         return self._ready
@@ -141,8 +142,15 @@ class Judge:
         except OSError:
             answer = None
         if answer is None:
-            raise self._restart(self._process.wait())
+            raise self._restart(self._status())
         return answer
+
+    def _status(self) -> int:
+        """Wait for the end of the process and return its exit status; one that never began counts as killed."""
+        try:
+            return self._process.wait()
+        except JailError:
+            return -signal.SIGKILL
 
     def _not_loaded(self, status: int) -> CourseError | JailError:
         if status < 0:

@@ -11,6 +11,7 @@ from gradeprop.core import storage
 from gradeprop.core.errors import CourseError, JailError
 from gradeprop.core.models import CheckResult, JailRun, ProbeResult
 from gradeprop.core.paths import AssignmentPaths, StudentPaths
+from gradeprop.core.warm import warm_process
 from gradeprop.course.config import read_assignment
 from gradeprop.judge.client import Judge
 
@@ -118,6 +119,18 @@ def test_held_out_inputs_that_cannot_be_made_are_the_instructors(toy: Assignment
     failed = pytest.raises(CourseError, match=r"held_out\.py:2: ZeroDivisionError")
     with Judge(read_assignment(toy.course, "toy"), toy) as judge, failed:
         judge.inputs("sample", 1)
+
+
+def test_a_judge_that_could_not_be_started_is_ours_and_the_next_submission_finds_one(
+    toy: AssignmentPaths, tmp_path: Path
+) -> None:
+    warm_process().end()  # so that the next one is still importing when it is killed
+    run, kept = keep_run(tmp_path, twice=RIGHT)
+    with Judge(read_assignment(toy.course, "toy"), toy) as judge:
+        warm_process().end()
+        with pytest.raises(JailError, match="died"):
+            judge.check(run, kept)
+        assert len(judge.check(run, kept).results) == 3
 
 
 def test_a_process_that_was_killed_is_ours_and_the_next_submission_finds_a_new_one(
