@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradeprop.cli.health import Finding, course_findings, versions
 from gradeprop.cli.options import example
 from gradeprop.cli.output import print_table, waiting, warn
-from gradeprop.cli.reports import DoctorReport, JailLine, json_option, print_json
+from gradeprop.cli.reports import DoctorReport, Finding, JailLine, json_option, print_json
 from gradeprop.cli.requirements import linux_sentence
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import CoursePaths
@@ -31,6 +30,8 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     with what gradeprop needs. In a course also looks at data sets, gradebook and exchange, and compares this Python
     with [grader] of source/course.toml, which students are told. Ends with status 1 if grading is not possible.
     """
+    from gradeprop.cli.health import versions
+
     reports = _probe()
     findings = [*_jail_findings(reports), *versions(), *_of_course(ctx.obj)]
     if as_json:
@@ -63,6 +64,8 @@ def _jail_findings(reports: "Sequence[TierReport]") -> Iterator[Finding]:
 
 def _of_course(folder: Path) -> Iterator[Finding]:
     """Look at the course; outside of one there is nothing to look at."""
+    from gradeprop.cli.health import course_findings
+
     try:
         course = CoursePaths.find(folder)
     except CourseError:

@@ -5,33 +5,19 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from gradeprop import __version__
+from gradeprop.cli.reports import Finding
 from gradeprop.core.errors import GradepropError
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course import environment
 from gradeprop.course.config import read_assignment, read_course
 
-State = Literal["ok", "note", "problem"]
-"""a problem keeps the course from being graded; a note may"""
 _SHOWN = ("torch", "nbgrader", "numpy")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; the fields are those of ``doctor --json``."""
-
-    area: str
-    state: State
-    found: str
-    to_do: str = ""
-    """a sentence or a command; "" if there is nothing to do"""
 
 
 def versions() -> Iterator[Finding]:

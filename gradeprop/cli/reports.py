@@ -1,16 +1,17 @@
-"""What commands print with ``--json``: records, and their schema in docs/reference/reports.schema.json."""
+"""Records that commands print with ``--json``; docs/reference/reports.schema.json is their schema."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import click
 import msgspec
 
-from gradeprop.cli.health import Finding
 from gradeprop.core.models import GradeRecord
 
 QUIET = "gradeprop.quiet"
 """key of click's meta, set by ``gradeprop --quiet``: the real stdout"""
+State = Literal["ok", "note", "problem"]
+"""a problem keeps the course from being graded; a note may"""
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,17 @@ class DatasetLine:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; the fields are those of ``doctor --json``."""
+
+    area: str
+    state: State
+    found: str
+    to_do: str = ""
+    """a sentence or a command; "" if there is nothing to do"""
+
+
+@dataclass(frozen=True)
 class JailLine:
     """One isolation tier of this machine."""
 
@@ -129,7 +141,7 @@ class JailLine:
 
 @dataclass(frozen=True)
 class DoctorReport:
-    """What ``doctor`` found."""
+    """The findings of ``doctor``, and the tests of the jails."""
 
     findings: list[Finding]
     jails: list[JailLine]

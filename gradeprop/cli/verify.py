@@ -72,8 +72,13 @@ def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: i
 
 
 def _line(result: "CaseResult") -> CaseLine:
-    public = "" if result.public is None else "pass" if result.public.passed else "fail"
-    return CaseLine(result.name, result.points, result.expected, result.wrong, list(result.details), public)
+    return CaseLine(
+        result.name, result.points, result.expected, result.wrong, list(result.details), _public_verdict(result)
+    )
+
+
+def _public_verdict(result: "CaseResult") -> str:
+    return "" if result.public is None else "pass" if result.public.passed else "fail"
 
 
 def _print_cases(results: "Sequence[CaseResult]") -> None:
@@ -84,7 +89,7 @@ def _print_cases(results: "Sequence[CaseResult]") -> None:
     if any(result.public for result in shown):
         header.append("public checks")
         for row, result in zip(rows, shown, strict=True):
-            row.append("" if result.public is None else "pass" if result.public.passed else "fail")
+            row.append(_public_verdict(result))
     print_table(header, rows)
 
 

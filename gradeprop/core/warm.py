@@ -23,8 +23,6 @@ from typing import IO
 from gradeprop.core.errors import JailError
 from gradeprop.guest.bootstrap import ENVIRONMENT
 
-CHANNEL = 3
-"""descriptor of a fork's channel"""
 GUEST = Path(__file__).parents[1] / "guest"
 PACKAGES = ("site-packages", "dist-packages")
 # the command line is readable in a jail: the folder of this package comes in a message

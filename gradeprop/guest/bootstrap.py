@@ -27,6 +27,8 @@ ENVIRONMENT = {
     "TORCHDYNAMO_DISABLE": "1",  # compiling takes longer than a probe may
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # fewer page tables to copy at each fork
 }
+CHANNEL = 3
+"""descriptor of the channel of a fork of the warm process"""
 _HOMES = ("HOME", "TMPDIR", "MPLCONFIGDIR")
 
 

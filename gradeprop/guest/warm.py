@@ -27,8 +27,7 @@ from typing import NoReturn
 from unittest import mock
 
 from . import syscalls
-
-CHANNEL = 3
+from .bootstrap import CHANNEL
 
 
 def main(control: socket.socket, packages: list[str]) -> None:
@@ -38,7 +37,7 @@ def main(control: socket.socket, packages: list[str]) -> None:
     sys.path += packages
     _import_torch()
     _import_matplotlib()
-    from . import bootstrap, zygote  # noqa: F401  (inside a root they could not be imported)
+    from . import zygote  # noqa: F401  (inside a root they could not be imported)
 
     syscalls.prepare_to_fork()
     while (received := socket.recv_fds(control, 1, 4))[0]:

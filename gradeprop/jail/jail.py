@@ -15,7 +15,8 @@ import msgspec
 
 from gradeprop.core.errors import CourseError, JailError, NoJailError
 from gradeprop.core.scratch import ScratchDir
-from gradeprop.core.warm import CHANNEL, Child, tail, warm_process
+from gradeprop.core.warm import Child, tail, warm_process
+from gradeprop.guest.bootstrap import CHANNEL
 from gradeprop.jail.cgroups import Group, make_group
 from gradeprop.jail.job import Job, JobResult, converse, probe_names
 from gradeprop.jail.plan import make_plan

@@ -16,7 +16,8 @@ from gradeprop.core.assignment import Assignment, DatasetRequirements
 from gradeprop.core.errors import CourseError, JailError
 from gradeprop.core.models import JailRun, Record
 from gradeprop.core.paths import AssignmentPaths, StudentPaths
-from gradeprop.core.warm import CHANNEL, Child, warm_process
+from gradeprop.core.warm import Child, warm_process
+from gradeprop.guest.bootstrap import CHANNEL
 from gradeprop.judge import questions
 from gradeprop.judge.protocol import (
     CheckRequest,

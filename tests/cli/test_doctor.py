@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gradeprop.cli.health import Finding, course_findings, versions
+from gradeprop.cli.health import course_findings, versions
 from gradeprop.cli.main import main
+from gradeprop.cli.reports import Finding
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.results import gradebook_db
 
