@@ -40,7 +40,7 @@ from gradeprop.core.errors import SubmissionError
 from gradeprop.core.models import GradeRecord, Unattributed
 from gradeprop.core.paths import CoursePaths
 from gradeprop.core.sanitize import for_terminal
-from gradeprop.course.datasets import require_dataset
+from gradeprop.course.config import require_dataset
 
 if TYPE_CHECKING:
     from gradeprop.grading.jobs import Backend, How, Job

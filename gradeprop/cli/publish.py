@@ -173,7 +173,7 @@ def package_gradescope(
 ) -> None:
     """Write the zip to upload to Gradescope as an autograder. It contains the hidden checks: keep it secret."""
     from gradeprop.core.storage import write_bytes
-    from gradeprop.course.datasets import require_dataset
+    from gradeprop.course.config import require_dataset
     from gradeprop.integrations import gradescope
 
     course, one = find_assignment(ctx, assignment)

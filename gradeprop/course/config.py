@@ -88,6 +88,29 @@ def resolve_dataset(assignment: Assignment, asked: str) -> str:
     return next((name for name in known if name == "sample" or holds_any(*_folder_and_files(assignment, name))), "")
 
 
+def require_dataset(assignment: Assignment, asked: str) -> str:
+    """Return the name of the held-out data set that a grade is measured on.
+
+    Raises:
+        CourseError: the assignment has no such data set; or it requires one that is not on this machine, and ``asked``
+            is "auto".
+    """
+    required = {name: about for name, about in assignment.held_out.items() if about.required}
+    if asked != "auto" or not required:
+        return resolve_dataset(assignment, asked)
+    for name, about in required.items():
+        if holds_any(data_folder(assignment, name), about.files):
+            return name
+    name = next(iter(required))
+    other = next((name for name in assignment.held_out if name not in required), "sample")
+    raise CourseError(
+        f"is graded on {' or '.join(required)}, which is not on this machine: run gradeprop data {name}. "
+        f"To grade on {other}, whose bars are its own and say nothing about {name}, give --data {other} "
+        f"(for nbgrader: set GRADEPROP_DATASET={other})",
+        assignment.name,
+    )
+
+
 def data_folder(assignment: Assignment, dataset: str) -> Path:
     """Return the folder of a data set, which may not exist yet."""
     return _folder_and_files(assignment, dataset)[0]

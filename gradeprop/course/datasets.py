@@ -22,7 +22,7 @@ from typing import IO
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import GIVEN, CoursePaths, holds_any
-from gradeprop.course.config import data_folder, read_assignment, read_course, resolve_dataset
+from gradeprop.course.config import read_assignment, read_course
 
 _FETCH = """
 import importlib, sys
@@ -75,29 +75,6 @@ def _dataset(course: CoursePaths, name: str, assignments: Sequence[Assignment]) 
         required_by=tuple(one.name for one in assignments if one.held_out[name].required),
         files=files,
         folder=folder if holds_any(folder, files) else None,
-    )
-
-
-def require_dataset(assignment: Assignment, asked: str) -> str:
-    """Return the name of the held-out data set that a grade is measured on.
-
-    Raises:
-        CourseError: the assignment has no such data set; or it requires one that is not on this machine, and ``asked``
-            is "auto".
-    """
-    required = {name: about for name, about in assignment.held_out.items() if about.required}
-    if asked != "auto" or not required:
-        return resolve_dataset(assignment, asked)
-    for name, about in required.items():
-        if holds_any(data_folder(assignment, name), about.files):
-            return name
-    name = next(iter(required))
-    other = next((name for name in assignment.held_out if name not in required), "sample")
-    raise CourseError(
-        f"is graded on {' or '.join(required)}, which is not on this machine: run gradeprop data {name}. "
-        f"To grade on {other}, whose bars are its own and say nothing about {name}, give --data {other} "
-        f"(for nbgrader: set GRADEPROP_DATASET={other})",
-        assignment.name,
     )
 
 

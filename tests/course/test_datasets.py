@@ -19,8 +19,8 @@ from click.testing import CliRunner
 from gradeprop.cli.main import main
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import AssignmentPaths
-from gradeprop.course.config import read_assignment, resolve_dataset
-from gradeprop.course.datasets import list_datasets, require_dataset
+from gradeprop.course.config import read_assignment, require_dataset, resolve_dataset
+from gradeprop.course.datasets import list_datasets
 from tests.conftest import REPOSITORY
 
 LOADER = """

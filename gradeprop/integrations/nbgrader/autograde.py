@@ -31,8 +31,7 @@ from gradeprop.core.errors import GradepropError, SubmissionError
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import CoursePaths, student_key
 from gradeprop.course import release
-from gradeprop.course.config import read_assignment
-from gradeprop.course.datasets import require_dataset
+from gradeprop.course.config import read_assignment, require_dataset
 from gradeprop.course.notebook import read_cells, writable
 from gradeprop.grading import batch
 from gradeprop.grading.jobs import Job, plan
