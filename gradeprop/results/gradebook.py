@@ -193,15 +193,26 @@ class _Rows:
     @classmethod
     def load(cls, db: Any, notebook: Any) -> "_Rows":
         db().expire_on_commit = False  # else each commit would load every row again
-        kind = api.SubmittedNotebook
-        eager = (selectinload(kind.grades), selectinload(kind.comments))
-        assignments = db.query(api.SubmittedAssignment).filter_by(assignment=notebook.assignment).all()
-        owners = {row.id: row.student_id for row in assignments}
-        notebooks = db.query(kind).filter_by(notebook=notebook).options(*eager)
+        eager = (
+            selectinload(api.SubmittedNotebook.grades),
+            selectinload(api.SubmittedNotebook.comments),
+        )
+        # one query for both: another writer may add rows between two
+        pairs = (
+            db.query(api.SubmittedAssignment, api.SubmittedNotebook)
+            .outerjoin(
+                api.SubmittedNotebook,
+                (api.SubmittedNotebook.assignment_id == api.SubmittedAssignment.id)
+                & (api.SubmittedNotebook.notebook_id == notebook.id),
+            )
+            .filter(api.SubmittedAssignment.assignment == notebook.assignment)
+            .options(*eager)
+            .all()
+        )
         return cls(
             {row.id: row for row in db.query(api.Student)},
-            {row.student_id: row for row in assignments},
-            {owners[row.assignment_id]: row for row in notebooks},
+            {submitted.student_id: submitted for submitted, _ in pairs},
+            {submitted.student_id: row for submitted, row in pairs if row is not None},
         )
 
     def of(self, db: Any, notebook: Any, name: str) -> Any:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from nbgrader.api import Gradebook
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import AssignmentPaths
@@ -95,6 +97,25 @@ def test_two_who_write_at_once_to_a_new_database_lose_nothing(url: str) -> None:
     assert wrong == []
     with Gradebook(url) as book:
         assert {student.id for student in book.students} == {f"s{number}" for number in range(35)}
+
+
+def test_rows_that_another_adds_between_two_queries_are_no_error(url: str) -> None:
+    gradebook.write([record()], HW, url)
+    seen: list[str] = []
+
+    def add_another(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "FROM submitted_assignment" in statement and not seen:
+            seen.append(statement)
+            gradebook.write([record("eve")], HW, url)
+
+    event.listen(Engine, "after_cursor_execute", add_another)
+    try:
+        gradebook.write([record(net=2), record("bob")], HW, url)
+    finally:
+        event.remove(Engine, "after_cursor_execute", add_another)
+    assert seen
+    with Gradebook(url) as book:
+        assert {student.id for student in book.students} == {"ada", "bob", "eve"}
 
 
 def test_a_class_is_graded_into_the_database_that_the_course_names(
