@@ -28,10 +28,6 @@ from gradeprop.cli.reports import QUIET
 from gradeprop.cli.requirements import missing_module
 from gradeprop.core.errors import GradepropError
 
-# Importing rfc3987_syntax builds a grammar, a second of processor time, so that jsonschema can validate international
-# addresses. Notebooks have none; without the module jsonschema leaves that check out.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-
 
 class CommandGroup(click.Group):
     """Turns our own errors, and those of the operating system, into one sentence and exit status 1."""

@@ -60,6 +60,11 @@ class KnownAnswer(Record, frozen=True, kw_only=True):
         """True for a folder of wrong/."""
         return self.name.startswith("wrong/")
 
+    @property
+    def is_complete(self) -> bool:
+        """False for a right answer without some of its files: the public checks rightly fail on it."""
+        return self.is_wrong or not (self.remove or self.name == "stub")
+
 
 def read_known_answers(assignment: Assignment, paths: AssignmentPaths) -> list[KnownAnswer]:
     """Read the known answers: the reference, the stub, then right/ and wrong/.

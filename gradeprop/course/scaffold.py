@@ -28,8 +28,8 @@ _PLACES = {  # file of the template of a course → its place in the course
     "gitignore": ".gitignore",
 }
 _GIVEN = (  # helpers that do not depend on this course's data sets
-    *("__init__.py", "bring_forward.py", "check.py", "environment.py", "explain.py", "guesses.py", "listing.py"),
-    *("live_output.py", "merge.py", "submit.py"),
+    *("__init__.py", "bring_forward.py", "check.py", "check_process.py", "environment.py", "explain.py"),
+    *("first_look.py", "guesses.py", "listing.py", "live_output.py", "merge.py", "submit.py"),
     *(f"front/{name}" for name in ("AGENTS.md", "GLOSSARY.md", "README.md", "SYLLABUS.md", "requirements.txt")),
 )
 _MODULES = {  # module → distribution: what a course promises its students, as far as it is installed here

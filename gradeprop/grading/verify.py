@@ -73,22 +73,18 @@ def verify(grader: Grader, only: str = "", every: int = 1) -> Iterator[CaseResul
         with_public = public.exist and any(case.is_wrong for case in chosen)
         for number, case in enumerate(chosen):
             folder = known_answers.write_answer(case, paths, weights, Path(scratch) / str(number))
-            complete = case.is_wrong or not (case.remove or case.name == "stub")  # else the public checks rightly fail
-            yield _grade(grader, case, folder, public if with_public and complete else None)
+            yield grade_case(grader, case, folder, public if with_public and case.is_complete else None)
         if not only:
             yield from _junk(
                 grader, known_answers.write_answer(cases[0], paths, weights, Path(scratch) / "junk"), every
             )
 
 
-def _grade(grader: Grader, case: KnownAnswer, folder: Path, public: PublicChecks | None) -> CaseResult:
-    """Grade a known answer, and run the public checks meanwhile, on a copy of it."""
+def grade_case(grader: Grader, case: KnownAnswer, folder: Path, public: PublicChecks | None) -> CaseResult:
+    """Grade a known answer, and run the public checks meanwhile, on a copy of it; without ``public`` not."""
     if public:
-        copy = shutil.copytree(folder, folder.with_name(f"{folder.name}-public"))
-        public.start(copy)
-    result = compare(case, record := grader.grade_one(folder, f"verify {case.name}"))
-    if result.wrong:
-        result = msgspec.structs.replace(result, details=_details(grader, record))
+        public.start(shutil.copytree(folder, folder.with_name(f"{folder.name}-public")))
+    result = compare(grader, case, grader.grade_one(folder, student_of(case)))
     if not public:
         return result
     passed, said = public.finish()
@@ -97,20 +93,28 @@ def _grade(grader: Grader, case: KnownAnswer, folder: Path, public: PublicChecks
     return msgspec.structs.replace(result, public=public_result)
 
 
-def compare(case: KnownAnswer, record: GradeRecord) -> CaseResult:
-    """Compare a record with what its known answer must get."""
+def student_of(case: KnownAnswer) -> str:
+    """Return the name under which a known answer is graded."""
+    return f"verify {case.name}"
+
+
+def compare(grader: Grader, case: KnownAnswer, record: GradeRecord) -> CaseResult:
+    """Compare a record with what its known answer must get; say why if it differs."""
+    wrong = _difference(case, record)
+    details = _details(grader, record) if wrong else ()
+    return CaseResult(name=case.name, points=record.points, expected=case.points, wrong=wrong, details=details)
+
+
+def _difference(case: KnownAnswer, record: GradeRecord) -> str:
     lost = {question.name: question.possible - question.points for question in record.questions}
     messages = "\n".join([*record.problems, *(result.message for result in record.results)])
-    wrong = ""
     if record.status != "graded":
-        wrong = record.reason
-    elif case.message not in messages:
-        wrong = f"no message says {case.message!r}"
-    elif case.lost and {name: points for name, points in lost.items() if points} != case.lost:
-        wrong = f"lost {_listed(lost)}; expected {_listed(case.lost)}"
-    elif record.points != case.points:
-        wrong = f"lost {_listed(lost)}"
-    return CaseResult(name=case.name, points=record.points, expected=case.points, wrong=wrong)
+        return record.reason
+    if case.message not in messages:
+        return f"no message says {case.message!r}"
+    if case.lost and {name: points for name, points in lost.items() if points} != case.lost:
+        return f"lost {_listed(lost)}; expected {_listed(case.lost)}"
+    return f"lost {_listed(lost)}" if record.points != case.points else ""
 
 
 def _listed(lost: dict[str, float]) -> str:

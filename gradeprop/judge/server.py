@@ -10,6 +10,7 @@ A fork answers each CheckRequest, so nothing that a check leaves behind reaches 
 """
 
 import contextlib
+import importlib
 import itertools
 import os
 import select
@@ -92,6 +93,7 @@ class Server:
     def _observe_meanwhile(self, request: InputsRequest) -> None:
         """Observe the reference while the jail runs the submission, if there is a processor to spare."""
         if len(os.sched_getaffinity(0)) > 1:
+            _import_for_forks()
             with contextlib.suppress(Exception):  # the request to check meets the same error, and reports it
                 self._reference.run(request.dataset, request.seed)
 
@@ -123,6 +125,7 @@ class Server:
     ) -> dict[str, CheckFinished]:
         """Run all checks on the reference itself, once for each data set; return those that are broken."""
         if request.dataset not in self._broken:
+            _import_for_forks()
             files = reference.files
             own = msgspec.structs.replace(request, run=str(files.run), observations=str(files.observations), swaps=())
             finished = self._check_in_fork(items, own, reference)
@@ -200,6 +203,11 @@ def _warm_up() -> None:
     lazy_dynamo.stub_torch_dynamo()
     torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     torch.nn.Conv2d(1, 1, 1)(torch.ones(1, 1, 1, 1)).sum().backward()
+
+
+def _import_for_forks() -> None:
+    """Import what operations on tensors without values import, half a second with sympy, for all forks at once."""
+    importlib.import_module("torch.fx.experimental.symbolic_shapes")
 
 
 def _arguments(paths: AssignmentPaths) -> list[str]:

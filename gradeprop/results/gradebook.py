@@ -193,22 +193,12 @@ class _Rows:
     @classmethod
     def load(cls, db: Any, notebook: Any) -> "_Rows":
         db().expire_on_commit = False  # else each commit would load every row again
-        eager = (
-            selectinload(api.SubmittedNotebook.grades),
-            selectinload(api.SubmittedNotebook.comments),
-        )
+        kind = api.SubmittedNotebook
         # one query for both: another writer may add rows between two
-        pairs = (
-            db.query(api.SubmittedAssignment, api.SubmittedNotebook)
-            .outerjoin(
-                api.SubmittedNotebook,
-                (api.SubmittedNotebook.assignment_id == api.SubmittedAssignment.id)
-                & (api.SubmittedNotebook.notebook_id == notebook.id),
-            )
-            .filter(api.SubmittedAssignment.assignment == notebook.assignment)
-            .options(*eager)
-            .all()
-        )
+        join = (kind.assignment_id == api.SubmittedAssignment.id) & (kind.notebook_id == notebook.id)
+        pairs = db.query(api.SubmittedAssignment, kind).outerjoin(kind, join)
+        pairs = pairs.filter(api.SubmittedAssignment.assignment == notebook.assignment)
+        pairs = pairs.options(selectinload(kind.grades), selectinload(kind.comments)).all()
         return cls(
             {row.id: row for row in db.query(api.Student)},
             {submitted.student_id: submitted for submitted, _ in pairs},

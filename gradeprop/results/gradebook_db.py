@@ -1,25 +1,21 @@
 """The connection to nbgrader's gradebook database. The only module that imports nbgrader's ``api``."""
 
 import contextlib
-import sys
 import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-# nbgrader loads jsonschema, which spends two seconds on a grammar for URIs if this module exists; nothing needs it
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+from alembic.script import ScriptDirectory
+from nbgrader import api
+from nbgrader.dbutil import ALEMBIC_DIR
+from sqlalchemy import Connection, create_engine, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from traitlets.config.loader import PyFileConfigLoader
 
-from alembic.script import ScriptDirectory  # noqa: E402
-from nbgrader import api  # noqa: E402
-from nbgrader.dbutil import ALEMBIC_DIR  # noqa: E402
-from sqlalchemy import Connection, create_engine, inspect, make_url, text  # noqa: E402
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError  # noqa: E402
-from traitlets.config.loader import PyFileConfigLoader  # noqa: E402
-
-from gradeprop.core.errors import CourseError  # noqa: E402
-from gradeprop.core.paths import CoursePaths  # noqa: E402
+from gradeprop.core.errors import CourseError
+from gradeprop.core.paths import CoursePaths
 
 __all__ = [
     "PATIENCE_S",

@@ -6,7 +6,7 @@ mistakes; the graded checks use other inputs and test more.
 
 import inspect
 import json
-from contextlib import suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -108,10 +108,20 @@ def test_predict_works_in_evaluation_mode():
 # ---------------------------------------------------------------- lenet
 
 
+@contextmanager
+def until_shapes_do_not_fit():
+    """End the block at an error of shapes, which another check shows, but not at a task that is still to do."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, NotImplementedError):
+            raise
+
+
 @pytest.mark.question("lenet")
 def test_the_maps_of_the_lenet_have_the_sizes_of_the_table():
     """The two convolutions give maps of the size in the docstring."""
-    with Layers() as layers, suppress(RuntimeError):  # a wrong shape usually ends in one; the next check shows it
+    with Layers() as layers, until_shapes_do_not_fit():
         student_code.CaltechLeNet()(torch.randn(2, 3, 64, 64))
     shapes = [list(given.shape)[1:] for _, given in layers.conv2d]
     right = [[32, 64, 64], [64, 16, 16]], [[32, 60, 60], [64, 11, 11]]
@@ -388,7 +398,7 @@ def test_what_is_added_may_be_negative():
 @pytest.mark.question("resnet")
 def test_the_maps_of_resnet_shrink_as_in_the_table():
     """ResNet-18's maps are 32, then 16, 8, 4 and 2 pixels wide; a ReLU and a max pool follow the first layer."""
-    with Layers() as layers, suppress(RuntimeError), torch.no_grad():
+    with Layers() as layers, until_shapes_do_not_fit(), torch.no_grad():
         student_code.ResNet18().eval()(torch.randn(2, 3, 64, 64))
     sides = list(dict.fromkeys(given.shape[-1] for _, given in layers.conv2d))
     assert sides == [32, 16, 8, 4, 2], (

@@ -8,7 +8,7 @@ import io
 import itertools
 import json
 import time
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -253,12 +253,22 @@ def hint(seen, expected):
     return "is a pooling layer missing before it?" if seen[2] > expected[2] else "is its kernel 5×5, its stride 1?"
 
 
+@contextmanager
+def until_shapes_do_not_fit():
+    """End the block at an error of shapes, which another check shows, but not at a task that is still to do."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, NotImplementedError):
+            raise
+
+
 @pytest.mark.question("lenet")
 def test_the_layers_have_the_shapes_of_the_paper():
     """Each convolution of LeNet-5 gives maps of the size in the docstring."""
     expected = [[7, 6, 28, 28], [7, 16, 10, 10], [7, 120, 1, 1]]
     model, x = student_code.LeNet5(), torch.randn(7, 1, 32, 32)
-    with Layers() as layers, suppress(RuntimeError):  # a wrong shape usually ends in one; the other check shows it
+    with Layers() as layers, until_shapes_do_not_fit():
         model(x)
     for number, (seen, right) in enumerate(zip(layers.shapes, expected, strict=False), start=1):
         assert seen == right, f"conv{number}'s output is {seen}; the course asks for {right}: {hint(seen, right)}"

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import itertools
 import math
 import re
 import shutil
@@ -24,7 +25,10 @@ SOLUTION = (SOURCE / "student_code.py").read_text(encoding="utf-8")
 
 sys.path.insert(0, str(SOURCE))
 check = importlib.import_module("given.check")
+explain = importlib.import_module("given.explain").explain
+first_look = importlib.import_module("given.first_look").first_look
 training = importlib.import_module("given.training")
+PASSED = importlib.import_module("given.live_output").PASSED
 
 CONV2 = "nn.Conv2d(6, 16, kernel_size=5"
 EPOCHS = 'epochs = range(1, len(history["train_loss"]) + 1)'
@@ -130,7 +134,7 @@ def test_the_solution_passes_and_missing_weights_are_named(folder: Path, capsys)
     for file in ("lenet5.safetensors", "lenet5_regularised.safetensors", "history.json"):
         assert f"There is no {file}" in said
     assert said.count("✓") >= 25
-    assert check.PASSED not in said
+    assert PASSED not in said
 
 
 def test_every_automatic_question_has_its_checks() -> None:
@@ -203,6 +207,57 @@ def test_a_check_of_accuracy_says_which_weights_come_from_the_sample(
 def test_what_is_still_to_do_is_said_with_its_line(tiny: Path, capsys) -> None:
     (tiny / "student_code.py").write_text('def count():\n    raise NotImplementedError("Task 4: count")\n')
     assert "    Still to do: Task 4: count (student_code.py, line 2).\n" in run(tiny, capsys)[1]
+
+
+@pytest.mark.parametrize("assignment", sorted(path.parent.name for path in SOURCE.glob("*/public_checks.py")))
+def test_a_first_look_says_of_each_question_of_the_stub_what_its_checks_say(
+    tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch, assignment: str
+) -> None:
+    shutil.copy(SOURCE.parent / "student_code.py", tmp_path)
+    shutil.copy(SOURCE / assignment / "public_checks.py", tmp_path)
+    text = (tmp_path / "public_checks.py").read_text(encoding="utf-8")
+    questions = dict.fromkeys(re.findall(r'mark.question\("(\w+)"\)', text))
+    looks = {question: first_look(tmp_path, [question]).splitlines()[:-1] for question in questions}
+    assert sum(not lines for lines in looks.values()) <= 3
+    monkeypatch.setattr(check, "first_look", lambda *_: "")
+    said = run(tmp_path, capsys)[1].splitlines()
+    assert len(said) > len(questions)
+    told = set(itertools.pairwise(said))
+    for lines in looks.values():
+        assert {*zip(lines[::2], lines[1::2], strict=True)} <= told, said
+
+
+@pytest.mark.parametrize(
+    ("code", "question", "sentence"),
+    [
+        ("def count():\n    return 55\n", "cuont", "✗ There is no check for cuont. There are checks for: count."),
+        ("def f(:\n", "count", "✗ Python cannot read student_code.py, line 1, `def f(:`: invalid syntax."),
+        ("import torch\ndef count():\n    raise NotImplementedError\n", "count", "    Still to do: count ("),
+    ],
+)
+def test_what_the_text_tells_starts_no_process(
+    tiny: Path, capsys, monkeypatch: pytest.MonkeyPatch, code: str, question: str, sentence: str
+) -> None:
+    (tiny / "student_code.py").write_text(code)
+    monkeypatch.setattr(check, "_start", None)
+    status, said = run(tiny, capsys, question)
+    assert (status, sentence in said) == (1, True), said
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def count():\n    print('begun')\n    raise NotImplementedError\n",
+        "def count():\n    raise NotImplementedError(f'{1}')\n",
+        "from somewhere import count\n",
+        "class count:\n    pass\n",
+        "if True:\n    def count():\n        return 55\n",
+    ],
+)
+def test_where_the_text_does_not_tell_the_checks_run(tiny: Path, code: str) -> None:
+    (tiny / "student_code.py").write_text(code)
+    assert first_look(tiny, ["count"]) == ""
+    assert first_look(tiny / "nowhere", ["count"]) == ""
 
 
 @pytest.mark.parametrize(
@@ -378,8 +433,8 @@ def test_a_mistake_in_the_students_own_code_is_told_with_its_line(folder: Path) 
     code = compile("assert 1 == 2, 'mine'", str(folder / "student_code.py"), "exec")
     with pytest.raises(AssertionError) as caught:
         exec(code)
-    assert check.explain(caught.value).startswith("AssertionError: mine (student_code.py, line 1")
-    assert check.explain(AssertionError("4 of 5")) == "4 of 5"
+    assert explain(caught.value).startswith("AssertionError: mine (student_code.py, line 1")
+    assert explain(AssertionError("4 of 5")) == "4 of 5"
 
 
 @pytest.mark.parametrize(
@@ -404,7 +459,7 @@ def test_an_error_of_shapes_is_explained_with_the_line(folder: Path, line: str, 
     code = compile((folder / "student_code.py").read_text(), str(folder / "student_code.py"), "exec")
     with pytest.raises((RuntimeError, TypeError, ValueError)) as caught:
         exec(code, {})
-    told = check.explain(caught.value)
+    told = explain(caught.value)
     assert told.startswith(sentence)
     assert f"(student_code.py, line 3: `{line}`)" in told
     assert f"Python says: {caught.typename}: " in told
@@ -415,12 +470,12 @@ def test_a_forgotten_return_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     code = "def save(x) -> None:\n    x\n\ndef todo(x) -> int:\n    raise NotImplementedError\n\n"
     code += "def forward(self, x):\n    def inner():\n        return x\n    x + 1\n"
     (tmp_path / "student_code.py").write_text(code)
-    told = check.explain(AttributeError("'NoneType' object has no attribute 'shape'"))
+    told = explain(AttributeError("'NoneType' object has no attribute 'shape'"))
     assert "`forward` (student_code.py, line 7) ends without return." in told
     (tmp_path / "student_code.py").write_text("def forward(self, x):\n    return x\n")
-    assert "end without return?" in check.explain(TypeError("'NoneType' object is not iterable"))
+    assert "end without return?" in explain(TypeError("'NoneType' object is not iterable"))
 
 
 def test_an_error_of_another_kind_stays_as_it_is() -> None:
-    assert check.explain(KeyError("size mismatch")) == "KeyError: 'size mismatch'"
-    assert check.explain(RuntimeError("mine")) == "RuntimeError: mine"
+    assert explain(KeyError("size mismatch")) == "KeyError: 'size mismatch'"
+    assert explain(RuntimeError("mine")) == "RuntimeError: mine"

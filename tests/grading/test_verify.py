@@ -78,7 +78,7 @@ def test_double():
 
 
 def give_check(toy: AssignmentPaths) -> None:
-    for name in ("check.py", "explain.py", "live_output.py"):
+    for name in ("check.py", "check_process.py", "explain.py", "first_look.py", "live_output.py"):
         shutil.copy(REPOSITORY.given / name, toy.course.given)
 
 

@@ -9,6 +9,7 @@ LINE = re.compile(r"student_code\.py, line (\d+)")
 DETAILS = ("    your code printed:", "    Python says:")  # lines that are folded in a notebook
 MANY = 4  # as many passed checks in a row are folded, too
 INDENT = "2em"
+PASSED = "passed."  # the end of the last line, if all is well
 COLOURS = {"✓": "var(--jp-success-color1, #1a7f37)", "✗": "var(--jp-error-color1, #cf222e)"}
 
 
