@@ -3,7 +3,9 @@
 import secrets
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,26 +13,32 @@ import click
 
 from gradeprop.cli.grade import settings_of
 from gradeprop.cli.options import RunOptions, assignment_argument, data_option, example, find_assignment, seed_option
-from gradeprop.cli.output import print_table, progress
+from gradeprop.cli.output import print_line, print_table, progress, waiting
 from gradeprop.cli.reports import CaseLine, json_option, print_json
 from gradeprop.cli.requirements import needs_linux
+from gradeprop.core.errors import GradepropError
+from gradeprop.core.paths import CoursePaths
 from gradeprop.core.sanitize import for_terminal
-from gradeprop.course.config import resolve_dataset
+from gradeprop.course.config import read_assignment, resolve_dataset
 from gradeprop.course.known_answers import read_known_answers
 
 if TYPE_CHECKING:
+    from gradeprop.grading.settings import RunSettings
     from gradeprop.grading.verify import CaseResult
 
 
-@click.command(epilog=example("gradeprop verify mnist_lenet", "gradeprop verify mnist_lenet --only wrong/no_step"))
+@click.command(epilog=example("gradeprop verify mnist_lenet", "gradeprop verify mnist_lenet --only wrong/no_step --watch"))
 @assignment_argument
 @click.option("--only", default="", help="Try only the cases whose name contains this text, and no junk.")
 @data_option
 @seed_option
+@click.option("--watch", "watching", is_flag=True, help="Stay, and repeat after each edit the cases that it affects.")
 @json_option
 @click.pass_context
 @needs_linux
-def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: int | None, as_json: bool) -> None:
+def verify(
+    ctx: click.Context, assignment: str, only: str, dataset: str, seed: int | None, watching: bool, as_json: bool
+) -> None:
     """Test the checks against known answers and junk.
 
     Every known answer must get exactly its points, and junk in place of any value must not break a check. The public
@@ -48,6 +56,11 @@ def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: i
     run, results = RunOptions(dataset=resolve_dataset(one, dataset) or "auto", seed=one_seed), list["CaseResult"]()
     if not any(only in case.name for case in read_known_answers(one, course.assignment(one.name))):
         raise click.ClickException(f"No case of {one.name} has {only!r} in its name; --only takes a part of a name.")
+    if watching:
+        if as_json:
+            raise click.UsageError("--watch prints text; leave --json out.")
+        _watch(course, one.name, only, run)
+        return
     with (
         tempfile.TemporaryDirectory() as scratch,
         open_grader(StudentFolders(settings_of(course, one, run, Path(scratch)))) as grader,
@@ -62,13 +75,53 @@ def verify(ctx: click.Context, assignment: str, only: str, dataset: str, seed: i
         sys.exit(1 if failed else 0)
     _print_cases(results)
     for result in failed:
-        click.echo(f"\n{result.name}: {for_terminal(result.wrong)}")
-        for detail in result.details:
-            click.echo("".join(f"    {for_terminal(line)}\n" for line in detail.splitlines()), nl=False)
+        _print_failure(result)
     _print_refused(result for result in results if result.is_refused)
     _print_unseen([result for result in results if result.public and result.name.startswith("wrong/")])
     click.echo(f"{len(results) - len(failed)} of {len(results)} cases passed")
     sys.exit(1 if failed else 0)
+
+
+def _watch(course: CoursePaths, name: str, only: str, run: RunOptions) -> None:
+    """Print results after each edit until Ctrl-C."""
+    from gradeprop.grading.interrupt import Stop
+    from gradeprop.grading.verify_watch import VerifyWatch
+
+    paths = course.assignment(name)
+    with tempfile.TemporaryDirectory() as scratch, Stop() as stop:
+        settings = partial(_read_settings, course, name, run, Path(scratch))
+        with VerifyWatch(paths, only, settings) as watch, waiting(f"watching {paths.source} and {paths.tests}"):
+            while not stop.requested:
+                began = time.monotonic()
+                try:
+                    for result in watch.results():
+                        _print_watched(result, time.monotonic() - began)
+                        if stop.requested:
+                            break
+                except (GradepropError, OSError) as error:  # an editor may replace a file at this moment
+                    print_line("\n".join(map(for_terminal, f"FAILED  {error}".splitlines())))
+                watch.wait(stop)
+
+
+def _print_watched(result: "CaseResult", seconds: float) -> None:
+    if result.public:
+        print_line(f"        public checks of {result.name}: {_public_verdict(result)} ({seconds:.1f} s)")
+        _print_refused([result] if result.is_refused else [])
+    else:
+        verdict = "FAILED" if result.wrong else "passed"
+        print_line(f"{verdict}  {result.name}: {result.points:g} points ({seconds:.1f} s)")
+        if result.wrong:
+            _print_failure(result)
+
+
+def _read_settings(course: CoursePaths, name: str, run: RunOptions, scratch: Path) -> "RunSettings":
+    return settings_of(course, read_assignment(course, name), run, scratch)
+
+
+def _print_failure(result: "CaseResult") -> None:
+    print_line(f"\n{result.name}: {for_terminal(result.wrong)}")
+    for detail in result.details:
+        print_line("\n".join(f"    {for_terminal(line)}" for line in detail.splitlines()))
 
 
 def _line(result: "CaseResult") -> CaseLine:
@@ -95,9 +148,9 @@ def _print_cases(results: "Sequence[CaseResult]") -> None:
 
 def _print_refused(refused: "Iterable[CaseResult]") -> None:
     for result in refused:
-        click.echo(f"\nthe public checks do not accept {result.name}, which is right:")
+        print_line(f"\nthe public checks do not accept {result.name}, which is right:")
         for line in result.public.failures if result.public else ():
-            click.echo(f"    {for_terminal(line)}")
+            print_line(f"    {for_terminal(line)}")
 
 
 def _print_unseen(wrong: "Sequence[CaseResult]") -> None:

@@ -33,13 +33,13 @@ _LISTED = 3  # differences in one sentence
 def ran_with(assignment: Assignment, paths: AssignmentPaths, dataset: str) -> Fingerprints:
     """Fingerprint the probes, the held-out inputs, the given files, the limits, the jail and the libraries."""
     return {
-        "probes.py": _hash_files([paths.probes]),
-        "held_out.py": _hash_files([paths.held_out]),
-        "given": _hash_files(paths.course.given / name for name in assignment.given),
+        "probes.py": of_files([paths.probes]),
+        "held_out.py": of_files([paths.held_out]),
+        "given": of_files(paths.course.given / name for name in assignment.given),
         "limits": _hash(msgspec.json.encode(assignment.limits)),
         "grader": _hash(msgspec.json.encode(assignment.grader)),
         "data set": data_listing(assignment, dataset),
-        "jail": _hash_files(PACKAGE / name for name in IN_JAIL),
+        "jail": of_files(PACKAGE / name for name in IN_JAIL),
         **library_versions(),
     }
 
@@ -58,17 +58,17 @@ def judged_with(assignment: Assignment, paths: AssignmentPaths) -> Fingerprints:
         questions=plain,
     )
     return {
-        **{str(file.relative_to(paths.tests)): _hash_files([file]) for file in checks},
-        "solution": _hash_files([paths.course.solution]),
+        **{str(file.relative_to(paths.tests)): of_files([file]) for file in checks},
+        "solution": of_files([paths.course.solution]),
         "assignment.toml": _hash(msgspec.json.encode(questions)),
-        "gradeprop": f"{_version('gradeprop')}+{_hash_files(PACKAGE / name for name in IN_JUDGE)}",
+        "gradeprop": f"{_version('gradeprop')}+{of_files(PACKAGE / name for name in IN_JUDGE)}",
         "pytest": _version("pytest"),
     }
 
 
 def of_machine(assignment: Assignment, dataset: str) -> Fingerprints:
     """Fingerprint what a machine brings to any course: the whole package, the libraries, the data set."""
-    package = f"{_version('gradeprop')}+{_hash_files([PACKAGE])}"
+    package = f"{_version('gradeprop')}+{of_files([PACKAGE])}"
     return {"gradeprop": package, **library_versions(), "data set": data_listing(assignment, dataset)}
 
 
@@ -126,7 +126,7 @@ def _version(name: str) -> str:
         return "none"
 
 
-def _hash_files(paths: Iterable[Path]) -> str:
+def of_files(paths: Iterable[Path]) -> str:
     """Hash the names and bytes of files and of all files in folders; the same wherever the folders are."""
     whole = hashlib.sha256()
     for path in paths:

@@ -61,6 +61,7 @@ class PublicChecks:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
+                start_new_session=True,  # Ctrl-C is for the grader; the end of its input ends this process
             )
         assert self._process.stdin
         self._process.stdin.write(f"{json.dumps(str(folder))}\n")

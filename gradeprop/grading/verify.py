@@ -73,24 +73,27 @@ def verify(grader: Grader, only: str = "", every: int = 1) -> Iterator[CaseResul
         with_public = public.exist and any(case.is_wrong for case in chosen)
         for number, case in enumerate(chosen):
             folder = known_answers.write_answer(case, paths, weights, Path(scratch) / str(number))
-            yield grade_case(grader, case, folder, public if with_public and case.is_complete else None)
+            *_, result = grade_case(grader, case, folder, public if with_public and case.is_complete else None)
+            yield result
         if not only:
             yield from _junk(
                 grader, known_answers.write_answer(cases[0], paths, weights, Path(scratch) / "junk"), every
             )
 
 
-def grade_case(grader: Grader, case: KnownAnswer, folder: Path, public: PublicChecks | None) -> CaseResult:
-    """Grade a known answer, and run the public checks meanwhile, on a copy of it; without ``public`` not."""
+def grade_case(grader: Grader, case: KnownAnswer, folder: Path, public: PublicChecks | None) -> Iterator[CaseResult]:
+    """Yield the result of a known answer; with ``public``, then the same with the verdict of the public checks.
+
+    They run at the same time, on a copy.
+    """
     if public:
         public.start(shutil.copytree(folder, folder.with_name(f"{folder.name}-public")))
-    result = compare(grader, case, grader.grade_one(folder, student_of(case)))
-    if not public:
-        return result
-    passed, said = public.finish()
-    failures = tuple(line for line in said.splitlines() if line and not line.startswith("✓")) if not passed else ()
-    public_result = PublicResult(passed=passed, failures=failures, why=case.unseen_by_public_checks)
-    return msgspec.structs.replace(result, public=public_result)
+    yield (result := compare(grader, case, grader.grade_one(folder, student_of(case))))
+    if public:
+        passed, said = public.finish()
+        failures = tuple(line for line in said.splitlines() if line and not line.startswith("✓")) if not passed else ()
+        verdict = PublicResult(passed=passed, failures=failures, why=case.unseen_by_public_checks)
+        yield msgspec.structs.replace(result, public=verdict)
 
 
 def student_of(case: KnownAnswer) -> str:

@@ -13,6 +13,7 @@ Recognition of Handwritten Digits", UCI, 1998, doi:10.24432/C50P49, as scikit-le
 
 import gzip
 import hashlib
+import importlib.util
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -194,14 +195,17 @@ def _download(file: Path) -> None:
 
 
 def _sample(train: bool) -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.datasets import load_digits  # here and not above: it takes a second, and MNIST does not need it
-
-    digits = load_digits()
+    package = importlib.util.find_spec("sklearn")
+    if package is None or not package.submodule_search_locations:
+        raise ModuleNotFoundError("scikit-learn, which contains the sample, is not installed", name="sklearn")
+    # its own load_digits imports all of scikit-learn, which takes longer than PyTorch
+    file = Path(package.submodule_search_locations[0], "datasets", "data", "digits.csv.gz")
     part = slice(None, SAMPLE_TRAIN) if train else slice(SAMPLE_TRAIN, None)
-    pixels = torch.from_numpy(digits.images[part]).unsqueeze(1) * (255 / 16)  # (n, 1, 8, 8), 0 to 255
+    table = np.loadtxt(file, delimiter=",")[part]  # a row per image: 64 pixels from 0 to 16, and the label
+    pixels = torch.from_numpy(table[:, :64].reshape(-1, 1, 8, 8)) * (255 / 16)  # (n, 1, 8, 8), 0 to 255
     large = torch.nn.functional.interpolate(pixels, size=(20, 20), mode="bilinear").squeeze(1)
     framed = torch.nn.functional.pad(large, (4, 4, 4, 4)).round().to(torch.uint8).numpy()  # (n, 28, 28)
-    return np.stack([_centred(image) for image in framed]), digits.target[part].astype(np.int64)
+    return np.stack([_centred(image) for image in framed]), table[:, 64].astype(np.int64)
 
 
 def _centred(image: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -16,8 +17,26 @@ from given.first_look import heading
 from given.live_output import PASSED
 
 
+class _LazyDynamo(ModuleType):
+    """Stands for torch._dynamo, which optimizers import and do not need: importing it takes as long as PyTorch itself.
+
+    It is imported when something asks for more than an optimizer does.
+    """
+
+    graph_break = staticmethod(lambda *_, **__: None)
+    disable = staticmethod(lambda fn, *_, **__: fn)
+
+    def __getattr__(self, name: str):
+        if name.startswith("__") and name != "__path__":  # the import system asks any module for these
+            raise AttributeError(name)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
 def serve(modules: list[str], forks: bool) -> None:
     """In the waiting process: import, then become pytest, or let a fork do it, for each request."""
+    sys.modules.setdefault("torch._dynamo", _LazyDynamo("torch._dynamo"))
     for module in modules:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
