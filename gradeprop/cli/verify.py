@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gradeprop.grading.verify import CaseResult
 
 
-@click.command(epilog=example("gradeprop verify mnist_lenet", "gradeprop verify mnist_lenet --only wrong/no_step --watch"))
+@click.command(epilog=example("gradeprop verify mnist_lenet", "gradeprop verify mnist_lenet --only no_step --watch"))
 @assignment_argument
 @click.option("--only", default="", help="Try only the cases whose name contains this text, and no junk.")
 @data_option

@@ -88,7 +88,7 @@ class Judge:
             CourseError: held_out.py failed; the text names file and line.
             JailError: the machine failed; the same can be asked again.
         """
-        answer = self._ask(InputsRequest(dataset=dataset, seed=seed))
+        answer = self._ask(InputsRequest(dataset=dataset, seed=seed, requirements=self._requirements(dataset)))
         if answer[:1] == b"-":
             raise CourseError(f"the held-out inputs cannot be computed: {answer[1:].decode()}", self._tests)
         return answer[1:]
@@ -110,7 +110,7 @@ class Judge:
             observations=str(paths.observations),
             dataset=run.dataset,
             seed=run.seed,
-            requirements=self.assignment.held_out.get(run.dataset, DatasetRequirements(bars={})),
+            requirements=self._requirements(run.dataset),
             only=only,
             swaps=swaps,
         )
@@ -119,6 +119,9 @@ class Judge:
             raise JailError(response.machine_error)
         results = [*response.results, *self.wait_until_loaded().flaws]
         return msgspec.structs.replace(response, results=results)
+
+    def _requirements(self, dataset: str) -> DatasetRequirements:
+        return self.assignment.held_out.get(dataset, DatasetRequirements(bars={}))
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()

@@ -14,10 +14,11 @@ T = TypeVar("T")
 
 
 class InputsRequest(Record, frozen=True, kw_only=True, tag="inputs"):
-    """A request for the held-out inputs."""
+    """A request for the held-out inputs, ahead of the request to check a submission that gets them."""
 
     dataset: str
     seed: int
+    requirements: DatasetRequirements
 
 
 class Swap(Record, frozen=True, kw_only=True):

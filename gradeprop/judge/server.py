@@ -77,7 +77,7 @@ class Server:
             request = msgspec.json.decode(message, type=InputsRequest | CheckRequest)
             if isinstance(request, InputsRequest):
                 send_bytes(self._channel, self._inputs(request))
-                self._observe_meanwhile(request)
+                self._prepare_meanwhile(session.items, request)
             else:
                 send(self._channel, self._respond(session.items, request))
         self._scratch.remove()
@@ -90,12 +90,11 @@ class Server:
         except Exception as error:
             return b"-" + results.describe(error, self._paths.course.root).encode()
 
-    def _observe_meanwhile(self, request: InputsRequest) -> None:
-        """Observe the reference while the jail runs the submission, if there is a processor to spare."""
+    def _prepare_meanwhile(self, items: list[pytest.Item], request: InputsRequest) -> None:
+        """Do what can be done while the jail runs the submission, if there is a processor to spare."""
         if len(os.sched_getaffinity(0)) > 1:
-            _import_for_forks()
             with contextlib.suppress(Exception):  # the request to check meets the same error, and reports it
-                self._reference.run(request.dataset, request.seed)
+                self._self_test(items, request, self._reference.run(request.dataset, request.seed))
 
     def _respond(self, items: list[pytest.Item], request: CheckRequest) -> CheckResponse:
         if self._flaw:
@@ -121,13 +120,18 @@ class Server:
         )
 
     def _self_test(
-        self, items: list[pytest.Item], request: CheckRequest, reference: ReferenceRun
+        self, items: list[pytest.Item], request: InputsRequest | CheckRequest, reference: ReferenceRun
     ) -> dict[str, CheckFinished]:
         """Run all checks on the reference itself, once for each data set; return those that are broken."""
         if request.dataset not in self._broken:
             _import_for_forks()
-            files = reference.files
-            own = msgspec.structs.replace(request, run=str(files.run), observations=str(files.observations), swaps=())
+            own = CheckRequest(
+                run=str(reference.files.run),
+                observations=str(reference.files.observations),
+                dataset=request.dataset,
+                seed=request.seed,
+                requirements=request.requirements,
+            )
             finished = self._check_in_fork(items, own, reference)
             places = {item.nodeid: plugin.place(item) for item in items}
             absent = reference.expected.absent
