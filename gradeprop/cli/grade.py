@@ -107,7 +107,6 @@ def grade(
     A class may also be one zip or folder as downloaded from Canvas, Moodle, Blackboard, Brightspace or Gradescope.
     """
     from gradeprop.core.warm import warm_process
-    from gradeprop.grading.jobs import graded_students
 
     course, one = find_assignment(ctx, assignment)
     if not submissions and how != "recheck":
@@ -115,10 +114,12 @@ def grade(
     if reason and not (student and how):
         raise click.UsageError("--reason is for one student who is graded again: add --student NAME and --recheck.")
     run, found = RunOptions(**options), None
+    if not run.scheduler:
+        warm_process()  # imports torch while this process imports the rest, and finds the submissions
+    from gradeprop.grading.jobs import graded_students
+
     opening = open_store(course, one, run)
     if submissions:
-        if not run.scheduler:
-            warm_process()  # imports torch while this process finds the submissions
         found = _find(ctx, course, one, submissions, student)
         for sentence in found.notes:
             warn(sentence)
