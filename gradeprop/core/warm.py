@@ -173,6 +173,7 @@ class WarmProcess:
 
 
 _current: list[WarmProcess] = []
+"""no or one"""
 _lock = threading.Lock()
 
 
@@ -183,8 +184,18 @@ def warm_process() -> WarmProcess:
             for gone in _current:
                 gone.end()
             _current[:] = [WarmProcess()]
-            atexit.register(_current[0].end)
         return _current[0]
+
+
+def end_warm_process() -> None:
+    """End this grader's warm process, if there is one: its worker processes have their own."""
+    with _lock:
+        for gone in _current:
+            gone.end()
+        _current.clear()
+
+
+atexit.register(end_warm_process)
 
 
 def tail(errors: IO[bytes]) -> str:

@@ -16,6 +16,7 @@ import msgspec
 from gradeprop.core import storage
 from gradeprop.core.errors import GradepropError, JailError
 from gradeprop.core.models import GradeRecord
+from gradeprop.core.warm import end_warm_process
 from gradeprop.grading.grader import Grader, open_grader
 from gradeprop.grading.interrupt import Stop
 from gradeprop.grading.jobs import Job, Results
@@ -52,6 +53,7 @@ class Processes:
     """submissions that run in parallel, each in a process with its own jail and judge"""
 
     def run(self, jobs: Sequence[Job]) -> Results:
+        end_warm_process()
         left = {job.key: job for job in jobs}
         for _ in range(_STARTS):
             try:
