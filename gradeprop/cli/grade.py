@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -258,7 +259,7 @@ def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset
             status.update(f"watching {folder}: {len(graded)} done")
 
         settings = settings_of(course, one, RunOptions(dataset=dataset, seed=seed))
-        watch_folder(settings, folder, _warn_now, show, stop, once)
+        watch_folder(settings, folder, _warn_now, show, stop, once, partial(identify, course))
     on_hold = sum(record.status != "graded" for record in graded)
     click.echo(f"{len(graded) - on_hold} graded{f', {on_hold} on hold' if on_hold else ''}")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from gradeprop.core.errors import GradepropError, NoJailError
+from gradeprop.core.errors import GradepropError, NoJailError, SubmissionError
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import student_key
 from gradeprop.course.notebook import writable
@@ -21,7 +21,7 @@ from gradeprop.grading.jobs import Planner
 from gradeprop.grading.settings import RunSettings
 from gradeprop.grading.store import Store
 from gradeprop.results import gradebook, gradebook_db
-from gradeprop.submissions.inbox import Arrival, Inbox, Say
+from gradeprop.submissions.inbox import Arrival, Identify, Inbox, Say
 from gradeprop.submissions.reader import State
 
 LOOK_S = 1.0
@@ -138,17 +138,25 @@ class Watch:
 
 
 def watch_folder(
-    settings: RunSettings, folder: Path, say: Say, show: Callable[[GradeRecord], None], stop: Stop, once: bool = False
+    settings: RunSettings,
+    folder: Path,
+    say: Say,
+    show: Callable[[GradeRecord], None],
+    stop: Stop,
+    once: bool = False,
+    identify: Identify = lambda submissions: submissions,
 ) -> None:
     """Watch a folder until a stop is requested; with ``once``, until nothing is left to wait for.
 
     Raises:
         JailError: another run is in progress for this assignment, or this machine can make no jail.
-        SubmissionError: the folder cannot be read.
+        SubmissionError: the folder cannot be read, or contains the course.
         CourseError: at the end, the gradebook still cannot be written.
     """
+    if settings.course.root.resolve().is_relative_to(folder.resolve()):
+        raise SubmissionError(f"{folder} contains the course itself; name the folder that submissions arrive in.")
     students = gradebook_db.students(gradebook_db.url(settings.course))
-    inbox = Inbox(folder, settings.assignment.name, say, students)
+    inbox = Inbox(folder, settings.assignment.name, say, students, identify)
     inbox.check()
     with Store(settings) as store, open_grader(store.folders) as grader:
         Watch(store, grader, inbox, show).run(stop, once)

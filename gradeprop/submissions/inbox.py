@@ -27,6 +27,8 @@ _UNFINISHED = re.compile(r"^[.~]|(\.(part|partial|filepart|crdownload|tmp|downlo
 
 Say = Callable[[str], None]
 """receives a sentence for the instructor"""
+Identify = Callable[[tuple[tuple[Path, str], ...]], tuple[tuple[Path, str], ...]]
+"""replaces, in pairs of a path and a name, other names of students by their ids in the gradebook"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,13 @@ class Inbox:
     say: Say
     students: Collection[str] = ()
     """ids of the gradebook, in lower case"""
+    identify: Identify = lambda submissions: submissions
     unattributed: dict[str, Unattributed] = field(default_factory=dict)
     """by path: submissions that a person must assign to a student"""
     _graded: dict[str, tuple[Path, State]] = field(default_factory=dict)
     """by student's key"""
     _sentences: set[str] = field(default_factory=set)
+    _identified: tuple[tuple[tuple[Path, str], ...], dict[Path, str]] = ((), {})
 
     def check(self) -> None:
         """Check that the folder can be read.
@@ -121,10 +125,12 @@ class Inbox:
         members = [member for member in reader.list_folder(self.folder) if not _is_unfinished(member.name)]
         collector = self.folder.stat().st_uid
         is_exchange = any(INBOUND.fullmatch(member.name) for member in members)
-        for member in members:
-            student, name_time = self._student(member, is_exchange, collector)
-            if not student:
+        named = [(member, *self._student(member, is_exchange, collector)) for member in members]
+        ids = self._ids(tuple((member.path, student) for member, student, _ in named if student))
+        for member, name, name_time in named:
+            if not name:
                 continue
+            student = ids[member.path]
             graded = self._graded.get(student_key(student))
             if name_time and graded and graded[0] == member.path:  # nbgrader never changes what it has sent
                 yield Arrival(member.path, student, name_time, member.owner, graded[1])
@@ -134,6 +140,12 @@ class Inbox:
             except SubmissionError as error:  # removed meanwhile, or the rights of the folder
                 if os.path.lexists(member.path):
                     self.say_once(f"{error} It waits.")
+
+    def _ids(self, submissions: tuple[tuple[Path, str], ...]) -> dict[Path, str]:
+        """Return the student of each submission; asks only if there are others than the last time."""
+        if submissions != self._identified[0]:
+            self._identified = submissions, dict(self.identify(submissions))
+        return self._identified[1]
 
     def _student(self, member: Member, is_exchange: bool, collector: int) -> tuple[str, str]:
         """Return the student and the time in the name; no student if it is not a submission of this assignment."""

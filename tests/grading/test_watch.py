@@ -25,7 +25,7 @@ from gradeprop.grading.grader import Grader, open_grader
 from gradeprop.grading.interrupt import Stop
 from gradeprop.grading.store import Store
 from gradeprop.grading.watch import Inbox, Watch
-from gradeprop.results import gradebook_db
+from gradeprop.results import gradebook_db, people
 from tests.conftest import REPOSITORY, copy_toy
 from tests.factory import RIGHT, WRONG, canvas_name, exchange, submission, zip_file, zip_of
 from tests.grading.runs import settings_of
@@ -85,6 +85,20 @@ def test_any_folder_is_watched_and_what_is_no_submission_is_said(opened: Opened,
     assert seen.once() == [("grace", 2)]
     (tmp_path / "grace" / "student_code.py").touch()  # another time, the same content
     assert seen.once() == []
+
+
+def test_a_submission_named_by_another_id_is_its_students(toy: AssignmentPaths, tmp_path: Path) -> None:
+    roster = [(people.Person("ada.l@u.edu", email="ada.l@u.edu", lms_user_id="77"), frozenset[str]())]
+    people.import_roster(toy.course, roster)
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    zip_file(drop / canvas_name("77", "hw.zip"), {"student_code.py": RIGHT})
+    watch = ["--course", str(toy.course.root), "watch", "toy", "--data", "sample", "--once"]
+    done = CliRunner().invoke(main, [*watch, str(drop)])
+    assert "1 graded" in done.output, done.output
+    assert toy.student("ada.l@u.edu").record.is_file()
+    refused = CliRunner().invoke(main, [*watch, str(toy.course.root.parent)])
+    assert (refused.exit_code, "contains the course itself" in refused.output) == (1, True)
 
 
 def test_a_zip_is_graded_when_it_is_whole_and_one_that_stays_broken_is_told(opened: Opened, tmp_path: Path) -> None:
