@@ -1,8 +1,9 @@
 """The arena, once for a tier; if HOSTILE_RESULTS names a file, the outcome of each attack is added to it."""
 
+import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,29 @@ collect_ignore = ["course", "attacks"]  # not tests of ours
 
 
 @pytest.fixture(scope="module")
-def arena(request: pytest.FixtureRequest) -> Iterator[Arena]:
+def open_arena() -> Iterator[Callable[[str, str], Arena]]:
+    """Open an arena for a tier and an assignment, unless it is the one that is open.
+
+    Pytest would make a fixture with parameters again for each row of parametrize, though they are equal.
+    """
+    with contextlib.ExitStack() as stack:
+        opened: dict[tuple[str, str], Arena] = {}
+
+        def open_arena(tier: str, assignment: str) -> Arena:
+            if (tier, assignment) not in opened:
+                stack.close()
+                opened.clear()
+                opened[tier, assignment] = stack.enter_context(Arena(tier, assignment))
+            return opened[tier, assignment]
+
+        yield open_arena
+
+
+@pytest.fixture
+def arena(request: pytest.FixtureRequest, open_arena: Callable[[str, str], Arena]) -> Arena:
     """A course under attack: the small one in the tier that the module names, or the parameter's (tier, assignment)."""
-    tier, assignment = getattr(request, "param", None) or (request.module.TIER, TOY)
     try:
-        with Arena(tier, assignment) as arena:
-            yield arena
+        return open_arena(*(getattr(request, "param", None) or (request.module.TIER, TOY)))
     except NoJailError as error:
         pytest.skip(str(error))
 
