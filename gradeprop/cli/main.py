@@ -1,6 +1,7 @@
 """The command ``gradeprop``: its group, and every error as one sentence."""
 
 import contextlib
+import importlib
 import io
 import os
 import sys
@@ -9,28 +10,42 @@ from pathlib import Path
 import click
 
 from gradeprop import __version__
-from gradeprop.cli import (
-    course,
-    data,
-    demo,
-    doctor,
-    feedback,
-    grade,
-    people,
-    publish,
-    push,
-    scores,
-    status,
-    student,
-    verify,
-)
-from gradeprop.cli.reports import QUIET
+from gradeprop.cli.options import QUIET
 from gradeprop.cli.requirements import missing_module
 from gradeprop.core.errors import GradepropError
 
+_COMMANDS = {  # module of this package → its commands
+    "course": ("init", "new", "release", "solutions", "backup", "restore"),
+    "grade": ("grade", "watch"),
+    "verify": ("verify",),
+    "demo": ("demo",),
+    "doctor": ("doctor",),
+    "data": ("data",),
+    "status": ("status",),
+    "scores": ("scores",),
+    "people": ("roster", "student"),
+    "publish": ("report", "export", "package"),
+    "push": ("push",),
+    "feedback": ("feedback",),
+    "student": ("check", "bring-forward", "submit"),
+}
+_MODULES = {name: module for module, names in _COMMANDS.items() for name in names}
+
 
 class CommandGroup(click.Group):
-    """Turns our own errors, and those of the operating system, into one sentence and exit status 1."""
+    """Imports a command when it is used.
+
+    Turns our own errors, and those of the operating system, into one sentence and exit status 1.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if (module := _MODULES.get(cmd_name)) is None:
+            return None
+        found: click.Command = getattr(importlib.import_module(f"gradeprop.cli.{module}"), cmd_name.replace("-", "_"))
+        return found
 
     def invoke(self, ctx: click.Context) -> object:
         _open_streams()
@@ -81,15 +96,10 @@ def main(ctx: click.Context, course: Path, quiet: bool) -> None:
         ctx.with_resource(contextlib.redirect_stdout(nowhere))
 
 
-for _command in (
-    *(course.init, course.new, course.release, course.solutions, course.backup, course.restore),
-    *(grade.grade, grade.watch, verify.verify, demo.demo, doctor.doctor, data.data),
-    *(status.status, scores.scores, people.roster, people.student),
-    *(publish.report, publish.export, publish.package),
-    *(push.push, feedback.feedback),
-    *(student.check, student.bring_forward, student.submit),
-):
-    main.add_command(_command)
+def load_commands() -> dict[str, click.Command]:
+    """Return all commands by name."""
+    ctx = click.Context(main)
+    return {name: command for name in main.list_commands(ctx) if (command := main.get_command(ctx, name))}
 
 
 if __name__ == "__main__":

@@ -4,15 +4,18 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import GradepropError
 from gradeprop.core.paths import CoursePaths
-from gradeprop.course.config import read_assignment, read_course
 
+if TYPE_CHECKING:
+    from gradeprop.core.assignment import Assignment
+
+QUIET = "gradeprop.quiet"
+"""key of click's meta, set by ``gradeprop --quiet``: the real stdout"""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -32,6 +35,8 @@ class RunOptions:
 def complete_assignment(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Name the assignments for the shell's Tab key; a course that cannot be read has none."""
     root = ctx.find_root().params.get("course") or "."
+    from gradeprop.course.config import read_course
+
     with contextlib.suppress(GradepropError):
         names = read_course(CoursePaths.find(Path(root))).assignments
         return [name for name in names if name.startswith(incomplete)]
@@ -41,12 +46,14 @@ def complete_assignment(ctx: click.Context, parameter: click.Parameter, incomple
 assignment_argument = click.argument("assignment", shell_complete=complete_assignment)
 
 
-def find_assignment(ctx: click.Context, name: str) -> tuple[CoursePaths, Assignment]:
+def find_assignment(ctx: click.Context, name: str) -> "tuple[CoursePaths, Assignment]":
     """Read an assignment of the course that ``--course`` is in.
 
     Raises:
         CourseError: there is no course, or no such assignment in it.
     """
+    from gradeprop.course.config import read_assignment  # here, since check and submit need none of it
+
     course = CoursePaths.find(ctx.obj)
     return course, read_assignment(course, name)
 

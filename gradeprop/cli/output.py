@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradeprop.cli.reports import QUIET, GradeLine, print_json
+from gradeprop.cli.options import QUIET
+from gradeprop.cli.reports import GradeLine, print_json
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.models import GradeRecord, Unattributed
 from gradeprop.core.paths import AssignmentPaths, CoursePaths

@@ -6,10 +6,9 @@ from typing import Any, Literal
 import click
 import msgspec
 
+from gradeprop.cli.options import QUIET
 from gradeprop.core.models import GradeRecord
 
-QUIET = "gradeprop.quiet"
-"""key of click's meta, set by ``gradeprop --quiet``: the real stdout"""
 State = Literal["ok", "note", "problem"]
 """a problem keeps the course from being graded; a note may"""
 

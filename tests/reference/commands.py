@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from gradeprop.cli.main import main
+from gradeprop.cli.main import load_commands, main
 
 _GROUPS = {
     "Students": ("check", "bring-forward", "submit"),
@@ -34,7 +34,7 @@ def page() -> str:
     for title, names in _GROUPS.items():
         parts.append(f"## {title}\n")
         for name in names:
-            parts += _describe(main.commands[name], context)
+            parts += _describe(load_commands()[name], context)
     return "\n".join(parts)
 
 
@@ -45,10 +45,14 @@ def examples() -> dict[str, list[str]]:
 
 def _examples(path: str, command: click.Command) -> Iterator[tuple[str, list[str]]]:
     if isinstance(command, click.Group):
-        for name, each in command.commands.items():
+        for name, each in _subcommands(command).items():
             yield from _examples(f"{path} {name}", each)
     else:
         yield path, _example(command)
+
+
+def _subcommands(group: click.Group) -> dict[str, click.Command]:
+    return load_commands() if group is main else group.commands
 
 
 def documented() -> set[str]:
@@ -63,7 +67,7 @@ def _describe(command: click.Command, above: click.Context, level: int = 3) -> I
     yield f"{_line(summary)}\n"
     if isinstance(command, click.Group):
         yield from _paragraphs(rest)
-        for each in command.commands.values():
+        for each in _subcommands(command).values():
             yield from _describe(each, context, level + 1)
         return
     yield f"    {context.command_path} {' '.join(command.collect_usage_pieces(context))}\n"
@@ -99,7 +103,7 @@ def parses(line: str) -> bool:
     """Return True if a command line has all arguments that its command requires, and nothing that it does not know."""
     words, command = shlex.split(line)[1:], main
     while isinstance(command, click.Group):
-        command = command.commands[words.pop(0)]
+        command = _subcommands(command)[words.pop(0)]
     context = click.Context(command)
     values, rest, _ = command.make_parser(context).parse_args(words)  # raises if an option does not exist
     given = {name for name, value in values.items() if isinstance(value, str | tuple) and value}
