@@ -9,6 +9,7 @@
     workers       backends of this machine: Serial, Processes
     dask_client   backend of a Dask cluster             dask_worker: its other end
     watch         grade what arrives in a folder        verify: prove the checks with known answers
+    verify_watch  the same again after each edit        public_checks: students' own checks on them
 
     settings = RunSettings(course, assignment, "sample")
     with Store(settings) as store:
