@@ -34,11 +34,11 @@ def full_id(course: CoursePaths, student: str | None) -> str | None:
 def identify(course: CoursePaths, submissions: Submissions) -> Submissions:
     """Return (path, student) with the student's id in the gradebook in place of another one.
 
-    If two submissions would then be of the same student, their names stay as they are.
+    If two names would then be of the same student, they stay as they are.
     """
     from gradeprop.results import people
 
-    names = [student for _, student in submissions]
+    names = {student for _, student in submissions}
     ids = people.ids_of(course, names)
     counts = Counter(ids.get(name, name) for name in names)
     return tuple((path, ids[name] if name in ids and counts[ids[name]] == 1 else name) for path, name in submissions)

@@ -97,6 +97,12 @@ def test_a_submission_named_by_another_id_is_its_students(toy: AssignmentPaths, 
     done = CliRunner().invoke(main, [*watch, str(drop)])
     assert "1 graded" in done.output, done.output
     assert toy.student("ada.l@u.edu").record.is_file()
+
+    for time_of_day, code in (("10:00:00", RIGHT), ("11:00:00", WRONG)):  # again, by the part before the @
+        exchange(tmp_path / "inbound", "ada.l", time_of_day, code)
+    done = CliRunner().invoke(main, [*watch, str(tmp_path / "inbound")])
+    assert "ada.l@u.edu" in done.output, done.output
+    assert not toy.student("ada.l").record.exists()
     refused = CliRunner().invoke(main, [*watch, str(toy.course.root.parent)])
     assert (refused.exit_code, "contains the course itself" in refused.output) == (1, True)
 
