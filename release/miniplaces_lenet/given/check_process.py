@@ -34,12 +34,23 @@ class _LazyDynamo(ModuleType):
         return getattr(importlib.import_module(self.__name__), name)
 
 
+def _import_when_used(name: str) -> None:
+    with contextlib.suppress(ImportError):
+        if name not in sys.modules and (spec := importlib.util.find_spec(name)) and spec.loader:
+            spec.loader = importlib.util.LazyLoader(spec.loader)
+            sys.modules[name] = module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+
+
 def serve(modules: list[str], forks: bool) -> None:
     """In the waiting process: import, then become pytest, or let a fork do it, for each request."""
     sys.modules.setdefault("torch._dynamo", _LazyDynamo("torch._dynamo"))
     for module in modules:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
+    if not modules:  # for one request: what it does not use is not worth half a second
+        _import_when_used("pandas")
+        _import_when_used("matplotlib.pyplot")
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork() if forks else 0
