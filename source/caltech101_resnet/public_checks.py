@@ -277,6 +277,8 @@ def test_the_maps_are_copies():
     """A network that overwrites its own maps does not change the maps that you kept."""
     try:
         maps = student_code.first_activations(SavesMemory(), torch.randn(2, 3, 64, 64))
+    except NotImplementedError:
+        raise
     except Exception:
         return  # code that calls the layers of CaltechLeNet by name cannot look into this network
     for kept in maps:

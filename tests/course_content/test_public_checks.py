@@ -105,6 +105,13 @@ def test_counting():
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    yield
+    while check._ready:
+        check._end(check._ready.pop())
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A student's folder, with the solution and no weights."""
