@@ -145,10 +145,9 @@ def memory(grader: int) -> dict[str, float]:
     while below:
         process, kind = below.pop()
         with contextlib.suppress(OSError, IndexError):
-            line = Path(f"/proc/{process}/cmdline").read_bytes()
             name = Path(f"/proc/{process}/comm").read_text().strip()
             names = {"gradeprop-warm": "warm", "gradeprop-judge": "judges", "gradeprop-jail": "jails"}
-            kind = names.get(name, "workers" if b"spawn_main" in line else kind)
+            kind = names.get(name, kind)
             pss = next(
                 row for row in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines() if row[:4] == "Pss:"
             )

@@ -61,8 +61,8 @@ if TYPE_CHECKING:
 @click.option(
     "--workers",
     type=click.IntRange(1),
-    help="Worker processes, about 1 GiB each; without it one, or one per processor for a large class. "
-    "One more starts if slow submissions occupy them all.",
+    help="Submissions graded in parallel, about 0.5 GiB each; without it one, or up to one per processor for a larger "
+    "class. One more starts if slow submissions occupy them all.",
 )
 @unsafe_option
 @click.option(

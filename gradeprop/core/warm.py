@@ -188,7 +188,7 @@ def warm_process() -> WarmProcess:
 
 
 def end_warm_process() -> None:
-    """End this grader's warm process, if there is one: its worker processes have their own."""
+    """End this grader's warm process, if there is one."""
     with _lock:
         for gone in _current:
             gone.end()

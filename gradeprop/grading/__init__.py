@@ -6,7 +6,7 @@
     jobs          Planner, plan: a Job for each submission, and the Backend protocol
     grader        Grader: intake → observe (jail) → judge → score      scoring: results → record (pure)
     batch         run: jobs → records → table and gradebook            interrupt: Stop, Ctrl-C
-    workers       backends of this machine: Serial, Processes
+    workers       backends of this machine: Serial, Parallel
     dask_client   backend of a Dask cluster             dask_worker: its other end
     watch         grade what arrives in a folder        verify: prove the checks with known answers
     verify_watch  the same again after each edit        public_checks: students' own checks on them

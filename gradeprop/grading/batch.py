@@ -18,11 +18,11 @@ from gradeprop.grading.grader import open_grader
 from gradeprop.grading.interrupt import Stop
 from gradeprop.grading.jobs import Backend, Job, Results
 from gradeprop.grading.store import Store
-from gradeprop.grading.workers import Processes, Serial, needs_jail
+from gradeprop.grading.workers import Parallel, Serial, needs_jail
 from gradeprop.results import gradebook, gradebook_db, grades_csv, refresh
 
-_JOBS_PER_WORKER = 30
-"""jobs that justify the start of another worker"""
+_JOBS_PER_GRADER = 8
+"""jobs that justify the start of another grader"""
 
 Report = Callable[[Job, GradeRecord], None]
 """called with each job and its record as it ends"""
@@ -30,18 +30,17 @@ Report = Callable[[Job, GradeRecord], None]
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """The backend of this machine: this process, or worker processes for a large class."""
+    """The backend of this machine: one grader, or several in parallel for a larger class."""
 
     store: Store
     stop: Stop = field(default_factory=Stop)
     workers: int | None = None
-    """Worker processes, each with its own jail and judge: about 1 GiB and the start-up time of a few dozen submissions.
-    None: one, and for a large class one for each processor."""
+    """Graders, each with its own jail and judge. None: one, and for a larger class up to one for each processor."""
 
     def run(self, jobs: Sequence[Job]) -> Results:
-        wanted = self.workers or min(len(os.sched_getaffinity(0)), 1 + len(jobs) // _JOBS_PER_WORKER)
+        wanted = self.workers or min(len(os.sched_getaffinity(0)), 1 + len(jobs) // _JOBS_PER_GRADER)
         if (places := min(wanted, len(jobs))) > 1:
-            yield from Processes(self.store, self.stop, places).run(jobs)
+            yield from Parallel(self.store.folders, places, self.stop).run(jobs)
         elif jobs:
             with open_grader(self.store.folders, needs_jail(jobs)) as grader:
                 yield from Serial(grader, self.stop).run(jobs)

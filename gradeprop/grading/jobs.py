@@ -59,7 +59,7 @@ Results = Generator[tuple[Job, GradeRecord], None, None]
 
 
 class Backend(Protocol):
-    """Executes jobs: in this process, in worker processes, or on a Dask cluster."""
+    """Executes jobs: with one grader, with several in parallel, or on a Dask cluster."""
 
     def run(self, jobs: Sequence[Job]) -> Results:
         """Yield each job with its record as it ends; fewer if the run is stopped.

@@ -15,7 +15,7 @@ from gradeprop.grading.fingerprints import Fingerprints
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """Parameters of one grading run; worker processes receive a copy."""
+    """Parameters of one grading run."""
 
     course: CoursePaths
     assignment: Assignment

@@ -5,7 +5,7 @@
     .copies/<key>/    safe copies that the plan has made and no grader has used yet
     <key>/            a student's results, complete or absent whenever a process is killed
 
-``StudentFolders`` replaces folders and takes no lock: every worker process has one. ``Store`` adds the lock, and
+``StudentFolders`` replaces folders and takes no lock: graders in parallel share it. ``Store`` adds the lock, and
 belongs to the process that grades the class.
 """
 

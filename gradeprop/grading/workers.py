@@ -1,37 +1,25 @@
-"""Execute jobs with a warm grader in this process, or in worker processes that run in parallel."""
+"""Execute jobs with one grader, or with several that run in parallel."""
 
 import contextlib
-import signal
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from multiprocessing import get_context
-from multiprocessing.util import Finalize
-from types import TracebackType
 
-import msgspec
-
-from gradeprop.core import storage
-from gradeprop.core.errors import GradepropError, JailError
 from gradeprop.core.models import GradeRecord
-from gradeprop.core.warm import end_warm_process
+from gradeprop.core.warm import warm_process
 from gradeprop.grading.grader import Grader, open_grader
 from gradeprop.grading.interrupt import Stop
 from gradeprop.grading.jobs import Job, Results
-from gradeprop.grading.settings import RunSettings
-from gradeprop.grading.store import Store, StudentFolders
-from gradeprop.guest import syscalls
+from gradeprop.grading.store import StudentFolders
 
-_STARTS = 3
 _LONG_S = 15.0
 """a submission that takes longer no longer delays the short ones"""
 
 
 @dataclass(frozen=True, slots=True)
 class Serial:
-    """The backend with one grader, in this process."""
+    """The backend with one grader."""
 
     grader: Grader
     stop: Stop = field(default_factory=Stop)
@@ -44,109 +32,45 @@ class Serial:
 
 
 @dataclass(frozen=True, slots=True)
-class Processes:
-    """The backend with worker processes; if one is killed, all are started again for the jobs that are left."""
+class Parallel:
+    """The backend with several graders, each in a thread, with a jail and a judge of its own.
 
-    store: Store
-    stop: Stop
+    The threads read, wait and write; student code and checks run in processes, all of them forks of one warm process,
+    which share its memory. One more grader starts while all have long submissions, so that those that train for minutes
+    never delay the short ones. There is no second extra one, since limits are seconds of wall-clock time, and many
+    submissions that share a processor would exceed them.
+    """
+
+    folders: StudentFolders
     places: int
-    """submissions that run in parallel, each in a process with its own jail and judge"""
+    """submissions that run in parallel"""
+    stop: Stop = field(default_factory=Stop)
 
     def run(self, jobs: Sequence[Job]) -> Results:
-        end_warm_process()
-        left = {job.key: job for job in jobs}
-        for _ in range(_STARTS):
-            try:
-                with _Pools(self.store.settings, self.places, needs_jail(jobs)) as pools:
-                    for job, record in pools.run(list(left.values()), self.stop):
-                        del left[job.key]
-                        yield job, record
-                return
-            except BrokenProcessPool:
-                self.store.recover()
-        raise JailError(f"Workers were killed {_STARTS} times; {len(left)} of {len(jobs)} are not graded yet.")
+        warm_process()  # started by this thread: its forks get a signal when the thread ends that started it
+        waiting, running = list(jobs)[::-1], dict[Future[GradeRecord], tuple[Job, float]]()
+        with contextlib.ExitStack() as graders, ThreadPoolExecutor(self.places + 1) as threads:
+            idle: list[Grader] = []
+
+            def grade(job: Job) -> GradeRecord:
+                grader = idle.pop() if idle else graders.enter_context(open_grader(self.folders, needs_jail(jobs)))
+                try:
+                    return grader.grade(job)
+                finally:
+                    idle.append(grader)
+
+            while (waiting and not self.stop.requested) or running:
+                while waiting and not self.stop.requested and len(running) < self._places(running):
+                    job = waiting.pop()
+                    running[threads.submit(grade, job)] = job, time.monotonic()
+                for future in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
+                    job, _ = running.pop(future)
+                    yield job, future.result()
+
+    def _places(self, running: dict[Future[GradeRecord], tuple[Job, float]]) -> int:
+        return self.places + all(time.monotonic() - began > _LONG_S for _, began in running.values())
 
 
 def needs_jail(jobs: Sequence[Job]) -> bool:
     """Return True if the code of a submission must run."""
     return any(job.need == "all" for job in jobs)
-
-
-class _Pools:
-    """Places for submissions, and one more while each of them is held by a long one.
-
-    So submissions that train for minutes never delay the short ones. There is one extra place and no more, since limits
-    are seconds of wall-clock time, and many submissions that share a processor would exceed them.
-    """
-
-    def __init__(self, settings: RunSettings, places: int, with_jail: bool) -> None:
-        self._about, self._places = (settings, with_jail), places
-        self._pools = [self._pool(places)]
-        self._running: dict[Future[bytes], tuple[Job, float, ProcessPoolExecutor]] = {}
-
-    def __enter__(self) -> "_Pools":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for pool in self._pools:
-            pool.shutdown(cancel_futures=True)
-
-    def _pool(self, places: int) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(places, get_context("spawn"), _start_worker, self._about)
-
-    def run(self, jobs: Sequence[Job], stop: Stop) -> Results:
-        waiting = list(jobs)[::-1]
-        while (waiting and not stop.requested) or self._running:
-            while waiting and not stop.requested and (pool := self._free_pool()):
-                with _without_ctrl_c():  # a worker starts here, and must not meet Ctrl-C before it ignores it
-                    future = pool.submit(_work, msgspec.json.encode(waiting[-1]))
-                self._running[future] = waiting.pop(), time.monotonic(), pool
-            ended, _ = wait(self._running, timeout=1.0, return_when=FIRST_COMPLETED)
-            for future in ended:
-                job, *_ = self._running.pop(future)
-                yield job, msgspec.json.decode(future.result(), type=GradeRecord)
-
-    def _free_pool(self) -> ProcessPoolExecutor | None:
-        """Return the pool that can run another submission now, if one can."""
-        running = self._running.values()
-        all_long = all(time.monotonic() - began > _LONG_S for _, began, _ in running)
-        if len(running) >= self._places + all_long:
-            return None
-        if sum(pool is self._pools[0] for *_, pool in running) < self._places:
-            return self._pools[0]
-        if len(self._pools) == 1:
-            self._pools.append(self._pool(1))
-        return self._pools[1]
-
-
-@contextlib.contextmanager
-def _without_ctrl_c() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-_grader: Grader | GradepropError
-"""the grader of a worker process, or why it has none"""
-
-
-def _start_worker(settings: RunSettings, with_jail: bool) -> None:
-    """Open the grader of a new worker process; an error is reported with its first job."""
-    global _grader
-    syscalls.die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives Ctrl-C, and lets the jobs in progress end
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    stack = contextlib.ExitStack()
-    Finalize(None, stack.close, exitpriority=1)
-    try:
-        _grader = stack.enter_context(open_grader(StudentFolders(settings), with_jail))
-    except GradepropError as error:
-        _grader = error
-
-
-def _work(job: bytes) -> bytes:
-    if isinstance(_grader, GradepropError):
-        raise _grader
-    return storage.to_json(_grader.grade(msgspec.json.decode(job, type=Job)))

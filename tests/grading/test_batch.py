@@ -1,4 +1,4 @@
-"""A class in parallel: the same records as alone, workers that are killed, long submissions, and Ctrl-C."""
+"""A class in parallel: the same records as alone, processes that are killed, long submissions, and Ctrl-C."""
 
 import os
 import signal
@@ -19,6 +19,7 @@ from gradeprop.grading import batch, workers
 from gradeprop.grading.batch import Local
 from gradeprop.grading.jobs import plan
 from gradeprop.grading.store import Store
+from tests.campaigns.chaos import roles
 from tests.conftest import copy_toy
 from tests.factory import RIGHT, WRONG, class_of, slow
 from tests.grading.runs import found, grade_all, settings_of
@@ -31,9 +32,9 @@ def class_folder(tmp_path: Path) -> Path:
     return class_of(tmp_path / "class", {"ada": RIGHT, 'bob, "Jr"': WRONG, "=cmd()": RIGHT})
 
 
-@LONG
-def test_two_workers_of_whom_one_is_killed_give_what_one_process_gives(
-    toy: AssignmentPaths, class_folder: Path, tmp_path: Path
+@pytest.mark.parametrize("role", ["judge", "zygote", "warm"] if "ALL_TESTS" in os.environ else ["judge"])
+def test_two_workers_of_whom_one_loses_a_process_give_what_one_gives(
+    toy: AssignmentPaths, class_folder: Path, tmp_path: Path, role: str
 ) -> None:
     """They leave nothing else."""
     named, killed = found(settings_of(toy), class_folder), list[int]()
@@ -41,11 +42,9 @@ def test_two_workers_of_whom_one_is_killed_give_what_one_process_gives(
         alone = grade_all(store, named)
 
     def kill_one(job: object, record: GradeRecord) -> None:
-        mine = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-        spawned = [int(pid) for pid in mine if b"spawn_main" in Path("/proc", pid, "cmdline").read_bytes()]
         if not killed:
-            killed.append(spawned[0])
-            os.kill(spawned[0], signal.SIGKILL)
+            killed.append(dict(roles(os.getpid()))[role])
+            os.kill(killed[0], signal.SIGKILL)
 
     with Store(settings_of(toy, 7, tmp_path / "two")) as store:
         graded = batch.run(store, plan(store, named), Local(store, workers=2), kill_one)
@@ -78,7 +77,7 @@ def timeless(record: GradeRecord) -> bytes:
     return msgspec.json.encode(msgspec.structs.replace(record, wall_s=0.0, cpu_s=0.0, seen=""))
 
 
-@pytest.mark.parametrize("workers", [1, 2] if "ALL_TESTS" in os.environ else [1])
+@pytest.mark.parametrize("workers", [1, 2] if "ALL_TESTS" in os.environ else [2])
 def test_ctrl_c_stops_in_order_and_the_next_run_goes_on(tmp_path: Path, workers: int) -> None:
     toy = copy_toy(tmp_path / "course")
     class_of(tmp_path / "class", {f"s{number:02}": slow(0.2) for number in range(12)})

@@ -159,6 +159,7 @@ def test_the_python_of_the_system_is_seen() -> None:
 
 
 @OTHER
+@pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
 def test_a_virtual_environment_in_the_system_s_packages_is_seen(tmp_path: Path) -> None:
     made = subprocess.run(
         [SYSTEM, "-m", "venv", "--without-pip", "--system-site-packages", tmp_path / "my env"],
