@@ -77,6 +77,7 @@ MODELS: list[Callable[[], nn.Module]] = [
     lambda: sequence(nn.LayerNorm([6, 16, 16]), nn.SiLU(), nn.Conv2d(6, 6, 3, groups=6)),
     lambda: sequence(nn.InstanceNorm2d(6), nn.PReLU(), nn.Upsample(scale_factor=2)),
     lambda: sequence(nn.utils.parametrizations.weight_norm(nn.Conv2d(6, 6, 1)), nn.Softplus()),
+    lambda: sequence(nn.utils.parametrizations.spectral_norm(nn.Conv2d(6, 6, 1)), nn.RReLU()),
     lambda: sequence(nn.LazyConv2d(6, 3, stride=2), nn.Hardswish(), nn.ConvTranspose2d(6, 6, 2, 2)),
 ]
 
@@ -175,7 +176,9 @@ def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
 
 
 def with_operation(name: str, *args: Any, results: tuple[int, ...] = (900,)) -> dict[str, Any]:
-    return changed(lambda content: content["operations"].append([name, list(args), {}, list(results)]))
+    """An operation that the output needs, or that works in place."""
+    operation = [name, list(args), {}, list(results)]
+    return changed(lambda content: content.update(operations=[*content["operations"], operation], output=900))
 
 
 HUGE = 1 << 40
@@ -213,6 +216,30 @@ FORGED = {
 def test_what_is_no_graph_is_refused_before_anything_is_computed(kind: str) -> None:
     with pytest.raises(NotComputable):
         Network.read(seen_of(FORGED[kind]))
+
+
+class Talking(nn.Module):
+    """Looks at its values with operations that the judge does not compute, or whose shapes depend on values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = sequence(nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert torch.isfinite(x).all(), "not finite"
+        print(x, x.unique().numel(), x[x > 0].mean(), torch.histc(x, 5).sum())
+        return self.layers(x)
+
+
+def test_what_the_output_does_not_need_may_be_anything(capsys: pytest.CaptureFixture[str]) -> None:
+    model = Talking().eval()
+    found = network(model)
+    capsys.readouterr()
+    assert torch.allclose(found(IMAGES), model(IMAGES), atol=1e-5)
+    assert min(found.gradients(IMAGES, torch.arange(5)).values()) > 0
+    beside = json.loads(graph.record(model, IMAGES)["graph"].numpy().tobytes())["operations"]
+    assert any("_unique2" in operation[0] for operation in beside)
+    assert "_unique2" not in [name for name, _ in found.steps]
 
 
 def test_what_torch_leaves_in_memory_is_not_shown() -> None:
