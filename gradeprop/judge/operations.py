@@ -19,7 +19,8 @@ _MORE = """
     zero masked_fill native_batch_norm _batch_norm_with_update _fused_rms_norm bernoulli rrelu_with_noise
     _prelu_kernel baddbmm mv dot linear _weight_norm_interface norm linalg_vector_norm std var_mean std_mean
     logsumexp upsample_bicubic2d adaptive_max_pool2d glu hardswish log_sigmoid_forward median affine_grid_generator
-    aminmax bucketize vdot _euclidean_dist _scaled_dot_product_flash_attention_for_cpu
+    aminmax bucketize vdot _euclidean_dist _scaled_dot_product_flash_attention_for_cpu unsafe_split
+    unsafe_split_with_sizes view_as_complex view_as_real _fft_c2r _fft_c2c
 """
 _OTHERS = frozenset(_MORE.split())
 """others that only compute"""

@@ -62,6 +62,19 @@ class MaskedAttention(nn.Module):
         return self.head(((x @ x.mT + self.mask).softmax(-1) @ x).mean(1))
 
 
+class Recurrent(nn.Module):
+    """The rows as a sequence, and a filter among the frequencies."""
+
+    def __init__(self, layer: type[nn.RNNBase]) -> None:
+        super().__init__()
+        self.filter = nn.Parameter(torch.randn(16, 9, 2))
+        self.layer, self.head = layer(48, 8, batch_first=True, bidirectional=True), nn.Linear(16, 7)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.fft.irfft2(torch.fft.rfft2(x) * torch.view_as_complex(self.filter))
+        return self.head(self.layer(x.transpose(1, 2).flatten(2))[0][:, -1])
+
+
 def sequence(*middle: nn.Module) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(3, 6, 3, padding=1), *middle, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(24, 7)
@@ -72,6 +85,8 @@ MODELS: list[Callable[[], nn.Module]] = [
     Functional,
     Attention,
     MaskedAttention,
+    lambda: Recurrent(nn.LSTM),
+    lambda: Recurrent(nn.GRU),
     lambda: sequence(nn.BatchNorm2d(6), nn.ReLU(inplace=True), nn.Dropout(0.5)),
     lambda: sequence(nn.GroupNorm(2, 6), nn.GELU(), nn.AvgPool2d(2)),
     lambda: sequence(nn.LayerNorm([6, 16, 16]), nn.SiLU(), nn.Conv2d(6, 6, 3, groups=6)),
