@@ -486,7 +486,8 @@ def probe_curves(student, draw):
         for one in axes
         for line in one.get_lines()
     ]
-    texts = [text.get_text() for text in figure.findobj(Text)]  # the title may also be in a legend, or beside a plot
+    # the title may also be in a legend, or beside a plot; each text once: most are numbers of ticks
+    texts = dict.fromkeys(text.get_text() for text in figure.findobj(Text))
     return {"history": [history], "returned": returned is figure, "lines": lines, "titles": " · ".join(texts)}
 
 
