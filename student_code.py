@@ -272,8 +272,9 @@ class RegularisedLeNet(nn.Module):
     """``SmallLeNet`` with batch normalisation and dropout.
 
     A BatchNorm follows each convolution and the first linear layer, and comes before its ReLU: 44,878 parameters.
-    One after the first convolution alone (44,438) is also accepted. A layer that is followed by a BatchNorm may omit
-    its bias.
+    One after the first convolution alone (44,438) is also accepted. Use PyTorch's (``nn.BatchNorm2d`` and
+    ``nn.BatchNorm1d``, or ``nn.functional.batch_norm``), not one of your own. A layer that is followed by a BatchNorm
+    may omit its bias.
 
     Args:
         dropout: the probability that a hidden value, or a whole map, is set to 0 while training. You choose

@@ -10,7 +10,8 @@ A tensor in it is {"$t": its number}; the images have the number 0.
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -36,7 +37,7 @@ def record(model: nn.Module, images: Tensor, forward: Callable[[Tensor], Any] | 
     """
     named = dict(model.named_parameters()) | dict(model.named_buffers())
     torch.backends.mha.set_fastpath_enabled(False)  # attention as the operations that it is made of
-    with torch.no_grad(), _Recorder(named, images) as recorder:
+    with torch.no_grad(), _as_operations(model), _Recorder(named, images) as recorder:
         result = (forward or model)(images)
     logits = next(iter(_tensors(result)), None)
     graph = {
@@ -52,6 +53,17 @@ def record(model: nn.Module, images: Tensor, forward: Callable[[Tensor], Any] | 
         "state": {name: tensor.detach() for name, tensor in named.items()},
         "logits": logits,
     }
+
+
+@contextmanager
+def _as_operations(model: nn.Module) -> Iterator[None]:
+    """Make an LSTM the operations that it is made of: oneDNN, which has one of its own, is off."""
+    enabled = torch._C._get_mkldnn_enabled()
+    torch._C._set_mkldnn_enabled(enabled and not any(isinstance(layer, nn.LSTM) for layer in model.modules()))
+    try:
+        yield
+    finally:
+        torch._C._set_mkldnn_enabled(enabled)
 
 
 class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]

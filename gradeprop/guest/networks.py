@@ -121,7 +121,7 @@ def line(line: Any, figure: Any) -> dict[str, Any]:
 
     Returns:
         ``x``, ``y`` and ``label`` of the line; ``called``: its name in a legend, "" if no legend names it;
-        ``x_label``, ``y_label``: of its axes, of axes that share theirs, or of the figure.
+        ``x_label``, ``y_label``: of its axes, of axes that share theirs, of its subfigure, or of the figure.
     """
     axes = line.axes
     return {
@@ -129,15 +129,15 @@ def line(line: Any, figure: Any) -> dict[str, Any]:
         "y": floats(line.get_ydata()),
         "label": str(line.get_label()),
         "called": _name_in_legend(line, figure),
-        "x_label": _axis_label(axes, "x"),
-        "y_label": _axis_label(axes, "y"),
+        "x_label": _axis_label(axes, figure, "x"),
+        "y_label": _axis_label(axes, figure, "y"),
     }
 
 
 def _name_in_legend(line: Any, figure: Any) -> str:
     """Find the line by its label in the legends of its axes and of the figure; else by its look, in any legend."""
     others = (axes.get_legend() for axes in figure.axes if axes is not line.axes)
-    near, far = [line.axes.get_legend(), *figure.legends], list(others)
+    near, far = [line.axes.get_legend(), *line.axes.figure.legends, *figure.legends], list(others)
     for legend in filter(None, near):
         if (label := str(line.get_label())) in [text.get_text() for text in legend.get_texts()]:
             return label
@@ -156,7 +156,8 @@ def _look(line: Any) -> Any:
     return to_rgba(line.get_color()), line.get_linestyle(), str(line.get_marker())
 
 
-def _axis_label(axes: Any, name: str) -> Any:
+def _axis_label(axes: Any, figure: Any, name: str) -> Any:
     shared = getattr(axes, f"get_shared_{name}_axes")().get_siblings(axes)
     labels = [getattr(one, f"get_{name}label")() for one in (axes, *shared)]
-    return next(filter(None, labels), getattr(axes.figure, f"get_sup{name}label")())
+    labels += [getattr(one, f"get_sup{name}label")() for one in (axes.figure, figure)]  # of a subfigure, and the whole
+    return next(filter(None, labels), "")

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from gradeprop.judge.accessors import Seen
-from gradeprop.judge.operations import NotComputable, Operation, Step, measure, set_last_uses
+from gradeprop.judge.operations import NotComputable, Operation, Step, measure, read_operations, set_last_uses
 
 _ERRORS = (RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError, RecursionError)
 
@@ -61,11 +61,11 @@ class Network:
             batch, output = tuple(map(int, graph["images"])), int(graph["output"])
             constants = {int(number): tensor for number, tensor in found.items()}
             weights = {name: state[name] for name in names}
-            operations = [Operation.decode(*each) for each in graph["operations"]]
+            operations = read_operations(graph["operations"], output)
             parameters = tuple(name for name in map(str, graph["parameters"]) if name in names)
             set_last_uses(operations, output)
             given = _given(torch.empty(batch, device="meta"), weights, names, constants)
-            steps, multiply_adds = measure(operations, given, output)
+            operations, steps, multiply_adds = measure(operations, given, output)
         except _ERRORS as error:
             raise NotComputable(f"it is no graph of a network ({type(error).__name__}: {error})") from error
         numbers = sum(tensor.numel() for tensor in (*weights.values(), *constants.values()))

@@ -19,7 +19,8 @@ _MORE = """
     zero masked_fill native_batch_norm _batch_norm_with_update _fused_rms_norm bernoulli rrelu_with_noise
     _prelu_kernel baddbmm mv dot linear _weight_norm_interface norm linalg_vector_norm std var_mean std_mean
     logsumexp upsample_bicubic2d adaptive_max_pool2d glu hardswish log_sigmoid_forward median affine_grid_generator
-    aminmax bucketize _euclidean_dist _scaled_dot_product_flash_attention_for_cpu
+    aminmax bucketize vdot _euclidean_dist _scaled_dot_product_flash_attention_for_cpu unsafe_split
+    unsafe_split_with_sizes view_as_complex view_as_real _fft_c2r _fft_c2c
 """
 _OTHERS = frozenset(_MORE.split())
 """others that only compute"""
@@ -62,6 +63,8 @@ class Operation:
     is_random: bool
     over: tuple[int, ...] = ()
     """tensors that nothing uses later"""
+    beside: bool = False
+    """the output does not need it: the code prints or tests a value; it is left out if it cannot be computed"""
 
     @classmethod
     def decode(cls, name: str, args: Any, kwargs: Any, results: Sequence[int]) -> "Operation":
@@ -100,6 +103,28 @@ class Operation:
         return args, kwargs, result
 
 
+def read_operations(listed: Sequence[Any], output: int) -> list[Operation]:
+    """Decode what the jail sent; leave out operations that are not admitted if the output does not need them.
+
+    Raises:
+        NotComputable: the output needs an operation that does not only compute.
+    """
+    found, needed = list[Operation](), {output}
+    for name, args, kwargs, results in reversed(listed):
+        in_place = (match := _NAME.fullmatch(name)) is not None and match[1].endswith("_")
+        beside = not in_place and needed.isdisjoint(map(int, results))
+        try:
+            operation = Operation.decode(name, args, kwargs, results)
+        except NotComputable:
+            if not beside:
+                raise
+            continue
+        operation.beside = beside
+        needed |= set() if beside else {*operation.given()}
+        found.append(operation)
+    return found[::-1]
+
+
 def set_last_uses(operations: Sequence[Operation], output: int) -> None:
     """Tell each operation which tensors nothing uses after it, so that a forward keeps few in memory."""
     used = {output}
@@ -109,15 +134,25 @@ def set_last_uses(operations: Sequence[Operation], output: int) -> None:
         used |= touched
 
 
-def measure(operations: Sequence[Operation], tensors: dict[int, Tensor], output: int) -> tuple[list[Step], float]:
-    """Run the operations on tensors without values; return name and shape of each result, and the multiply-adds.
+def measure(
+    operations: Sequence[Operation], tensors: dict[int, Tensor], output: int
+) -> tuple[list[Operation], list[Step], float]:
+    """Run the operations on tensors without values; return those that run, their steps, and the multiply-adds.
+
+    Those beside the output that do not run, such as one whose result has a shape that depends on values, are left out.
 
     Raises:
         NotComputable: they need too much memory or time, or the output is no batch.
     """
-    steps, numbers, multiply_adds = list[Step](), 0, 0.0
+    kept, steps, numbers, multiply_adds = list[Operation](), list[Step](), 0, 0.0
     for operation in operations:
-        args, kwargs, result = operation.run(tensors)
+        try:
+            args, kwargs, result = operation.run(tensors)
+        except (RuntimeError, TypeError, ValueError, IndexError, KeyError):
+            if not operation.beside:
+                raise
+            continue
+        kept.append(operation)
         found = [tensors[number] for number in operation.results]
         numbers += sum(tensor.numel() for tensor in found)
         if (packet := operation.call.overloadpacket) in flop_registry:
@@ -127,7 +162,7 @@ def measure(operations: Sequence[Operation], tensors: dict[int, Tensor], output:
         steps += [(operation.name, list(found[0].shape))] if found else []
     if tensors[output].dim() == 0:
         raise NotComputable("it returns one number")
-    return steps, multiply_adds
+    return kept, steps, multiply_adds
 
 
 def _only_computes(base: str) -> bool:

@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -87,7 +88,8 @@ def fill_norm(norm, draw, offset):
     norm.weight.data.copy_(1 + 0.3 * scale.clamp(-1.5, 1.5))
     norm.bias.data.copy_(0.3 * shift)
     norm.running_mean.copy_(0.2 * mean)
-    norm.running_var.copy_(1 + 0.3 * variance.clamp(-1.5, 1.5))
+    # whatever the layer adds to it, the sum is that of PyTorch's default
+    norm.running_var.copy_(1 + 0.3 * variance.clamp(-1.5, 1.5) + 1e-5 - norm.eps)
 
 
 def some_images(draw):
@@ -205,6 +207,15 @@ def probe_improved_steps(student, draw):
     return {"losses": draw.losses(model, optimizer, criterion, images, labels, 10, draw.seed)}
 
 
+UNASKED = 0.01 * (1 + 1e-9)  # in place of AdamW's default of 0.01, to tell it from a 0.01 that the code asks for
+
+
+def adamw_with_another_default():
+    """A context in which AdamW's weight decay is UNASKED if nobody chooses one."""
+    defaults = tuple(UNASKED if value == 0.01 else value for value in torch.optim.AdamW.__init__.__defaults__)
+    return mock.patch.object(torch.optim.AdamW.__init__, "__defaults__", defaults)
+
+
 def default_decay(optimizer):
     """Return True if the weights decay by what the optimizer does unasked: AdamW's 0.01."""
     parameter = inspect.signature(type(optimizer)).parameters.get("weight_decay")
@@ -214,7 +225,9 @@ def default_decay(optimizer):
 
 def probe_improvements(student, draw):
     log_probabilities, labels = torch.log_softmax(draw.normal(6, 101), 1), draw.integers(0, 101, 6)
-    model, optimizer, criterion = student.improved_setup()
+    with adamw_with_another_default():
+        model, optimizer, criterion = student.improved_setup()
+        by_itself = default_decay(optimizer)
     draw.initialize(model, torch.zeros(2, 3, 64, 64))
     loss = criterion(log_probabilities, labels)
     model.double()  # in which a small decay shows after one step
@@ -222,7 +235,7 @@ def probe_improvements(student, draw):
         "log_probabilities": log_probabilities,
         "labels": labels,
         "loss": draw.scalar(loss),
-        "default_decay": default_decay(optimizer),
+        "default_decay": by_itself,
         **draw.step_without_gradient(model, optimizer),
     }
 
@@ -313,8 +326,7 @@ def probe_drawn_maps(student, draw):
     figure = returned if isinstance(returned, Figure) else plt.gcf()
     plots = [axes for axes in figure.axes if not hasattr(axes, "_colorbar")]
     images = [image for axes in plots for image in (*axes.images, *axes.collections) if image.get_array() is not None]
-    texts = [text.get_text() for text in figure.texts]
-    texts += [axes.get_title(place) for axes in plots for place in ("left", "center", "right")]
+    texts = dict.fromkeys(text.get_text() for text in figure.findobj(Text))  # each once: most are numbers of ticks
     return {
         "maps": maps,
         "title": title,

@@ -261,11 +261,16 @@ class Small(nn.Module):
 
 
 class FirstOnly(nn.Module):
-    """Stands in for LogitsOnly."""
+    """Stands in for LogitsOnly; the network in it has every name that code may have given it."""
 
     def __init__(self, model):
         super().__init__()
         self.model = model
+
+    def __getattr__(self, name):
+        if name == "model" or name.startswith("_"):
+            return super().__getattr__(name)
+        return self.model
 
     def forward(self, x):
         return self.model(x)[0]
@@ -319,6 +324,14 @@ class Witness:
         return self.returned("test")
 
 
+def configuration(student, about):
+    """A Configuration, as code may look into it; a namespace if the student's class is another."""
+    try:
+        return student.Configuration(**about)
+    except (AttributeError, TypeError):
+        return SimpleNamespace(**about)
+
+
 def one_run(student, draw, seed, **settings):
     """Call ``run_configuration``; return the configuration, its calls, and what it returned."""
     about = {"name": "probe", "batch_size": 32, "lr": 0.001, "epochs": 3, "momentum": 0.9, "seed": seed} | settings
@@ -326,7 +339,7 @@ def one_run(student, draw, seed, **settings):
     places = {"LeNet": witness.lenet, "LogitsOnly": FirstOnly}
     places |= {"train_model": witness.train_model, "test_model": witness.test_model}
     with mock.patch.multiple(student, create=True, **places):
-        returned = student.run_configuration(SimpleNamespace(**about), witness.loaders_for)
+        returned = student.run_configuration(configuration(student, about), witness.loaders_for)
     model, history = returned if isinstance(returned, tuple | list) and len(returned) == 2 else (None, returned)
     return about, witness, model, history
 

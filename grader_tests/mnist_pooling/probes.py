@@ -14,6 +14,7 @@ import torch
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -284,6 +285,10 @@ class Watch(torch.optim.SGD):
 
     @torch.no_grad()
     def step(self, closure=None):
+        loss = None
+        if closure is not None:  # it computes the gradients, and may clip them
+            with torch.enable_grad():
+                loss = closure()
         self.times.append(self.clock())
         self.seen.append([[float(group["lr"]), float(group["momentum"])] for group in self.param_groups])
         if self.gradients is None:
@@ -291,7 +296,8 @@ class Watch(torch.optim.SGD):
                 str(number): torch.zeros_like(p) if p.grad is None else p.grad.clone()
                 for number, p in enumerate(p for group in self.param_groups for p in group["params"])
             }
-        return super().step(closure)
+        super().step()
+        return loss
 
 
 class Epochs:
@@ -505,13 +511,6 @@ def probe_records(student, draw):
 # ---------------------------------------------------------------- curves, maps
 
 
-def titles(figure):
-    return [
-        *(text.get_text() for text in figure.texts),
-        *(one.get_title(loc) for one in figure.axes for loc in ("left", "center", "right")),
-    ]
-
-
 def probe_curves(student, draw):
     n, first = some(draw, 5, 10), some(draw, 20, 60)
     names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
@@ -531,11 +530,19 @@ def probe_curves(student, draw):
     return {"histories": [{"model": model, **history} for model, history in histories.items()], **drawn}
 
 
+def texts_beside(axes, figure):
+    """What names a plot if its title does not: a text in it, the title of its legend or of its subfigure."""
+    legend = axes.get_legend()
+    above = axes.figure.texts if axes.figure is not figure else []
+    return [*axes.texts, *above, *([legend.get_title()] if legend else [])]
+
+
 def line_of(draw, line, axes, figure):
     return {
         **draw.line(line, figure),
         "title": " ".join(axes.get_title(loc) for loc in ("left", "center", "right")),
-        "heading": " ".join(text.get_text() for text in figure.texts),
+        "heading": " ".join(text.get_text() for text in {*figure.texts, *axes.figure.texts}),
+        "beside": " ".join(text.get_text() for text in texts_beside(axes, figure)),
         "plot": figure.axes.index(axes),
         "low": float(axes.get_ylim()[0]),
         "high": float(axes.get_ylim()[1]),
@@ -555,7 +562,7 @@ def probe_maps(student, draw):
         found[f"{name}_given"] = given
         found[f"{name}_drawn"] = [picture_of(picture) for picture in pictures if drawn_of(picture) is not None][:40]
         found[f"{name}_returned"] = returned is figure
-        found[f"{name}_titles"] = " · ".join(titles(figure))
+        found[f"{name}_titles"] = " · ".join(dict.fromkeys(text.get_text() for text in figure.findobj(Text)))
     return found
 
 

@@ -117,7 +117,7 @@ def test_plots_can_be_compared(observed, expected):
             fail("plot_by_step should return the figure.")
         lines = {key: line for key, (line, _) in found.items() if key[1] == quantity}
         for (model, _, _), line in lines.items():
-            if letters(model) not in letters(line.text("title") + line.text("called") + line.text("y_label")):
+            if letters(model) not in letters("".join(map(line.text, ("title", "beside", "called", "y_label")))):
                 fail(f"A plot of {model} does not bear its name.")
         ends = {(round(line.number("low"), 4), round(line.number("high"), 4)) for line in lines.values()}
         if len(ends) > 1:

@@ -13,6 +13,8 @@ import torch
 from given import digits
 from given.fingerprint import fingerprint, name_of
 from given.training import load_weights
+from matplotlib.legend import Legend
+from matplotlib.text import Text
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
@@ -456,18 +458,21 @@ def assert_curves(quantity):
             assert drawn, f"No line of a plot follows {part}_{quantity}."
             x = [float(value) for value in drawn[0].get_xdata()]
             assert x == [250, 500, 750], f"{part}_{quantity} is drawn over {x}, not over the steps [250, 500, 750]."
-    legends = [*figure.legends, *filter(None, (axis.get_legend() for axis in figure.axes))]
+    legends = figure.findobj(Legend)
     assert legends, "A legend is missing: which curve is which?"
     assert len({axis.get_ylim() for axis in axes}) == 1, "The plots have different scales, so they cannot be compared."
     above = " ".join(text.get_text() for text in figure.texts)
     for axis, model in zip(axes, ("modelone", "modeltwo"), strict=True):
         texts = [text.get_text() for legend in legends for text in legend.get_texts()] + [axis.get_ylabel()]
         title = letters(" ".join(axis.get_title(place) for place in ("left", "center", "right")))
+        beside = [*axis.texts, *(axis.figure.texts if axis.figure is not figure else [])]  # in it, or of its subfigure
+        texts += [text.get_text() for text in (*beside, *(legend.get_title() for legend in legends))]
         assert model in title + letters(" ".join(texts)), f"A plot does not show the name of its model: {title!r}."
         for way in ("x", "y"):
             shared = getattr(axis, f"get_shared_{way}_axes")().get_siblings(axis)
             label = any(getattr(one, f"get_{way}label")() for one in (axis, *shared))
-            label = label or getattr(figure, f"get_sup{way}label")() or (way == "y" and (above or title != model))
+            label = label or any(getattr(one, f"get_sup{way}label")() for one in (figure, axis.figure))
+            label = label or (way == "y" and (above or title != model))
             assert label, f"The {way} axis of a plot has no label."
 
 
@@ -485,8 +490,7 @@ def test_each_map_is_a_picture():
     plots = [axis for axis in figure.axes if not hasattr(axis, "_colorbar")]
     images = [picture for axis in plots for picture in (*axis.images, *axis.collections)]
     assert len(images) == 4, f"4 maps were given; {len(images)} pictures were drawn."
-    titles = [axis.get_title(place) for axis in figure.axes for place in ("left", "center", "right")]
-    titles += [text.get_text() for text in figure.texts]
+    titles = [text.get_text() for text in figure.findobj(Text)]
     assert "fourmaps" in letters(" ".join(titles)), "The title, here Four maps, is not in the figure."
     assert len({image.get_clim() for image in images}) == 1, "Each map has its own scale: give all the same vmin, vmax."
     scales = []

@@ -8,12 +8,14 @@ import inspect
 import json
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
 from given import caltech
 from given.batches import Batches
 from given.training import load_weights
+from matplotlib.text import Text
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.overrides import TorchFunctionMode
@@ -214,12 +216,16 @@ def compute_the_same(model, plain, x):
 @pytest.mark.question("improve")
 def test_something_is_improved():
     """The network, its initial weights, the loss or the optimizer differs from that of the plain LeNet."""
-    (model, optimizer, criterion), plain = student_code.improved_setup(), student_code.CaltechLeNet()
+    unasked = 0.01 * (1 + 1e-9)  # AdamW's default in here, to tell it from a 0.01 that your code asks for
+    defaults = tuple(unasked if value == 0.01 else value for value in torch.optim.AdamW.__init__.__defaults__)
+    with mock.patch.object(torch.optim.AdamW.__init__, "__defaults__", defaults):
+        (model, optimizer, criterion), plain = student_code.improved_setup(), student_code.CaltechLeNet()
     x, logits, labels = torch.randn(4, 3, 64, 64), torch.randn(4, 101), torch.arange(4)
     model(x), plain(x)  # lazy layers have no weights before
     by_itself = getattr(inspect.signature(type(optimizer)).parameters.get("weight_decay"), "default", 0)
+    by_itself = unasked if isinstance(optimizer, torch.optim.AdamW) else by_itself
     decays = {group.get("weight_decay", 0) for group in optimizer.param_groups} - {0, by_itself}
-    same_loss = abs(criterion(logits, labels).item() - cross_entropy(logits, labels).item()) < 1e-4
+    same_loss = abs(criterion(logits, labels).item() - cross_entropy(logits, labels).item()) < 1e-5
     same_start = spreads(model) == spreads(plain)
     if same_loss and same_start and not decays:
         assert not compute_the_same(model, plain, x), (
@@ -320,9 +326,10 @@ def test_each_map_is_drawn():
     scales = {image.get_clim() for image in images}
     assert len(scales) == 1, "Each map has a scale of its own: give all images the same vmin and vmax."
     assert not factors or max(factors) < 1.01 * min(factors), "Each map was scaled before it was drawn."
-    titles = [text.get_text() for text in figure.texts]
-    titles += [axes.get_title(place) for axes in plots for place in ("left", "center", "right")]
-    assert "nineteen maps" in " ".join(titles).casefold(), 'The title, here "Nineteen maps", is not in the figure.'
+    texts = " ".join(text.get_text() for text in figure.findobj(Text))
+    assert "nineteenmaps" in "".join(filter(str.isalnum, texts.casefold())), (
+        'The title, here "Nineteen maps", is not in the figure.'
+    )
 
 
 # ---------------------------------------------------------------- block, resnet

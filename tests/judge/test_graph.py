@@ -62,6 +62,19 @@ class MaskedAttention(nn.Module):
         return self.head(((x @ x.mT + self.mask).softmax(-1) @ x).mean(1))
 
 
+class Recurrent(nn.Module):
+    """The rows as a sequence, and a filter among the frequencies."""
+
+    def __init__(self, layer: type[nn.RNNBase]) -> None:
+        super().__init__()
+        self.filter = nn.Parameter(torch.randn(16, 9, 2))
+        self.layer, self.head = layer(48, 8, batch_first=True, bidirectional=True), nn.Linear(16, 7)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.fft.irfft2(torch.fft.rfft2(x) * torch.view_as_complex(self.filter))
+        return self.head(self.layer(x.transpose(1, 2).flatten(2))[0][:, -1])
+
+
 def sequence(*middle: nn.Module) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(3, 6, 3, padding=1), *middle, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(24, 7)
@@ -72,11 +85,14 @@ MODELS: list[Callable[[], nn.Module]] = [
     Functional,
     Attention,
     MaskedAttention,
+    lambda: Recurrent(nn.LSTM),
+    lambda: Recurrent(nn.GRU),
     lambda: sequence(nn.BatchNorm2d(6), nn.ReLU(inplace=True), nn.Dropout(0.5)),
     lambda: sequence(nn.GroupNorm(2, 6), nn.GELU(), nn.AvgPool2d(2)),
     lambda: sequence(nn.LayerNorm([6, 16, 16]), nn.SiLU(), nn.Conv2d(6, 6, 3, groups=6)),
     lambda: sequence(nn.InstanceNorm2d(6), nn.PReLU(), nn.Upsample(scale_factor=2)),
     lambda: sequence(nn.utils.parametrizations.weight_norm(nn.Conv2d(6, 6, 1)), nn.Softplus()),
+    lambda: sequence(nn.utils.parametrizations.spectral_norm(nn.Conv2d(6, 6, 1)), nn.RReLU()),
     lambda: sequence(nn.LazyConv2d(6, 3, stride=2), nn.Hardswish(), nn.ConvTranspose2d(6, 6, 2, 2)),
 ]
 
@@ -175,7 +191,9 @@ def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
 
 
 def with_operation(name: str, *args: Any, results: tuple[int, ...] = (900,)) -> dict[str, Any]:
-    return changed(lambda content: content["operations"].append([name, list(args), {}, list(results)]))
+    """An operation that the output needs, or that works in place."""
+    operation = [name, list(args), {}, list(results)]
+    return changed(lambda content: content.update(operations=[*content["operations"], operation], output=900))
 
 
 HUGE = 1 << 40
@@ -213,6 +231,30 @@ FORGED = {
 def test_what_is_no_graph_is_refused_before_anything_is_computed(kind: str) -> None:
     with pytest.raises(NotComputable):
         Network.read(seen_of(FORGED[kind]))
+
+
+class Talking(nn.Module):
+    """Looks at its values with operations that the judge does not compute, or whose shapes depend on values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = sequence(nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert torch.isfinite(x).all(), "not finite"
+        print(x, x.unique().numel(), x[x > 0].mean(), torch.histc(x, 5).sum())
+        return self.layers(x)
+
+
+def test_what_the_output_does_not_need_may_be_anything(capsys: pytest.CaptureFixture[str]) -> None:
+    model = Talking().eval()
+    found = network(model)
+    capsys.readouterr()
+    assert torch.allclose(found(IMAGES), model(IMAGES), atol=1e-5)
+    assert min(found.gradients(IMAGES, torch.arange(5)).values()) > 0
+    beside = json.loads(graph.record(model, IMAGES)["graph"].numpy().tobytes())["operations"]
+    assert any("_unique2" in operation[0] for operation in beside)
+    assert "_unique2" not in [name for name, _ in found.steps]
 
 
 def test_what_torch_leaves_in_memory_is_not_shown() -> None:
