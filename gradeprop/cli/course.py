@@ -1,5 +1,6 @@
 """Commands for the course itself: init, new, release, solutions, backup, restore."""
 
+import shlex
 import time
 from pathlib import Path
 
@@ -64,7 +65,10 @@ def solutions(ctx: click.Context, assignment: str, folder: Path | None) -> None:
 
     course = CoursePaths.find(ctx.obj)
     one = read_assignment(course, assignment)
-    for file in write_solutions(one, course, folder or course.root / "solutions" / assignment):
+    to = folder or course.root / "solutions" / assignment
+    if to.resolve() == course.root or any(to.resolve().is_relative_to(own) for own in course.own_folders):
+        raise click.UsageError(f"{to} is a folder of the course, and the solutions would replace files in it.")
+    for file in write_solutions(one, course, to):
         click.echo(str(file))
 
 
@@ -81,7 +85,7 @@ def init(folder: Path, title: str) -> None:
 
     course = new_course(folder, title)
     click.echo(f"A course is in {course.root.resolve()}. Next:")
-    into = "" if folder == Path() else f"cd {folder}\n  "
+    into = "" if folder == Path() else f"cd {shlex.quote(str(folder))}\n  "
     click.echo(f"  {into}gradeprop new ASSIGNMENT      # a small assignment that already works\n  gradeprop doctor")
 
 
