@@ -47,8 +47,10 @@ def _utf_16(data: bytes) -> str:
     """Name the encoding of UTF-16 text, also without a mark if it begins with two Latin letters; else empty."""
     if data.startswith(_UTF_16):
         return "utf-16"
-    zeros = [byte == 0 for byte in data[:4]]
-    return {(False, True) * 2: "utf-16-le", (True, False) * 2: "utf-16-be"}.get(tuple(zeros), "")
+    even, odd = data[:4:2], data[1:4:2]
+    if odd == b"\0\0" and all(even):
+        return "utf-16-le"
+    return "utf-16-be" if even == b"\0\0" and len(odd) == 2 and all(odd) else ""
 
 
 def _declares_encoding(code: bytes) -> bool:
