@@ -149,4 +149,4 @@ def restore(file: Path, folder: Path) -> None:
 
     with progress("restoring", None) as tick:
         count = restore_backup(file, folder, tick)
-    click.echo(f"{folder}: {count:,} files. Run `gradeprop --course {folder} doctor` there before you grade.")
+    click.echo(f"{folder}: {count:,} files. Before you grade: gradeprop --course {shlex.quote(str(folder))} doctor")

@@ -268,6 +268,7 @@ def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset
         watch_folder(settings, folder, _warn_now, show, stop, once, partial(identify, course))
     on_hold = sum(record.status != "graded" for record in graded)
     click.echo(f"{len(graded) - on_hold} graded{f', {on_hold} on hold' if on_hold else ''}")
+    sys.exit(1 if on_hold else 0)
 
 
 def _warn_now(sentence: str) -> None:
