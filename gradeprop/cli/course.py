@@ -132,11 +132,15 @@ def backup(ctx: click.Context, to: Path | None) -> None:
     from gradeprop.results.gradebook_db import hide_password, url
 
     course = CoursePaths.find(ctx.obj)
-    file, files = to or Path(f"{course.root.name}-{time.strftime('%Y-%m-%d')}.tar.gz"), files_to_keep(course)
+    file = to or Path(f"{course.root.name}-{time.strftime('%Y-%m-%d')}.tar.gz")
+    files, links = files_to_keep(course)
     if not (address := url(course)).startswith("sqlite"):
         warn(f"The gradebook is on a database server, and not in this backup: {hide_password(address)}")
     with progress("backing up", len(files)) as tick:
         write_backup(course, files, file, tick)
+    if links:
+        names = ", ".join(str(link.relative_to(course.root)) for link in links[:5]) + (", …" if len(links) > 5 else "")
+        warn(f"Links are not followed, so what they lead to is not in the backup: {names}")
     click.echo(f"{file}: {file.stat().st_size / 2**20:.1f} MiB, {len(files):,} files and the gradebook")
 
 
