@@ -1,5 +1,6 @@
 """Commands for the course itself: init, new, release, solutions, backup, restore."""
 
+import shlex
 import time
 from pathlib import Path
 
@@ -64,7 +65,10 @@ def solutions(ctx: click.Context, assignment: str, folder: Path | None) -> None:
 
     course = CoursePaths.find(ctx.obj)
     one = read_assignment(course, assignment)
-    for file in write_solutions(one, course, folder or course.root / "solutions" / assignment):
+    to = folder or course.root / "solutions" / assignment
+    if to.resolve() == course.root or any(to.resolve().is_relative_to(own) for own in course.own_folders):
+        raise click.UsageError(f"{to} is a folder of the course, and the solutions would replace files in it.")
+    for file in write_solutions(one, course, to):
         click.echo(str(file))
 
 
@@ -81,7 +85,7 @@ def init(folder: Path, title: str) -> None:
 
     course = new_course(folder, title)
     click.echo(f"A course is in {course.root.resolve()}. Next:")
-    into = "" if folder == Path() else f"cd {folder}\n  "
+    into = "" if folder == Path() else f"cd {shlex.quote(str(folder))}\n  "
     click.echo(f"  {into}gradeprop new ASSIGNMENT      # a small assignment that already works\n  gradeprop doctor")
 
 
@@ -128,11 +132,15 @@ def backup(ctx: click.Context, to: Path | None) -> None:
     from gradeprop.results.gradebook_db import hide_password, url
 
     course = CoursePaths.find(ctx.obj)
-    file, files = to or Path(f"{course.root.name}-{time.strftime('%Y-%m-%d')}.tar.gz"), files_to_keep(course)
+    file = to or Path(f"{course.root.name}-{time.strftime('%Y-%m-%d')}.tar.gz")
+    files, links = files_to_keep(course)
     if not (address := url(course)).startswith("sqlite"):
         warn(f"The gradebook is on a database server, and not in this backup: {hide_password(address)}")
     with progress("backing up", len(files)) as tick:
         write_backup(course, files, file, tick)
+    if links:
+        names = ", ".join(str(link.relative_to(course.root)) for link in links[:5]) + (", …" if len(links) > 5 else "")
+        warn(f"Links are not followed, so what they lead to is not in the backup: {names}")
     click.echo(f"{file}: {file.stat().st_size / 2**20:.1f} MiB, {len(files):,} files and the gradebook")
 
 
@@ -145,4 +153,4 @@ def restore(file: Path, folder: Path) -> None:
 
     with progress("restoring", None) as tick:
         count = restore_backup(file, folder, tick)
-    click.echo(f"{folder}: {count:,} files. Run `gradeprop --course {folder} doctor` there before you grade.")
+    click.echo(f"{folder}: {count:,} files. Before you grade: gradeprop --course {shlex.quote(str(folder))} doctor")

@@ -46,8 +46,8 @@ def data(ctx: click.Context, name: str | None, source: Path | None, as_json: boo
     if not chosen and name in read_course(course).assignments:
         click.echo(f"{name} requires no data set")
     elif not chosen:
-        names = ", ".join(each.name for each in known) or "none"
-        raise click.ClickException(f"There is no data set {name!r} to get, only: {names}. The sample is always there.")
+        names = ", ".join(each.name for each in known) or "the sample, which is always there"
+        raise click.ClickException(f"There is no data set {name!r} to get; this course has {names}.")
     for one in chosen:
         folder = datasets.place(course, one, source) if source else datasets.fetch(course, one)
         click.echo(f"{one.name} is complete, in {folder}")

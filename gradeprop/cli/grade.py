@@ -209,6 +209,8 @@ def _find(
     from gradeprop.submissions.discovery import Found, find_submissions
     from gradeprop.submissions.lms_downloads import open_lms_download
 
+    if student is None and (own := [path for path in paths if _is_ours(path, course)]):
+        raise SubmissionError(f"{own[0]} is a folder of the course, which holds no submissions.")
     download = None
     if len(paths) == 1 and student is None and paths[0].exists():
         with contextlib.suppress(SubmissionError):  # not a zip: one submission, and its record says what is wrong
@@ -229,6 +231,10 @@ def _find(
     found_in = f"{paths[0].name} is a download from {download.platform} with {count} student{'s' * (count != 1)}"
     click.echo(found_in, err=True)
     return Found(submissions, download.unattributed)
+
+
+def _is_ours(path: Path, course: CoursePaths) -> bool:
+    return any(path.resolve().is_relative_to(folder) for folder in course.own_folders)
 
 
 @click.command(epilog=example("gradeprop watch mnist_lenet inbound/", "gradeprop watch mnist_lenet inbound/ --once"))
@@ -262,6 +268,7 @@ def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset
         watch_folder(settings, folder, _warn_now, show, stop, once, partial(identify, course))
     on_hold = sum(record.status != "graded" for record in graded)
     click.echo(f"{len(graded) - on_hold} graded{f', {on_hold} on hold' if on_hold else ''}")
+    sys.exit(1 if on_hold else 0)
 
 
 def _warn_now(sentence: str) -> None:

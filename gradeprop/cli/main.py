@@ -1,6 +1,7 @@
 """The command ``gradeprop``: its group, and every error as one sentence."""
 
 import contextlib
+import difflib
 import importlib
 import io
 import os
@@ -47,6 +48,16 @@ class CommandGroup(click.Group):
         found: click.Command = getattr(importlib.import_module(f"gradeprop.cli.{module}"), cmd_name.replace("-", "_"))
         return found
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if near := difflib.get_close_matches(args[0], _MODULES, 1):
+                error.message = f"{error.message.rstrip('.')}; did you mean {near[0]}?"
+            raise
+
     def invoke(self, ctx: click.Context) -> object:
         _open_streams()
         try:
@@ -83,7 +94,8 @@ def _open_streams() -> None:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=".",
     envvar="GRADEPROP_COURSE",
-    help="Folder of the course, or any folder in it; without it, $GRADEPROP_COURSE or the current folder.",
+    show_envvar=True,
+    help="Folder of the course, or any folder in it; by default the current folder.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="Print no progress and no results, only JSON, warnings and errors.")
 @click.pass_context

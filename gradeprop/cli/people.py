@@ -59,7 +59,7 @@ def import_roster(ctx: click.Context, file: Path, columns: dict[str, str]) -> No
     if unknown := columns.keys() - fields:
         raise click.UsageError(f"There is no field {', '.join(sorted(unknown))}; the fields are {', '.join(fields)}.")
     course = CoursePaths.find(ctx.obj)
-    done = people.import_roster(course, read_people(file, columns))
+    done = people.import_roster(course, read_people(file, columns), file)
     click.echo(f"{len(done.added)} added, {len(done.changed)} changed, {len(done.unchanged)} unchanged")
     if done.not_in_roster:
         click.echo(f"In the gradebook, and not in the roster: {', '.join(done.not_in_roster)}")

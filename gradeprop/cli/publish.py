@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradeprop.cli.options import assignment_argument, data_option, example, find_assignment, pairs, unsafe_option
+from gradeprop.cli.options import (
+    assignment_argument,
+    complete_assignment,
+    data_option,
+    example,
+    find_assignment,
+    pairs,
+    unsafe_option,
+)
 from gradeprop.cli.output import print_table, waiting, warn
 from gradeprop.core.paths import CoursePaths
 
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
     )
 )
 @click.argument("platform", type=click.Choice(["canvas", "moodle", "blackboard", "brightspace", "csv"]))
-@click.argument("assignments", nargs=-1)
+@click.argument("assignments", nargs=-1, shell_complete=complete_assignment)
 @click.option(
     "--roster",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -73,7 +81,7 @@ def export(
     options = lms.ExportOptions(
         PLATFORMS[platform], roster, questions, columns, frozenset(leave_out), to, out_of, new_column, id_column
     )
-    made = lms.prepare_export(CoursePaths.find(ctx.obj), options, assignments)
+    made = lms.prepare_export(CoursePaths.find(ctx.obj), options, tuple(dict.fromkeys(assignments)))
     if dry_run:
         _print_changes(made)
     else:

@@ -70,16 +70,17 @@ def verify(
             results.append(result)
             tick(f"{result.name}: {for_terminal(result.wrong)}" if result.wrong else "")
     failed = [result for result in results if result.wrong]
+    refused = [result for result in results if result.is_refused]
     if as_json:
         print_json([_line(result) for result in results])
-        sys.exit(1 if failed else 0)
+        sys.exit(1 if failed or refused else 0)
     _print_cases(results)
     for result in failed:
         _print_failure(result)
-    _print_refused(result for result in results if result.is_refused)
+    _print_refused(refused)
     _print_unseen([result for result in results if result.public and result.name.startswith("wrong/")])
     click.echo(f"{len(results) - len(failed)} of {len(results)} cases passed")
-    sys.exit(1 if failed else 0)
+    sys.exit(1 if failed or refused else 0)
 
 
 def _watch(course: CoursePaths, name: str, only: str, run: RunOptions) -> None:

@@ -10,23 +10,23 @@ from gradeprop.core.models import Record
 class Limits(Record, rename="kebab", frozen=True, kw_only=True):
     """Limits of one submission; a run that exceeds one is ended."""
 
-    probe_s: float = 20.0
+    probe_s: Annotated[float, msgspec.Meta(gt=0)] = 20.0
     """maximum wall-clock seconds of one probe"""
-    wall_s: float = 120.0
+    wall_s: Annotated[float, msgspec.Meta(gt=0)] = 120.0
     """maximum wall-clock seconds of the whole run"""
-    memory_mib: int = 2048
+    memory_mib: Annotated[int, msgspec.Meta(ge=1)] = 2048
     """maximum memory of all processes together"""
-    processes: int = 64
+    processes: Annotated[int, msgspec.Meta(ge=1)] = 64
     """maximum number of processes and threads"""
-    disk_mib: int = 64
+    disk_mib: Annotated[int, msgspec.Meta(ge=1)] = 64
     """size of the private file system, without the submission's own files"""
-    output_kib: int = 64
+    output_kib: Annotated[int, msgspec.Meta(ge=1)] = 64
     """stored size of stdout and stderr; a run that prints 512 times as much is ended"""
-    answer_mib: int = 64
+    answer_mib: Annotated[int, msgspec.Meta(ge=1)] = 64
     """maximum size of everything that the probes return, together"""
-    submission_mib: int = 100
+    submission_mib: Annotated[int, msgspec.Meta(ge=1)] = 100
     """maximum size of a submission; files beyond it are left out"""
-    files: int = 200
+    files: Annotated[int, msgspec.Meta(ge=1)] = 200
     """maximum number of files in a submission; the others are left out"""
 
 

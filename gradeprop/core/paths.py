@@ -40,7 +40,8 @@ def student_key(student: str) -> str:
     """Convert a student's name to a folder name; a safe name stays as it is.
 
     Separators, control characters, a leading dot and ``%`` are percent-encoded, and so are the names of our own files
-    beside these folders. A name too long for a file system is cut, and a hash makes it unique.
+    beside these folders. A name too long for a file system is cut, and a hash makes it unique. The result is never
+    empty, so each student has a folder of their own.
     """
     key = "".join(quote(c, safe="") if c in '/\\%:*?"<>|' or not c.isprintable() else c for c in student)
     if key.startswith((".", "~", "-")) or key.casefold() in (GRADES, REPORT, UNATTRIBUTED):
@@ -48,7 +49,7 @@ def student_key(student: str) -> str:
     if len(key.encode()) > _MAX_KEY_BYTES:
         stem = key.encode()[: _MAX_KEY_BYTES - 13].decode(errors="ignore")
         key = f"{stem}~{hashlib.sha256(student.encode()).hexdigest()[:12]}"
-    return key
+    return key or "%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,11 @@ class CoursePaths:
     """Paths in the folder of a course."""
 
     root: Path
+
+    @property
+    def own_folders(self) -> "tuple[Path, ...]":
+        """The folders that hold what instructors write and what is generated from it; no submission is in them."""
+        return tuple(self.root / name for name in ("source", "grader_tests", "release", "autograded"))
 
     @classmethod
     def find(cls, start: Path) -> "CoursePaths":
@@ -67,7 +73,8 @@ class CoursePaths:
         for folder in (start.resolve(), *start.resolve().parents):
             if (folder / "source" / "course.toml").is_file():
                 return cls(folder)
-        raise CourseError("neither this folder nor one above it contains source/course.toml; is this a course?", start)
+        message = "neither this folder nor one above it contains source/course.toml; is this a course?"
+        raise CourseError(message, start.resolve())
 
     @property
     def source(self) -> Path:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sqlite3
 import tarfile
 from collections.abc import Callable, Iterator
@@ -12,16 +13,20 @@ from gradeprop.core.paths import CoursePaths
 
 _NOT_KEPT = {"data", "demo", "build", "dist", "node_modules"}  # and hidden folders: what can be made or fetched again
 _RUNNING = (".lock", ".grading-")
+_BACKUP = re.compile(r"-\d{4}-\d\d-\d\d\.tar\.gz$")
+"""the end of the name that the command gives a backup"""
 
 
-def files_to_keep(course: CoursePaths) -> list[Path]:
-    """Return every regular file of a course but those that can be made again: caches, environments, data sets.
+def files_to_keep(course: CoursePaths) -> tuple[list[Path], list[Path]]:
+    """Return every regular file of a course, and the links in it, which are not followed.
 
-    Links are left out, and so is the gradebook, which another program may be writing.
+    Left out is what can be made again (caches, environments, data sets), earlier backups, and the gradebook, which
+    another program may be writing.
     """
     top = [each for each in sorted(course.root.iterdir()) if each.name not in _NOT_KEPT and each != course.gradebook]
+    top = [each for each in top if not _BACKUP.search(each.name)]
     found = [file for each in top for file in _files(each) if not each.name.startswith(".") or each.is_file()]
-    return [file for file in found if not file.is_symlink()]
+    return [file for file in found if not file.is_symlink()], [file for file in found if file.is_symlink()]
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -29,6 +34,7 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
         return
     for folder, folders, names in os.walk(path):
+        yield from (Path(folder, name) for name in folders if Path(folder, name).is_symlink())
         folders[:] = [name for name in folders if name != "__pycache__" and not name.startswith(_RUNNING)]
         yield from (Path(folder, name) for name in names if not name.startswith(_RUNNING))
 
@@ -36,23 +42,29 @@ def _files(path: Path) -> Iterator[Path]:
 def write_backup(course: CoursePaths, files: list[Path], target: Path, tick: Callable[[], None]) -> None:
     """Write the files of a course, and a consistent copy of its SQLite gradebook, into a new compressed archive.
 
+    The archive has its name only when it is complete.
+
     Raises:
         CourseError: the archive exists already, or the gradebook cannot be read.
     """
+    if os.path.lexists(target):
+        raise CourseError("exists already; a backup never replaces another", target)
+    part = target.with_name(f".{target.name}.part")
     try:
-        archive = tarfile.open(target, "x:gz", compresslevel=3)  # noqa: SIM115
-    except FileExistsError as error:
-        raise CourseError("exists already; a backup never replaces another", target) from error
-    with archive:
-        for file in files:
-            if file.absolute() != target.absolute():
-                archive.add(file, str(file.relative_to(course.root)), recursive=False)
-            tick()
-        if course.gradebook.is_file():
-            data = _copy_of_database(course.gradebook)
-            entry = tarfile.TarInfo(course.gradebook.name)
-            entry.size, entry.mode = len(data), 0o600
-            archive.addfile(entry, io.BytesIO(data))
+        part.touch(0o600)  # it holds grades, and perhaps a key
+        with tarfile.open(part, "w:gz", compresslevel=3) as archive:
+            for file in files:
+                if file.absolute() != part.absolute():
+                    archive.add(file, str(file.relative_to(course.root)), recursive=False)
+                tick()
+            if course.gradebook.is_file():
+                data = _copy_of_database(course.gradebook)
+                entry = tarfile.TarInfo(course.gradebook.name)
+                entry.size, entry.mode = len(data), 0o600
+                archive.addfile(entry, io.BytesIO(data))
+        part.rename(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _copy_of_database(file: Path) -> bytes:

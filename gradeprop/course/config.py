@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from gradeprop.core.assignment import Assignment, GraderEnvironment
+from gradeprop.core.assignment import Assignment, GraderEnvironment, LatePolicy, Limits
 from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Record
 from gradeprop.core.paths import CoursePaths, holds_any
@@ -45,7 +45,11 @@ def read_course(course: CoursePaths) -> CourseConfig:
         CourseError: the file is missing, is not TOML, or lists an assignment that has no folder.
     """
     config = _convert(_toml(course.course_toml), CourseConfig, course.course_toml)
+    for part, values, kind in (("limits", config.limits, Limits), ("late", config.late, LatePolicy)):
+        _convert(values, kind, course.course_toml, part)  # here, so that a mistake names the file that has it
     for name in config.assignments:
+        if config.assignments.count(name) > 1:
+            raise CourseError(f"lists the assignment {name!r} twice", course.course_toml)
         if not course.assignment(name).toml.is_file():
             message = f"lists the assignment {name!r}, but source/{name}/assignment.toml does not exist"
             raise CourseError(message, course.course_toml)
@@ -61,8 +65,11 @@ def read_assignment(course: CoursePaths, name: str) -> Assignment:
     config = read_course(course)
     where = course.assignment(name).toml
     if name not in config.assignments:
-        known = ", ".join(config.assignments)
-        raise CourseError(f"there is no assignment {name!r} in this course; it has: {known}", course.course_toml)
+        known = ", ".join(config.assignments) or "none yet; gradeprop new NAME creates one"
+        message = f"there is no assignment {name!r} in this course; it has: {known}"
+        if where.is_file() and where.parent.parent == course.source:
+            message = f"source/{name} is there, but assignments does not list it; it lists: {known}"
+        raise CourseError(message, course.course_toml)
     table = _toml(where)
     table["limits"] = config.limits | table.get("limits", {})
     table["late"] = config.late | table.get("late", {})
@@ -145,18 +152,25 @@ def load_module(file: Path, name: str) -> ModuleType:
 
 def _toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise CourseError("the file does not exist", file) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise CourseError("is not UTF-8 text; save it as UTF-8", file) from error
+    except tomllib.TOMLDecodeError as error:
         raise CourseError(f"is not TOML: {error}", file) from error
 
 
-def _convert(table: dict[str, Any], kind: type[T], where: Path) -> T:
+def _convert(table: dict[str, Any], kind: type[T], where: Path, part: str = "") -> T:
+    """Convert a table, or the ``part`` of a file that it is."""
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
-        raise CourseError(str(error), where) from error
+        message = str(error).replace("Object contains unknown field", "there is no setting")
+        message = message.replace("Object missing required field", "lacks the setting")
+        if part:
+            message = message.replace("`$.", f"`$.{part}.") if "`$." in message else f"{message} - at `$.{part}`"
+        raise CourseError(message, where) from error
 
 
 def _validated(assignment: Assignment, where: Path) -> Assignment:

@@ -83,8 +83,10 @@ def normalise(file: Path) -> bytes:
 def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CourseError(f"cannot be read: {error}", file) from error
+    except OSError as error:
+        raise CourseError(f"cannot be read: {error.strerror}", file) from error
+    except UnicodeDecodeError as error:
+        raise CourseError("is not UTF-8 text; save it as UTF-8", file) from error
 
 
 def _notebook(text: str, file: Path) -> dict[str, Any]:

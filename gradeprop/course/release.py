@@ -12,6 +12,7 @@ source/student_code.py          only on request: functions that an     release/<
                                 earlier assignment lists as shared
 """
 
+import ast
 import hashlib
 import json
 import logging
@@ -34,7 +35,7 @@ from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import ASKED, GIVEN, PACKER, PUBLIC_CHECKS, STUDENT_CODE, AssignmentPaths, CoursePaths
 from gradeprop.core.storage import write_bytes
 from gradeprop.course.diagrams import embed_diagrams
-from gradeprop.course.files import grader_file
+from gradeprop.course.files import given_files, grader_file
 from gradeprop.course.front import front_files
 from gradeprop.course.notebook import Cell, normalise, read_cells
 from gradeprop.course.shared import shared_solutions
@@ -107,6 +108,7 @@ def build_release(assignment: Assignment, course: CoursePaths, solutions_of: Seq
     _check_points(assignment, cells, paths)
     files = {STUDENT_CODE: strip_python(_text(course.solution), course.solution).encode()}
     files[PUBLIC_CHECKS] = _unchanged(paths.public_checks)
+    given_files(paths, assignment.given)  # refuses a name that is not there
     for name in assignment.given:
         files[f"{GIVEN}/{name}"] = data = _unchanged(course.given / name)
         for module in _GIVEN_IMPORT.findall(data.decode()):
@@ -174,14 +176,22 @@ def _unchanged(file: Path) -> bytes:
     lines = text.splitlines()
     for begin, _ in regions(lines, file, range(1, len(lines) + 1)):
         raise CourseError("students receive this file unchanged; it must not contain a solution", file, begin.line + 1)
+    if file.suffix == ".py":
+        try:
+            ast.parse(text)
+        except (SyntaxError, ValueError) as error:
+            line = error.lineno if isinstance(error, SyntaxError) else None
+            raise CourseError(f"is not Python: {error.args[0]}", file, line) from error
     return text.encode()
 
 
 def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CourseError(f"cannot be read: {error}", file) from error
+    except OSError as error:
+        raise CourseError(f"cannot be read: {error.strerror}", file) from error
+    except UnicodeDecodeError as error:
+        raise CourseError("is not UTF-8 text; save it as UTF-8", file) from error
 
 
 def released_notebook(paths: AssignmentPaths) -> bytes:

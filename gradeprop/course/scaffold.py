@@ -80,7 +80,8 @@ def new_assignment(course: CoursePaths, name: str) -> AssignmentPaths:
     """
     paths = course.assignment(name)
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise CourseError(f"{name!r} is not a valid name: use lower-case letters, digits and _", course.course_toml)
+        message = f"{name!r} is not a valid name: begin with a lower-case letter; letters, digits and _ may follow"
+        raise CourseError(message, course.course_toml)
     for folder in (paths.source, paths.tests):
         if folder.exists():
             raise CourseError("already exists", folder)
@@ -119,7 +120,12 @@ def undo_new_assignment(course: CoursePaths, name: str) -> None:
             raise CourseError("was edited since it was created; remove the assignment by hand", file)
     if solution.count(section) != 1:
         raise CourseError(f"the section {name} was edited; remove the assignment by hand", course.solution)
-    shorter = re.sub(rf'(, )?"{name}"(, (?=")|,)?', lambda found: ", " if all(found.groups()) else "", toml, count=1)
+    entry = rf"""(, )?["']{name}["'](, (?=["'])|,)?"""
+    shorter = _LIST.sub(
+        lambda found: re.sub(entry, lambda each: ", " if all(each.groups()) else "", found[0], count=1), toml, count=1
+    )
+    if shorter == toml:
+        raise CourseError("contains the list in an unusual form; remove the assignment by hand", course.course_toml)
     _remove(paths, shorter, solution.replace(section, "").rstrip() + "\n")
 
 

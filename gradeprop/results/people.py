@@ -8,6 +8,7 @@ import difflib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from gradeprop.core.errors import CourseError
@@ -103,18 +104,21 @@ def ids_of(course: CoursePaths, names: Iterable[str]) -> dict[str, str]:
     return {name: only[fold(name)] for name in names if name not in known and fold(name) in only}
 
 
-def import_roster(course: CoursePaths, roster: Sequence[tuple[Person, frozenset[str]]]) -> Imported:
+def import_roster(
+    course: CoursePaths, roster: Sequence[tuple[Person, frozenset[str]]], file: Path | None = None
+) -> Imported:
     """Add the students of a roster, and complete the names and ids of those that the gradebook has.
 
     Args:
         course: of the gradebook, which is created if there is none.
         roster: each student, and every id in the row, by which a student of the gradebook is recognized.
+        file: the roster's file, for the message of an error.
 
     Raises:
         CourseError: two rows are the same student, or the gradebook cannot be written.
     """
     url = gradebook_db.url(course)
-    return _change(url, lambda session: _import(session, roster, gradebook_db.hide_password(url)))
+    return _change(url, lambda session: _import(session, roster, str(file or gradebook_db.hide_password(url))))
 
 
 def _import(session: Any, roster: Sequence[tuple[Person, frozenset[str]]], where: str) -> Imported:

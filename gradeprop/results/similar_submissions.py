@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from gradeprop.core import storage
+from gradeprop.core.errors import CourseError
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.own_modules import own_modules
 from gradeprop.core.paths import SHARED, STUDENT_CODE, AssignmentPaths, StudentPaths
@@ -50,9 +51,13 @@ def earlier_code(autograded: Path) -> list[SubmittedCode]:
         autograded: the folder autograded/<hw> of that course.
 
     Raises:
-        CourseError: a record cannot be read.
+        CourseError: there are no records, or one cannot be read.
     """
     records = [storage.read(GradeRecord, file) for file in sorted(autograded.glob("*/record.json"))]
+    if not records:
+        raise CourseError(
+            "has no graded submissions; name the folder autograded/ASSIGNMENT of a former year", autograded
+        )
     return [
         SubmittedCode(f"earlier: {each.student}", each.folder, each.files)
         for each in submitted_code(records, autograded)

@@ -8,6 +8,7 @@ a platform's download                           see lms_downloads
 
 import itertools
 import os
+import zipfile
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -56,17 +57,20 @@ def find_submissions(
     Raises:
         SubmissionError: a path does not exist, or it is not clear what it is.
     """
+    paths = list(dict.fromkeys(paths))
     for path in paths:
         if not os.path.lexists(path):
             raise SubmissionError(f"{path} does not exist.")
     if student is not None:
+        if not student.strip():
+            raise SubmissionError("--student names nobody: its value is empty.")
         if len(paths) != 1:
             raise SubmissionError(f"--student names one student, but there are {len(paths)} submissions.")
         return Found(((_nbgrader_folder(paths[0], assignment), student),))
     if len(paths) == 1 and (members := _class_members(paths[0], assignment)) is not None:
         return _class(paths[0].stat().st_uid, members, assignment, students)
     for path in paths:
-        _require_name(path, assignment)
+        _require_submission(path, assignment)
     return _attributed([(_nbgrader_folder(path, assignment), _named(path, assignment)) for path in paths], students)
 
 
@@ -112,6 +116,10 @@ def _class(owner: int, members: Iterable[Member], assignment: Assignment, studen
                 claims.append((_nbgrader_folder(path, assignment), identity.claimed_student(path)))
         elif identity.is_archive(entry.name):
             claims.append((path, identity.claimed_student(path)))
+        elif path.is_symlink():
+            loose.append(
+                Unattributed(path=str(path), reason=f"{filename(entry.name)} is a link, which is not followed.")
+            )
         elif path.suffix in _WORK:
             why = "is a single file in a folder of submissions; put it into a folder with its student's name"
             loose.append(Unattributed(path=str(path), reason=f"{filename(entry.name)} {why}."))
@@ -163,12 +171,16 @@ def _refuse_class_archive(path: Path, assignment: Assignment) -> None:
         )
 
 
-def _require_name(path: Path, assignment: Assignment) -> None:
-    """Refuse a path that is named after the assignment.
+def _require_submission(path: Path, assignment: Assignment) -> None:
+    """Refuse a file that is no archive, and a path whose name is not a student's.
 
     Raises:
-        SubmissionError: its name is not a student's.
+        SubmissionError: the sentence says what to do.
     """
+    if path.is_file() and not identity.is_archive(path.name) and not zipfile.is_zipfile(path):
+        raise SubmissionError(
+            f"{path} is one file, and not a zip; name the folder or zip of a student, or of the class."
+        )
     if identity.claimed_student(path) == assignment.name and not _in_submitted(path):
         raise SubmissionError(f"{path.name} is named after the assignment, not after a student; add --student NAME.")
 
@@ -184,17 +196,26 @@ def _in_submitted(path: Path) -> bool:
 
 
 def _nbgrader_folder(path: Path, assignment: Assignment) -> Path:
-    """Return the folder of this assignment if a student's folder has one, and no work beside it."""
+    """Return the folder of this assignment if a student's folder has one, and no work beside it.
+
+    A folder that cannot be read is returned as it is: intake reports it, and nobody else waits for it.
+    """
     inner = path / assignment.name
-    if path.is_symlink() or not path.is_dir() or inner.is_symlink() or not inner.is_dir():
+    try:
+        if path.is_symlink() or not path.is_dir() or inner.is_symlink() or not inner.is_dir():
+            return path
+        return path if any(_is_work(entry.name, assignment) for entry in list_folder(path)) else inner
+    except (OSError, SubmissionError):
         return path
-    return path if any(_is_work(entry.name, assignment) for entry in list_folder(path)) else inner
 
 
 def _other_assignments(path: Path, assignment: Assignment) -> bool:
     """Return True if a student's folder has only the folders of other assignments."""
     course = Path(assignment.root) / "source"
-    names = [entry.name for entry in list_folder(path) if not entry.name.startswith(".")]
+    try:
+        names = [entry.name for entry in list_folder(path) if not entry.name.startswith(".")]
+    except SubmissionError:  # intake reports it
+        return False
     known = [name for name in names if (course / name / "assignment.toml").is_file()]
     return bool(names) and assignment.name not in names and len(known) == len(names)
 

@@ -23,7 +23,7 @@ def claimed_student(path: Path) -> str:
     name = os.fsencode(path.absolute().name).decode("utf-8", "backslashreplace")
     while is_archive(name):
         name = name[: name.rindex(".")]
-    return unicodedata.normalize("NFC", name)
+    return unicodedata.normalize("NFC", name).strip()
 
 
 def doubt_about_owner(student: str, owner: int, students: Collection[str] = (), collector: int | None = None) -> str:

@@ -156,6 +156,9 @@ class Inbox:
         elif is_exchange:
             self._set_aside(member.path, "is no submission made by nbgrader submit")
             return "", ""
+        elif member.path.is_symlink():
+            self._set_aside(member.path, "is a link, which is not followed")
+            return "", ""
         elif not member.is_folder and not identity.is_archive(member.name):
             self.say_once(f"{filename(member.name)} is neither a folder nor a zip; it is left out.")
             return "", ""

@@ -31,8 +31,8 @@ def to_utf8(file: Path) -> str | None:
 
 
 def _decode(data: bytes, suffix: str) -> tuple[str, str]:
-    if data.startswith(_UTF_16):
-        return data.decode("utf-16"), "is UTF-16 text; it was converted to UTF-8."
+    if encoding := _utf_16(data):
+        return data.decode(encoding), "is UTF-16 text; it was converted to UTF-8."
     try:
         return data.decode("utf-8-sig"), ""
     except UnicodeDecodeError:
@@ -41,6 +41,16 @@ def _decode(data: bytes, suffix: str) -> tuple[str, str]:
         if b"\0" in data:
             raise
         return data.decode("latin-1"), "is not UTF-8 text; it was read as Latin-1. Save it as UTF-8."
+
+
+def _utf_16(data: bytes) -> str:
+    """Name the encoding of UTF-16 text, also without a mark if it begins with two Latin letters; else empty."""
+    if data.startswith(_UTF_16):
+        return "utf-16"
+    even, odd = data[:4:2], data[1:4:2]
+    if odd == b"\0\0" and all(even):
+        return "utf-16-le"
+    return "utf-16-be" if even == b"\0\0" and len(odd) == 2 and all(odd) else ""
 
 
 def _declares_encoding(code: bytes) -> bool:

@@ -9,6 +9,7 @@ from gradeprop.core.errors import SubmissionError
 from gradeprop.submissions.entry import ERRORS, MAX_ENTRIES, Entry, Refused, Unreadable
 
 _MAX_DIRECTORY_BYTES = 4 * 2**20  # of a zip's central directory, which zipfile reads at once
+_IS_UTF_8 = 0x800  # the flag of a name; zipfile reads other names as cp437
 _OTHER_ARCHIVES = {b"\x1f\x8b": "gzip", b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!": "RAR", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
 
 
@@ -47,6 +48,16 @@ def _open_zip(file: BinaryIO, name: str) -> zipfile.ZipFile:
         raise SubmissionError(f"{name} is not a zip, or was cut off in transfer; create it again.") from error
 
 
+def _name(info: zipfile.ZipInfo) -> str:
+    """Return the name of an entry; many programs, such as macOS's, write UTF-8 and do not say so."""
+    if info.flag_bits & _IS_UTF_8:
+        return info.orig_filename
+    try:
+        return info.orig_filename.encode("cp437").decode()
+    except UnicodeError:
+        return info.orig_filename
+
+
 def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
     kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system == 3 else 0
     flaw: Refused | None = None
@@ -58,5 +69,5 @@ def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
         flaw = Unreadable("is encrypted")
     elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         flaw = Unreadable("uses an unusual compression (the usual one is deflate)")  # others may need gigabytes
-    name = info.orig_filename.replace("\\", "/")  # some programs on Windows write backslashes
+    name = _name(info).replace("\\", "/")  # some programs on Windows write backslashes
     return Entry(name, info.file_size, lambda: archive.open(info), flaw)

@@ -19,6 +19,8 @@ SLIPS: dict[str, tuple[int, str]] = {
     "grade toy HERE --workers 0": (USAGE, "--workers"),
     "grade toy HERE --resources GPU": (USAGE, "'GPU' is not NAME=N; an example is GPU=1."),
     "grade toy HERE --resources GPU=many": (USAGE, "'GPU=many' is not NAME=N; an example is GPU=1."),
+    "grade toy COURSE/source": (ERROR, "source is a folder of the course, which holds no submissions."),
+    "grade toy COURSE/release/toy": (ERROR, "release/toy is a folder of the course"),
     "grade toy --recheck": (ERROR, "nothing has been graded"),
     "watch tow HERE": (ERROR, "'tow'"),
     "watch toy /nowhere": (ERROR, "/nowhere"),
@@ -29,6 +31,9 @@ SLIPS: dict[str, tuple[int, str]] = {
     "release tow": (ERROR, "'tow'"),
     "release toy --check": (ERROR, "toy.ipynb"),
     "new Big-Letters": (ERROR, "'Big-Letters'"),
+    "new 1st": (ERROR, "begin with a lower-case letter"),
+    "solutions toy --to COURSE/source": (USAGE, "source is a folder of the course, and the solutions would replace"),
+    "solutions toy --to COURSE": (USAGE, "is a folder of the course"),
     "new toy": (ERROR, "toy"),
     "export canvas": (ERROR, "gradebook"),
     "export excel": (USAGE, "'excel' is not one of 'canvas', 'moodle', 'blackboard'"),
@@ -52,7 +57,8 @@ SLIPS: dict[str, tuple[int, str]] = {
     "submit --folder HERE": (ERROR, "given/submission.json is not in HERE. Run this in the folder of an assignment"),
     "--course HERE report toy": (ERROR, "source/course.toml"),
     "--course /nowhere report toy": (USAGE, "/nowhere"),
-    "gade toy HERE": (USAGE, "No such command 'gade'"),
+    "gade toy HERE": (USAGE, "No such command 'gade'; did you mean grade?"),
+    "list": (USAGE, "No such command 'list'."),
 }
 
 
@@ -70,7 +76,7 @@ def test_a_slip_is_one_sentence_and_nothing_is_written(
     here.mkdir()
     monkeypatch.chdir(here)
     before = files(toy.course.root, here)
-    arguments = [word.replace("HERE", str(here)) for word in line.split()]
+    arguments = [word.replace("HERE", str(here)).replace("COURSE", str(toy.course.root)) for word in line.split()]
     course = [] if "--course" in line else ["--course", str(toy.course.root)]
     done = CliRunner().invoke(main, [*course, *arguments])
     assert (done.exit_code, type(done.exception)) == (status, SystemExit), done.output

@@ -1,5 +1,6 @@
 """The command: what it says, and its exit status."""
 
+import contextlib
 import csv
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from gradeprop.core import storage
 from gradeprop.core.models import GradeRecord
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.config import read_assignment, resolve_dataset
+from gradeprop.grading.verify import CaseResult, PublicResult
 from gradeprop.results import gradebook
 from tests.conftest import REPOSITORY
 from tests.factory import RIGHT, WRONG, class_of, submission
@@ -64,6 +66,19 @@ def test_public_checks_run_from_the_command(tmp_path: Path) -> None:
     release = REPOSITORY.assignment("mnist_lenet").release
     result = CliRunner().invoke(main, ["check", "count", "--folder", str(release)])
     assert result.exit_code == 1
+
+
+def test_public_checks_that_refuse_a_right_answer_are_a_failure(
+    toy: AssignmentPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public = PublicResult(passed=False, failures=("✗ It doubles a number.",), why="")
+    monkeypatch.setattr("gradeprop.core.warm.warm_process", lambda: None)
+    monkeypatch.setattr("gradeprop.grading.grader.open_grader", lambda _: contextlib.nullcontext())
+    result = CaseResult(name="reference", points=10, expected=10, public=public)
+    monkeypatch.setattr("gradeprop.grading.verify.verify", lambda *_: iter([result]))
+    status, output = run(toy, "verify", "toy")
+    assert status == 1
+    assert "the public checks do not accept reference, which is right:" in output
 
 
 def test_the_doctor_tries_what_each_jail_stops() -> None:

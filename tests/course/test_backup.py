@@ -34,12 +34,16 @@ def test_a_restored_course_has_grades_and_gradebook_and_nothing_that_can_be_made
     course: AssignmentPaths, tmp_path: Path
 ) -> None:
     file, new = tmp_path / "kept.tar.gz", tmp_path / "new"
-    assert "and the gradebook" in run("--course", str(course.course.root), "backup", "--to", str(file))
+    (course.course.root / "submissions").symlink_to(tmp_path)
+    (course.course.root / "course-2026-01-31.tar.gz").write_text("an earlier backup")
+    said = run("--course", str(course.course.root), "backup", "--to", str(file))
+    assert "and the gradebook" in said
+    assert "what they lead to is not in the backup: link, submissions" in said
     run("restore", str(file), str(new))
     assert (new / "source" / "student_code.py").read_bytes() == course.course.solution.read_bytes()
     assert (new / "autograded/toy/ada/record.json").read_text() == "kept"
     assert (new / "autograded/.arrivals/toy/ada").read_text() == "kept"
-    for name in ("autograded/toy/.lock", ".venv", "link"):
+    for name in ("autograded/toy/.lock", ".venv", "link", "course-2026-01-31.tar.gz"):
         assert not (new / name).exists(), name
     with sqlite3.connect(new / "gradebook.db") as database:
         assert database.execute("select id from student").fetchall() == [("ada",)]
@@ -58,6 +62,20 @@ def test_nothing_is_overwritten(course: AssignmentPaths, tmp_path: Path) -> None
     result = CliRunner().invoke(main, ["restore", str(file), str(course.course.root)])
     assert result.exit_code == 1
     assert "is not empty" in result.output
+
+
+def test_a_backup_that_fails_leaves_no_file(
+    course: AssignmentPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tarfile.TarFile.addfile", fail)
+    (tmp_path / "to").mkdir()
+    arguments = ["--course", str(course.course.root), "backup", "--to", str(tmp_path / "to" / "kept.tar.gz")]
+    result = CliRunner().invoke(main, arguments)
+    assert (result.exit_code, "No space left on device" in result.output) == (1, True)
+    assert not list((tmp_path / "to").iterdir())
 
 
 def test_a_damaged_backup_is_told(course: AssignmentPaths, tmp_path: Path) -> None:

@@ -51,6 +51,36 @@ def test_a_slip_in_what_grades_names_course_toml(toy: AssignmentPaths, grader: s
     assert says in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("", "\n[limits]\nprobe_s = 3.0\n", "there is no setting `probe_s` - at `$.limits`"),
+        ("", "\n[limits]\nwall-s = -180.0\n", "`float` > 0.0 - at `$.limits.wall-s`"),
+        ("", "\n[limits]\nfiles = 0\n", "`int` >= 1 - at `$.limits.files`"),
+        ("", "\n[late]\ndays = -1\n", "at `$.late.days`"),
+        ('["toy"]', '["toy", "toy"]', "lists the assignment 'toy' twice"),
+        ('["toy"]', "[]", "source/toy is there, but assignments does not list it"),
+        ("title", "titel", "there is no setting `titel`"),
+    ],
+)
+def test_a_slip_in_the_course_names_course_toml(toy: AssignmentPaths, old: str, new: str, says: str) -> None:
+    text = toy.course.course_toml.read_text()
+    toy.course.course_toml.write_text(text.replace(old, new, 1) if old else text + new)
+    with pytest.raises(CourseError, match=r"course\.toml") as error:
+        read_assignment(toy.course, "toy")
+    assert says in str(error.value)
+
+
+def test_a_mark_that_an_editor_writes_is_no_mistake(toy: AssignmentPaths) -> None:
+    before = read_assignment(toy.course, "toy")
+    for file in (toy.course.course_toml, toy.toml):
+        file.write_text(file.read_text(), encoding="utf-8-sig")
+    assert read_assignment(toy.course, "toy") == before
+    toy.course.course_toml.write_text(toy.course.course_toml.read_text(encoding="utf-8-sig"), encoding="utf-16")
+    with pytest.raises(CourseError, match="course.toml: is not UTF-8 text; save it as UTF-8"):
+        read_course(toy.course)
+
+
 def test_an_unknown_assignment_lists_those_there_are(toy: AssignmentPaths) -> None:
     with pytest.raises(CourseError, match="no assignment 'tow' in this course; it has: toy"):
         read_assignment(toy.course, "tow")

@@ -116,7 +116,9 @@ def test_a_source_without_the_files_is_named(photos: AssignmentPaths, tmp_path: 
     status, said = run(photos, "data", "photos", "--from", str(tmp_path / "other.tar"))
     assert status == 1
     assert "other.tar: has no photos.bin" in said
-    assert run(photos, "data", "imagenet")[1].startswith("Error: There is no data set 'imagenet' to get, only: photos")
+    assert run(photos, "data", "imagenet")[1].startswith(
+        "Error: There is no data set 'imagenet' to get; this course has photos"
+    )
 
 
 def test_without_required_data_nothing_is_graded(photos: AssignmentPaths, tmp_path: Path) -> None:

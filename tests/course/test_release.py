@@ -223,8 +223,15 @@ SLIPS = {
         write("given/plots.py", "\n### BEGIN SOLUTION x\n### END SOLUTION\n"),
         r"plots.py:2: students receive this file unchanged",
     ),
-    "a helper that is not there": (edit_toml('"plots.py"', '"plotz.py"'), r"plotz.py: cannot be read"),
-    "no public checks": (lambda course: course.public_checks.unlink(), r"public_checks.py: cannot be read"),
+    "a helper that is not there": (edit_toml('"plots.py"', '"plotz.py"'), r"assignment.toml: given lists plotz.py"),
+    "public checks that are not Python": (
+        lambda c: c.public_checks.write_text("import pytest\n\ndeff test_double():\n    pass\n") and None,
+        r"public_checks.py:3: is not Python: invalid syntax",
+    ),
+    "no public checks": (
+        lambda course: course.public_checks.unlink(),
+        r"public_checks.py: cannot be read: No such file or directory$",
+    ),
 }
 
 

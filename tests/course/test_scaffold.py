@@ -141,6 +141,15 @@ def test_a_new_assignment_can_be_undone(between: list[str], tmp_path: Path) -> N
     assert everything(course) == before
 
 
+def test_undoing_leaves_the_rest_of_course_toml_alone(tmp_path: Path) -> None:
+    course = new_course(tmp_path, "first")
+    new_assignment(course, "first")
+    course.course_toml.write_text(course.course_toml.read_text().replace('["first"]', "['first']"))
+    undo_new_assignment(course, "first")
+    config = read_course(course)
+    assert (config.title, config.assignments) == ("first", ())
+
+
 def test_work_is_not_undone(toy: AssignmentPaths) -> None:
     paths = new_assignment(toy.course, "second")
     for file in (paths.notebook, paths.probes, toy.course.solution):

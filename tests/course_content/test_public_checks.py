@@ -283,6 +283,7 @@ def test_where_the_text_does_not_tell_the_checks_run(tiny: Path, code: str) -> N
     [
         ("x = 1\ndef f(:\n", "✗ Python cannot read student_code.py, line 2, `def f(:`: invalid syntax."),
         ("import nothing_like_it\n", "ModuleNotFoundError: No module named 'nothing_like_it' (student_code.py, line 1"),
+        ("x = 1\n\0", "Save it with the encoding UTF-8."),
         ("exit(0)\n", "✗ SystemExit: 0 (student_code.py, line 1: `exit(0)`)"),
         ("import os\nos._exit(0)\n", "✗ The checks ended before they were complete, with exit code 0."),
     ],
@@ -307,6 +308,16 @@ def test_an_unknown_question_and_a_wrong_folder_are_said(tiny: Path, capsys) -> 
     status, said = run(tiny, capsys, "cuont")
     assert (status, said.splitlines()[1:]) == (1, ["✗ There is no check for cuont. There are checks for: count."])
     assert "public_checks.py is not in" in run(tiny.parent, capsys)[1]
+
+
+def test_a_file_of_another_name_is_named(tiny: Path) -> None:
+    shutil.copytree(SOURCE / "given", tiny / "given")
+    (tiny / "student_code (1).py").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-m", "given.check"], cwd=tiny, capture_output=True, encoding="utf-8", check=False
+    )
+    said = f"✗ student_code.py is not in {tiny}. Rename yours; the Python files there are: student_code (1).py.\n"
+    assert (done.returncode, done.stdout) == (1, said), done.stderr
 
 
 def test_notebook_and_check_name_their_file_and_say_if_there_are_two(

@@ -211,6 +211,7 @@ FLAWS: dict[str, tuple[str, bytes | None, str]] = {
     "zeros": ("student_code.py", b"x\0", "Python cannot read it"),
     "an unknown module": ("student_code.py", b"import torhc\n", "It imports torhc, which is not installed here."),
     "no code": ("student_code.py", None, "✗ student_code.py is missing: your code."),
+    "zeros without a line": ("student_code.py", "x = 1\n".encode("utf-16"), "Python cannot read it: source code"),
     "no copy": ("hw.pdf", None, "✗ hw.html or hw.pdf is missing: a copy of it."),
     "a copy by renaming": ("hw.pdf", GOOD["hw.ipynb"], "It is not PDF"),
     "half a notebook": ("hw.ipynb", GOOD["hw.ipynb"][:-9], "It is not a notebook"),
@@ -521,3 +522,12 @@ def _ran(folder: Path, cells: list[Any]) -> str:
     book = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(book, timeout=60, resources={"metadata": {"path": str(folder)}}).execute()
     return "".join(output.text for output in book.cells[-1].outputs)
+
+
+def test_a_missing_file_that_is_there_under_another_name_is_named(
+    packer: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "student_code.py").rename(folder / "Student_Code (1).py")
+    (folder / "._student_code.py").write_text("")
+    said = pack(packer, folder, capsys, 1)
+    assert "✗ student_code.py is missing: your code.\n    Student_Code (1).py is here: rename it.\n" in said

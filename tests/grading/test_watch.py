@@ -77,10 +77,14 @@ def test_any_folder_is_watched_and_what_is_no_submission_is_said(opened: Opened,
     submission(tmp_path / "grace", RIGHT)
     zip_file(tmp_path / canvas_name("12345", "hw.zip"), {"student_code.py": WRONG})
     (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "hopper").symlink_to(tmp_path / "grace")
     zip_file(tmp_path / "alan.zip.part", {"student_code.py": RIGHT})
     seen = Seen(opened, tmp_path)
     assert sorted(seen.once()) == [("12345", 2), ("grace", 10)]
-    assert seen.said == ["notes.txt is neither a folder nor a zip; it is left out."]
+    assert seen.said == [
+        "hopper is a link, which is not followed. It is not graded.",
+        "notes.txt is neither a folder nor a zip; it is left out.",
+    ]
     (tmp_path / "grace" / "student_code.py").write_text(WRONG)
     assert seen.once() == [("grace", 2)]
     (tmp_path / "grace" / "student_code.py").touch()  # another time, the same content
@@ -103,6 +107,9 @@ def test_a_submission_named_by_another_id_is_its_students(toy: AssignmentPaths, 
     done = CliRunner().invoke(main, [*watch, str(tmp_path / "inbound")])
     assert "ada.l@u.edu" in done.output, done.output
     assert not toy.student("ada.l").record.exists()
+    submission(tmp_path / "other" / "zoe", "", {"report.pdf": "x"})
+    waits = CliRunner().invoke(main, [*watch, str(tmp_path / "other")])
+    assert (waits.exit_code, "0 graded, 1 on hold" in waits.output) == (1, True), waits.output
     refused = CliRunner().invoke(main, [*watch, str(toy.course.root.parent)])
     assert (refused.exit_code, "contains the course itself" in refused.output) == (1, True)
 

@@ -230,6 +230,9 @@ def test_code_of_a_former_year_is_compared(toy: AssignmentPaths, tmp_path: Path)
     assert status.exit_code == 0, status.output
     text = Text(toy.report.read_text()).text
     assert "show ada , earlier: max, earlier: zoe" in text
+    other = CliRunner().invoke(main, ["--course", str(toy.course.root), "report", "toy", "--earlier", str(tmp_path)])
+    assert other.exit_code == 1
+    assert f"{tmp_path}: has no graded submissions; name the folder autograded/ASSIGNMENT" in other.output
 
 
 def test_own_modules_are_compared_too(toy: AssignmentPaths) -> None:

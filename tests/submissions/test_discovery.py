@@ -8,7 +8,9 @@ import pytest
 
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import SubmissionError
+from gradeprop.submissions import discovery
 from gradeprop.submissions.discovery import Found, find_submissions
+from gradeprop.submissions.reader import Member
 from tests.factory import RIGHT, class_of, submission, write_files, zip_file
 
 
@@ -62,6 +64,51 @@ def test_a_single_notebook_in_a_class_is_left_to_a_person(inbox: Path, find) -> 
     (inbox / "student_code.py").write_text(RIGHT)
     with pytest.raises(SubmissionError, match="may be a class or one student's work"):
         find(inbox)
+
+
+def test_a_link_in_a_class_is_left_to_a_person(inbox: Path, find) -> None:
+    (inbox / "eve").symlink_to(inbox / "ada")
+    (inbox / "dan").symlink_to(inbox / "nosuch")
+    found = find(inbox)
+    assert names(found) == ["ada", "bob", "李雷"]
+    assert [each.reason for each in found.unattributed] == [
+        "dan is a link, which is not followed.",
+        "eve is a link, which is not followed.",
+    ]
+
+
+def test_a_file_that_is_no_archive_is_nobodys_submission(tmp_path: Path, find) -> None:
+    write_files(tmp_path, {"student_code.py": RIGHT, "roster.csv": "id"})
+    for name in ("student_code.py", "roster.csv"):
+        with pytest.raises(SubmissionError, match=f"{name} is one file, and not a zip"):
+            find(tmp_path / name)
+
+
+def test_a_name_without_letters_is_no_student(inbox: Path, find) -> None:
+    for nobody in ("", " "):
+        with pytest.raises(SubmissionError, match="--student names nobody"):
+            find(inbox / "ada", student=nobody)
+
+
+def test_blanks_around_a_name_are_not_part_of_it(inbox: Path, find) -> None:
+    submission(inbox / "eve ")
+    assert names(find(inbox)) == ["ada", "bob", "eve", "李雷"]
+
+
+def test_a_path_that_is_named_twice_is_one_submission(inbox: Path, find) -> None:
+    assert names(find(inbox / "ada", inbox / "bob", inbox / "ada")) == ["ada", "bob"]
+
+
+def test_a_folder_that_cannot_be_read_stops_nobody_else(inbox: Path, find, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = discovery.list_folder
+
+    def refuse(path: Path) -> list[Member]:
+        if path.name == "ada":
+            raise SubmissionError("ada cannot be read: Permission denied.")
+        return listed(path)
+
+    monkeypatch.setattr(discovery, "list_folder", refuse)
+    assert names(find(inbox)) == ["ada", "bob", "李雷"]
 
 
 def test_an_empty_folder_is_one_submission(tmp_path: Path, find) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -105,6 +106,20 @@ def test_files_of_one_student_come_together_under_the_names_that_were_asked_for(
     }
     inner = {f"hw1 submissions/{name}": data for name, data in CANVAS.items()}
     assert unpack(inner | {"__MACOSX/x": ""}, toy_assignment, tmp_path)["23456"] == "hw.zip"
+
+
+def test_letters_of_a_zip_that_does_not_say_that_it_is_utf_8_are_read(
+    toy_assignment: Assignment, tmp_path: Path
+) -> None:
+    files = {canvas_name("12345", "student_code.py", "müllerjörg"): RIGHT}
+    said = zip_of(files)
+    silent = re.sub(rb"(PK\x03\x04..|PK\x01\x02....).\x08", rb"\1\0\0", said, flags=re.DOTALL)
+    assert silent != said
+    (tmp_path / "all.zip").write_bytes(silent)
+    with open_lms_download(tmp_path / "all.zip", toy_assignment, tmp_path / "cache") as download:
+        assert isinstance(download, Download)
+        assert [student for _, student in download.submissions] == ["12345"]
+        assert not download.unattributed
 
 
 def test_the_latest_attempt_counts_and_one_without_files_is_there_too(

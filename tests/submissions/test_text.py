@@ -16,6 +16,8 @@ TEXT = "# Größe in µm\nx = 1\n"
         ("a.py", "utf-8-sig", ""),
         ("results.txt", "utf-8-sig", ""),
         ("results.txt", "utf-16", "is UTF-16 text; it was converted to UTF-8."),
+        ("a.py", "utf-16-le", "is UTF-16 text; it was converted to UTF-8."),
+        ("a.py", "utf-16-be", "is UTF-16 text; it was converted to UTF-8."),
         ("results.txt", "utf-16-be-bom", "is UTF-16 text; it was converted to UTF-8."),
         ("a.py", "latin-1", "is not UTF-8 text; it was read as Latin-1. Save it as UTF-8."),
         ("notes.md", "cp1252", "is not UTF-8 text; it was read as Latin-1. Save it as UTF-8."),
@@ -39,6 +41,7 @@ def test_every_encoding_becomes_utf_8(name: str, encoding: str, remark: str | No
         ("a.pdf", b"\xff\xfe\x00"),
         ("a.txt", b"\x00\xff\x80"),
         ("a.txt", b"\xff\xfe\x00"),
+        ("a.txt", b"a\0b\0\0"),
         ("empty.py", b""),
     ],
 )

@@ -71,7 +71,9 @@ def _pack(folder: Path, asked: dict, run: bool) -> int:
     part = target.with_name(f".{target.name}.part")
     part.write_bytes(archive(contents))
     part.replace(target)
-    print(f"\n{target.name} is packed: {len(contents)} files, {_size(target.stat().st_size)}.")
+    print(
+        f"\n{target.name} is packed: {len(contents)} file{'s' * (len(contents) > 1)}, {_size(target.stat().st_size)}."
+    )
     print(f"Receipt: {receipt(contents)}")
     if note := environment.version_note():
         print(note)
@@ -90,10 +92,21 @@ def _check_files(folder: Path, asked: dict, run: bool) -> tuple[list[str], int]:
         if not existing:
             problems += 1
             print(f"✗ {names} is missing: {what}.")
+            if similar := _similar(folder, names):
+                print(f"    {similar} is here: rename it.")
         for name in existing:
             size = _size((folder / name).stat().st_size)
             problems += _report(f"{name}, {size}", _problems(folder / name, asked, run))
     return chosen, problems
+
+
+def _similar(folder: Path, names: str) -> str:
+    """Return a file that has a requested name as browsers change it, such as student_code (1).py; else ""."""
+    for stem, _, suffix in (name.rpartition(".") for name in names.split(" or ")):
+        for file in sorted(folder.glob(f"*.{suffix}*")):
+            if stem.casefold() in file.name.casefold() and file.name[0] != "." and file.is_file():
+                return file.name
+    return ""
 
 
 def _report(title: str, sentences: Iterator[str]) -> int:
@@ -168,7 +181,7 @@ def _python(file: Path) -> Iterator[str]:
     try:
         tree = ast.parse(data)
     except (SyntaxError, ValueError) as error:
-        line = f"line {getattr(error, 'lineno', None)}: " * hasattr(error, "lineno")
+        line = f"line {error.lineno}: " if getattr(error, "lineno", None) else ""
         yield f"Python cannot read it: {line}{getattr(error, 'msg', error)}."
         return
     if newer := environment.newer_syntax(data):

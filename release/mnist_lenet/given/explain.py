@@ -61,6 +61,8 @@ def explain(error: BaseException) -> str:
     """Describe an error in a sentence, with the line of student_code.py that it comes from."""
     if isinstance(error, SyntaxError):
         file = Path(error.filename or "student_code.py").name
+        if not error.lineno:  # such as UTF-16, which has null bytes
+            return f"Python cannot read {file}: {error.msg}. Save it with the encoding UTF-8."
         return f"Python cannot read {file}, line {error.lineno}, `{(error.text or '').strip()}`: {error.msg}."
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).name == "student_code.py"]

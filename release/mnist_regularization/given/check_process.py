@@ -96,6 +96,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Name the student's file, and import it, so that an error in it is printed once and not for every check."""
     if (found := importlib.util.find_spec("student_code")) and found.origin:
         print(heading(Path(found.origin), session.config.getoption("imported")), end="", flush=True)
+    if found is None:
+        others = sorted(file.name for file in Path().glob("*.py*") if file.name != "public_checks.py")
+        there = f" Rename yours; the Python files there are: {', '.join(others)}." if others else ""
+        print(f"✗ student_code.py is not in {Path.cwd()}.{there}", flush=True)
+        pytest.exit("there is no student_code.py", returncode=1)
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             importlib.import_module("student_code")

@@ -87,6 +87,7 @@ def test_a_submission_may_be_named_by_an_address_or_the_part_before_the_at_sign(
 
 def test_a_student_that_a_roster_has_twice_changes_nothing(toy: AssignmentPaths, tmp_path: Path) -> None:
     (tmp_path / "roster.csv").write_text("Username,Email\nada,a@b\nada,c@d\n")
-    with pytest.raises(CourseError, match="the roster has 'ada' twice"):
-        people.import_roster(toy.course, read_people(tmp_path / "roster.csv"))
+    file = tmp_path / "roster.csv"
+    with pytest.raises(CourseError, match="roster.csv: the roster has 'ada' twice"):
+        people.import_roster(toy.course, read_people(file), file)
     assert people.everyone(toy.course) == []
