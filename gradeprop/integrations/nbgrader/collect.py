@@ -48,7 +48,7 @@ class Collect(ExchangeCollect):  # type: ignore[misc]
         except (OSError, SubmissionError) as error:
             return record | {"doubt": f"cannot be read: {error}"}
         collector = folder.parent.stat().st_uid
-        return record | {"doubt": identity.doubt_about_owner(username, record["owner"], self._students, collector)}
+        return record | {"doubt": identity.doubt_about_owner([username], record["owner"], self._students, collector)}
 
     def _sort_by_timestamp(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Sort a student's submissions, the latest first, and those that may be another's last."""
