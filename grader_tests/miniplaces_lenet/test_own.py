@@ -176,9 +176,10 @@ def normalized(images):
 
 
 @pytest.mark.points(4, question="accuracy")
-def test_the_default_lenet_is_accurate(observed, answers, bars, points, show):
+def test_the_default_lenet_is_accurate(observed, answers, bars, reference, points, show):
     """LeNet with your weights of the default run classifies scenes it has never seen."""
-    logits = held_out_logits(trained_network(observed("weights_lenet")), answers, normalized, show)
+    network = trained_network(observed("weights_lenet"))
+    logits = held_out_logits(network, answers, normalized, show, reference.LeNet())
     grade_accuracy(logits, answers["labels"], bars["lenet"], points, show, full=4, passed=2, decimals=1)
 
 
