@@ -144,7 +144,8 @@ def _attributed(
     for path, student in claims:
         owners[path] = path.lstat().st_uid
         names = dict.fromkeys((student, ids.get(student, student)))
-        if doubt := identity.doubt_about_owner(names, owners[path], students, collector):
+        owned = identity.doubt_about_owner(names, owners[path], students, collector)
+        if doubt := owned or identity.doubt_about_text(path):
             doubtful.append(Unattributed(path=str(path), reason=f"{filename(path.name)} {doubt}."))
         else:
             sound.append((path, student))

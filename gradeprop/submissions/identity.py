@@ -31,6 +31,15 @@ def claimed_student(path: Path) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def doubt_about_text(path: Path) -> str:
+    """Say that a name is no text, as a clause; empty if it is: no record, page or table could name it."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return "has a name that is not UTF-8 text; rename it"
+    return ""
+
+
 def no_ids(names: Iterable[str]) -> Mapping[str, str]:
     """Return no id: every student is named by the id in the gradebook."""
     return {}

@@ -150,7 +150,7 @@ class Inbox:
         """Return True if the owner does not contradict the name; else leave the submission to a person."""
         names = dict.fromkeys((name, ids.get(name, name)))
         doubt = identity.doubt_about_owner(names, member.owner, self.students, collector)
-        if doubt:
+        if doubt := doubt or identity.doubt_about_text(member.path):
             self._set_aside(member.path, doubt)
         return not doubt
 
@@ -177,7 +177,8 @@ class Inbox:
     def _set_aside(self, path: Path, doubt: str) -> None:
         """Leave a submission to a person, with the reason as a clause that begins with its name."""
         sentence = f"{filename(path.name)} {doubt}."
-        self.unattributed[str(path)] = Unattributed(path=str(path), reason=sentence)
+        one = Unattributed(path=str(path), reason=sentence)
+        self.unattributed[one.path] = one
         self.say_once(f"{sentence} It is not graded.")
 
 
