@@ -1,13 +1,11 @@
 """The work of ``grade`` and ``watch`` on the gradebook, besides grading.
 
 full_id           the id of a student whom the instructor names
-identify          the student of a submission that is named by another id than the gradebook's
 note_arrivals     when each submission arrived, for late days
 write_notebooks   what formgrader shows for grading by hand
 """
 
 import contextlib
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -29,19 +27,6 @@ def full_id(course: CoursePaths, student: str | None) -> str | None:
         with contextlib.suppress(CourseError):  # not in the gradebook: a new student
             return people.find(course, student).id
     return student
-
-
-def identify(course: CoursePaths, submissions: Submissions) -> Submissions:
-    """Return (path, student) with the student's id in the gradebook in place of another one.
-
-    If two names would then be of the same student, they stay as they are.
-    """
-    from gradeprop.results import people
-
-    names = {student for _, student in submissions}
-    ids = people.ids_of(course, names)
-    counts = Counter(ids.get(name, name) for name in names)
-    return tuple((path, ids[name] if name in ids and counts[ids[name]] == 1 else name) for path, name in submissions)
 
 
 def warn_of_strangers(course: CoursePaths, submissions: Submissions) -> None:

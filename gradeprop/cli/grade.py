@@ -1,11 +1,12 @@
 """Commands that run submissions: grade, watch."""
 
 import contextlib
+import glob
+import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from gradeprop.cli.bookkeeping import full_id, identify, note_arrivals, warn_of_strangers, write_notebooks
+from gradeprop.cli.bookkeeping import full_id, note_arrivals, warn_of_strangers, write_notebooks
 from gradeprop.cli.options import (
     RunOptions,
     assignment_argument,
@@ -39,7 +40,7 @@ from gradeprop.cli.requirements import needs_linux
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import SubmissionError
 from gradeprop.core.models import GradeRecord, Unattributed
-from gradeprop.core.paths import CoursePaths
+from gradeprop.core.paths import CoursePaths, student_key
 from gradeprop.core.sanitize import for_terminal
 from gradeprop.course.config import require_dataset
 
@@ -205,24 +206,24 @@ def _find(
     ctx: click.Context, course: CoursePaths, one: Assignment, paths: Sequence[Path], student: str | None
 ) -> "Found":
     """Find the submissions in the paths, or in a platform's download."""
-    from gradeprop.results import gradebook_db
+    from gradeprop.results import gradebook_db, people
     from gradeprop.submissions.discovery import Found, find_submissions
+    from gradeprop.submissions.identity import identified
     from gradeprop.submissions.lms_downloads import open_lms_download
 
     if student is None and (own := [path for path in paths if _is_ours(path, course)]):
         raise SubmissionError(f"{own[0]} is a folder of the course, which holds no submissions.")
-    download = None
-    if len(paths) == 1 and student is None and paths[0].exists():
+    download, ids_of = None, partial(people.ids_of, course)
+    students = gradebook_db.students(gradebook_db.url(course))
+    if len(paths) == 1 and student is None and paths[0].exists() and not _is_one_students(course, paths[0], students):
         with contextlib.suppress(SubmissionError):  # not a zip: one submission, and its record says what is wrong
             download = ctx.with_resource(open_lms_download(paths[0], one, course.cache))
     if download is None:
-        found = find_submissions(paths, one, full_id(course, student), gradebook_db.students(gradebook_db.url(course)))
-        if student is None:
-            found = replace(found, submissions=identify(course, found.submissions))
+        found = find_submissions(paths, one, full_id(course, student), students, ids_of)
         warn_of_strangers(course, found.submissions)
         note_arrivals(course, one, found.submissions, {}, None)
         return found
-    submissions = identify(course, download.submissions)
+    submissions = identified(download.submissions, ids_of({name for _, name in download.submissions}))
     warn_of_strangers(course, submissions)
     ids = {old: new for (_, old), (_, new) in zip(download.submissions, submissions, strict=True)}
     attempts = {ids.get(name, name): time for name, time in download.attempts.items()}
@@ -235,6 +236,21 @@ def _find(
 
 def _is_ours(path: Path, course: CoursePaths) -> bool:
     return any(path.resolve().is_relative_to(folder) for folder in course.own_folders)
+
+
+def _is_one_students(course: CoursePaths, path: Path, students: Collection[str]) -> bool:
+    """Return True if a path is named for a known student, or belongs to one's account.
+
+    Then it is that student's work, and no download of a class: otherwise a student could hand in for others by the
+    names of the files in it.
+    """
+    from gradeprop.results import people
+    from gradeprop.submissions import identity
+
+    name, owner = identity.claimed_student(path), path.lstat().st_uid
+    is_theirs = owner not in (0, os.geteuid()) and identity.account_name(owner).casefold() in students
+    was_graded = any((course.root / "autograded").glob(f"*/{glob.escape(student_key(name))}/record.json"))
+    return is_theirs or was_graded or name.casefold() in students or bool(people.ids_of(course, [name]))
 
 
 @click.command(epilog=example("gradeprop watch mnist_lenet inbound/", "gradeprop watch mnist_lenet inbound/ --once"))
@@ -253,6 +269,7 @@ def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset
     """
     from gradeprop.grading.interrupt import Stop
     from gradeprop.grading.watch import watch_folder
+    from gradeprop.results import people
 
     course, one = find_assignment(ctx, assignment)
     graded: list[GradeRecord] = []
@@ -265,7 +282,7 @@ def watch(ctx: click.Context, assignment: str, folder: Path, once: bool, dataset
             status.update(f"watching {folder}: {len(graded)} done")
 
         settings = settings_of(course, one, RunOptions(dataset=dataset, seed=seed))
-        watch_folder(settings, folder, _warn_now, show, stop, once, partial(identify, course))
+        watch_folder(settings, folder, _warn_now, show, stop, once, partial(people.ids_of, course))
     on_hold = sum(record.status != "graded" for record in graded)
     click.echo(f"{len(graded) - on_hold} graded{f', {on_hold} on hold' if on_hold else ''}")
     sys.exit(1 if on_hold else 0)

@@ -145,6 +145,10 @@ class Unattributed(Record, frozen=True, kw_only=True):
     reason: str
     """a sentence: what was found, and what to do"""
 
+    def __post_init__(self) -> None:
+        """Write bytes that are no text as escapes: a record is UTF-8, and a file's name is not always."""
+        msgspec.structs.force_setattr(self, "path", self.path.encode(errors="backslashreplace").decode())
+
 
 class Held(Record, frozen=True, kw_only=True):
     """A newer submission that a person must look at; the older grade stands meanwhile."""

@@ -30,9 +30,10 @@ PACKER = "submit.py"
 ASKED = "submission.json"
 GRADER = "grader.json"
 GRADES = "grades.csv"
-REPORT = "report.html"
+REPORT, REPORT_JSON, ANONYMOUS_REPORT = "report.html", "report.json", "report-anonymous.html"
 UNATTRIBUTED = "unattributed.json"
 
+_OURS = frozenset({GRADES, REPORT, REPORT_JSON, ANONYMOUS_REPORT, UNATTRIBUTED})
 _MAX_KEY_BYTES = 120  # file systems allow 255; nbgrader and we append to it
 
 
@@ -44,7 +45,7 @@ def student_key(student: str) -> str:
     empty, so each student has a folder of their own.
     """
     key = "".join(quote(c, safe="") if c in '/\\%:*?"<>|' or not c.isprintable() else c for c in student)
-    if key.startswith((".", "~", "-")) or key.casefold() in (GRADES, REPORT, UNATTRIBUTED):
+    if key.startswith((".", "~", "-")) or key.casefold() in _OURS:
         key = f"%{ord(key[0]):02X}{key[1:]}"
     if len(key.encode()) > _MAX_KEY_BYTES:
         stem = key.encode()[: _MAX_KEY_BYTES - 13].decode(errors="ignore")
@@ -228,11 +229,11 @@ class AssignmentPaths:
 
     @property
     def anonymous_report(self) -> Path:
-        return self.autograded / "report-anonymous.html"
+        return self.autograded / ANONYMOUS_REPORT
 
     @property
     def report_json(self) -> Path:
-        return self.autograded / "report.json"
+        return self.autograded / REPORT_JSON
 
     @property
     def similar(self) -> Path:

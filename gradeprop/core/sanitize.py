@@ -19,6 +19,8 @@ from html import escape
 from urllib.parse import quote, unquote
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_IN_TABLES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""also what turns the letters after it round; joiners stay, since some scripts need them"""
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _BRACKETED = re.compile(r"<((?:https?://|mailto:)[^\s<>]+)>", re.IGNORECASE)
 _ACTIVE = re.compile(
@@ -167,7 +169,8 @@ def filename(name: str) -> str:
 
 
 def for_csv_cell(text: str) -> str:
-    """Prefix text that a spreadsheet would take for a formula."""
+    """Prefix text that a spreadsheet would take for a formula; replace what a terminal obeys."""
+    text = _IN_TABLES.sub("\N{REPLACEMENT CHARACTER}", text)
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 

@@ -21,7 +21,8 @@ from gradeprop.grading.jobs import Planner
 from gradeprop.grading.settings import RunSettings
 from gradeprop.grading.store import Store
 from gradeprop.results import gradebook, gradebook_db
-from gradeprop.submissions.inbox import Arrival, Identify, Inbox, Say
+from gradeprop.submissions.identity import IdsOf, no_ids
+from gradeprop.submissions.inbox import Arrival, Inbox, Say
 from gradeprop.submissions.reader import State
 
 LOOK_S = 1.0
@@ -144,7 +145,7 @@ def watch_folder(
     show: Callable[[GradeRecord], None],
     stop: Stop,
     once: bool = False,
-    identify: Identify = lambda submissions: submissions,
+    ids_of: IdsOf = no_ids,
 ) -> None:
     """Watch a folder until a stop is requested; with ``once``, until nothing is left to wait for.
 
@@ -156,7 +157,7 @@ def watch_folder(
     if settings.course.root.resolve().is_relative_to(folder.resolve()):
         raise SubmissionError(f"{folder} contains the course itself; name the folder that submissions arrive in.")
     students = gradebook_db.students(gradebook_db.url(settings.course))
-    inbox = Inbox(folder, settings.assignment.name, say, students, identify)
+    inbox = Inbox(folder, settings.assignment.name, say, students, ids_of)
     inbox.check()
     with Store(settings) as store, open_grader(store.folders) as grader:
         Watch(store, grader, inbox, show).run(stop, once)

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from gradeprop.guest.graph import MAX_OPERATIONS
 from gradeprop.judge.accessors import Seen
 from gradeprop.judge.operations import NotComputable, Operation, Step, measure, read_operations, set_last_uses
 
-_ERRORS = (RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError, RecursionError)
+_ERRORS = (RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError, RecursionError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Network:
             batch, output = tuple(map(int, graph["images"])), int(graph["output"])
             constants = {int(number): tensor for number, tensor in found.items()}
             weights = {name: state[name] for name in names}
+            if len(graph["operations"]) > MAX_OPERATIONS:
+                raise NotComputable(f"it makes more than {MAX_OPERATIONS:,} operations")
             operations = read_operations(graph["operations"], output)
             parameters = tuple(name for name in map(str, graph["parameters"]) if name in names)
             set_last_uses(operations, output)

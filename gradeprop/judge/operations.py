@@ -28,6 +28,10 @@ _DRAWING = frozenset(("uniform", "normal"))
 """how layers draw their first weights"""
 _REFUSED = frozenset({"resize", "_embedding_bag"})
 """of torch's core, but they reach memory that is not theirs"""
+_GIVEN = frozenset({"Tensor", "List[Tensor]"})
+"""types of what an operation may give"""
+_CUTTING = frozenset({"split", "unbind"})
+"""give as many tensors as the sizes say"""
 _PLACES = frozenset({"device", "layout", "pin_memory", "generator"})
 """arguments that say where a tensor is, or whose chance it follows: ours are used"""
 _TYPES: dict[str, type] = {"$dtype": torch.dtype, "$memory_format": torch.memory_format}
@@ -80,6 +84,8 @@ class Operation:
             why = "; a layer made in forward is new at each call, so make it in __init__" if base in _DRAWING else ""
             raise NotComputable(f"it uses the operation {match[1]}{why}")
         call = getattr(getattr(torch.ops.aten, match[1]), match[2])
+        if not {str(each.type) for each in call._schema.returns} <= _GIVEN:  # [1] * 10**10, for one
+            raise NotComputable(f"it uses the operation {match[1]}, which gives no tensors")
         keywords = {str(key): _decode(value) for key, value in kwargs.items() if key not in _PLACES}
         numbers = [int(number) for number in results]
         makes = any(argument.name == "device" for argument in call._schema.arguments)
@@ -95,12 +101,27 @@ class Operation:
         args, kwargs = _filled(self.args, tensors), _filled(self.kwargs, tensors)
         if self.makes:
             kwargs["device"] = tensors[0].device
+        self._require_few(args, kwargs)
         result = self.call(*args, **kwargs)
         found = [one for one in (result if isinstance(result, list | tuple) else [result]) if isinstance(one, Tensor)]
         if "empty" in self.name:  # or it shows what is left in our memory
             found = [tensor.zero_() for tensor in found]
         tensors.update(zip(self.results, found, strict=True))
         return args, kwargs, result
+
+    def _require_few(self, args: Any, kwargs: Any) -> None:
+        """Count the pieces that it would cut a tensor into: a million tensors without values fill gigabytes, too.
+
+        Raises:
+            NotComputable: they are more than was recorded.
+        """
+        if self.name not in _CUTTING:
+            return
+        given = dict(zip((argument.name for argument in self.call._schema.arguments), args, strict=False)) | kwargs
+        size = given["self"].shape[given.get("dim", 0)]
+        each = given.get("split_size", 1)
+        if isinstance(each, int) and size > max(each, 1) * len(self.results):
+            raise NotComputable("it cuts a tensor into more pieces than it uses")
 
 
 def read_operations(listed: Sequence[Any], output: int) -> list[Operation]:

@@ -5,6 +5,7 @@ All of it is computed in the judge's own process, which student code never enter
 
 import contextlib
 import functools
+import hashlib
 import io
 import os
 import shutil
@@ -39,7 +40,7 @@ class ReferenceRun:
 
     solution: ModuleType
     answers: dict[str, Tensor]
-    """the part of the held-out data that never enters the jail: labels"""
+    """the part of the held-out data that never enters the jail: labels; and the ``secret`` of the run"""
     expected: Expected
     """the observations of the reference solution, with the same draws"""
     files: StudentPaths
@@ -67,7 +68,9 @@ class Reference:
             return {}, {}
         data: tuple[dict[str, Tensor], dict[str, Tensor]]
         data = self._load(self._paths.held_out, "held_out").held_out(dataset, seed)
-        return data
+        inputs, answers = data
+        digest = hashlib.sha256(f"{seed}:answers".encode()).digest()
+        return inputs, {**answers, "secret": torch.frombuffer(bytearray(digest), dtype=torch.uint8)}
 
     def run(self, dataset: str, seed: int) -> ReferenceRun:
         """Return what checks compare a submission with that ran under a seed.

@@ -13,6 +13,7 @@ import contextlib
 import importlib
 import itertools
 import os
+import resource
 import select
 import signal
 import socket
@@ -50,6 +51,8 @@ from gradeprop.judge.reference import Reference, ReferenceRun, open_observations
 _UNUSED = "cacheprovider logging faulthandler unraisableexception threadexception doctest junitxml stepwise pastebin"
 """plugins of pytest's own that only cost time here: logging alone a third of it"""
 
+_MEMORY_BYTES = 4 << 30
+"""that the checks of a submission may take on top of what they share: sizes are known, not all that torch needs"""
 _CHECK_S = 60.0
 """wall-clock seconds for one check; a check that takes longer is broken"""
 
@@ -173,6 +176,7 @@ def _run_checks(
     """In the fork: run the checks, send each result, never return."""
     status = 1
     try:
+        _limit_memory()
         whole = open_observations(Path(request.run), Path(request.observations), reference.expected)
         for swap, item in itertools.product(request.swaps or (None,), items):
             observed = whole.swapped(swap.probe, swap.key, swap.value) if swap else whole.swapped()
@@ -185,6 +189,14 @@ def _run_checks(
         traceback.print_exc()
     finally:
         os._exit(status)
+
+
+def _limit_memory() -> None:
+    """Let an allocation fail before the machine runs out of memory, and ends some other process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[5])
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = pages * os.sysconf("SC_PAGE_SIZE") + _MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _collect(reader: socket.socket, expected: int) -> tuple[list[CheckFinished], bool]:

@@ -6,9 +6,10 @@ Logits are computed here, from the network's graph and weights, on images that n
 import hashlib
 import math
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from gradeprop.judge.accessors import Seen
@@ -22,6 +23,8 @@ Prepare = Callable[[Tensor], Tensor]
 _FRESH_IMAGES = 1_000
 _TURN, _SHIFT, _CONTRAST = 4.0, 0.75, 0.1
 """maximum of each change of an image: degrees, pixels, share"""
+_LARGER = 1.25
+"""times the numbers of the network that was asked for; a normalisation or a bias more is far below"""
 _MARGIN = 10.0
 """percentage points: a network that was trained loses fewer when its images change so little"""
 
@@ -94,26 +97,30 @@ def measure_accuracy(
     return percent, f"{text} (standard error {error:.{decimals}f} percentage points)"
 
 
-def held_out_logits(network: Network, answers: Mapping[str, Tensor], prepare: Prepare, show: Show) -> Tensor:
+def held_out_logits(
+    network: Network, answers: Mapping[str, Tensor], prepare: Prepare, show: Show, like: nn.Module | None = None
+) -> Tensor:
     """Return the logits (n, classes) on the held-out images, none of which the jail has seen.
 
     The accuracy is measured again on images that exist nowhere else: held-out images, slightly turned, shifted and with
     another contrast. A table of the public test set fails there; a network that fits that set much better than these is
-    flagged for a person.
+    flagged for a person. So is one that is much larger than the network that was asked for: a table can be written so
+    that it knows slightly changed images, too, but it takes room.
 
     Args:
         network: of the submission.
         answers: ``images``, uint8, and ``labels``, of ``held_out``.
         prepare: turns images into what the network takes.
         show: of the check.
+        like: the network that was asked for, if its architecture is fixed.
 
     Raises:
         CheckFailed: it is a table.
     """
     images, labels = answers["images"], answers["labels"]
     logits = computed(network, prepare(images))
-    chosen = drawn_after(logits, _FRESH_IMAGES)
-    fresh = computed(network, prepare(changed_slightly(images[chosen], _seed(logits))))
+    chosen = drawn_after(logits, _FRESH_IMAGES, answers)
+    fresh = computed(network, prepare(changed_slightly(images[chosen], _seed(logits, answers))))
     known, _ = measure_accuracy(logits[chosen], labels[chosen])
     unknown, _ = measure_accuracy(fresh, labels[chosen])
     found = (
@@ -123,6 +130,9 @@ def held_out_logits(network: Network, answers: Mapping[str, Tensor], prepare: Pr
         fail(f"{found}, such as half a pixel. Were the labels of these images learned by heart?")
     if known - unknown > _MARGIN:
         show.flag(f"{found}: was the network trained on the test set?")
+    elif like is not None and network.numbers > _LARGER * (asked := sum(t.numel() for t in like.state_dict().values())):
+        sizes = f"{network.numbers:,} numbers where the network that was asked for has {asked:,}"
+        show.flag(f"The network has {sizes}: is it another one, or does it hold the test set?")
     return logits
 
 
@@ -175,14 +185,21 @@ def grade_accuracy(
     show.text(f"{about}{message}.")
 
 
-def drawn_after(logits: Tensor, maximum: int) -> Tensor:
-    """Choose images by what the logits are: indices (k,). Nobody can know the choice before the logits."""
-    generator = torch.Generator().manual_seed(_seed(logits))
+def drawn_after(logits: Tensor, maximum: int, answers: Mapping[str, Tensor] = MappingProxyType({})) -> Tensor:
+    """Choose images by what the logits are: indices (k,). Nobody can know the choice before the logits.
+
+    Args:
+        logits: of the held-out images.
+        maximum: number of images.
+        answers: the ``secret`` of the run in them counts, too: on a public test set, the logits can be known.
+    """
+    generator = torch.Generator().manual_seed(_seed(logits, answers))
     return torch.randperm(len(logits), generator=generator)[:maximum]
 
 
-def _seed(logits: Tensor) -> int:
-    return int.from_bytes(hashlib.sha256(logits.contiguous().numpy().tobytes()).digest()[:7])
+def _seed(logits: Tensor, answers: Mapping[str, Tensor]) -> int:
+    secret = answers["secret"].numpy().tobytes() if "secret" in answers else b""
+    return int.from_bytes(hashlib.sha256(logits.contiguous().numpy().tobytes() + secret).digest()[:7])
 
 
 def show_history(seen: Seen, show: Show) -> None:

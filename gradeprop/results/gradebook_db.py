@@ -93,13 +93,17 @@ def exists(db_url: str) -> bool:
 
 
 def students(db_url: str) -> frozenset[str]:
-    """Return the ids of all students, in lower case; none if there is no gradebook that can be read."""
+    """Return the ids of all students, and their parts before an @, in lower case.
+
+    None if there is no gradebook that can be read.
+    """
     if not exists(db_url):
         return frozenset()
     engine = create_engine(db_url)
     try:
         with contextlib.closing(engine.connect()) as connection:
-            return frozenset(map(str.casefold, connection.execute(text("SELECT id FROM student")).scalars()))
+            ids = [*map(str.casefold, connection.execute(text("SELECT id FROM student")).scalars())]
+            return frozenset((*ids, *(each.partition("@")[0] for each in ids)))
     except (SQLAlchemyError, ModuleNotFoundError):  # no tables yet; writing to it reports any other reason
         return frozenset()
     finally:

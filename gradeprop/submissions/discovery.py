@@ -42,7 +42,11 @@ class Found:
 
 
 def find_submissions(
-    paths: Sequence[Path], assignment: Assignment, student: str | None = None, students: Collection[str] = ()
+    paths: Sequence[Path],
+    assignment: Assignment,
+    student: str | None = None,
+    students: Collection[str] = (),
+    ids_of: identity.IdsOf = identity.no_ids,
 ) -> Found:
     """Find the submissions in some paths.
 
@@ -53,6 +57,7 @@ def find_submissions(
         assignment: names the requested files.
         student: whose the one submission is; a person's word, so nothing is doubted.
         students: ids of the gradebook, in lower case.
+        ids_of: for students who are named otherwise.
 
     Raises:
         SubmissionError: a path does not exist, or it is not clear what it is.
@@ -68,10 +73,11 @@ def find_submissions(
             raise SubmissionError(f"--student names one student, but there are {len(paths)} submissions.")
         return Found(((_nbgrader_folder(paths[0], assignment), student),))
     if len(paths) == 1 and (members := _class_members(paths[0], assignment)) is not None:
-        return _class(paths[0].stat().st_uid, members, assignment, students)
+        return _class(paths[0].stat().st_uid, members, assignment, students, ids_of)
     for path in paths:
         _require_submission(path, assignment)
-    return _attributed([(_nbgrader_folder(path, assignment), _named(path, assignment)) for path in paths], students)
+    claims = [(_nbgrader_folder(path, assignment), _named(path, assignment)) for path in paths]
+    return _attributed(claims, students, ids_of)
 
 
 def _class_members(path: Path, assignment: Assignment) -> list[Member] | None:
@@ -102,7 +108,9 @@ def _class_members(path: Path, assignment: Assignment) -> list[Member] | None:
     )
 
 
-def _class(owner: int, members: Iterable[Member], assignment: Assignment, students: Collection[str]) -> Found:
+def _class(
+    owner: int, members: Iterable[Member], assignment: Assignment, students: Collection[str], ids_of: identity.IdsOf
+) -> Found:
     """Sort the entries of a class folder: submissions, files that may be one, and others."""
     claims: list[tuple[Path, str]] = []
     loose, notes = list[Unattributed](), list[str]()
@@ -125,29 +133,43 @@ def _class(owner: int, members: Iterable[Member], assignment: Assignment, studen
             loose.append(Unattributed(path=str(path), reason=f"{filename(entry.name)} {why}."))
         else:
             notes.append(f"{filename(entry.name)} is neither a folder nor a zip; it is left out.")
-    found = _attributed(claims, students, owner)
+    found = _attributed(claims, students, ids_of, owner)
     return replace(found, unattributed=(*loose, *found.unattributed), notes=tuple(notes))
 
 
-def _attributed(claims: Sequence[tuple[Path, str]], students: Collection[str], collector: int | None = None) -> Found:
-    """Set aside the submissions whose owner contradicts the name, and all that claim the same student."""
-    by_key: dict[str, list[Path]] = defaultdict(list)
+def _attributed(
+    claims: Sequence[identity.Claim],
+    students: Collection[str],
+    ids_of: identity.IdsOf,
+    collector: int | None = None,
+) -> Found:
+    """Set aside the submissions whose owner contradicts the name; then all that claim the same student.
+
+    In this order, so that nobody holds back another's submission by putting a second one beside it.
+    """
+    doubtful, owners, sound = list[Unattributed](), dict[Path, int](), list[identity.Claim]()
+    ids = ids_of({student for _, student in claims})
     for path, student in claims:
-        by_key[student_key(student)].append(path)
-    submissions, doubtful, owners = list[tuple[Path, str]](), list[Unattributed](), dict[Path, int]()
-    for path, student in claims:
-        rivals = by_key[student_key(student)]
-        if len(rivals) > 1:
-            names = " and ".join(filename(rival.name) for rival in rivals)
-            doubt = f"is one of several submissions for {filename(student)} ({names}); keep one of them"
-        else:
-            owners[path] = path.lstat().st_uid
-            doubt = identity.doubt_about_owner(student, owners[path], students, collector)
-        if doubt:
+        owners[path] = path.lstat().st_uid
+        names = dict.fromkeys((student, ids.get(student, student)))
+        owned = identity.doubt_about_owner(names, owners[path], students, collector)
+        if doubt := owned or identity.doubt_about_text(path):
             doubtful.append(Unattributed(path=str(path), reason=f"{filename(path.name)} {doubt}."))
         else:
-            submissions.append((path, student))
-    return Found(tuple(submissions), tuple(doubtful), owners=owners)
+            sound.append((path, student))
+    by_key: dict[str, list[Path]] = defaultdict(list)
+    for path, student in sound:
+        by_key[student_key(student)].append(path)
+    single = list[identity.Claim]()
+    for path, student in sound:
+        if len(rivals := by_key[student_key(student)]) == 1:
+            single.append((path, student))
+        else:
+            names_of_all = " and ".join(filename(rival.name) for rival in rivals)
+            doubt = f"is one of several submissions for {filename(student)} ({names_of_all}); keep one of them"
+            doubtful.append(Unattributed(path=str(path), reason=f"{filename(path.name)} {doubt}."))
+    kept = {path: owners[path] for path, _ in single}
+    return Found(identity.identified(single, ids), tuple(doubtful), owners=kept)
 
 
 def _refuse_class_archive(path: Path, assignment: Assignment) -> None:

@@ -9,7 +9,7 @@ The folder is never written to. In nbgrader's exchange, other names are nobody's
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,8 +27,6 @@ _UNFINISHED = re.compile(r"^[.~]|(\.(part|partial|filepart|crdownload|tmp|downlo
 
 Say = Callable[[str], None]
 """receives a sentence for the instructor"""
-Identify = Callable[[tuple[tuple[Path, str], ...]], tuple[tuple[Path, str], ...]]
-"""replaces, in pairs of a path and a name, other names of students by their ids in the gradebook"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +67,14 @@ class Inbox:
     say: Say
     students: Collection[str] = ()
     """ids of the gradebook, in lower case"""
-    identify: Identify = lambda submissions: submissions
+    ids_of: identity.IdsOf = identity.no_ids
     unattributed: dict[str, Unattributed] = field(default_factory=dict)
     """by path: submissions that a person must assign to a student"""
     _graded: dict[str, tuple[Path, State]] = field(default_factory=dict)
     """by student's key"""
     _sentences: set[str] = field(default_factory=set)
-    _identified: tuple[tuple[tuple[Path, str], ...], dict[Path, str]] = ((), {})
+    _ids: tuple[frozenset[str], Mapping[str, str]] = (frozenset(), {})
+    """names of students, and the ids of those that are named by another one"""
 
     def check(self) -> None:
         """Check that the folder can be read.
@@ -125,12 +124,12 @@ class Inbox:
         members = [member for member in reader.list_folder(self.folder) if not _is_unfinished(member.name)]
         collector = self.folder.stat().st_uid
         is_exchange = any(INBOUND.fullmatch(member.name) for member in members)
-        named = [(member, *self._student(member, is_exchange, collector)) for member in members]
-        ids = self._ids(tuple((member.path, student) for member, student, _ in named if student))
-        for member, name, name_time in named:
-            if not name:
-                continue
-            student = ids[member.path]
+        named = [(member, *self._student(member, is_exchange)) for member in members]
+        ids = self._ids_of(frozenset(student for _, student, _ in named if student))
+        claims = [(m, name, time) for m, name, time in named if name and self._is_theirs(m, name, ids, collector)]
+        students = dict(identity.identified([(member.path, name) for member, name, _ in claims], ids))
+        for member, _, name_time in claims:
+            student = students[member.path]
             graded = self._graded.get(student_key(student))
             if name_time and graded and graded[0] == member.path:  # nbgrader never changes what it has sent
                 yield Arrival(member.path, student, name_time, member.owner, graded[1])
@@ -141,13 +140,21 @@ class Inbox:
                 if os.path.lexists(member.path):
                     self.say_once(f"{error} It waits.")
 
-    def _ids(self, submissions: tuple[tuple[Path, str], ...]) -> dict[Path, str]:
-        """Return the student of each submission; asks only if there are others than the last time."""
-        if submissions != self._identified[0]:
-            self._identified = submissions, dict(self.identify(submissions))
-        return self._identified[1]
+    def _ids_of(self, names: frozenset[str]) -> Mapping[str, str]:
+        """Return the ids of students who are named otherwise; asks only if there are other names than the last time."""
+        if names != self._ids[0]:
+            self._ids = names, self.ids_of(names)
+        return self._ids[1]
 
-    def _student(self, member: Member, is_exchange: bool, collector: int) -> tuple[str, str]:
+    def _is_theirs(self, member: Member, name: str, ids: Mapping[str, str], collector: int) -> bool:
+        """Return True if the owner does not contradict the name; else leave the submission to a person."""
+        names = dict.fromkeys((name, ids.get(name, name)))
+        doubt = identity.doubt_about_owner(names, member.owner, self.students, collector)
+        if doubt := doubt or identity.doubt_about_text(member.path):
+            self._set_aside(member.path, doubt)
+        return not doubt
+
+    def _student(self, member: Member, is_exchange: bool) -> tuple[str, str]:
         """Return the student and the time in the name; no student if it is not a submission of this assignment."""
         if sent := INBOUND.fullmatch(member.name):
             if sent["assignment"] != self.assignment:
@@ -168,15 +175,13 @@ class Inbox:
                 self._set_aside(member.path, f"may belong to {' or '.join((name.student, *name.rivals))}")
                 return "", ""
             student, time = name.student if name else identity.claimed_student(member.path), ""
-        if doubt := identity.doubt_about_owner(student, member.owner, self.students, collector):
-            self._set_aside(member.path, doubt)
-            return "", ""
         return student, time
 
     def _set_aside(self, path: Path, doubt: str) -> None:
         """Leave a submission to a person, with the reason as a clause that begins with its name."""
         sentence = f"{filename(path.name)} {doubt}."
-        self.unattributed[str(path)] = Unattributed(path=str(path), reason=sentence)
+        one = Unattributed(path=str(path), reason=sentence)
+        self.unattributed[one.path] = one
         self.say_once(f"{sentence} It is not graded.")
 
 

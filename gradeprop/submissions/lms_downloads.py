@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
@@ -45,8 +46,10 @@ _SCHEMES = {
     "Brightspace": re.compile(r"(?P<student>\d+)-\d+ - [^/]+? - (?P<date>[^/]*?\b\d{4}\b[^/]*?)(?:/| - )(?P<file>.+)"),
 }
 _GRADESCOPE, _METADATA = re.compile(r"(?P<submission>submission_\d+)/(?P<file>.+)"), "submission_metadata.yml"
-_MAX_METADATA_BYTES = 8 * 2**20
+_MAX_METADATA_BYTES, _MAX_DIGITS = 8 * 2**20, 30
 _PLATFORM_FILES = frozenset({"index.html", _METADATA})
+_MAX_NAME = 600
+"""letters in a name: a zip may have names of 65,535, which take the patterns hours"""
 _LATE = "_LATE_"  # between the name, in small letters, and the number of the user
 _COPY_NUMBER = re.compile(r"-\d+(?=\.\w+$)")  # Canvas adds it if the student has uploaded that name before
 
@@ -86,6 +89,8 @@ class Download:
 
 def parse_name(name: str, platform: str | None = None) -> ParsedName | None:
     """Parse a file name by the scheme of one platform, or of the first one that fits; None if none does."""
+    if len(name) > _MAX_NAME:
+        return None
     for known, pattern in _SCHEMES.items():
         if platform not in (None, known):
             continue
@@ -172,13 +177,29 @@ def _gradescope_students(found: Iterable[Entry]) -> dict[str, list[str]]:
         return {}
     try:
         with entry.opened() as read:
-            about = yaml.safe_load(read(_MAX_METADATA_BYTES))
-        return {
-            folder: [str(who.get(":sid") or who.get(":email") or who[":name"]) for who in one[":submitters"]]
-            for folder, one in about.items()
-        }
-    except (Refused, yaml.YAMLError, AttributeError, KeyError, TypeError, RecursionError):
+            about = yaml.load(read(_MAX_METADATA_BYTES), _Loader)
+        return {folder: [_gradescope_id(who) for who in one[":submitters"]] for folder, one in about.items()}
+    except (Refused, yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
         return {}
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """Reads YAML without merge keys (<<): they copy what they name, and a few lines of them can be gigabytes."""
+
+    def flatten_mapping(self, node: Any) -> None:
+        """Leave merge keys as they are, so that they are an error."""
+
+
+def _gradescope_id(who: Mapping[str, object]) -> str:
+    """Return the id of a submitter.
+
+    Raises:
+        TypeError: it is no text and no number: written out, a few lines of YAML can be gigabytes.
+    """
+    found = who.get(":sid") or who.get(":email") or who[":name"]
+    if not isinstance(found, str | int) or (isinstance(found, int) and abs(found) >= 10**_MAX_DIGITS):
+        raise TypeError
+    return str(found)
 
 
 class _Unpacking:

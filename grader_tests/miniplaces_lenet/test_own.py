@@ -176,18 +176,33 @@ def normalized(images):
 
 
 @pytest.mark.points(4, question="accuracy")
-def test_the_default_lenet_is_accurate(observed, answers, bars, points, show):
+def test_the_default_lenet_is_accurate(observed, answers, bars, reference, points, show):
     """LeNet with your weights of the default run classifies scenes it has never seen."""
-    logits = held_out_logits(trained_network(observed("weights_lenet")), answers, normalized, show)
+    network = trained_network(observed("weights_lenet"))
+    logits = held_out_logits(network, answers, normalized, show, reference.LeNet())
     grade_accuracy(logits, answers["labels"], bars["lenet"], points, show, full=4, passed=2, decimals=1)
 
 
+def assert_measured(trained, network, caps):
+    """Fail if the network with its weights costs more than the one that the caps were checked on."""
+    try:
+        measured = network("own_cost")
+        most = {"numbers": measured.numbers, "multiply-adds": measured.multiply_adds}
+    except CheckFailed:  # it is reported there
+        most = caps
+    for name, got in {"numbers": trained.numbers, "multiply-adds": trained.multiply_adds}.items():
+        if got > 1.01 * most[name]:
+            what = f"{got:,.0f} {name} in place of {most[name]:,.0f}"
+            fail(f"OwnNetwork with your weights is larger than the one that was measured: {what}.")
+
+
 @pytest.mark.points(4, question="accuracy")
-def test_the_own_network_is_accurate(observed, answers, bars, requirements, points, show):
+def test_the_own_network_is_accurate(observed, answers, bars, requirements, network, points, show):
     """OwnNetwork with your weights classifies scenes it has never seen, within its caps."""
-    network = trained_network(observed("weights_own"))
-    logits = held_out_logits(network, answers, normalized, show)
-    numbers, million = f"{network.numbers:,}", f"{network.multiply_adds / 1e6:.1f}"
+    trained = trained_network(observed("weights_own"))
+    assert_measured(trained, network, requirements.caps)
+    logits = held_out_logits(trained, answers, normalized, show)
+    numbers, million = f"{trained.numbers:,}", f"{trained.multiply_adds / 1e6:.1f}"
     right, _ = measure_accuracy(logits, answers["labels"])
     header = ("numbers", "million multiply-adds", "accuracy in percent")
     show.table("Leaderboard", header, [(numbers, million, f"{right:.1f}")])

@@ -234,8 +234,13 @@ def probe_mlp_repeats(student, draw):
 
 
 def counted(student, draw, **models):
-    """Count each model with the student's function; all are large, so that rounding does not hide a mistake."""
-    return {name: draw.scalar(student.count_model_params(model)) for name, model in models.items()}
+    """Count each model with the student's function; all are large, so that rounding does not hide a mistake.
+
+    ``others``: six layers of different sizes, in drawn order, so that counts that were made up do not fit.
+    """
+    others = [linear(size, size) for size in (200 + 200 * draw.choice(6, 6)).tolist()]
+    counts = {name: draw.scalar(student.count_model_params(model)) for name, model in models.items()}
+    return {**counts, "others": [draw.scalar(student.count_model_params(model)) for model in others]}
 
 
 def linear(inputs, outputs, bias=True):
@@ -305,15 +310,16 @@ class Remember(nn.Module):
 
 
 class Modes(nn.Module):
-    """Notes the mode at each forward pass, and at those whose output a gradient came back to."""
+    """Notes the mode and the mean at each forward pass, and the mode where a gradient came back to the output."""
 
     def __init__(self):
         super().__init__()
-        self.asked, self.trained = [], []
+        self.asked, self.trained, self.means = [], [], []
 
     def forward(self, x):
         training = self.training
         self.asked.append(training)
+        self.means.append(x.mean().item())
         if x.requires_grad:
             x.register_hook(lambda _: self.trained.append(training))
         return x
@@ -375,7 +381,7 @@ def probe_train_mode(student, draw):
     modes = Modes()
     model, (_, loader) = network(draw, nn.Linear(64, 64), modes).eval(), some_batches(draw)
     student.train_model(model, loader, momentum(model, 0.01), CRITERION, 1)
-    return {"asked": modes.asked, "trained": modes.trained}
+    return {"asked": modes.asked, "trained": modes.trained, "means": modes.means}
 
 
 HITS = torch.tensor([[0, 1, 3], [0, 3, 3], [1, 3, 3], [0, 0, 3], [0, 0, 1]])
@@ -478,7 +484,8 @@ def probe_curves(student, draw):
     epochs = int(draw.integers(5, 10, 1))
     names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
     history = {name: (draw.uniform(epochs) * 0.5 + 0.4).tolist() for name in names}
-    returned = student.plot_curves({name: list(values) for name, values in history.items()}, "Network 5b")
+    title = f"Network {int(draw.integers(10, 10_000, 1))}b"
+    returned = student.plot_curves({name: list(values) for name, values in history.items()}, title)
     figure = returned if isinstance(returned, Figure) else plt.gcf()
     axes = figure.axes
     lines = [
@@ -488,7 +495,8 @@ def probe_curves(student, draw):
     ]
     # the title may also be in a legend, or beside a plot; each text once: most are numbers of ticks
     texts = dict.fromkeys(text.get_text() for text in figure.findobj(Text))
-    return {"history": [history], "returned": returned is figure, "lines": lines, "titles": " · ".join(texts)}
+    shown = {"returned": returned is figure, "lines": lines, "titles": " · ".join(texts)}
+    return {"title": title, "history": [history], **shown}
 
 
 # ---------------------------------------------------------------- regularise

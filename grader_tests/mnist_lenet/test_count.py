@@ -18,11 +18,21 @@ def rounded(got, right):
     return bool(units) and not any(same(got, right * unit) for unit in (1, 1e3, 1e6))
 
 
-def compare(seen, one, other, larger, message):
+def assert_grows(seen, truth):
+    """Fail unless of six layers a larger one gives a larger number, or the same one, rounded."""
+    right = truth.numbers("others")
+    got = seen.numbers("others", len(right))
+    ranked = [got[i] for i in sorted(range(len(right)), key=right.__getitem__)]
+    if ranked != sorted(ranked) or not ranked[-1] > ranked[0]:
+        fail("A larger model must give a larger number.")
+
+
+def compare(seen, truth, one, other, larger, message):
     """The function counts the same in two models, and not because it counts nothing."""
     a, b, c = (seen.number(name) for name in (one, other, larger))
     if not c > 1.2 * b > 0:
         fail("A larger model must give a larger number.")
+    assert_grows(seen, truth)
     if not same(a, b):
         fail(f"{message} It gave {a:.6g} where {b:.6g} is right in its own units.")
 
@@ -50,27 +60,44 @@ def test_the_count_is_not_rounded(observed, expected):
     got, right = observed("count").number("small"), expected("count").number("small")
     if got <= 0 or rounded(got, right):
         fail(f"A network of {right * 1e6:,.0f} parameters gives {got:g}: that is rounded.")
+    assert_grows(observed("count"), expected("count"))
 
 
 @pytest.mark.points(2, question="count")
-def test_frozen_parameters_do_not_count(observed):
+def test_frozen_parameters_do_not_count(observed, expected):
     """Parameters with ``requires_grad=False`` do not count."""
-    compare(observed("count_frozen"), "frozen", "half", "both", "A frozen layer was counted.")
+    compare(observed("count_frozen"), expected("count_frozen"), "frozen", "half", "both", "A frozen layer was counted.")
 
 
 @pytest.mark.points(1, question="count")
-def test_a_shared_parameter_counts_once(observed):
+def test_a_shared_parameter_counts_once(observed, expected):
     """A parameter that two layers share counts once."""
-    compare(observed("count_tied"), "tied", "one", "apart", "A shared weight was counted twice.")
+    compare(
+        observed("count_tied"), expected("count_tied"), "tied", "one", "apart", "A shared weight was counted twice."
+    )
 
 
 @pytest.mark.points(1, question="count")
-def test_buffers_do_not_count(observed):
+def test_buffers_do_not_count(observed, expected):
     """Buffers, such as the statistics of a BatchNorm, do not count."""
-    compare(observed("count_buffers"), "buffered", "model", "larger", "A buffer was counted; no gradient changes it.")
+    compare(
+        observed("count_buffers"),
+        expected("count_buffers"),
+        "buffered",
+        "model",
+        "larger",
+        "A buffer was counted; no gradient changes it.",
+    )
 
 
 @pytest.mark.points(1, question="count")
-def test_parameters_of_any_kind_count(observed):
+def test_parameters_of_any_kind_count(observed, expected):
     """Parameters count wherever they are in the model, in layers or not."""
-    compare(observed("count_nested"), "own", "layer", "larger", "A parameter that is in no layer was missed.")
+    compare(
+        observed("count_nested"),
+        expected("count_nested"),
+        "own",
+        "layer",
+        "larger",
+        "A parameter that is in no layer was missed.",
+    )

@@ -170,16 +170,18 @@ def normalized(images):
 
 
 @pytest.mark.points(4, question="accuracy")
-def test_lenet_is_accurate(observed, answers, bars, points, show):
+def test_lenet_is_accurate(observed, answers, bars, reference, points, show):
     """LeNet5 with your weights classifies digits it has never seen."""
-    logits = held_out_logits(trained_network(observed("weights_lenet5")), answers, normalized, show)
+    network = trained_network(observed("weights_lenet5"))
+    logits = held_out_logits(network, answers, normalized, show, reference.LeNet5())
     grade_accuracy(logits, answers["labels"], bars["lenet5"], points, show, full=4, passed=2)
 
 
 @pytest.mark.points(3, question="accuracy")
-def test_the_regularised_network_is_accurate(observed, answers, bars, points, show):
+def test_the_regularised_network_is_accurate(observed, answers, bars, reference, points, show):
     """The regularised LeNet-5 with your weights classifies digits it has never seen."""
-    logits = held_out_logits(trained_network(observed("weights_regularised")), answers, normalized, show)
+    network = trained_network(observed("weights_regularised"))
+    logits = held_out_logits(network, answers, normalized, show, reference.regularised_setup()[0])
     grade_accuracy(logits, answers["labels"], bars["lenet5_regularised"], points, show, full=3, passed=1)
 
 

@@ -73,11 +73,14 @@ def test_each_batch_starts_with_clean_gradients(observed, expected, points):
 
 
 @pytest.mark.points(2, question="train")
-def test_training_switches_to_training_mode(observed):
+def test_training_switches_to_training_mode(observed, expected):
     """The model trains in training mode, though it came in evaluation mode."""
     modes = observed("train_mode").flags("trained") or observed("train_mode").flags("asked")
     if not modes:
         fail("The model was never asked for its logits.")
+    first = expected("train_mode").numbers("means")[0]
+    if not any(abs(mean - first) < 1e-3 for mean in observed("train_mode").numbers("means")):
+        fail("The model was never asked for the logits of the first batch.")
     if not any(modes):
         fail("The model trained in evaluation mode, BatchNorm and dropout asleep: call model.train().")
     if not all(modes):

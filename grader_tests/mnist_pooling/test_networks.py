@@ -297,23 +297,26 @@ def normalized(images):
 
 
 @pytest.mark.points(3, question="accuracy")
-def test_max_pooling_is_accurate(observed, answers, bars, points, show):
+def test_max_pooling_is_accurate(observed, answers, bars, reference, points, show):
     """The network with max pooling and your weights classifies digits it has never seen."""
-    logits = held_out_logits(trained_network(observed("weights_max")), answers, normalized, show)
+    network = trained_network(observed("weights_max"))
+    logits = held_out_logits(network, answers, normalized, show, reference.PoolingLeNet("max"))
     grade_accuracy(logits, answers["labels"], bars["lenet_max"], points, show, full=3, passed=1.5)
 
 
 @pytest.mark.points(2, question="accuracy")
-def test_average_pooling_is_accurate(observed, answers, bars, points, show):
+def test_average_pooling_is_accurate(observed, answers, bars, reference, points, show):
     """The network with average pooling and your weights classifies digits it has never seen."""
-    logits = held_out_logits(trained_network(observed("weights_avg")), answers, normalized, show)
+    network = trained_network(observed("weights_avg"))
+    logits = held_out_logits(network, answers, normalized, show, reference.PoolingLeNet("avg"))
     grade_accuracy(logits, answers["labels"], bars["lenet_avg"], points, show, full=2, passed=1)
 
 
 @pytest.mark.points(2, question="accuracy")
-def test_no_pooling_is_accurate(observed, answers, bars, points, show):
+def test_no_pooling_is_accurate(observed, answers, bars, reference, points, show):
     """The network without pooling and your weights classifies digits it has never seen."""
-    logits = held_out_logits(trained_network(observed("weights_none")), answers, normalized, show)
+    network = trained_network(observed("weights_none"))
+    logits = held_out_logits(network, answers, normalized, show, reference.PoolingLeNet("none"))
     grade_accuracy(logits, answers["labels"], bars["lenet_none"], points, show, full=2, passed=1)
 
 

@@ -203,23 +203,26 @@ def normalized(images):
 
 
 @pytest.mark.points(3, question="accuracy")
-def test_the_mlp_is_accurate(observed, answers, bars, points, show):
+def test_the_mlp_is_accurate(observed, answers, bars, reference, points, show):
     """SmallMLP with your weights classifies digits it has never seen."""
-    logits = held_out_logits(trained_network(observed("weights_mlp")), answers, normalized, show)
+    network = trained_network(observed("weights_mlp"))
+    logits = held_out_logits(network, answers, normalized, show, reference.SmallMLP())
     grade_accuracy(logits, answers["labels"], bars["small_mlp"], points, show, full=3, passed=1)
 
 
 @pytest.mark.points(4, question="accuracy")
-def test_the_regularised_lenet_is_accurate(observed, answers, bars, points, show):
+def test_the_regularised_lenet_is_accurate(observed, answers, bars, reference, points, show):
     """RegularisedLeNet with your weights classifies digits it has never seen."""
-    logits = held_out_logits(trained_network(observed("weights_regularised")), answers, normalized, show)
+    network = trained_network(observed("weights_regularised"))
+    logits = held_out_logits(network, answers, normalized, show, reference.RegularisedLeNet())
     grade_accuracy(logits, answers["labels"], bars["regularised_lenet"], points, show, full=4, passed=2)
 
 
 @pytest.mark.points(2, question="accuracy")
-def test_the_affine_lenet_is_accurate(observed, answers, bars, points, show):
+def test_the_affine_lenet_is_accurate(observed, answers, bars, reference, points, show):
     """SmallLeNet with the weights trained on affine images classifies digits it has never seen."""
-    logits = held_out_logits(trained_network(observed("weights_affine")), answers, normalized, show)
+    network = trained_network(observed("weights_affine"))
+    logits = held_out_logits(network, answers, normalized, show, reference.SmallLeNet())
     grade_accuracy(logits, answers["labels"], bars["affine_lenet"], points, show, full=2, passed=1)
 
 

@@ -23,3 +23,10 @@ def test_a_name_too_long_for_a_file_system_is_told_apart() -> None:
     first, second = student_key("ö" * 300), student_key("ö" * 301)
     assert first != second
     assert len(first.encode()) <= 120
+
+
+@pytest.mark.parametrize(
+    "name", ["grades.csv", "report.html", "REPORT.json", "report-anonymous.html", "unattributed.json"]
+)
+def test_no_student_has_the_place_of_a_file_of_ours(name: str) -> None:
+    assert student_key(name).startswith("%")

@@ -162,7 +162,13 @@ def test_for_csv_cell_prefixes_formulas(text: str) -> None:
     assert sanitize.for_csv_cell(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("text", ["ada", "a=1", "", "99 %", 'say "hi"'])
+@pytest.mark.parametrize("text", ["\x1b[2J", "\x9b31m", "a\u202eb", "\u2067c", "\x07"])
+def test_for_csv_cell_keeps_nothing_that_a_terminal_obeys(text: str) -> None:
+    assert "\ufffd" in sanitize.for_csv_cell(text)
+    assert not {*sanitize.for_csv_cell(text)} & {*"\x1b\x9b\u202e\u2067\x07"}
+
+
+@pytest.mark.parametrize("text", ["ada", "a=1", "", "99 %", 'say "hi"', "می\u200cخواهم"])
 def test_for_csv_cell_keeps_other_text(text: str) -> None:
     assert sanitize.for_csv_cell(text) == text
 

@@ -270,6 +270,11 @@ def test_what_the_text_tells_starts_no_process(
         "from somewhere import count\n",
         "class count:\n    pass\n",
         "if True:\n    def count():\n        return 55\n",
+        "def count():\n    raise NotImplementedError\nfrom mine import *\n",
+        "def count():\n    raise NotImplementedError\nfrom mine import count\n",
+        "def count():\n    raise NotImplementedError\ncount = lambda: 55\n",
+        "def count():\n    raise NotImplementedError\nif True:\n    def count():\n        return 55\n",
+        "x = " + "+".join(["1"] * 20_000) + "\ndef count():\n    raise NotImplementedError\n",
     ],
 )
 def test_where_the_text_does_not_tell_the_checks_run(tiny: Path, code: str) -> None:

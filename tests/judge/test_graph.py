@@ -199,6 +199,10 @@ def with_operation(name: str, *args: Any, results: tuple[int, ...] = (900,)) -> 
 HUGE = 1 << 40
 ZEROS = ["aten.zeros.default", [[16000, 16000]], {}, [50]]
 PRODUCT = ["aten.mm.default", [{"$t": 50}, {"$t": 50}], {}, [51]]
+SUM = ["aten.sum.default", [{"$t": 0}], {}, [50]]
+WIDE, EMPTY = (["aten.expand.default", [{"$t": 50}, shape], {}, [51]] for shape in ([10**6], [1 << 60, 0]))
+CUT = ["aten.unbind.int", [{"$t": 51}], {}, [52]]
+SPLIT = ["aten.split.Tensor", [{"$t": 51}, 1], {"dim": 0}, [52]]
 FORGED = {
     "a file": with_operation("aten.from_file.default", "/etc/passwd", False, 10),
     "no operation of torch's own": with_operation("torchvision.nms.default", {"$t": 0}),
@@ -213,6 +217,12 @@ FORGED = {
     "a tensor that is not there": with_operation("aten.relu.default", {"$t": 777}),
     "a type that is none": with_operation("aten.relu.default", {"$dtype": "load"}),
     "two keys": with_operation("aten.relu.default", {"$t": 0, "$dtype": "float32"}),
+    "a list of ten billion numbers": with_operation("aten.mul.left_t", [1], 10**10, results=()),
+    "a tensor cut into a million": changed(lambda content: content.update(operations=[SUM, WIDE, CUT], output=52)),
+    "nothing cut into a million": changed(lambda content: content.update(operations=[SUM, EMPTY, SPLIT], output=52)),
+    "operations without end": changed(
+        lambda content: content.update(operations=content["operations"] + [ZEROS] * graph.MAX_OPERATIONS)
+    ),
     "too few results": with_operation("aten.relu.default", {"$t": 0}, results=()),
     "no output": changed(lambda content: content.pop("output")),
     "an output that is none": changed(lambda content: content.update(output=12345)),

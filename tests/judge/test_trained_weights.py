@@ -1,5 +1,6 @@
 """Accuracy points follow the bars; weights are recognised by their sizes; a history is shown or refused."""
 
+import hashlib
 import math
 from pathlib import Path
 
@@ -250,6 +251,32 @@ def test_a_table_in_the_weights_fails_on_images_that_are_nowhere_else(tmp_path: 
     network = trained_network(trained(tmp_path, Nearest(images, labels), images))
     with pytest.raises(CheckFailed, match="100 % are right, and .* learned by heart"):
         held_out_logits(network, {"images": images, "labels": labels}, prepare, Show())
+
+
+def test_who_knows_the_test_set_does_not_know_the_changed_images_of_a_run(tmp_path: Path) -> None:
+    """A table's own logits on a public test set are known to who writes it; the secret of a run is not."""
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randint(0, 256, (300, 12, 12), generator=generator).to(torch.uint8)
+    labels = torch.randint(0, 10, (300,), generator=generator)
+    one_hot = nn.functional.one_hot(labels, 10).float()
+    changed = drawn_after(one_hot, 1000)
+    seed = int.from_bytes(hashlib.sha256(one_hot.numpy().tobytes()).digest()[:7])
+    fresh = changed_slightly(images[changed], seed)
+    table = Nearest(torch.cat([images, fresh]), torch.cat([labels, labels[changed]]))
+    network, answers = trained_network(trained(tmp_path, table, images)), {"images": images, "labels": labels}
+    assert measure_accuracy(held_out_logits(network, answers, prepare, Show()), labels)[0] == 100, "without a secret"
+    with pytest.raises(CheckFailed, match="learned by heart"):
+        held_out_logits(network, answers | {"secret": torch.zeros(32, dtype=torch.uint8)}, prepare, Show())
+
+
+def test_a_table_that_knows_changed_images_is_flagged_by_its_size(tmp_path: Path) -> None:
+    images, labels = bright(300)
+    network, show = trained_network(trained(tmp_path, Nearest(images, labels), images)), Show()
+    answers = {"images": images, "labels": labels}
+    held_out_logits(network, answers, prepare, show, blocks())
+    assert "The network has 6,552 numbers where the network that was asked for has 1,450" in show.flagged
+    held_out_logits(network, answers, prepare, show := Show())
+    assert show.flagged == ""
 
 
 def test_images_change_by_little_and_every_time_otherwise() -> None:

@@ -22,7 +22,9 @@ from gradeprop.grading.scoring import find_causes
 from gradeprop.results import gradebook, people
 from gradeprop.results.class_report import page, write_class_report
 from gradeprop.results.class_summary import summarize
+from gradeprop.results.similar_submissions import SubmittedCode, side_by_side
 from tests.conftest import copy_toy
+from tests.factory import write_files
 
 LONG = pytest.mark.skipif("ALL_TESTS" not in os.environ, reason="takes long; make check runs it")
 CHROMIUM = Path("/usr/bin/chromium")
@@ -215,6 +217,20 @@ def test_similar_code_is_shown_side_by_side_and_as_text(written: tuple[Assignmen
     assert "near" in page
     assert "student5" in page
     assert not Text(page).tags & {"img", "script", "iframe", "object", "link", "base", "form"}
+
+
+def test_code_that_is_slow_to_compare_is_shown_in_time(tmp_path: Path) -> None:
+    """Thousands of lines that differ a little, one endless line, and letters that turn the order of others round."""
+    codes = []
+    for name in ("eve", "max"):
+        lines = [f"x{i} = f({i}, {name!r}, {i * 7919 % 5000})" for i in range(5000)]
+        write_files(tmp_path / name, {"student_code.py": "\n".join([f"'{name * 10**6}'", "a = '\u202eb<i>'", *lines])})
+        codes.append(SubmittedCode(name, tmp_path / name, ("student_code.py",)))
+    began = time.process_time()
+    page = side_by_side(*codes)
+    assert time.process_time() - began < 5
+    assert len(page) < 10**6
+    assert "a = &#x27;\ufffdb&lt;i&gt;" in page
 
 
 def test_code_of_a_former_year_is_compared(toy: AssignmentPaths, tmp_path: Path) -> None:

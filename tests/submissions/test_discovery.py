@@ -4,12 +4,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import SubmissionError
 from gradeprop.submissions import discovery
 from gradeprop.submissions.discovery import Found, find_submissions
+from gradeprop.submissions.inbox import Inbox
 from gradeprop.submissions.reader import Member
 from tests.factory import RIGHT, class_of, submission, write_files, zip_file
 
@@ -191,6 +193,25 @@ def test_two_submissions_of_one_student_are_left_to_a_person_and_the_rest_is_gra
         f"{name} is one of several submissions for ada (ada and ada.zip); keep one of them."
         for name in ("ada", "ada.zip")
     ]
+
+
+def test_a_name_that_is_no_text_stops_nobody(inbox: Path, toy_assignment: Assignment) -> None:
+    """No record, page or table could hold it; the kernel takes any bytes as a name."""
+    for suffix in ("", ".zip", ".py"):
+        (inbox / os.fsdecode(b"eve\xff" + suffix.encode())).write_bytes(b"x") if suffix else submission(
+            inbox / os.fsdecode(b"eve\xff")
+        )
+    found = find_submissions([inbox], toy_assignment)
+    assert names(found) == ["ada", "bob", "李雷"]
+    reasons = sorted(each.reason for each in found.unattributed if "UTF-8" in each.reason)
+    assert len(found.unattributed) == 3
+    assert reasons == [f"eve\\xdcff{suffix} has a name that is not UTF-8 text; rename it." for suffix in ("", ".zip")]
+    assert all(each.path.isprintable() for each in found.unattributed)
+    assert msgspec.json.encode(found.unattributed)
+    watched = Inbox(inbox, "toy", lambda sentence: None)
+    assert {each.student for each in watched.latest()} == {"ada", "bob", "李雷"}
+    assert {each.reason for each in watched.unattributed.values()} == {*reasons}
+    assert all(path.isprintable() for path in watched.unattributed)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")

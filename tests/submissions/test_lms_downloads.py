@@ -1,6 +1,7 @@
 """A class as Canvas, Moodle or Blackboard hand it over: whose each file is, what is left out, and nothing is lost."""
 
 import csv
+import itertools
 import os
 import re
 from collections.abc import Mapping
@@ -197,6 +198,46 @@ def test_a_link_in_a_zip_leads_nowhere(toy_assignment: Assignment, tmp_path: Pat
         assert download
         assert [student for _, student in download.submissions] == ["12"]
         assert "eve_66_1_student_code.py is a link" in download.unattributed[0].reason
+
+
+@pytest.mark.parametrize("name", ["1-1 - x" + " - " * 6_000 + "2020 " * 6_000, "1_" * 30_000])
+def test_a_name_of_a_zip_that_takes_the_patterns_hours_is_nobodys(name: str) -> None:
+    assert parse_name(name) is None
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        f"a: {'9' * 5_000}",
+        "a: 2026-99-99",
+        f"submission_1: {{:submitters: [{{:sid: -{'9' * 4_000}}}]}}",
+        "x: &a [1, 1]\n" + "".join(f"y{n}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for n, (a, b) in enumerate(
+            itertools.pairwise("abcdefghi")
+        )) + "submission_1: {:submitters: [{:sid: *i}]}",
+        "x: &a {k: 1}\n" + "".join(f"y{n}: &{b} {{<<: [{', '.join([f'*{a}'] * 9)}]}}\n" for n, (a, b) in enumerate(
+            itertools.pairwise("abcdefghi")
+        )),
+    ],
+    ids=["5,000 digits", "a day that is none", "an id of 4,000 digits", "a list of a billion", "merge keys"],
+)  # fmt: skip
+def test_metadata_that_are_small_and_unpack_to_gigabytes_are_none(
+    about: str, toy_assignment: Assignment, tmp_path: Path
+) -> None:
+    zip_file(tmp_path / "all.zip", {"submission_1/student_code.py": RIGHT, "submission_metadata.yml": about})
+    with open_lms_download(tmp_path / "all.zip", toy_assignment, tmp_path / "cache") as download:
+        assert download is None
+
+
+def test_cant_hand_in_for_others_by_names_in_ones_own_zip(toy: AssignmentPaths, tmp_path: Path) -> None:
+    """A single zip that is named for a known student is theirs, and no download of a class."""
+    grade = ["--course", str(toy.course.root), "grade", "toy"]
+    (tmp_path / "roster.csv").write_text('Student,ID,SIS Login ID\n"Babbage, Charles",23456,bob\n"E",34567,eve\n')
+    CliRunner().invoke(main, ["--course", str(toy.course.root), "roster", "import", str(tmp_path / "roster.csv")])
+    for name in ("eve.zip", "34567.zip"):
+        (tmp_path / name).write_bytes(zip_of({"charles_23456_99_student_code.py": WRONG, "a_12345_98_x.py": WRONG}))
+        result = CliRunner().invoke(main, [*grade, str(tmp_path / name)])
+        assert "download" not in result.output
+        assert points(toy).keys() <= {"eve"}, result.output
 
 
 def test_a_students_own_zip_is_no_class(toy_assignment: Assignment, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pwd
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -207,6 +207,43 @@ def test_a_zip_or_folder_in_anothers_name_is_left_to_a_person(place: Path, grade
         assert dropped[0].owner == ADA
         known = Inbox(drop, "toy", said.append, students=["nobody", "s1234567"]).latest()
         assert [each.student for each in known] == ["daemon"], "nobody is a student, and submits as himself alone"
+
+    assert run_as(grader, look)
+
+
+def test_another_id_of_a_student_is_a_claim_to_their_name(place: Path, grader: int, toy_assignment: Assignment) -> None:
+    """The roster gives a student several names; an account without a name in the gradebook takes one of them."""
+    drop = place / "drop"
+    give(submission(drop / "12345", WRONG), EVE)
+    give(submission(drop / "daemon@uni.edu"), ADA)
+    drop.chmod(0o777)
+
+    def ids_of(names: Iterable[str]) -> dict[str, str]:
+        return {name: "daemon" for name in names if name in ("12345", "daemon@uni.edu")}
+
+    def look() -> None:
+        inbox = Inbox(drop, "toy", lambda sentence: None, ids_of=ids_of)
+        assert [(each.student, each.owner) for each in inbox.latest()] == [("daemon", ADA)]
+        found = find_submissions([drop], toy_assignment, ids_of=ids_of)
+        assert found.submissions == ((drop / "daemon@uni.edu", "daemon"),)
+        for reasons in (found.unattributed, inbox.unattributed.values()):
+            assert [one.reason for one in reasons] == ["12345 belongs to the account nobody, and not to 12345."]
+
+    assert run_as(grader, look)
+
+
+def test_a_second_submission_in_anothers_name_does_not_hold_theirs_back(
+    place: Path, grader: int, toy_assignment: Assignment
+) -> None:
+    drop = place / "drop"
+    give(submission(drop / "daemon"), ADA)
+    give(zip_file(drop / "daemon.rar", {"student_code.py": WRONG}), EVE)
+    drop.chmod(0o777)
+
+    def look() -> None:
+        found = find_submissions([drop], toy_assignment)
+        assert found.submissions == ((drop / "daemon", "daemon"),)
+        assert [each.path for each in found.unattributed] == [str(drop / "daemon.rar")]
 
     assert run_as(grader, look)
 

@@ -16,6 +16,7 @@ from nbgrader.utils import parse_utc
 
 from gradeprop.core.errors import SubmissionError
 from gradeprop.core.paths import CoursePaths
+from gradeprop.core.sanitize import filename
 from gradeprop.results import gradebook_db
 from gradeprop.submissions import identity
 from gradeprop.submissions.arrival_time import last_change, trusted_time, write_arrival_time, write_trusted_timestamp
@@ -47,8 +48,10 @@ class Collect(ExchangeCollect):  # type: ignore[misc]
             record["timestamp"] = trusted_time(_time(claimed), last_change(folder))
         except (OSError, SubmissionError) as error:
             return record | {"doubt": f"cannot be read: {error}"}
+        if doubt := identity.doubt_about_text(folder):
+            return record | {"doubt": doubt}
         collector = folder.parent.stat().st_uid
-        return record | {"doubt": identity.doubt_about_owner(username, record["owner"], self._students, collector)}
+        return record | {"doubt": identity.doubt_about_owner([username], record["owner"], self._students, collector)}
 
     def _sort_by_timestamp(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Sort a student's submissions, the latest first, and those that may be another's last."""
@@ -64,7 +67,7 @@ class Collect(ExchangeCollect):  # type: ignore[misc]
         """Copy the latest submission of each student, and name those that a person must look at."""
         for record in self.src_records:
             if record["doubt"]:
-                self.log.error("%s %s; it is not collected", record["filename"], record["doubt"])
+                self.log.error("%s %s; it is not collected", filename(record["filename"]), record["doubt"])
         self.src_records = [record for record in self.src_records if not record["doubt"]]
         super().copy_files()
 

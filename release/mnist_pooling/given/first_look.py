@@ -5,7 +5,7 @@ It answers an unknown question, code that Python cannot read, and tasks that are
 
 import ast
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from given.explain import explain
@@ -21,7 +21,7 @@ def first_look(folder: Path, questions: Sequence[str]) -> str:
             code = ast.parse(own.read_bytes(), str(own))
     except SyntaxError as error:
         return f"✗ {explain(error)}\n" if error.filename == str(own) else ""
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError, MemoryError):  # such as a sum of ten thousand numbers
         return ""
     if unknown := checks.unknown(questions):
         return unknown
@@ -76,7 +76,10 @@ class _Checks:
 
 
 def _tasks(code: ast.Module) -> dict[str, str]:
-    """Return what is still to do in each function, and before each class can be used; "" if nothing."""
+    """Return what is still to do in each function, and before each class can be used; "" if nothing.
+
+    A name that is bound again later, by an import at the end of the file for one, is left out.
+    """
     tasks: dict[str, str] = {}
     for node in code.body:
         if isinstance(node, ast.FunctionDef):
@@ -84,7 +87,23 @@ def _tasks(code: ast.Module) -> dict[str, str]:
         elif isinstance(node, ast.ClassDef):
             make = [each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"]
             tasks[node.name] = _still_to_do(make[0]) if make else ""
+        else:
+            for name in _bound(node):
+                tasks.pop(name, None)
+            if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+                tasks.clear()
     return tasks
+
+
+def _bound(statement: ast.stmt) -> Iterator[str]:
+    """Yield the names that a statement may bind."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
 
 
 def _still_to_do(function: ast.FunctionDef) -> str:
