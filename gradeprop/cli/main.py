@@ -96,11 +96,5 @@ def main(ctx: click.Context, course: Path, quiet: bool) -> None:
         ctx.with_resource(contextlib.redirect_stdout(nowhere))
 
 
-def load_commands() -> dict[str, click.Command]:
-    """Return all commands by name."""
-    ctx = click.Context(main)
-    return {name: command for name in main.list_commands(ctx) if (command := main.get_command(ctx, name))}
-
-
 if __name__ == "__main__":
     main()

@@ -67,13 +67,14 @@ def export(
     Writes a file for the platform to import, with the grades of the ASSIGNMENTS, or of all. Students who are not in
     the roster are left out and named.
     """
-    from gradeprop.integrations.lms import export as lms  # loads nbgrader, two seconds
+    from gradeprop.integrations.lms.columns import ExportOptions
+    from gradeprop.integrations.lms.export import prepare_export  # loads nbgrader, two seconds
     from gradeprop.integrations.lms.platforms import PLATFORMS
 
-    options = lms.ExportOptions(
+    options = ExportOptions(
         PLATFORMS[platform], roster, questions, columns, frozenset(leave_out), to, out_of, new_column, id_column
     )
-    made = lms.prepare_export(CoursePaths.find(ctx.obj), options, assignments)
+    made = prepare_export(CoursePaths.find(ctx.obj), options, assignments)
     if dry_run:
         _print_changes(made)
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic.script import ScriptDirectory
-from nbgrader import api
+from nbgrader import api as api  # for the other modules
 from nbgrader.dbutil import ALEMBIC_DIR
 from sqlalchemy import Connection, create_engine, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
@@ -16,23 +16,6 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import CoursePaths
-
-__all__ = [
-    "PATIENCE_S",
-    "add_row",
-    "api",
-    "autograded_folder",
-    "count_students",
-    "exchange",
-    "exists",
-    "find_or_add",
-    "hide_password",
-    "persist",
-    "prepare_database",
-    "require_same_version",
-    "students",
-    "url",
-]
 
 PATIENCE_S = 20.0
 """how long another program may hold the database; SQLite itself waits five seconds each time"""

@@ -28,8 +28,6 @@ from gradeprop.results.gradebook_notes import Notes, read_notes
 from gradeprop.results.late_penalty import Lateness
 from gradeprop.results.score import AssignmentScores, CellGrade, StudentScore, combine
 
-__all__ = ["AssignmentScores", "StudentScore", "policies_of", "read", "read_course", "read_session"]
-
 Policies = Mapping[str, LatePolicy]
 
 

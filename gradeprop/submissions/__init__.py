@@ -15,10 +15,3 @@ tolerant_json      what Python's json module reads, at a bounded cost
 notebook_answers   cells → answers, text outside of them, and a report of other changes
 arrival_time       arrival time, as recorded by the system that received the submission
 """
-
-from gradeprop.submissions.arrival_time import read_arrival_time
-from gradeprop.submissions.discovery import find_submissions
-from gradeprop.submissions.intake import take
-from gradeprop.submissions.lms_downloads import open_lms_download
-
-__all__ = ["find_submissions", "open_lms_download", "read_arrival_time", "take"]

@@ -25,10 +25,8 @@ from gradeprop.integrations.lms.columns import Column, ExportOptions, columns_of
 from gradeprop.integrations.lms.platforms import Platform
 from gradeprop.integrations.lms.roster import Roster, list_names, read_roster
 from gradeprop.results import gradebook_scores
-from gradeprop.results.gradebook_scores import AssignmentScores, StudentScore
 from gradeprop.results.grades_csv import short
-
-__all__ = ["Change", "Export", "ExportOptions", "build_export", "prepare_export"]
+from gradeprop.results.score import AssignmentScores, StudentScore
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from gradeprop.core.errors import CourseError, RejectedError
 from gradeprop.integrations.push.journal import Journal
 from gradeprop.integrations.push.target import Target
 from gradeprop.integrations.push.web import WAITS_S, patiently
-from gradeprop.results.gradebook_scores import AssignmentScores, StudentScore
+from gradeprop.results.score import AssignmentScores, StudentScore
 
 _DIGITS = 4
 _ROUNDING = 1.5e-4
