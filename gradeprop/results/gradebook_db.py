@@ -2,10 +2,10 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic.script import ScriptDirectory
 from nbgrader import api as api  # for the other modules
@@ -16,6 +16,8 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import CoursePaths
+
+T = TypeVar("T")
 
 PATIENCE_S = 20.0
 """how long another program may hold the database; SQLite itself waits five seconds each time"""
@@ -79,14 +81,11 @@ def students(db_url: str) -> frozenset[str]:
     """Return the ids of all students, in lower case; none if there is no gradebook that can be read."""
     if not exists(db_url):
         return frozenset()
-    engine = create_engine(db_url)
     try:
-        with contextlib.closing(engine.connect()) as connection:
+        with connect(db_url) as connection:
             return frozenset(map(str.casefold, connection.execute(text("SELECT id FROM student")).scalars()))
     except (SQLAlchemyError, ModuleNotFoundError):  # no tables yet; writing to it reports any other reason
         return frozenset()
-    finally:
-        engine.dispose()
 
 
 def count_students(db_url: str) -> int:
@@ -96,8 +95,7 @@ def count_students(db_url: str) -> int:
         CourseError: it cannot be read, or belongs to another version of nbgrader.
     """
     try:
-        engine = create_engine(db_url)
-        with contextlib.closing(engine.connect()) as connection:
+        with connect(db_url) as connection:
             require_same_version(connection, db_url)
             return int(connection.scalar(text("SELECT COUNT(*) FROM student")) or 0)
     except (SQLAlchemyError, ModuleNotFoundError) as error:
@@ -114,8 +112,21 @@ def hide_password(db_url: str) -> str:
         return f"db_url in {_CONFIG}"
 
 
-def persist(write: Callable[[], None], db_url: str, patience_s: float) -> None:
-    """Call ``write``, and repeat it while another program holds the database: SQLite has one writer.
+@contextlib.contextmanager
+def connect(db_url: str) -> Iterator[Connection]:
+    """Open a connection for the duration of the context."""
+    engine = create_engine(db_url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def change(db_url: str, work: Callable[[Any], T], patience_s: float = PATIENCE_S) -> T:
+    """Call ``work`` with a session of the gradebook, which is created if there is none; commit, and return its result.
+
+    It is called again while another program holds the database: SQLite has one writer.
 
     Raises:
         CourseError: the database stays locked, cannot be written, or its driver is missing.
@@ -123,7 +134,11 @@ def persist(write: Callable[[], None], db_url: str, patience_s: float) -> None:
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            return write()
+            prepare_database(db_url)
+            with api.Gradebook(db_url) as book:
+                result = work(book.db)
+                book.db.commit()
+                return result
         except ModuleNotFoundError as error:
             message = (
                 f"{error.name} is not installed; run pip install 'gradeprop[postgres]', "
@@ -165,19 +180,15 @@ def prepare_database(db_url: str) -> None:
     Raises:
         CourseError: the database belongs to another version of nbgrader.
     """
-    engine = create_engine(db_url)
-    try:
-        with contextlib.closing(engine.connect()) as connection, connection.begin():
-            tables = inspect(connection).get_table_names()
-            if not tables:
-                connection.execute(text(f"CREATE TABLE {_VERSION_TABLE} (version_num VARCHAR(32) NOT NULL)"))
-            # SQLite commits each table at once, so a killed process may have left it empty
-            if tables in ([], [_VERSION_TABLE]) and _version(connection) is None:
-                connection.execute(text(f"INSERT INTO {_VERSION_TABLE} VALUES (:version)"), {"version": _our_version()})
-            if not tables or _VERSION_TABLE in tables:
-                require_same_version(connection, db_url)
-    finally:
-        engine.dispose()
+    with connect(db_url) as connection, connection.begin():
+        tables = inspect(connection).get_table_names()
+        if not tables:
+            connection.execute(text(f"CREATE TABLE {_VERSION_TABLE} (version_num VARCHAR(32) NOT NULL)"))
+        # SQLite commits each table at once, so a killed process may have left it empty
+        if tables in ([], [_VERSION_TABLE]) and _version(connection) is None:
+            connection.execute(text(f"INSERT INTO {_VERSION_TABLE} VALUES (:version)"), {"version": _our_version()})
+        if not tables or _VERSION_TABLE in tables:
+            require_same_version(connection, db_url)
 
 
 def require_same_version(connection: Connection, db_url: str) -> None:

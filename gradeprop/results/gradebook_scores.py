@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, select
+from sqlalchemy import select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
@@ -22,7 +22,7 @@ from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course import config
 from gradeprop.results import late_penalty
-from gradeprop.results.gradebook_db import api, hide_password, require_same_version
+from gradeprop.results.gradebook_db import api, connect, hide_password, require_same_version
 from gradeprop.results.gradebook_db import url as gradebook_url
 from gradeprop.results.gradebook_notes import Notes, read_notes
 from gradeprop.results.late_penalty import Lateness
@@ -62,17 +62,13 @@ def read(db_url: str, names: Sequence[str] = (), policies: Policies | None = Non
     """
     if (file := re.match(r"sqlite:///(.+)", db_url)) and not Path(file[1]).is_file():
         raise CourseError("there is no gradebook yet; gradeprop grade creates it", file[1])
-    engine = create_engine(db_url)
     try:
-        with engine.connect() as connection:
+        with connect(db_url) as connection, Session(connection) as session:
             require_same_version(connection, db_url)
-        with Session(engine) as session:
             return read_session(session, names, hide_password(db_url), policies)
     except DatabaseError as error:
         message = f"the gradebook cannot be read: {str(error).splitlines()[0]}"
         raise CourseError(message, hide_password(db_url)) from error
-    finally:
-        engine.dispose()
 
 
 def read_session(

@@ -7,10 +7,10 @@ assignment. Exports compute the scores themselves.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import msgspec
-from sqlalchemy import create_engine, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import select, update
 
 from gradeprop.core import storage
 from gradeprop.core.assignment import Assignment
@@ -18,7 +18,7 @@ from gradeprop.core.models import GradeRecord, Unattributed
 from gradeprop.core.paths import CoursePaths, student_key
 from gradeprop.core.storage import write_bytes
 from gradeprop.results import feedback, gradebook, gradebook_db, gradebook_scores, grades_csv
-from gradeprop.results.gradebook_db import PATIENCE_S, api, persist
+from gradeprop.results.gradebook_db import PATIENCE_S, api, change
 from gradeprop.results.gradebook_scores import Policies
 from gradeprop.results.score import AssignmentScores, Graded, StudentScore, of_record
 from gradeprop.results.unattributed import read_unattributed
@@ -146,25 +146,18 @@ def settle_penalties(db_url: str, policies: Policies, patience_s: float = PATIEN
         for score in one.scores
         if one.name in policies and policies[one.name].is_strict
     }
-    persist(lambda: _store_penalties(db_url, wanted), db_url, patience_s)
+    change(db_url, lambda session: _store_penalties(session, wanted), patience_s)
     return scores
 
 
-def _store_penalties(db_url: str, wanted: dict[tuple[str, str], float]) -> None:
+def _store_penalties(session: Any, wanted: dict[tuple[str, str], float]) -> None:
     notebook, one = api.SubmittedNotebook, api.SubmittedAssignment
     query = (
         select(notebook.id, api.Assignment.name, one.student_id, notebook.late_submission_penalty)
         .join(one, one.id == notebook.assignment_id)
         .join(api.Assignment, api.Assignment.id == one.assignment_id)
     )
-    engine = create_engine(db_url)
-    try:
-        with Session(engine) as session:
-            for row, assignment, student, stored in session.execute(query).all():
-                penalty = wanted.get((assignment, student), stored)
-                if (penalty or None) != (stored or None):
-                    values = {"late_submission_penalty": penalty or None}
-                    session.execute(update(notebook).where(notebook.id == row).values(values))
-            session.commit()
-    finally:
-        engine.dispose()
+    for row, assignment, student, stored in session.execute(query).all():
+        penalty = wanted.get((assignment, student), stored)
+        if (penalty or None) != (stored or None):
+            session.execute(update(notebook).where(notebook.id == row).values(late_submission_penalty=penalty or None))
