@@ -66,9 +66,6 @@ def note_arrivals(
     """Write to the gradebook when submissions arrived, as the exchange or a platform has recorded it.
 
     Args:
-        course: of the gradebook.
-        assignment: of the submissions.
-        submissions: each with its student.
         attempts: the times in a platform's names, by student.
         late: the students whose submission the platform calls late; None without a platform.
     """
@@ -106,9 +103,6 @@ def write_notebooks(
     """Write what formgrader shows of these students, if their record is new or formgrader has nothing yet.
 
     Args:
-        course: of the assignment.
-        assignment: with its notebook.
-        records: of the run.
         changed: keys of the students who were graded now.
     """
     from gradeprop.integrations.nbgrader import manual_grading

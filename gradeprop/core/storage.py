@@ -12,6 +12,7 @@ from gradeprop.core.errors import CourseError, JailError
 from gradeprop.core.models import SCHEMA, Record
 
 T = TypeVar("T", bound=Record)
+_MAX_NOTE_BYTES = 2**20
 
 
 def to_json(record: Record) -> bytes:
@@ -54,7 +55,7 @@ def write_secret(data: bytes, file: Path) -> None:
         raise JailError(f"{file} cannot be written: {error.strerror}") from error
 
 
-def read_private(file: Path, max_bytes: int = 2**20) -> bytes | None:
+def read_private(file: Path) -> bytes | None:
     """Read a note of ours; None if there is none, or if others than its owner may have made it.
 
     The file is opened once, without following a link or waiting for a pipe, and checked through the descriptor.
@@ -66,7 +67,7 @@ def read_private(file: Path, max_bytes: int = 2**20) -> bytes | None:
     with os.fdopen(descriptor, "rb") as opened:
         status = os.fstat(descriptor)
         is_ours = stat.S_ISREG(status.st_mode) and not status.st_mode & stat.S_IWOTH and status.st_nlink == 1
-        return opened.read(max_bytes) if is_ours else None
+        return opened.read(_MAX_NOTE_BYTES) if is_ours else None
 
 
 def read(kind: type[T], file: Path) -> T:

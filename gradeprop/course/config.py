@@ -167,7 +167,6 @@ def _validated(assignment: Assignment, where: Path) -> Assignment:
     for question in assignment.questions:
         if question.points <= 0:
             raise CourseError(f"the question {question.name!r} has {question.points:g} points, but needs some", where)
-    for question in assignment.questions:
         if question.rubric and not question.manual:
             raise CourseError(f"the question {question.name!r} has a rubric, but is not manual", where)
         if wrong := [level.points for level in question.rubric if not 0 <= level.points <= question.points]:

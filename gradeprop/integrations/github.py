@@ -67,9 +67,6 @@ def set_statuses(course: CoursePaths, name: str, organisation: str, prefix: str)
     The workflow sets the environment variables GITHUB_API_URL and TOKEN.
 
     Args:
-        course: with the commits that the workflow fetched.
-        name: of the assignment.
-        organisation: the owner of the students' repositories.
         prefix: a student's repository is called ``<prefix><student>``.
     """
     warnings = []

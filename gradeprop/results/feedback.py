@@ -57,8 +57,6 @@ def page(assignment: Assignment, record: GradeRecord, score: StudentScore | None
     """Return the feedback page as HTML; every text in it is escaped.
 
     Args:
-        assignment: with its questions.
-        record: the grade.
         score: as the gradebook has it; without it, the record alone counts.
     """
     score = score or of_record(assignment, record)

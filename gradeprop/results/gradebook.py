@@ -111,7 +111,6 @@ def register_submissions(
         arrivals: by student; naive UTC, as nbgrader stores it; None keeps the stored time.
         assignment: its questions become graded cells.
         solutions: names of the cells that students write in, so that people can comment on them.
-        db_url: the address of the gradebook.
 
     Raises:
         CourseError: as ``write``.

@@ -53,8 +53,6 @@ def read(db_url: str, names: Sequence[str] = (), policies: Policies | None = Non
     """Read the scores of these assignments, or of all that have a submission; nothing is written.
 
     Args:
-        db_url: the address of the gradebook.
-        names: assignments; all that have a submission if empty.
         policies: late policy of each assignment; without them, the penalties are those that the database has.
 
     Raises:
@@ -77,10 +75,7 @@ def read_session(
     """Read scores as ``read`` does, from an open database.
 
     Args:
-        session: a session of SQLAlchemy.
-        names: assignments; all that have a submission if empty.
         where: the address of the database, for messages.
-        policies: as in ``read``.
 
     Raises:
         CourseError: the database lacks one of the assignments.

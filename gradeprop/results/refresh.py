@@ -18,7 +18,7 @@ from gradeprop.core.models import GradeRecord, Unattributed
 from gradeprop.core.paths import CoursePaths, student_key
 from gradeprop.core.storage import write_bytes
 from gradeprop.results import feedback, gradebook, gradebook_db, gradebook_scores, grades_csv
-from gradeprop.results.gradebook_db import PATIENCE_S, api, change
+from gradeprop.results.gradebook_db import api, change
 from gradeprop.results.gradebook_scores import Policies
 from gradeprop.results.score import AssignmentScores, Graded, StudentScore, of_record
 from gradeprop.results.unattributed import read_unattributed
@@ -34,8 +34,6 @@ def refresh(
     """Store the penalties of the whole course; write grades.csv and the pages of one assignment.
 
     Args:
-        course: of the assignment.
-        assignment: whose table and pages are written.
         records: of everyone; read from disk if not given.
         unattributed: submissions that belong to nobody yet; read from disk if not given.
         db_url: another gradebook than the course's.
@@ -133,7 +131,7 @@ def _in_name_of(record: GradeRecord, score: StudentScore) -> GradeRecord:
     return msgspec.structs.replace(record, student=score.student, key=student_key(score.student))
 
 
-def settle_penalties(db_url: str, policies: Policies, patience_s: float = PATIENCE_S) -> list[AssignmentScores]:
+def settle_penalties(db_url: str, policies: Policies) -> list[AssignmentScores]:
     """Store every late penalty that has changed where nbgrader shows it, and return the scores of the whole course.
 
     Raises:
@@ -146,7 +144,7 @@ def settle_penalties(db_url: str, policies: Policies, patience_s: float = PATIEN
         for score in one.scores
         if one.name in policies and policies[one.name].is_strict
     }
-    change(db_url, lambda session: _store_penalties(session, wanted), patience_s)
+    change(db_url, lambda session: _store_penalties(session, wanted))
     return scores
 
 

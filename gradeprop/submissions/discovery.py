@@ -48,8 +48,6 @@ def find_submissions(
     If there are several paths, none is a class: the inner folder of a submission must not be taken for a student.
 
     Args:
-        paths: folders and archives.
-        assignment: names the requested files.
         student: whose the one submission is; a person's word, so nothing is doubted.
         students: ids of the gradebook, in lower case.
 

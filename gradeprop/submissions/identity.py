@@ -33,8 +33,7 @@ def doubt_about_owner(student: str, owner: int, students: Collection[str] = (), 
     student's name raises no doubt unless the owner is a student, too: a hub may write for everyone.
 
     Args:
-        student: the student in the name.
-        owner: the user id that owns the folder or file.
+        owner: user id of the folder or file.
         students: ids of the gradebook, in lower case.
         collector: the user id that owns the folder of the class, and may have put everything into it.
     """

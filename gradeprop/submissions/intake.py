@@ -46,10 +46,6 @@ def take(path: Path, student: str, assignment: Assignment, into: Path, owner: in
     """Make a safe copy of a submission in the folder ``into``, which then contains nothing else.
 
     Args:
-        path: a folder or zip.
-        student: whose it is.
-        assignment: names the requested files and the limits.
-        into: the folder of the copy.
         owner: the user id that owned ``path`` when it was attributed to the student.
 
     Raises:

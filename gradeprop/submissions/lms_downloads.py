@@ -126,8 +126,6 @@ def open_lms_download(
     """Unpack a platform's download for the duration of the context; yield None if ``path`` is not a download.
 
     Args:
-        path: a folder or zip.
-        assignment: names the required files and the limits.
         within: the folder to unpack into, on a disk that has room for the class.
         skip: names at the top level to ignore.
 

@@ -103,12 +103,10 @@ class LtiTarget:
         """Find the line item, or create it.
 
         Args:
-            settings: the section ``[lti]`` of push.toml.
             key: our private key, as PEM.
             titles: what the line item may be called.
             max_points: of a new line item.
             name: of the assignment, which a new line item gets as its resource id.
-            create: whether to create one if there is none.
 
         Raises:
             CourseError: the key is none, or there is no such line item.

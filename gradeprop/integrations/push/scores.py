@@ -7,7 +7,7 @@ from enum import StrEnum
 from gradeprop.core.errors import CourseError, RejectedError
 from gradeprop.integrations.push.journal import Journal
 from gradeprop.integrations.push.target import Target
-from gradeprop.integrations.push.web import WAITS_S, patiently
+from gradeprop.integrations.push.web import patiently
 from gradeprop.results.score import AssignmentScores, StudentScore
 
 _DIGITS = 4
@@ -118,11 +118,7 @@ def _compare(goal: float, found: float | str | None, tried: set[str], options: P
 
 
 def push(
-    target: Target,
-    deliveries: Sequence[Delivery],
-    journal: Journal,
-    tick: Callable[[], None],
-    waits_s: tuple[float, ...] = WAITS_S,
+    target: Target, deliveries: Sequence[Delivery], journal: Journal, tick: Callable[[], None]
 ) -> Iterator[Delivery]:
     """Send what is to be sent, and yield every delivery with what became of it; a score twice does no harm.
 
@@ -134,7 +130,7 @@ def push(
     def send(one: Delivery) -> None:
         assert one.points is not None
         points = one.points
-        patiently(lambda: target.send(one.user, points, one.max_points), waits_s)
+        patiently(lambda: target.send(one.user, points, one.max_points))
 
     return send_all(send, deliveries, journal, tick)
 

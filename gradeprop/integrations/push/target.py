@@ -52,9 +52,7 @@ def choose(titles: Sequence[str], known: Mapping[str, str], where: str | Path, o
     """Return the id of the column with one of these titles.
 
     Args:
-        titles: ours.
         known: the platform's: id → title.
-        where: the platform, for messages.
         or_else: what else a person may do.
 
     Raises:
