@@ -1,17 +1,17 @@
 """Commands that run submissions: grade, watch."""
 
 import contextlib
+import dataclasses
 import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
+from msgspec.structs import replace
 
 from gradeprop.cli.bookkeeping import full_id, identify, note_arrivals, warn_of_strangers, write_notebooks
 from gradeprop.cli.options import (
@@ -129,7 +129,8 @@ def grade(
     with opening as store:
         if found:
             store.set_unattributed(found.unattributed, *(path.absolute() for path in submissions))
-        jobs = _with_reason(plan_jobs(store, found, how or "changed", _names(course, student)), reason)
+        names = tuple(filter(None, (student, full_id(course, student))))
+        jobs = [replace(job, reason=reason) for job in plan_jobs(store, found, how or "changed", names)]
         if number := run_jobs(store, jobs, run, found.unattributed if found else (), as_json):
             sentence = f"{need_attention(number)}; no zero was given, and no older grade changed."
             raise click.ClickException(sentence)
@@ -182,15 +183,6 @@ def run_jobs(
     return print_results(course, assignment, graded, unattributed, as_json)
 
 
-def _names(course: CoursePaths, student: str | None) -> tuple[str, ...]:
-    """Return all names of the student that --student names; none without it."""
-    return tuple(filter(None, (student, full_id(course, student))))
-
-
-def _with_reason(jobs: list["Job"], reason: str) -> list["Job"]:
-    return [msgspec.structs.replace(job, reason=reason) for job in jobs] if reason else jobs
-
-
 def plan_jobs(store: "Store", found: "Found | None", how: "How", students: Sequence[str] = ()) -> list["Job"]:
     """Find out what each submission needs; None stands for all that were graded before, to be re-evaluated."""
     from gradeprop.grading import jobs
@@ -216,7 +208,7 @@ def _find(
     if download is None:
         found = find_submissions(paths, one, full_id(course, student), gradebook_db.students(gradebook_db.url(course)))
         if student is None:
-            found = replace(found, submissions=identify(course, found.submissions))
+            found = dataclasses.replace(found, submissions=identify(course, found.submissions))
         warn_of_strangers(course, found.submissions)
         note_arrivals(course, one, found.submissions, {}, None)
         return found

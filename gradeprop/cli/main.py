@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from gradeprop import __version__
-from gradeprop.cli.options import QUIET
+from gradeprop.cli.options import EXISTING_FOLDER, QUIET
 from gradeprop.cli.requirements import missing_module
 from gradeprop.core.errors import GradepropError
 
@@ -80,7 +80,7 @@ def _open_streams() -> None:
 @click.version_option(__version__, prog_name="gradeprop")
 @click.option(
     "--course",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=EXISTING_FOLDER,
     default=".",
     envvar="GRADEPROP_COURSE",
     help="Folder of the course, or any folder in it; without it, $GRADEPROP_COURSE or the current folder.",

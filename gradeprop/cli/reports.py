@@ -37,7 +37,7 @@ class AssignmentStatus:
 
 @dataclass(frozen=True)
 class GradeLine:
-    """The outcome of one submission in a run of ``grade``."""
+    """The result of one submission in a run of ``grade``."""
 
     student: str
     status: str

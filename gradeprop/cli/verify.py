@@ -5,7 +5,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,7 +88,10 @@ def _watch(course: CoursePaths, name: str, only: str, run: RunOptions) -> None:
 
     paths = course.assignment(name)
     with tempfile.TemporaryDirectory() as scratch, Stop() as stop:
-        settings = partial(_read_settings, course, name, run, Path(scratch))
+
+        def settings() -> "RunSettings":
+            return settings_of(course, read_assignment(course, name), run, Path(scratch))
+
         with VerifyWatch(paths, only, settings) as watch, waiting(f"watching {paths.source} and {paths.tests}"):
             while not stop.requested:
                 began = time.monotonic()
@@ -112,10 +114,6 @@ def _print_watched(result: "CaseResult", seconds: float) -> None:
         print_line(f"{verdict}  {result.name}: {result.points:g} points ({seconds:.1f} s)")
         if result.wrong:
             _print_failure(result)
-
-
-def _read_settings(course: CoursePaths, name: str, run: RunOptions, scratch: Path) -> "RunSettings":
-    return settings_of(course, read_assignment(course, name), run, scratch)
 
 
 def _print_failure(result: "CaseResult") -> None:
