@@ -63,7 +63,7 @@ def import_roster(ctx: click.Context, file: Path, columns: dict[str, str]) -> No
     click.echo(f"{len(done.added)} added, {len(done.changed)} changed, {len(done.unchanged)} unchanged")
     if done.not_in_roster:
         click.echo(f"In the gradebook, and not in the roster: {', '.join(done.not_in_roster)}")
-        click.echo("Whoever has left the course: gradeprop student withdraw NAME")
+        click.echo("If a student has left the course: gradeprop student withdraw NAME")
     _refresh_all(course)
 
 

@@ -57,7 +57,7 @@ class Journal:
         """Admit one push at a time.
 
         Raises:
-            JailError: another one is at work, or the folder cannot be written.
+            JailError: another one is running, or the folder cannot be written.
         """
         with RunLock(self.folder) as lock:
             yield

@@ -124,7 +124,7 @@ def push(
 
     Raises:
         PlatformError: the platform refuses every request, or does not answer; what was sent before is noted.
-        JailError: another push is at work, or the journal cannot be written.
+        JailError: another push is running, or the journal cannot be written.
     """
 
     def send(one: Delivery) -> None:
