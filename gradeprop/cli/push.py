@@ -23,7 +23,7 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Send nothing; sho
 leave_out_option = click.option(
     "--leave-out", metavar="STUDENT", multiple=True, help="Skip this student; may be repeated."
 )
-_LOOK = {
+_ADVICE = {
     "rejected": "the platform rejected them; the reasons are in the table, and the same command tries them again",
     "changed on the platform": "somebody has changed them there; --overwrite replaces them",
     "not on the platform": "they are not students of the course there",
@@ -190,7 +190,7 @@ def print_deliveries(deliveries: "Sequence[Delivery]") -> None:
         print_table(tuple(shown), list(zip(*shown.values(), strict=True)))
     for state, number in Counter(each.state.value for each in deliveries).most_common():
         line = f"{number:6}  {state}"
-        if advice := _LOOK.get(state):
+        if advice := _ADVICE.get(state):
             warn(f"{line}: {advice}")
         else:
             click.echo(line)

@@ -70,6 +70,18 @@ def read_private(file: Path) -> bytes | None:
         return opened.read(_MAX_NOTE_BYTES) if is_ours else None
 
 
+def read_bytes(file: Path) -> bytes:
+    """Read a file that we or nbgrader wrote.
+
+    Raises:
+        JailError: it cannot be read.
+    """
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise JailError(f"{file} cannot be read: {error.strerror or error}") from error
+
+
 def read(kind: type[T], file: Path) -> T:
     """Read a record that we wrote.
 
@@ -78,8 +90,6 @@ def read(kind: type[T], file: Path) -> T:
         JailError: the file cannot be read.
     """
     try:
-        return msgspec.json.decode(file.read_bytes(), type=kind)
-    except OSError as error:
-        raise JailError(f"{file} cannot be read: {error.strerror or error}") from error
+        return msgspec.json.decode(read_bytes(file), type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CourseError(f"is not a {kind.__name__} of schema {SCHEMA}: {error}", file) from error

@@ -93,11 +93,12 @@ def _shared(students: Mapping[tuple[str, bytes], Sequence[str]]) -> list[Identic
     return sorted(groups, key=lambda group: (-len(group.students), group.content, group.students))
 
 
-def similar_code(tokens: Mapping[str, Sequence[str]]) -> list[SimilarPair]:
+def similar_code(tokens: Mapping[str, Sequence[str]], min_similarity: float = _MIN_SIMILARITY) -> list[SimilarPair]:
     """Find pairs with similar code, the most similar first; of students with identical code, only the first counts.
 
     Args:
         tokens: the result of ``tokenize`` for each student.
+        min_similarity: from 0 to 1.
     """
     distinct: dict[tuple[str, ...], str] = {}
     for student, each in tokens.items():
@@ -109,7 +110,7 @@ def similar_code(tokens: Mapping[str, Sequence[str]]) -> list[SimilarPair]:
     size = has.sum(axis=1)
     shared = sparse.triu(has @ has.T, k=1).tocoo()
     similarity = shared.data / np.maximum(1, np.minimum(size[shared.row], size[shared.col]))
-    chosen = (similarity >= _MIN_SIMILARITY) & (np.minimum(size[shared.row], size[shared.col]) >= _MIN_RUNS)
+    chosen = (similarity >= min_similarity) & (np.minimum(size[shared.row], size[shared.col]) >= _MIN_RUNS)
     students = list(distinct.values())
     places = zip(shared.row[chosen], shared.col[chosen], similarity[chosen], strict=True)
     pairs = [SimilarPair(students[row], students[column], float(share)) for row, column, share in places]

@@ -1,4 +1,4 @@
-"""Run every attack under both tiers, as the calling user and, if that is root, as an ordinary user too; write the table.
+"""Run every attack under both tiers, as the calling user and, for root, as an ordinary user too; write the table.
 
     python -m tests.hostile.report [FILE…]    →  docs/results/hostile.md, and the same on the terminal
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from gradeprop.core.errors import CourseError, RejectedError
 from gradeprop.integrations.push.journal import Journal
 from gradeprop.integrations.push.target import Target
-from gradeprop.integrations.push.web import patiently
+from gradeprop.integrations.push.web import retry
 from gradeprop.results.score import AssignmentScores, StudentScore
 
 _DIGITS = 4
@@ -74,10 +74,10 @@ def plan(target: Target, scores: AssignmentScores, journal: Journal, options: Pu
         )
         raise CourseError(message, scores.name)
     students = [score for score in scores.scores if score.student not in options.left_out]
-    roster = patiently(target.members)
+    roster = retry(target.members)
     rows = roster.find_rows((score.student, score.other_ids) for score in students)
     users = {student: roster.rows[row][0] for student, row in rows.items()}
-    there = patiently(target.grades)
+    there = retry(target.grades)
     scale, column = max_points / whole, target.max_points or max_points
 
     def delivery(score: StudentScore) -> Delivery:
@@ -130,7 +130,7 @@ def push(
     def send(one: Delivery) -> None:
         assert one.points is not None
         points = one.points
-        patiently(lambda: target.send(one.user, points, one.max_points))
+        retry(lambda: target.send(one.user, points, one.max_points))
 
     return send_all(send, deliveries, journal, tick)
 

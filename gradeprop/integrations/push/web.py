@@ -62,7 +62,7 @@ def is_busy(status: int) -> bool:
     return status in _BUSY
 
 
-def patiently(call: Callable[[], T]) -> T:
+def retry(call: Callable[[], T]) -> T:
     """Call until the platform answers.
 
     Raises:
