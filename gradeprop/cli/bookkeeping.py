@@ -44,16 +44,16 @@ def identify(course: CoursePaths, submissions: Submissions) -> Submissions:
     return tuple((path, ids[name] if name in ids and counts[ids[name]] == 1 else name) for path, name in submissions)
 
 
-def warn_of_strangers(course: CoursePaths, submissions: Submissions) -> None:
+def warn_of_unlisted(course: CoursePaths, submissions: Submissions) -> None:
     """Name the students that a roster, if one was imported, does not have: a misspelt name would be a new student."""
     from gradeprop.results import gradebook, people
 
     everyone = people.everyone(course)
     if any(one.name != one.id for one in everyone):
         known = {one.id for one in everyone}
-        strangers = [name for _, name in submissions if not {name, gradebook.student_id(student_key(name))} & known]
-        if strangers:
-            warn(f"Not in the roster, and graded under the name of the submission: {', '.join(sorted(strangers))}.")
+        unlisted = [name for _, name in submissions if not {name, gradebook.student_id(student_key(name))} & known]
+        if unlisted:
+            warn(f"Not in the roster, and graded under the name of the submission: {', '.join(sorted(unlisted))}.")
 
 
 def note_arrivals(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec.structs import replace
 
-from gradeprop.cli.bookkeeping import full_id, identify, note_arrivals, warn_of_strangers, write_notebooks
+from gradeprop.cli.bookkeeping import full_id, identify, note_arrivals, warn_of_unlisted, write_notebooks
 from gradeprop.cli.options import (
     RunOptions,
     assignment_argument,
@@ -209,11 +209,11 @@ def _find(
         found = find_submissions(paths, one, full_id(course, student), gradebook_db.students(gradebook_db.url(course)))
         if student is None:
             found = dataclasses.replace(found, submissions=identify(course, found.submissions))
-        warn_of_strangers(course, found.submissions)
+        warn_of_unlisted(course, found.submissions)
         note_arrivals(course, one, found.submissions, {}, None)
         return found
     submissions = identify(course, download.submissions)
-    warn_of_strangers(course, submissions)
+    warn_of_unlisted(course, submissions)
     ids = {old: new for (_, old), (_, new) in zip(download.submissions, submissions, strict=True)}
     attempts = {ids.get(name, name): time for name, time in download.attempts.items()}
     note_arrivals(course, one, submissions, attempts, {ids.get(name, name) for name in download.late})

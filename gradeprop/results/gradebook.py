@@ -16,7 +16,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import selectinload
 
@@ -34,16 +33,11 @@ from gradeprop.results.gradebook_db import (
     connect,
     find_or_add,
     hide_password,
+    select_of_assignment,
 )
 
 _RECORDS_PER_COMMIT = 50
 """one commit takes as long as writing a few records"""
-_SCORES = """
-    SELECT submitted_assignment.student_id, base_cell.name, grade.auto_score
-    FROM grade JOIN base_cell ON base_cell.id = grade.cell_id
-    JOIN submitted_notebook ON submitted_notebook.id = grade.notebook_id
-    JOIN submitted_assignment ON submitted_assignment.id = submitted_notebook.assignment_id
-    JOIN assignment ON assignment.id = submitted_assignment.assignment_id WHERE assignment.name = :name"""
 
 
 def student_id(key: str) -> str:
@@ -77,7 +71,7 @@ def records_to_write(records: Sequence[GradeRecord], assignment: Assignment, db_
         return []
     try:
         with connect(db_url) as connection:
-            rows = connection.execute(text(_SCORES), {"name": assignment.name}).all()
+            rows = connection.execute(select_of_assignment(api.Grade, assignment.name, api.Grade.auto_score)).all()
     except (SQLAlchemyError, ModuleNotFoundError):  # no tables yet, or unreadable: writing to it reports the reason
         return list(records)
     stored: dict[str, dict[str, float | None]] = {}

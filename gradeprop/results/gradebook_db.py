@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from alembic.script import ScriptDirectory
 from nbgrader import api as api  # for the other modules
 from nbgrader.dbutil import ALEMBIC_DIR
-from sqlalchemy import Connection, create_engine, inspect, make_url, text
+from sqlalchemy import Connection, create_engine, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -158,6 +158,20 @@ def change(db_url: str, work: Callable[[Any], T], patience_s: float = PATIENCE_S
                 )
                 raise CourseError(message, hide_password(db_url)) from error
             time.sleep(0.2)
+
+
+def select_of_assignment(kind: Any, assignment: str, *columns: Any) -> Any:
+    """Select student, cell and these columns from the grades or comments of an assignment."""
+    one, notebook = api.SubmittedAssignment, api.SubmittedNotebook
+    return (
+        select(one.student_id, api.BaseCell.name, *columns)
+        .select_from(kind)
+        .join(api.BaseCell, api.BaseCell.id == kind.cell_id)
+        .join(notebook, notebook.id == kind.notebook_id)
+        .join(one, one.id == notebook.assignment_id)
+        .join(api.Assignment, api.Assignment.id == one.assignment_id)
+        .where(api.Assignment.name == assignment)
+    )
 
 
 def find_or_add(db: Any, kind: Any, **keys: Any) -> Any:

@@ -22,7 +22,13 @@ from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course import config
 from gradeprop.results import late_penalty
-from gradeprop.results.gradebook_db import api, connect, hide_password, require_same_version
+from gradeprop.results.gradebook_db import (
+    api,
+    connect,
+    hide_password,
+    require_same_version,
+    select_of_assignment,
+)
 from gradeprop.results.gradebook_db import url as gradebook_url
 from gradeprop.results.gradebook_notes import Notes, read_notes
 from gradeprop.results.late_penalty import Lateness
@@ -194,27 +200,12 @@ def _grades(session: Any, assignment: str) -> dict[str, _Grades]:
     """Return the grades and the comments of everyone, by student."""
     found = defaultdict[str, _Grades](_Grades)
     grade, comment = api.Grade, api.Comment
-    rows = _of_assignment(
-        grade, assignment, grade.auto_score, grade.manual_score, grade.score, grade.needs_manual_grade
-    )
+    columns = (grade.auto_score, grade.manual_score, grade.score, grade.needs_manual_grade)
+    rows = select_of_assignment(grade, assignment, *columns)
     for student, cell, auto, manual, score, needs_person in session.execute(rows):
         points = None if auto is None and manual is None else float(score)
         found[student].cells[cell] = CellGrade(points, needs_person)
-    for student, cell, text in session.execute(_of_assignment(comment, assignment, comment.manual_comment)):
+    for student, cell, text in session.execute(select_of_assignment(comment, assignment, comment.manual_comment)):
         if text:
             found[student].comments[cell] = text
     return found
-
-
-def _of_assignment(kind: Any, assignment: str, *columns: Any) -> Any:
-    """Select student, cell and these columns from the grades or comments of an assignment."""
-    one, notebook = api.SubmittedAssignment, api.SubmittedNotebook
-    return (
-        select(one.student_id, api.BaseCell.name, *columns)
-        .select_from(kind)
-        .join(api.BaseCell, api.BaseCell.id == kind.cell_id)
-        .join(notebook, notebook.id == kind.notebook_id)
-        .join(one, one.id == notebook.assignment_id)
-        .join(api.Assignment, api.Assignment.id == one.assignment_id)
-        .where(api.Assignment.name == assignment)
-    )

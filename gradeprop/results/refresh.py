@@ -16,7 +16,6 @@ from gradeprop.core import storage
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.models import GradeRecord, Unattributed
 from gradeprop.core.paths import CoursePaths, student_key
-from gradeprop.core.storage import write_bytes
 from gradeprop.results import feedback, gradebook, gradebook_db, gradebook_scores, grades_csv
 from gradeprop.results.gradebook_db import api, change
 from gradeprop.results.gradebook_scores import Policies
@@ -55,7 +54,7 @@ def refresh(
     for record, score in graded:
         file, page = paths.student(record.key).feedback, feedback.page(assignment, record, score).encode()
         if (file.parent.is_dir() or score.submitted_by) and not (file.is_file() and file.read_bytes() == page):
-            write_bytes(page, file)
+            storage.write_bytes(page, file)
     return graded
 
 

@@ -19,7 +19,6 @@ from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Record
 from gradeprop.core.paths import CoursePaths
 from gradeprop.core.sanitize import for_csv_cell
-from gradeprop.core.storage import write_bytes
 from gradeprop.course.config import read_assignment
 from gradeprop.integrations.lms.columns import Column, ExportOptions, columns_of, point_warnings, selected
 from gradeprop.integrations.lms.platforms import Platform
@@ -66,7 +65,7 @@ class Export:
         Raises:
             JailError: a file cannot be written.
         """
-        write_bytes(self.data, self.file)
+        storage.write_bytes(self.data, self.file)
         storage.write(self.past, self.past_file)
         return self.file
 

@@ -133,7 +133,7 @@ class LtiTarget:
 
     def members(self) -> Roster:
         """Return the students of the course."""
-        columns = ("user_id", "lis_person_sourcedid", "email", "name")
+        columns = (*LTI.id_columns, *LTI.name_columns)
         rows = [
             tuple(str(member.get(column) or "") for column in columns)
             for member in self._pages(
