@@ -115,8 +115,5 @@ def unsafe_option(command: F) -> F:
 
 def folder_option(command: F) -> F:
     return click.option(
-        "--folder",
-        type=EXISTING_FOLDER,
-        default=".",
-        help="Folder with your files; without it, the current folder.",
+        "--folder", type=EXISTING_FOLDER, default=".", help="Folder with your files; without it, the current folder."
     )(command)

@@ -32,7 +32,6 @@ from gradeprop.results.gradebook_db import (
     change,
     connect,
     find_or_add,
-    hide_password,
     select_of_assignment,
 )
 
@@ -62,7 +61,7 @@ def write(records: Iterable[GradeRecord], assignment: Assignment, db_url: str, p
         CourseError: the database cannot be written, or has scores given by hand for a question that was removed.
     """
     all_records = tuple(records)
-    change(db_url, lambda db: _write_all(db, all_records, assignment, db_url), patience_s)
+    change(db_url, lambda db: _write_all(db, all_records, assignment), patience_s)
 
 
 def records_to_write(records: Sequence[GradeRecord], assignment: Assignment, db_url: str) -> list[GradeRecord]:
@@ -112,7 +111,7 @@ def register_submissions(
     names = frozenset(solutions)
 
     def register(db: Any) -> None:
-        notebook = _sync_questions(db, assignment, db_url)
+        notebook = _sync_questions(db, assignment)
         for name in names - {cell.name for cell in notebook.solution_cells}:
             db.add(api.SolutionCell(name=name, notebook=notebook))
         db.commit()
@@ -141,7 +140,7 @@ def register_notebook_cells(
     def add_cells(db: Any) -> None:
         if db.query(api.SubmittedAssignment).join(api.Assignment).filter_by(name=assignment.name).count() == 0:
             return
-        notebook = _sync_questions(db, assignment, db_url)
+        notebook = _sync_questions(db, assignment)
         for cell in cells:
             if cell.solution:
                 find_or_add(db, api.SolutionCell, name=cell.grade_id, notebook=notebook)
@@ -152,8 +151,8 @@ def register_notebook_cells(
     change(db_url, add_cells, patience_s)
 
 
-def _write_all(db: Any, records: Sequence[GradeRecord], assignment: Assignment, db_url: str) -> None:
-    notebook = _sync_questions(db, assignment, db_url)
+def _write_all(db: Any, records: Sequence[GradeRecord], assignment: Assignment) -> None:
+    notebook = _sync_questions(db, assignment)
     rows = _Rows.load(db, notebook)
     for number, record in enumerate(records, 1):
         _write_one(db, notebook, rows, record, assignment)
@@ -199,7 +198,7 @@ class _Rows:
         return self.notebooks[name]
 
 
-def _sync_questions(db: Any, assignment: Assignment, db_url: str) -> Any:
+def _sync_questions(db: Any, assignment: Assignment) -> Any:
     """Return the notebook of an assignment, with exactly one graded cell for each question."""
     name = assignment.name
     notebook = find_or_add(db, api.Notebook, name=name, assignment=find_or_add(db, api.Assignment, name=name))
@@ -210,7 +209,7 @@ def _sync_questions(db: Any, assignment: Assignment, db_url: str) -> Any:
             cell.max_score = questions[name].points
         elif any(grade.manual_score is not None for grade in cell.grades):
             message = f"it has scores given by hand for {name!r}, which is no longer a question of {assignment.name}"
-            raise CourseError(message, hide_password(db_url))
+            raise CourseError(message, db.get_bind().url.render_as_string(hide_password=True))
         else:
             for row in (*cell.grades, cell):
                 db.delete(row)

@@ -22,13 +22,7 @@ from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course import config
 from gradeprop.results import late_penalty
-from gradeprop.results.gradebook_db import (
-    api,
-    connect,
-    hide_password,
-    require_same_version,
-    select_of_assignment,
-)
+from gradeprop.results.gradebook_db import api, connect, hide_password, require_same_version, select_of_assignment
 from gradeprop.results.gradebook_db import url as gradebook_url
 from gradeprop.results.gradebook_notes import Notes, read_notes
 from gradeprop.results.late_penalty import Lateness

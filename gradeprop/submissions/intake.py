@@ -21,15 +21,7 @@ from gradeprop.core.own_modules import own_modules
 from gradeprop.core.paths import STUDENT_CODE, CoursePaths, student_key
 from gradeprop.core.sanitize import filename
 from gradeprop.submissions import layout, validation
-from gradeprop.submissions.entry import (
-    MAX_ENTRIES,
-    Entry,
-    Refused,
-    Unreadable,
-    copy_file,
-    is_ignored,
-    refusal,
-)
+from gradeprop.submissions.entry import MAX_ENTRIES, Entry, Refused, Unreadable, copy_file, is_ignored, refusal
 from gradeprop.submissions.reader import entries
 from gradeprop.submissions.text import to_utf8
 

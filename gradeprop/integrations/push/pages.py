@@ -138,11 +138,9 @@ class PageTarget(Protocol):
 
     def users(self, everyone: Sequence[StudentPages]) -> Mapping[str, str]:
         """Return the student's id on the platform, for those who are there: student → id."""
-        ...
 
     def has(self, user: str, name: str, data: bytes) -> bool:
         """Return True if the student has this file already."""
-        ...
 
     def send_page(self, user: str, name: str, data: bytes) -> None:
         """Send a file to one student.
@@ -151,7 +149,6 @@ class PageTarget(Protocol):
             RejectedError: the platform rejects it for this student.
             PlatformError: the platform refuses or fails.
         """
-        ...
 
 
 def plan_pages(target: PageTarget, everyone: Sequence[StudentPages], assignment: str) -> list[Delivery]:
