@@ -3,7 +3,7 @@
 full_id           the id of a student whom the instructor names
 identify          the student of a submission that is named by another id than the gradebook's
 note_arrivals     when each submission arrived, for late days
-write_notebooks   what formgrader shows for grading by hand
+write_notebooks   the notebooks that formgrader shows for grading by hand
 """
 
 import contextlib
@@ -100,7 +100,7 @@ def _attempt(assignment: Assignment, text: str) -> datetime | None:
 def write_notebooks(
     course: CoursePaths, assignment: Assignment, records: Sequence[GradeRecord], changed: Collection[str]
 ) -> None:
-    """Write what formgrader shows of these students, if their record is new or formgrader has nothing yet.
+    """Write formgrader's notebooks of these students, if their record is new or formgrader has nothing yet.
 
     Args:
         changed: keys of the students who were graded now.

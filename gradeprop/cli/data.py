@@ -47,7 +47,9 @@ def data(ctx: click.Context, name: str | None, source: Path | None, as_json: boo
         click.echo(f"{name} requires no data set")
     elif not chosen:
         names = ", ".join(each.name for each in known) or "none"
-        raise click.ClickException(f"There is no data set {name!r} to get, only: {names}. The sample is always there.")
+        raise click.ClickException(
+            f"There is no data set {name!r} to get, only: {names}. The sample is always available."
+        )
     for one in chosen:
         folder = datasets.place(course, one, source) if source else datasets.fetch(course, one)
         click.echo(f"{one.name} is complete, in {folder}")
@@ -66,4 +68,4 @@ def _print_list(known: list["Dataset"], as_json: bool) -> None:
     for each in known:
         if each.folder is None:
             needed = f": {', '.join(each.required_by)} cannot be graded without it" if each.required_by else ""
-            click.echo(f"gradeprop data {each.name} gets it, or says where it can be had{needed}")
+            click.echo(f"gradeprop data {each.name} downloads it, or says where to get it{needed}")

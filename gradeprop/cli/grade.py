@@ -101,7 +101,7 @@ def grade(
     """Grade folders or zips, or a class of them.
 
     Each of the SUBMISSIONS is named for its student; a folder of folders and zips is a class. If it is not clear
-    what the work is, or whose, it is not graded, and a list at the end says what was found.
+    what the work is or which student it is of, it is not graded, and a list at the end says what was found.
 
     Does only what is needed: runs new and changed submissions; if only the checks changed, re-evaluates the stored
     observations; leaves all other grades alone. --recheck and --force do more.

@@ -24,7 +24,7 @@ class AssignmentStatus:
     released: bool
     """release/<hw> exists"""
     graded: int
-    """students whose automatic points are there"""
+    """students who have automatic points"""
     written: int
     """of these, students with answers that wait to be graded by hand"""
     needs_attention: list[str]

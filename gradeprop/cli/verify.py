@@ -71,14 +71,18 @@ def verify(
     failed = [result for result in results if result.wrong]
     if as_json:
         print_json([_line(result) for result in results])
-        sys.exit(1 if failed else 0)
+    else:
+        _print_report(results, failed)
+    sys.exit(1 if failed else 0)
+
+
+def _print_report(results: "Sequence[CaseResult]", failed: "Sequence[CaseResult]") -> None:
     _print_cases(results)
     for result in failed:
         _print_failure(result)
     _print_refused(result for result in results if result.is_refused)
     _print_unseen([result for result in results if result.public and result.name.startswith("wrong/")])
     click.echo(f"{len(results) - len(failed)} of {len(results)} cases passed")
-    sys.exit(1 if failed else 0)
 
 
 def _watch(course: CoursePaths, name: str, only: str, run: RunOptions) -> None:

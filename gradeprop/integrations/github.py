@@ -121,7 +121,7 @@ def read_accounts(file: Path) -> list[str]:
     """Read the list of students, as any editor saves it: one account per line, # begins a comment.
 
     Raises:
-        CourseError: the file cannot be read, or a line is no account.
+        CourseError: the file cannot be read, or a line is not an account.
     """
     try:
         data = file.read_bytes()

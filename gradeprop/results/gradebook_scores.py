@@ -117,7 +117,7 @@ class _Book:
         return found
 
     def submitter(self, assignment: str, student: str) -> str:
-        """Return whose submission counts for a student: of a group, the one that arrived last; "" if there is none."""
+        """Return the student whose submission counts: of a group, the one that arrived last; "" if there is none."""
         rows = self.submissions[assignment]
         group = [one for one in sorted({student, *self.notes.group(student, assignment)}) if one in rows]
         return max(group, key=lambda one: (rows[one].timestamp or datetime.min, one == student), default="")

@@ -34,7 +34,7 @@ def refresh(
 
     Args:
         records: of everyone; read from disk if not given.
-        unattributed: submissions that belong to nobody yet; read from disk if not given.
+        unattributed: read from disk if not given.
         db_url: another gradebook than the course's.
 
     Returns:

@@ -31,7 +31,7 @@ _RUN = 10
 """tokens in a row that are compared"""
 _MIN_RUNS = 60
 _CLASS = 20
-"""students from which on what half of them have is common knowledge"""
+"""number of students from which on runs that half of them have do not count"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The students in a file that a platform exported, or in any CSV with a header: names, ids and e-mail addresses.
 
 The gradebook's id of a student is the name of the folder with the submission. Downloads of Canvas and Moodle name a
-student by the platform's own number, so that is kept, too.
+student by the platform's own number, so that number is stored as well.
 """
 
 import csv

@@ -109,7 +109,7 @@ class LtiTarget:
             name: of the assignment, which a new line item gets as its resource id.
 
         Raises:
-            CourseError: the key is none, or there is no such line item.
+            CourseError: the key is not a private RSA key, or there is no such line item.
             PlatformError: the platform refuses.
         """
         public_key(key, settings.private_key)
@@ -198,7 +198,7 @@ def public_key(key: str, where: Path | str) -> str:
     """Return the public key that belongs to a private one, as PEM and as JWK: platforms ask for one of them.
 
     Raises:
-        CourseError: it is no private RSA key.
+        CourseError: it is not a private RSA key.
     """
     try:
         jwk = JWK.from_pem(key.encode())
