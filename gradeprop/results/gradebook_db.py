@@ -31,8 +31,8 @@ def url(course: CoursePaths) -> str:
     Raises:
         CourseError: nbgrader_config.py cannot be run.
     """
-    db_url = _course_directory(course).get("db_url")
-    return db_url if isinstance(db_url, str) else f"sqlite:///{course.gradebook}"
+    db_url = _setting(course, "CourseDirectory", "db_url")
+    return f"sqlite:///{course.gradebook}" if db_url is None else db_url
 
 
 def autograded_folder(course: CoursePaths) -> Path | None:
@@ -43,13 +43,8 @@ def autograded_folder(course: CoursePaths) -> Path | None:
     Raises:
         CourseError: nbgrader_config.py cannot be run.
     """
-    name = _course_directory(course).get("autograded_directory")
-    return course.root / name if isinstance(name, str) else None
-
-
-def _course_directory(course: CoursePaths) -> Any:
-    """Return the settings of nbgrader's CourseDirectory in nbgrader_config.py; empty without the file."""
-    return _config(course).get("CourseDirectory", {})
+    name = _setting(course, "CourseDirectory", "autograded_directory")
+    return None if name is None else course.root / name
 
 
 def exchange(course: CoursePaths) -> tuple[str, str]:
@@ -58,17 +53,18 @@ def exchange(course: CoursePaths) -> tuple[str, str]:
     Raises:
         CourseError: nbgrader_config.py cannot be run.
     """
-    root, course_id = _config(course).get("Exchange", {}).get("root"), _course_directory(course).get("course_id")
-    return root if isinstance(root, str) else "", course_id if isinstance(course_id, str) else ""
+    return _setting(course, "Exchange", "root") or "", _setting(course, "CourseDirectory", "course_id") or ""
 
 
-def _config(course: CoursePaths) -> Any:
+def _setting(course: CoursePaths, section: str, name: str) -> str | None:
+    """Return a text that nbgrader_config.py sets; None if it does not, or there is no such file."""
     if not (file := course.root / _CONFIG).is_file():
-        return {}
+        return None
     try:
-        return PyFileConfigLoader(_CONFIG, path=str(course.root)).load_config()
+        found = PyFileConfigLoader(_CONFIG, path=str(course.root)).load_config().get(section, {}).get(name)
     except Exception as error:  # the file is a program and may raise anything
         raise CourseError(f"{type(error).__name__}: {error}", file) from error
+    return found if isinstance(found, str) else None
 
 
 def exists(db_url: str) -> bool:
