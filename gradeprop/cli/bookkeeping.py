@@ -2,7 +2,7 @@
 
 full_id           the id of a student whom the instructor names
 note_arrivals     when each submission arrived, for late days
-write_notebooks   what formgrader shows for grading by hand
+write_notebooks   the notebooks that formgrader shows for grading by hand
 """
 
 import contextlib
@@ -29,16 +29,16 @@ def full_id(course: CoursePaths, student: str | None) -> str | None:
     return student
 
 
-def warn_of_strangers(course: CoursePaths, submissions: Submissions) -> None:
+def warn_of_unlisted(course: CoursePaths, submissions: Submissions) -> None:
     """Name the students that a roster, if one was imported, does not have: a misspelt name would be a new student."""
     from gradeprop.results import gradebook, people
 
     everyone = people.everyone(course)
     if any(one.name != one.id for one in everyone):
         known = {one.id for one in everyone}
-        strangers = [name for _, name in submissions if not {name, gradebook.student_id(student_key(name))} & known]
-        if strangers:
-            warn(f"Not in the roster, and graded under the name of the submission: {', '.join(sorted(strangers))}.")
+        unlisted = [name for _, name in submissions if not {name, gradebook.student_id(student_key(name))} & known]
+        if unlisted:
+            warn(f"Not in the roster, and graded under the name of the submission: {', '.join(sorted(unlisted))}.")
 
 
 def note_arrivals(
@@ -51,9 +51,6 @@ def note_arrivals(
     """Write to the gradebook when submissions arrived, as the exchange or a platform has recorded it.
 
     Args:
-        course: of the gradebook.
-        assignment: of the submissions.
-        submissions: each with its student.
         attempts: the times in a platform's names, by student.
         late: the students whose submission the platform calls late; None without a platform.
     """
@@ -88,12 +85,9 @@ def _attempt(assignment: Assignment, text: str) -> datetime | None:
 def write_notebooks(
     course: CoursePaths, assignment: Assignment, records: Sequence[GradeRecord], changed: Collection[str]
 ) -> None:
-    """Write what formgrader shows of these students, if their record is new or formgrader has nothing yet.
+    """Write formgrader's notebooks of these students, if their record is new or formgrader has nothing yet.
 
     Args:
-        course: of the assignment.
-        assignment: with its notebook.
-        records: of the run.
         changed: keys of the students who were graded now.
     """
     from gradeprop.integrations.nbgrader import manual_grading

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gradeprop.cli.options import assignment_argument, complete_assignment, example
+from gradeprop.cli.options import EXISTING_FILE, FILE, FOLDER, assignment_argument, complete_assignment, example
 from gradeprop.cli.output import progress, warn
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course.config import read_assignment, read_course
@@ -48,12 +48,7 @@ def release(ctx: click.Context, assignment: str | None, check: bool, solutions_o
 
 @click.command(epilog=example("gradeprop solutions mnist_lenet"))
 @assignment_argument
-@click.option(
-    "--to",
-    "folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to write; without it solutions/ASSIGNMENT in the course.",
-)
+@click.option("--to", "folder", type=FOLDER, help="Folder to write; without it solutions/ASSIGNMENT in the course.")
 @click.pass_context
 def solutions(ctx: click.Context, assignment: str, folder: Path | None) -> None:
     """Write the solutions to hand out after a deadline.
@@ -73,7 +68,7 @@ def solutions(ctx: click.Context, assignment: str, folder: Path | None) -> None:
 
 
 @click.command(epilog=example('gradeprop init cnn-2027 --title "Convolutional networks"'))
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=".")
+@click.argument("folder", type=FOLDER, default=".")
 @click.option("--title", default="My course", show_default=True, help="Title of the course.")
 def init(folder: Path, title: str) -> None:
     """Start a course of your own in an empty FOLDER.
@@ -117,11 +112,7 @@ def new(ctx: click.Context, name: str, undo: bool) -> None:
 
 
 @click.command(epilog=example("gradeprop backup --to /backups/cnn-2026.tar.gz"))
-@click.option(
-    "--to",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write; without it COURSE-DATE.tar.gz in the current folder.",
-)
+@click.option("--to", type=FILE, help="File to write; without it COURSE-DATE.tar.gz in the current folder.")
 @click.pass_context
 def backup(ctx: click.Context, to: Path | None) -> None:
     """Back up the whole course into one file.
@@ -145,8 +136,8 @@ def backup(ctx: click.Context, to: Path | None) -> None:
 
 
 @click.command(epilog=example("gradeprop restore /backups/cnn-2026.tar.gz cnn-2026"))
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("file", type=EXISTING_FILE)
+@click.argument("folder", type=FOLDER)
 def restore(file: Path, folder: Path) -> None:
     """Restore a backup FILE into a new FOLDER."""
     from gradeprop.course.backup import restore_backup

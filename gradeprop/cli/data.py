@@ -53,14 +53,17 @@ def data(ctx: click.Context, name: str | None, source: Path | None, as_json: boo
         click.echo(f"{one.name} is complete, in {folder}")
 
 
+def _line(one: "Dataset") -> DatasetLine:
+    return DatasetLine(one.name, list(one.assignments), list(one.required_by), str(one.folder) if one.folder else None)
+
+
 def _print_list(known: list["Dataset"], as_json: bool) -> None:
     if as_json:
-        names = ((each, str(each.folder) if each.folder else None) for each in known)
-        print_json([DatasetLine(e.name, list(e.assignments), list(e.required_by), folder) for e, folder in names])
+        print_json([_line(each) for each in known])
         return
     rows = [(each.name, ", ".join(each.assignments), str(each.folder or "not on this machine")) for each in known]
     print_table(("data set", "of", "folder"), rows)
     for each in known:
         if each.folder is None:
             needed = f": {', '.join(each.required_by)} cannot be graded without it" if each.required_by else ""
-            click.echo(f"gradeprop data {each.name} gets it, or says where it can be had{needed}")
+            click.echo(f"gradeprop data {each.name} downloads it, or says where to get it{needed}")

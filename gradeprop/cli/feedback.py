@@ -5,17 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradeprop.cli.options import assignment_argument, example, find_assignment
+from gradeprop.cli.options import FILE, FOLDER, assignment_argument, example, find_assignment
 from gradeprop.cli.output import progress, waiting, warn
-from gradeprop.cli.push import canvas_target, print_deliveries, report
+from gradeprop.cli.push import canvas_target, dry_run_option, leave_out_option, print_deliveries, report
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.paths import AssignmentPaths
 
 if TYPE_CHECKING:
     from gradeprop.integrations.push.pages import PageTarget, StudentPages
-
-_leave_out = click.option("--leave-out", metavar="STUDENT", multiple=True, help="Skip this student; may be repeated.")
-_dry_run = click.option("--dry-run", is_flag=True, help="Send nothing; show who would get what.")
 
 
 @click.group()
@@ -31,11 +28,11 @@ def feedback() -> None:
 @assignment_argument
 @click.option(
     "--roster",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Grading worksheet of the assignment; needed unless students are called by their participant numbers.",
 )
-@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="Without it, ASSIGNMENT-feedback.zip.")
-@_leave_out
+@click.option("--to", type=FILE, help="Without it, ASSIGNMENT-feedback.zip.")
+@leave_out_option
 @click.pass_context
 def moodle(
     ctx: click.Context, assignment: str, roster: Path | None, to: Path | None, leave_out: tuple[str, ...]
@@ -58,8 +55,8 @@ def moodle(
 
 @feedback.command(epilog=example("gradeprop feedback folder mnist_lenet --to feedback_1"))
 @assignment_argument
-@click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="Without it, ASSIGNMENT-feedback.")
-@_leave_out
+@click.option("--to", type=FOLDER, help="Without it, ASSIGNMENT-feedback.")
+@leave_out_option
 @click.pass_context
 def folder(ctx: click.Context, assignment: str, to: Path | None, leave_out: tuple[str, ...]) -> None:
     """Write a folder per student, and a table with e-mail addresses for a mail merge."""
@@ -74,8 +71,8 @@ def folder(ctx: click.Context, assignment: str, to: Path | None, leave_out: tupl
 @feedback.command(epilog=example("gradeprop feedback canvas mnist_lenet --dry-run"))
 @assignment_argument
 @click.option("--column", metavar="TITLE", help="Title or id of the assignment on Canvas.")
-@_leave_out
-@_dry_run
+@leave_out_option
+@dry_run_option
 @click.pass_context
 def canvas(ctx: click.Context, assignment: str, column: str | None, leave_out: tuple[str, ...], dry_run: bool) -> None:
     """Attach each student's page to a comment on their submission, with the access token in CANVAS_TOKEN."""
@@ -88,8 +85,8 @@ def canvas(ctx: click.Context, assignment: str, column: str | None, leave_out: t
 
 @feedback.command(epilog=example("gradeprop feedback github mnist_lenet --dry-run"))
 @assignment_argument
-@_leave_out
-@_dry_run
+@leave_out_option
+@dry_run_option
 @click.pass_context
 def github(ctx: click.Context, assignment: str, leave_out: tuple[str, ...], dry_run: bool) -> None:
     """Commit each student's page to the branch feedback of their repository, with the token in STUDENTS_TOKEN."""

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
+from msgspec.structs import replace
 
-from gradeprop.cli.bookkeeping import full_id, note_arrivals, warn_of_strangers, write_notebooks
+from gradeprop.cli.bookkeeping import full_id, note_arrivals, warn_of_unlisted, write_notebooks
 from gradeprop.cli.options import (
     RunOptions,
     assignment_argument,
@@ -101,8 +101,8 @@ def grade(
 ) -> None:
     """Grade folders or zips, or a class of them.
 
-    Each of the SUBMISSIONS is named for its student; a folder of folders and zips is a class. Where it is not clear
-    what the work is, or whose, nothing is graded, and a list at the end says what was found.
+    Each of the SUBMISSIONS is named for its student; a folder of folders and zips is a class. If it is not clear
+    what the work is or which student it is of, it is not graded, and a list at the end says what was found.
 
     Does only what is needed: runs new and changed submissions; if only the checks changed, re-evaluates the stored
     observations; leaves all other grades alone. --recheck and --force do more.
@@ -130,7 +130,8 @@ def grade(
     with opening as store:
         if found:
             store.set_unattributed(found.unattributed, *(path.absolute() for path in submissions))
-        jobs = _with_reason(plan_jobs(store, found, how or "changed", _names(course, student)), reason)
+        names = tuple(filter(None, (student, full_id(course, student))))
+        jobs = [replace(job, reason=reason) for job in plan_jobs(store, found, how or "changed", names)]
         if number := run_jobs(store, jobs, run, found.unattributed if found else (), as_json):
             sentence = f"{need_attention(number)}; no zero was given, and no older grade changed."
             raise click.ClickException(sentence)
@@ -183,15 +184,6 @@ def run_jobs(
     return print_results(course, assignment, graded, unattributed, as_json)
 
 
-def _names(course: CoursePaths, student: str | None) -> tuple[str, ...]:
-    """Return all names of the student that --student names; none without it."""
-    return tuple(filter(None, (student, full_id(course, student))))
-
-
-def _with_reason(jobs: list["Job"], reason: str) -> list["Job"]:
-    return [msgspec.structs.replace(job, reason=reason) for job in jobs] if reason else jobs
-
-
 def plan_jobs(store: "Store", found: "Found | None", how: "How", students: Sequence[str] = ()) -> list["Job"]:
     """Find out what each submission needs; None stands for all that were graded before, to be re-evaluated."""
     from gradeprop.grading import jobs
@@ -220,11 +212,11 @@ def _find(
             download = ctx.with_resource(open_lms_download(paths[0], one, course.cache))
     if download is None:
         found = find_submissions(paths, one, full_id(course, student), students, ids_of)
-        warn_of_strangers(course, found.submissions)
+        warn_of_unlisted(course, found.submissions)
         note_arrivals(course, one, found.submissions, {}, None)
         return found
     submissions = identified(download.submissions, ids_of({name for _, name in download.submissions}))
-    warn_of_strangers(course, submissions)
+    warn_of_unlisted(course, submissions)
     ids = {old: new for (_, old), (_, new) in zip(download.submissions, submissions, strict=True)}
     attempts = {ids.get(name, name): time for name, time in download.attempts.items()}
     note_arrivals(course, one, submissions, attempts, {ids.get(name, name) for name in download.late})

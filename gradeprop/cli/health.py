@@ -17,13 +17,13 @@ from gradeprop.core.paths import CoursePaths
 from gradeprop.course import environment
 from gradeprop.course.config import read_assignment, read_course
 
-_SHOWN = ("torch", "nbgrader", "numpy")
+_MAIN_PACKAGES = ("torch", "nbgrader", "numpy")
 
 
 def versions() -> Iterator[Finding]:
     """Yield the versions of this installation, and each package that is missing or of a version it does not take."""
     installed = {canonicalize_name(each.name): each.version for each in importlib.metadata.distributions() if each.name}
-    shown = [f"{name} {version}" for name, version in installed.items() if name in _SHOWN]
+    shown = [f"{name} {version}" for name, version in installed.items() if name in _MAIN_PACKAGES]
     python = f"gradeprop {__version__}, Python {platform.python_version()}, {sys.platform}"
     yield Finding("versions", "ok", ", ".join([python, *shown]))
     for asked in _requirements():

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from gradeprop import __version__
-from gradeprop.cli.options import QUIET
+from gradeprop.cli.options import EXISTING_FOLDER, QUIET
 from gradeprop.cli.requirements import missing_module
 from gradeprop.core.errors import GradepropError
 
@@ -55,7 +55,7 @@ class CommandGroup(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
             if near := difflib.get_close_matches(args[0], _MODULES, 1):
-                error.message = f"{error.message.rstrip('.')}; did you mean {near[0]}?"
+                raise click.UsageError(f"{error.message.rstrip('.')}; did you mean {near[0]}?", ctx) from None
             raise
 
     def invoke(self, ctx: click.Context) -> object:
@@ -91,7 +91,7 @@ def _open_streams() -> None:
 @click.version_option(__version__, prog_name="gradeprop")
 @click.option(
     "--course",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=EXISTING_FOLDER,
     default=".",
     envvar="GRADEPROP_COURSE",
     show_envvar=True,
@@ -106,12 +106,6 @@ def main(ctx: click.Context, course: Path, quiet: bool) -> None:
         ctx.meta[QUIET] = sys.stdout
         nowhere = ctx.with_resource(open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
         ctx.with_resource(contextlib.redirect_stdout(nowhere))
-
-
-def load_commands() -> dict[str, click.Command]:
-    """Return all commands by name."""
-    ctx = click.Context(main)
-    return {name: command for name in main.list_commands(ctx) if (command := main.get_command(ctx, name))}
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 QUIET = "gradeprop.quiet"
 """key of click's meta, set by ``gradeprop --quiet``: the real stdout"""
+FILE, FOLDER = click.Path(dir_okay=False, path_type=Path), click.Path(file_okay=False, path_type=Path)
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -112,8 +115,5 @@ def unsafe_option(command: F) -> F:
 
 def folder_option(command: F) -> F:
     return click.option(
-        "--folder",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        default=".",
-        help="Folder with your files; without it, the current folder.",
+        "--folder", type=EXISTING_FOLDER, default=".", help="Folder with your files; without it, the current folder."
     )(command)

@@ -29,7 +29,7 @@ _UNSAFE = (
 _WHAT_TO_DO = """\
 Look at each submission: complete or rename its files, or ask the student to submit again; then run the same command.
 To grade one as it is:            gradeprop grade ASSIGNMENT PATH --student NAME --as-is
-To say whose a submission is:     gradeprop grade ASSIGNMENT PATH --student NAME"""
+To name the student of one:       gradeprop grade ASSIGNMENT PATH --student NAME"""
 
 
 def warn(sentence: str, colour: str = "yellow") -> None:

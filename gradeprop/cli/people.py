@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gradeprop.cli.options import assignment_argument, example, find_assignment, pairs
+from gradeprop.cli.options import EXISTING_FILE, assignment_argument, example, find_assignment, pairs
 from gradeprop.cli.output import print_table
 from gradeprop.cli.reports import StudentLine, json_option, print_json
 from gradeprop.cli.scores import refresh_pages, score_columns
@@ -36,7 +36,7 @@ def roster() -> None:
         "gradeprop roster import students.csv --column id=Matriculation",
     ),
 )
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=EXISTING_FILE)
 @click.option(
     "--column",
     "columns",
@@ -63,7 +63,7 @@ def import_roster(ctx: click.Context, file: Path, columns: dict[str, str]) -> No
     click.echo(f"{len(done.added)} added, {len(done.changed)} changed, {len(done.unchanged)} unchanged")
     if done.not_in_roster:
         click.echo(f"In the gradebook, and not in the roster: {', '.join(done.not_in_roster)}")
-        click.echo("Whoever has left the course: gradeprop student withdraw NAME")
+        click.echo("If a student has left the course: gradeprop student withdraw NAME")
     _refresh_all(course)
 
 

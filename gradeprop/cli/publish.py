@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from gradeprop.cli.options import (
+    EXISTING_FOLDER,
+    FILE,
+    FOLDER,
     assignment_argument,
     complete_assignment,
     data_option,
@@ -33,12 +36,10 @@ if TYPE_CHECKING:
 @click.argument("assignments", nargs=-1, shell_complete=complete_assignment)
 @click.option(
     "--roster",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Gradebook exported by the platform, or Moodle's grading worksheet: students and columns.",
 )
-@click.option(
-    "--to", type=click.Path(dir_okay=False, path_type=Path), help="File to write; without it canvas.csv or similar."
-)
+@click.option("--to", type=FILE, help="File to write; without it canvas.csv or similar.")
 @click.option("--questions", is_flag=True, help="Add a column for each question.")
 @click.option(
     "--column",
@@ -75,25 +76,26 @@ def export(
     Writes a file for the platform to import, with the grades of the ASSIGNMENTS, or of all. Students who are not in
     the roster are left out and named.
     """
-    from gradeprop.integrations.lms import export as lms  # loads nbgrader, two seconds
+    from gradeprop.integrations.lms.columns import ExportOptions
+    from gradeprop.integrations.lms.export import prepare_export  # loads nbgrader, two seconds
     from gradeprop.integrations.lms.platforms import PLATFORMS
 
-    options = lms.ExportOptions(
+    options = ExportOptions(
         PLATFORMS[platform], roster, questions, columns, frozenset(leave_out), to, out_of, new_column, id_column
     )
-    made = lms.prepare_export(CoursePaths.find(ctx.obj), options, tuple(dict.fromkeys(assignments)))
+    built = prepare_export(CoursePaths.find(ctx.obj), options, tuple(dict.fromkeys(assignments)))
     if dry_run:
-        _print_changes(made)
+        _print_changes(built)
     else:
-        file = made.write()
-        click.echo(f"{file} is written; students: {len(made.students)}, changed cells: {len(made.changes)}")
-    for note in made.warnings:
+        file = built.write()
+        click.echo(f"{file} is written; students: {len(built.students)}, changed cells: {len(built.changes)}")
+    for note in built.warnings:
         warn(note)
 
 
-def _print_changes(made: "Export") -> None:
-    if made.changes:
-        cells = ((each.student, each.column, each.before, each.now) for each in made.changes)
+def _print_changes(built: "Export") -> None:
+    if built.changes:
+        cells = ((each.student, each.column, each.before, each.now) for each in built.changes)
         rows = [["–" if cell is None else cell for cell in row] for row in cells]
         print_table(("student", "column", "last export", "now"), rows)
     else:
@@ -110,7 +112,7 @@ def _print_changes(made: "Export") -> None:
 @click.option("--anonymous", is_flag=True, help="For a lecture: write report-anonymous.html, without names.")
 @click.option(
     "--earlier",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=EXISTING_FOLDER,
     help="Also compare with the code of a former year: its folder autograded/ASSIGNMENT.",
 )
 @click.pass_context
@@ -148,11 +150,7 @@ def package() -> None:
     ),
 )
 @assignment_argument
-@click.option(
-    "--to",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Zip to write; without it ASSIGNMENT-gradescope.zip in the current folder.",
-)
+@click.option("--to", type=FILE, help="Zip to write; without it ASSIGNMENT-gradescope.zip in the current folder.")
 @click.option(
     "--visibility",
     type=_VISIBILITY,
@@ -201,11 +199,7 @@ def package_gradescope(
 @package.command("github", epilog=example("gradeprop package github mnist_lenet --organisation my-course"))
 @assignment_argument
 @click.option("--organisation", required=True, help="GitHub organisation that owns the students' repositories.")
-@click.option(
-    "--to",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to write; without it ASSIGNMENT-github in the current folder.",
-)
+@click.option("--to", type=FOLDER, help="Folder to write; without it ASSIGNMENT-github in the current folder.")
 @click.pass_context
 def package_github(ctx: click.Context, assignment: str, organisation: str, to: Path | None) -> None:
     """Write workflows for GitHub: public checks for the students, grading for the instructors' repository."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from gradeprop.cli.options import assignment_argument, example, find_assignment
+from gradeprop.cli.options import FILE, assignment_argument, example, find_assignment
 from gradeprop.cli.output import print_table, progress, waiting, warn
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError, GradepropError
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from gradeprop.integrations.push.target import Target
 
 F = TypeVar("F", bound=Callable[..., Any])
-_LOOK = {
+dry_run_option = click.option("--dry-run", is_flag=True, help="Send nothing; show who would get what.")
+leave_out_option = click.option(
+    "--leave-out", metavar="STUDENT", multiple=True, help="Skip this student; may be repeated."
+)
+_ADVICE = {
     "rejected": "the platform rejected them; the reasons are in the table, and the same command tries them again",
     "changed on the platform": "somebody has changed them there; --overwrite replaces them",
     "not on the platform": "they are not students of the course there",
@@ -38,9 +42,9 @@ def push() -> None:
 
 def _shared(command: F) -> F:
     for option in (
-        click.option("--dry-run", is_flag=True, help="Send nothing; show who would get what."),
+        dry_run_option,
         click.option("--overwrite", is_flag=True, help="Replace grades that somebody has changed on the platform."),
-        click.option("--leave-out", metavar="STUDENT", multiple=True, help="Skip this student; may be repeated."),
+        leave_out_option,
         click.option("--column", metavar="TITLE", help="Title or id of the assignment on the platform."),
     ):
         command = option(command)
@@ -85,9 +89,7 @@ def canvas(ctx: click.Context, /, assignment: str, column: str | None, out_of: f
 
 
 @push.command(epilog=example("gradeprop push key --to lti.pem"))
-@click.option(
-    "--to", type=click.Path(dir_okay=False, path_type=Path), default="lti.pem", show_default=True, help="File to write."
-)
+@click.option("--to", type=FILE, default="lti.pem", show_default=True, help="File to write.")
 @click.pass_context
 def key(ctx: click.Context, to: Path) -> None:
     """Make a key for push lti, and print the public half for the platform.
@@ -188,7 +190,7 @@ def print_deliveries(deliveries: "Sequence[Delivery]") -> None:
         print_table(tuple(shown), list(zip(*shown.values(), strict=True)))
     for state, number in Counter(each.state.value for each in deliveries).most_common():
         line = f"{number:6}  {state}"
-        if advice := _LOOK.get(state):
+        if advice := _ADVICE.get(state):
             warn(f"{line}: {advice}")
         else:
             click.echo(line)

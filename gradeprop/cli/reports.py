@@ -1,4 +1,4 @@
-"""Records that commands print with ``--json``; docs/reference/reports.schema.json is their schema."""
+"""Records that commands print with ``--json``; tests/reference/reports.py makes their schema."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -24,7 +24,7 @@ class AssignmentStatus:
     released: bool
     """release/<hw> exists"""
     graded: int
-    """students whose automatic points are there"""
+    """students who have automatic points"""
     written: int
     """of these, students with answers that wait to be graded by hand"""
     needs_attention: list[str]
@@ -37,7 +37,7 @@ class AssignmentStatus:
 
 @dataclass(frozen=True)
 class GradeLine:
-    """The outcome of one submission in a run of ``grade``."""
+    """The result of one submission in a run of ``grade``."""
 
     student: str
     status: str
@@ -146,18 +146,6 @@ class DoctorReport:
     jails: list[JailLine]
 
 
-REPORTS: dict[str, Any] = {
-    "data": list[DatasetLine],
-    "doctor": DoctorReport,
-    "grade": list[GradeLine],
-    "scores": list[ScoreLine],
-    "status": list[AssignmentStatus],
-    "student list": list[StudentLine],
-    "verify": list[CaseLine],
-}
-"""command → what ``--json`` prints"""
-
-
 def json_option(command: Any) -> Any:
     """Add ``--json``, passed as ``as_json``."""
     text = "Print JSON in place of tables; docs/reference/reports.schema.json describes it."
@@ -168,13 +156,3 @@ def print_json(report: object) -> None:
     """Print a record, or a list of records, as JSON, also with ``gradeprop --quiet``."""
     text = msgspec.json.format(msgspec.json.encode(report), indent=2).decode()
     click.echo(text, file=click.get_current_context().meta.get(QUIET))
-
-
-def schema() -> str:
-    """Return the JSON Schema of all reports, under the name of each command."""
-    schemas, definitions = msgspec.json.schema_components(REPORTS.values(), ref_template="#/$defs/{name}")
-    found = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "What commands print with --json"}
-    return msgspec.json.format(
-        msgspec.json.encode({**found, "properties": dict(zip(REPORTS, schemas, strict=True)), "$defs": definitions}),
-        indent=2,
-    ).decode()

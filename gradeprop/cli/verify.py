@@ -5,7 +5,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,14 +72,20 @@ def verify(
     refused = [result for result in results if result.is_refused]
     if as_json:
         print_json([_line(result) for result in results])
-        sys.exit(1 if failed or refused else 0)
+    else:
+        _print_report(results, failed, refused)
+    sys.exit(1 if failed or refused else 0)
+
+
+def _print_report(
+    results: "Sequence[CaseResult]", failed: "Sequence[CaseResult]", refused: "Sequence[CaseResult]"
+) -> None:
     _print_cases(results)
     for result in failed:
         _print_failure(result)
     _print_refused(refused)
     _print_unseen([result for result in results if result.public and result.name.startswith("wrong/")])
     click.echo(f"{len(results) - len(failed)} of {len(results)} cases passed")
-    sys.exit(1 if failed or refused else 0)
 
 
 def _watch(course: CoursePaths, name: str, only: str, run: RunOptions) -> None:
@@ -90,7 +95,10 @@ def _watch(course: CoursePaths, name: str, only: str, run: RunOptions) -> None:
 
     paths = course.assignment(name)
     with tempfile.TemporaryDirectory() as scratch, Stop() as stop:
-        settings = partial(_read_settings, course, name, run, Path(scratch))
+
+        def settings() -> "RunSettings":
+            return settings_of(course, read_assignment(course, name), run, Path(scratch))
+
         with VerifyWatch(paths, only, settings) as watch, waiting(f"watching {paths.source} and {paths.tests}"):
             while not stop.requested:
                 began = time.monotonic()
@@ -113,10 +121,6 @@ def _print_watched(result: "CaseResult", seconds: float) -> None:
         print_line(f"{verdict}  {result.name}: {result.points:g} points ({seconds:.1f} s)")
         if result.wrong:
             _print_failure(result)
-
-
-def _read_settings(course: CoursePaths, name: str, run: RunOptions, scratch: Path) -> "RunSettings":
-    return settings_of(course, read_assignment(course, name), run, scratch)
 
 
 def _print_failure(result: "CaseResult") -> None:

@@ -40,11 +40,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def unpack(blob: bytes, max_header_bytes: int = MAX_BLOB_BYTES) -> dict[str, RawTensor]:
-    """Split a safetensors blob into its tensors, which must fill it without gap or overlap.
-
-    Args:
-        blob: untrusted bytes.
-        max_header_bytes: maximum size of the JSON header.
+    """Split an untrusted safetensors blob into its tensors, which must fill it without gap or overlap.
 
     Raises:
         WireError: the blob is anything else.

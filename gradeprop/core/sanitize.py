@@ -43,13 +43,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  #
 
 
 def for_markdown(text: str, attached: Collection[str] = ()) -> str:
-    """Disable HTML, active formulas, foreign pictures and unusual links in Markdown; keep prose and maths.
+    """Disable HTML, active formulas, foreign pictures and unusual links in a student's Markdown; keep prose and maths.
 
     nbgrader renders Markdown with all its HTML, in the browser and with the rights of the person who grades. A space
     is enough to disable HTML, a picture or a link, while ``&lt;`` would change formulas and code.
 
     Args:
-        text: Markdown that a student wrote.
         attached: names of the pictures that come with the text; nbconvert fails on a missing one.
     """
 
@@ -86,9 +85,7 @@ def with_pictures(text: str, attachments: Mapping[str, Mapping[str, object]], ma
     another form is shown at the end. Pictures do not count as text.
 
     Args:
-        text: Markdown that a student wrote.
         attachments: name → media type → base64, unchecked.
-        max_characters: maximum length of the text; the rest is cut off.
     """
     pictures: dict[str, dict[str, str]] = {}
 

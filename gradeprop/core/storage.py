@@ -12,6 +12,7 @@ from gradeprop.core.errors import CourseError, JailError
 from gradeprop.core.models import SCHEMA, Record
 
 T = TypeVar("T", bound=Record)
+_MAX_NOTE_BYTES = 2**20
 
 
 def to_json(record: Record) -> bytes:
@@ -54,7 +55,7 @@ def write_secret(data: bytes, file: Path) -> None:
         raise JailError(f"{file} cannot be written: {error.strerror}") from error
 
 
-def read_private(file: Path, max_bytes: int = 2**20) -> bytes | None:
+def read_private(file: Path) -> bytes | None:
     """Read a note of ours; None if there is none, or if others than its owner may have made it.
 
     The file is opened once, without following a link or waiting for a pipe, and checked through the descriptor.
@@ -66,7 +67,19 @@ def read_private(file: Path, max_bytes: int = 2**20) -> bytes | None:
     with os.fdopen(descriptor, "rb") as opened:
         status = os.fstat(descriptor)
         is_ours = stat.S_ISREG(status.st_mode) and not status.st_mode & stat.S_IWOTH and status.st_nlink == 1
-        return opened.read(max_bytes) if is_ours else None
+        return opened.read(_MAX_NOTE_BYTES) if is_ours else None
+
+
+def read_bytes(file: Path) -> bytes:
+    """Read a file that we or nbgrader wrote.
+
+    Raises:
+        JailError: it cannot be read.
+    """
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise JailError(f"{file} cannot be read: {error.strerror or error}") from error
 
 
 def read(kind: type[T], file: Path) -> T:
@@ -77,8 +90,6 @@ def read(kind: type[T], file: Path) -> T:
         JailError: the file cannot be read.
     """
     try:
-        return msgspec.json.decode(file.read_bytes(), type=kind)
-    except OSError as error:
-        raise JailError(f"{file} cannot be read: {error.strerror or error}") from error
+        return msgspec.json.decode(read_bytes(file), type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CourseError(f"is not a {kind.__name__} of schema {SCHEMA}: {error}", file) from error

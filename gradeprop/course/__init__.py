@@ -8,7 +8,7 @@ notebook            notebook parser with source positions
 diagrams            links to SVG files → images inside the notebook
 solutions           solution markers: find and strip
 front               README, syllabus and more of a release, from templates
-release             source/<hw> → release/<hw>; not exported here, since it imports nbgrader (seconds)
+release             source/<hw> → release/<hw>; imports nbgrader, which takes seconds
 shared              solved functions that later assignments use, handed out on request
 scaffold            new assignment from a template
 known_answers       reference, stub, wrong/ and right/: submissions with known scores
@@ -17,22 +17,3 @@ demo                sample class in a course of its own
 backup              everything that cannot be made again, in one file
 bundle              one assignment, and the package, for another machine
 """
-
-from gradeprop.course.bundle import course_files
-from gradeprop.course.config import data_folder, label_folders, read_assignment, read_course, resolve_dataset
-from gradeprop.course.demo import demo_class
-from gradeprop.course.known_answers import KnownAnswer, read_known_answers
-from gradeprop.course.scaffold import new_assignment
-
-__all__ = [
-    "KnownAnswer",
-    "course_files",
-    "data_folder",
-    "demo_class",
-    "label_folders",
-    "new_assignment",
-    "read_assignment",
-    "read_course",
-    "read_known_answers",
-    "resolve_dataset",
-]

@@ -85,14 +85,13 @@ def resolve_dataset(assignment: Assignment, asked: str) -> str:
     Raises:
         CourseError: the assignment has no such data set.
     """
-    known = tuple(assignment.held_out)
-    if asked != "auto" and asked not in known:
-        raise CourseError(
-            f"no bars for the data set {asked!r}, only for: {', '.join(known) or 'none'}", assignment.name
-        )
-    if asked != "auto":
-        return asked
-    return next((name for name in known if name == "sample" or holds_any(*_folder_and_files(assignment, name))), "")
+    known = assignment.held_out
+    if asked == "auto":
+        return next((name for name in known if name == "sample" or holds_any(*_folder_and_files(assignment, name))), "")
+    if asked not in known:
+        message = f"no bars for the data set {asked!r}, only for: {', '.join(known) or 'none'}"
+        raise CourseError(message, assignment.name)
+    return asked
 
 
 def require_dataset(assignment: Assignment, asked: str) -> str:
@@ -181,7 +180,6 @@ def _validated(assignment: Assignment, where: Path) -> Assignment:
     for question in assignment.questions:
         if question.points <= 0:
             raise CourseError(f"the question {question.name!r} has {question.points:g} points, but needs some", where)
-    for question in assignment.questions:
         if question.rubric and not question.manual:
             raise CourseError(f"the question {question.name!r} has a rubric, but is not manual", where)
         if wrong := [level.points for level in question.rubric if not 0 <= level.points <= question.points]:

@@ -13,7 +13,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +84,7 @@ def fetch(course: CoursePaths, dataset: Dataset) -> Path:
     Raises:
         CourseError: it could not be downloaded, or is damaged.
     """
-    _run(course, dataset, _FETCH, dict(os.environ))
+    _run(course, dataset, _FETCH)
     return _found(course, dataset)
 
 
@@ -96,7 +96,7 @@ def place(course: CoursePaths, dataset: Dataset, source: Path) -> Path:
     Raises:
         CourseError: the source has none of its files, or they are incomplete or damaged.
     """
-    names = _run(course, dataset, _PUBLISHED, dict(os.environ)).split()
+    names = _run(course, dataset, _PUBLISHED).split()
     course.downloads.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=course.downloads, prefix=".incoming-") as scratch:
         incoming = Path(scratch) / "gradeprop"
@@ -106,7 +106,7 @@ def place(course: CoursePaths, dataset: Dataset, source: Path) -> Path:
         if not holds_any(incoming / dataset.name, dataset.files):
             raise CourseError(f"has no {' or '.join(dataset.files)}, one of which {dataset.name} needs", source)
         elsewhere = {"GRADEPROP_DATA": str(incoming), "XDG_CACHE_HOME": scratch}  # computes nothing from older files
-        _run(course, dataset, _FETCH, os.environ | elsewhere)
+        _run(course, dataset, _FETCH, elsewhere)
         for folder in incoming.iterdir():
             _merge(folder, course.downloads / folder.name)
     return course.downloads / dataset.name
@@ -157,15 +157,15 @@ def _member(archive: Path, name: str) -> Iterator[IO[bytes] | None]:
     yield None
 
 
-def _run(course: CoursePaths, dataset: Dataset, program: str, environment: dict[str, str]) -> str:
+def _run(course: CoursePaths, dataset: Dataset, program: str, variables: Mapping[str, str] = {}) -> str:
     """Run a program with the loader's module; return what it printed. Bars on stderr are shown."""
     file = course.given / f"{dataset.loader}.py"
     if not dataset.loader or not file.is_file():
         message = f"[held-out.{dataset.name}] names no loader in source/given, so put its files into a folder yourself"
         raise CourseError(message, course.assignment(dataset.assignments[0]).toml)
     command = [sys.executable, "-P", "-c", program, str(course.source.resolve()), f"{GIVEN}.{dataset.loader}"]
-    about = environment | {"PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run(command, env=about, stdout=subprocess.PIPE, encoding="utf-8", check=False)
+    environment = {**os.environ, **variables, "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, encoding="utf-8", check=False)
     if done.returncode != 0:
         raise CourseError(done.stdout.strip() or f"{file} ended in the error above", f"data set {dataset.name}")
     return done.stdout

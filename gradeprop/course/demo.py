@@ -1,13 +1,13 @@
 """A small made-up class, in a course of its own: known answers, right and wrong, and broken and hostile submissions."""
 
 import shutil
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, CoursePaths
+from gradeprop.course.bundle import zip_files
 from gradeprop.course.known_answers import KnownAnswer, read_known_answers, write_answer
 
 DEMO = "demo"
@@ -74,7 +74,8 @@ def demo_class(assignment: Assignment, paths: AssignmentPaths, reference: Path) 
         write_answer(answer, paths, reference, folder / answer.name.replace("/", " "))
     for name, spoil in _SPOILED.items():
         spoil(write_answer(KnownAnswer(name=name, points=0), paths, reference, folder / name))
-    _zip(folder / "reference", folder / "zipped.zip")
+    files = {file.name: file.read_bytes() for file in (folder / "reference").iterdir()}
+    (folder / "zipped.zip").write_bytes(zip_files(files))
     return folder
 
 
@@ -104,9 +105,3 @@ _SPOILED: dict[str, Callable[[Path], None]] = {
     "hostile": _hostile,
     "pickled weights": _pickle,
 }
-
-
-def _zip(folder: Path, file: Path) -> None:
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for each in sorted(folder.iterdir()):
-            archive.write(each, each.name)

@@ -1,4 +1,4 @@
-"""Files of an assignment that are sent to the jail or given to students."""
+"""Files of an assignment that are released, sent to the jail or given to students."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,20 @@ from pathlib import Path
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import GIVEN, GRADER, AssignmentPaths
+
+
+def read_text(file: Path) -> str:
+    """Read a file of the course.
+
+    Raises:
+        CourseError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CourseError(f"cannot be read: {error.strerror}", file) from error
+    except UnicodeDecodeError as error:
+        raise CourseError("is not UTF-8 text; save it as UTF-8", file) from error
 
 
 def read_probes(file: Path) -> bytes:

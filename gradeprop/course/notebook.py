@@ -11,6 +11,7 @@ from typing import Any
 import nbformat
 
 from gradeprop.core.errors import CourseError
+from gradeprop.course.files import read_text
 from gradeprop.course.solutions import regions
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -52,7 +53,7 @@ def read_cells(file: Path) -> tuple[Cell, ...]:
     Raises:
         CourseError: the file is missing, not JSON, or not a notebook of format 4; or a marker is out of order.
     """
-    text = _text(file)
+    text = read_text(file)
     notebook = _notebook(text, file)
     positions = _children(text, _children(text, _skip(text, 0))["cells"])
     cells = tuple(_cell(i, raw, text, positions[i]) for i, raw in enumerate(notebook["cells"]))
@@ -67,7 +68,7 @@ def normalise(file: Path) -> bytes:
     Raises:
         CourseError: see ``read_cells``.
     """
-    notebook = _notebook(_text(file), file)
+    notebook = _notebook(read_text(file), file)
     for index, cell in enumerate(notebook["cells"]):
         cell["id"] = f"cell-{index + 1}"
         cell["metadata"] = {key: cell["metadata"][key] for key in _KEPT_METADATA if key in cell["metadata"]}
@@ -78,15 +79,6 @@ def normalise(file: Path) -> bytes:
     notebook["metadata"] = {"kernelspec": kernel, "language_info": {"name": "python"}}
     notebook["nbformat_minor"] = 5
     return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CourseError(f"cannot be read: {error.strerror}", file) from error
-    except UnicodeDecodeError as error:
-        raise CourseError("is not UTF-8 text; save it as UTF-8", file) from error
 
 
 def _notebook(text: str, file: Path) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import ASKED, GIVEN, PACKER, PUBLIC_CHECKS, STUDENT_CODE, AssignmentPaths, CoursePaths
 from gradeprop.core.storage import write_bytes
 from gradeprop.course.diagrams import embed_diagrams
-from gradeprop.course.files import given_files, grader_file
+from gradeprop.course.files import given_files, grader_file, read_text
 from gradeprop.course.front import front_files
 from gradeprop.course.notebook import Cell, normalise, read_cells
 from gradeprop.course.shared import shared_solutions
@@ -50,8 +50,6 @@ def release(assignment: Assignment, course: CoursePaths, solutions_of: Sequence[
     """Write release/<hw> and the stub at the root of the course; return the folder of the release.
 
     Args:
-        assignment: the assignment.
-        course: its course.
         solutions_of: earlier assignments whose shared functions are handed out, solved.
 
     Raises:
@@ -106,7 +104,7 @@ def build_release(assignment: Assignment, course: CoursePaths, solutions_of: Seq
             raise CourseError(f"is unknown; source/{paths.name} may contain: {', '.join(sorted(allowed))}", file)
     cells = read_cells(paths.notebook)
     _check_points(assignment, cells, paths)
-    files = {STUDENT_CODE: strip_python(_text(course.solution), course.solution).encode()}
+    files = {STUDENT_CODE: strip_python(read_text(course.solution), course.solution).encode()}
     files[PUBLIC_CHECKS] = _unchanged(paths.public_checks)
     given_files(paths, assignment.given)  # refuses a name that is not there
     for name in assignment.given:
@@ -137,7 +135,7 @@ def _check_points(assignment: Assignment, cells: Sequence[Cell], paths: Assignme
                 raise CourseError(message, paths.notebook, cell.lines[begin.line])
         if cell.grade and (wrong := _mismatch(cell, questions.get(cell.grade_id), seen)):
             raise CourseError(f"{cell.label} {wrong}", paths.notebook, cell.lines[0])
-    lines = _text(paths.toml).splitlines()
+    lines = read_text(paths.toml).splitlines()
     for name in questions.keys() - seen.keys():
         line = next((i for i, line in enumerate(lines, 1) if line.replace(" ", "") == f'name="{name}"'), None)
         raise CourseError(f"the question {name!r} has no cell in {paths.notebook.name}", paths.toml, line)
@@ -172,7 +170,7 @@ def _packer_config(assignment: Assignment, stub: bytes) -> bytes:
 
 
 def _unchanged(file: Path) -> bytes:
-    text = _text(file)
+    text = read_text(file)
     lines = text.splitlines()
     for begin, _ in regions(lines, file, range(1, len(lines) + 1)):
         raise CourseError("students receive this file unchanged; it must not contain a solution", file, begin.line + 1)
@@ -183,15 +181,6 @@ def _unchanged(file: Path) -> bytes:
             line = error.lineno if isinstance(error, SyntaxError) else None
             raise CourseError(f"is not Python: {error.args[0]}", file, line) from error
     return text.encode()
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CourseError(f"cannot be read: {error.strerror}", file) from error
-    except UnicodeDecodeError as error:
-        raise CourseError("is not UTF-8 text; save it as UTF-8", file) from error
 
 
 def released_notebook(paths: AssignmentPaths) -> bytes:

@@ -66,8 +66,6 @@ def regions(
     """Find the marked regions of a text, each as its two markers.
 
     Args:
-        lines: the text.
-        where: the file, for the message of an error.
         numbers: the line number in the file of each line of the text.
         prefix: the start of the message of an error.
 

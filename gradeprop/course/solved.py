@@ -48,7 +48,7 @@ def _code(course: CoursePaths, name: str) -> str:
 
 
 def _notebook(paths: AssignmentPaths) -> bytes:
-    """Return the notebook with solutions, without nbgrader's metadata: it is not for handing in."""
+    """Return the notebook with solutions, without nbgrader's metadata: it is not to be submitted."""
     notebook = json.loads(embed_diagrams(normalise(paths.notebook), paths.notebook))
     for cell in notebook["cells"]:
         cell["source"] = without_markers("".join(cell["source"]), paths.notebook).strip("\n")

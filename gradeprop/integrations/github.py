@@ -25,7 +25,7 @@ from gradeprop.core import storage
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError, JailError
 from gradeprop.core.models import GradeRecord
-from gradeprop.core.paths import CoursePaths, StudentPaths, student_key
+from gradeprop.core.paths import CoursePaths, student_key
 from gradeprop.core.sanitize import for_markdown_line
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -67,19 +67,15 @@ def set_statuses(course: CoursePaths, name: str, organisation: str, prefix: str)
     The workflow sets the environment variables GITHUB_API_URL and TOKEN.
 
     Args:
-        course: with the commits that the workflow fetched.
-        name: of the assignment.
-        organisation: the owner of the students' repositories.
         prefix: a student's repository is called ``<prefix><student>``.
     """
     warnings = []
-    for student, commit in _fetched_commits(course):
-        paths = StudentPaths(course.assignment(name).autograded / student_key(student))
+    for student, commit, record in _fetched(course, name):
         sent = course.cache / "statuses" / name / student
-        if not paths.record.is_file():
+        if record is None:
             warnings.append(f"{student} has no grade record yet.")
             continue
-        status = _status(storage.read(GradeRecord, paths.record))
+        status = _status(record)
         line = msgspec.json.encode([commit, status])
         if sent.is_file() and sent.read_bytes() == line:
             continue
@@ -92,10 +88,11 @@ def set_statuses(course: CoursePaths, name: str, organisation: str, prefix: str)
     return warnings
 
 
-def _fetched_commits(course: CoursePaths) -> Iterator[tuple[str, str]]:
-    """Yield each student whose repository was fetched, with the commit."""
-    for file in sorted((course.cache / "heads").iterdir()):
-        yield file.name, file.read_text().strip()
+def _fetched(course: CoursePaths, name: str) -> Iterator[tuple[str, str, GradeRecord | None]]:
+    """Yield each student whose repository was fetched, with the commit and the grade record, if there is one."""
+    for head in sorted((course.cache / "heads").iterdir()):
+        file = course.assignment(name).student(student_key(head.name)).record
+        yield head.name, head.read_text().strip(), storage.read(GradeRecord, file) if file.is_file() else None
 
 
 def _status(record: GradeRecord) -> dict[str, str]:
@@ -124,7 +121,7 @@ def read_accounts(file: Path) -> list[str]:
     """Read the list of students, as any editor saves it: one account per line, # begins a comment.
 
     Raises:
-        CourseError: the file cannot be read, or a line is no account.
+        CourseError: the file cannot be read, or a line is not an account.
     """
     try:
         data = file.read_bytes()
@@ -144,12 +141,10 @@ def read_accounts(file: Path) -> list[str]:
 def summary(course: CoursePaths, name: str) -> str:
     """Return the summary of a run as Markdown: a row for each student whose repository was fetched."""
     rows = ["| student | grade | remark |", "|---|---|---|"]
-    for student, _ in _fetched_commits(course):
-        file = StudentPaths(course.assignment(name).autograded / student_key(student)).record
-        if not file.is_file():
+    for student, _, record in _fetched(course, name):
+        if record is None:
             rows.append(f"| {for_markdown_line(student)} | – | no grade record yet |")
             continue
-        record = storage.read(GradeRecord, file)
         points = f"{record.points:g} of {record.possible:g}" if record.status == "graded" else "on hold"
         remark = for_markdown_line(record.attention or record.reason)
         rows.append(f"| {for_markdown_line(student)} | {points} | {remark} |")

@@ -17,6 +17,7 @@ import re
 import sys
 import tempfile
 import traceback
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -107,10 +108,10 @@ def results(assignment: Assignment, record: GradeRecord, about: dict[str, Any], 
     """Return results.json of a graded record: each check result, without the name of the check or its file."""
     questions = {question.name: (number, question) for number, question in enumerate(assignment.questions, 1)}
     tests: list[dict[str, Any]] = []
-    counts: dict[str, int] = {}
+    counts = Counter[str]()
     for result in record.results:
         number, question = questions[result.question]
-        counts[result.question] = counts.get(result.question, 0) + 1
+        counts[result.question] += 1
         tests.append({
             "number": f"{number}.{counts[result.question]}",
             "name": f"{question.title}: {result.line}".replace("``", "`"),

@@ -6,7 +6,7 @@
                  └─ gradebook         nbgrader's database
 
     gradebook_db ──── gradebook_scores ──── score       one score of automatic points, points by hand, late penalty
-          │                 │                            └─ of which pages, table and report take every number
+          │                 │                            └─ pages, table and report take every number from it
        people       gradebook_notes, late_penalty       students, and what was decided about them
 
     refresh    brings table, pages and nbgrader's penalties up to date with the scores

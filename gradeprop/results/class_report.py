@@ -3,20 +3,17 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import fields
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.core.storage import write_bytes
 from gradeprop.results import refresh
 from gradeprop.results.class_summary import ClassSummary, summarize
-from gradeprop.results.feedback import points, prose
+from gradeprop.results.feedback import environment
 from gradeprop.results.misconceptions import Misconception
 from gradeprop.results.mistakes import Mistake
 from gradeprop.results.report_figures import draw_figures
@@ -90,7 +87,7 @@ def _with_names(each: Misconception | Mistake) -> dict[str, Any]:
 
 def page(assignment: Assignment, summary: ClassSummary, anonymous: bool = False) -> str:
     """Return the class report as HTML; every text of a student in it is escaped."""
-    template = _environment().get_template("report.html")
+    template = environment().get_template("report.html")
     return template.render(
         **{field.name: getattr(summary, field.name) for field in fields(summary)},
         slowest=summary.slowest,
@@ -103,17 +100,4 @@ def page(assignment: Assignment, summary: ClassSummary, anonymous: bool = False)
         max_names=_MAX_NAMES,
         max_rows=_MAX_ROWS,
         max_pairs=0 if anonymous else _MAX_PAIRS,
-        style=Markup(_environment().get_template("style.css").render()),
     )
-
-
-@cache
-def _environment() -> Environment:
-    loader = PackageLoader("gradeprop.results")
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"short": _short, "prose": prose, "points": points}
-    return environment
-
-
-def _short(number: float) -> str:
-    return f"{number:.3g}" if number < 1000 else f"{number:.0f}"

@@ -57,8 +57,6 @@ def page(assignment: Assignment, record: GradeRecord, score: StudentScore | None
     """Return the feedback page as HTML; every text in it is escaped.
 
     Args:
-        assignment: with its questions.
-        record: the grade.
         score: as the gradebook has it; without it, the record alone counts.
     """
     score = score or of_record(assignment, record)
@@ -67,7 +65,7 @@ def page(assignment: Assignment, record: GradeRecord, score: StudentScore | None
         by_question[result.question].append(result)
     causes = record.causes[:_MAX_CAUSES] if record.status == "graded" else ()
     numbers = {cause.message: number for number, cause in enumerate(causes, 1) if cause.is_shared}
-    template = _environment().get_template("feedback.html")
+    template = environment().get_template("feedback.html")
     return template.render(
         assignment=assignment,
         record=record,
@@ -78,14 +76,13 @@ def page(assignment: Assignment, record: GradeRecord, score: StudentScore | None
         problems=[problem for problem in record.problems if problem not in {cause.message for cause in causes}],
         questions=[(question, _groups(by_question[question.name], numbers)) for question in record.questions],
         manual=[question for question in assignment.questions if question.manual],
-        style=Markup(_environment().get_template("style.css").render()),
     )
 
 
 def cell_html(record: GradeRecord, question: str) -> str:
     """Return the check results of one question as HTML for a cell of a notebook; every text in it is escaped."""
     results = [result for result in record.results if result.question == question]
-    return _environment().get_template("cell.html").render(groups=_groups(results, {}))
+    return environment().get_template("cell.html").render(groups=_groups(results, {}))
 
 
 def _groups(results: Sequence[CheckResult], numbers: Mapping[str, int]) -> list[Group]:
@@ -108,17 +105,22 @@ def extent(verdict: str, checks: int) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return the templates of this subpackage, which escape every text, with their filters."""
     loader = PackageLoader("gradeprop.results")
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"points": points, "differs": _differs, "prose": prose, "chart": chart}
-    environment.globals.update(marks=defaultdict(lambda: "✗", _MARKS), words=_WORDS, on_hold=ON_HOLD, extent=extent)
-    return environment
+    found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    found.filters |= {"points": points, "short": _short, "differs": _differs, "prose": prose, "chart": chart}
+    found.globals.update(marks=defaultdict(lambda: "✗", _MARKS), words=_WORDS, on_hold=ON_HOLD, extent=extent)
+    return found
 
 
 def points(value: float) -> str:
     """Format points without trailing zeros: 4, 2.5."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _short(number: float) -> str:
+    return f"{number:.3g}" if number < 1000 else f"{number:.0f}"
 
 
 def prose(text: str) -> Markup:
@@ -145,5 +147,5 @@ def chart(curves: Curves) -> Markup:
         return f"{450 * step / max(steps - 1, 1):.1f},{190 * (high - value) / ((high - low) or 1):.1f}"
 
     lines = {label: " ".join(starmap(place, enumerate(values))) for label, values in series.items()}
-    template = _environment().get_template("curves.svg")
+    template = environment().get_template("curves.svg")
     return Markup(template.render(curves=curves, series=series, lines=lines, steps=steps, low=low, high=high))

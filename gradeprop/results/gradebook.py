@@ -8,7 +8,6 @@ nbgrader's own API commits after every small step, and prints its errors. Theref
 and commits all those of a record together.
 """
 
-import contextlib
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +16,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
-from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import selectinload
 
@@ -31,20 +29,14 @@ from gradeprop.results.gradebook_db import (
     PATIENCE_S,
     add_row,
     api,
+    change,
+    connect,
     find_or_add,
-    hide_password,
-    persist,
-    prepare_database,
+    select_of_assignment,
 )
 
 _RECORDS_PER_COMMIT = 50
 """one commit takes as long as writing a few records"""
-_SCORES = """
-    SELECT submitted_assignment.student_id, base_cell.name, grade.auto_score
-    FROM grade JOIN base_cell ON base_cell.id = grade.cell_id
-    JOIN submitted_notebook ON submitted_notebook.id = grade.notebook_id
-    JOIN submitted_assignment ON submitted_assignment.id = submitted_notebook.assignment_id
-    JOIN assignment ON assignment.id = submitted_assignment.assignment_id WHERE assignment.name = :name"""
 
 
 def student_id(key: str) -> str:
@@ -69,7 +61,7 @@ def write(records: Iterable[GradeRecord], assignment: Assignment, db_url: str, p
         CourseError: the database cannot be written, or has scores given by hand for a question that was removed.
     """
     all_records = tuple(records)
-    persist(lambda: _write_all(all_records, assignment, db_url), db_url, patience_s)
+    change(db_url, lambda db: _write_all(db, all_records, assignment), patience_s)
 
 
 def records_to_write(records: Sequence[GradeRecord], assignment: Assignment, db_url: str) -> list[GradeRecord]:
@@ -77,10 +69,8 @@ def records_to_write(records: Sequence[GradeRecord], assignment: Assignment, db_
     if not records:
         return []
     try:
-        engine = create_engine(db_url)
-        with contextlib.closing(engine.connect()) as connection:
-            rows = connection.execute(text(_SCORES), {"name": assignment.name}).all()
-        engine.dispose()
+        with connect(db_url) as connection:
+            rows = connection.execute(select_of_assignment(api.Grade, assignment.name, api.Grade.auto_score)).all()
     except (SQLAlchemyError, ModuleNotFoundError):  # no tables yet, or unreadable: writing to it reports the reason
         return list(records)
     stored: dict[str, dict[str, float | None]] = {}
@@ -114,32 +104,28 @@ def register_submissions(
         arrivals: by student; naive UTC, as nbgrader stores it; None keeps the stored time.
         assignment: its questions become graded cells.
         solutions: names of the cells that students write in, so that people can comment on them.
-        db_url: the address of the gradebook.
 
     Raises:
         CourseError: as ``write``.
     """
-    persist(lambda: _register_all(arrivals, assignment, tuple(solutions), db_url), db_url, PATIENCE_S)
+    names = frozenset(solutions)
 
-
-def _register_all(
-    arrivals: Mapping[str, datetime | None], assignment: Assignment, solutions: Sequence[str], db_url: str
-) -> None:
-    prepare_database(db_url)
-    with api.Gradebook(db_url) as book:
-        notebook = _sync_questions(book.db, assignment, db_url)
-        for name in {*solutions} - {cell.name for cell in notebook.solution_cells}:
-            book.db.add(api.SolutionCell(name=name, notebook=notebook))
-        book.db.commit()
-        rows = _Rows.load(book.db, notebook)
+    def register(db: Any) -> None:
+        notebook = _sync_questions(db, assignment)
+        for name in names - {cell.name for cell in notebook.solution_cells}:
+            db.add(api.SolutionCell(name=name, notebook=notebook))
+        db.commit()
+        rows = _Rows.load(db, notebook)
         for student, arrival in arrivals.items():
-            submitted = rows.of(book.db, notebook, student)
+            submitted = rows.of(db, notebook, student)
             submitted.assignment.timestamp = arrival or submitted.assignment.timestamp
             for cell in _graded_cells(notebook):
-                find_or_add(book.db, api.Grade, cell=cell, notebook=submitted)
+                find_or_add(db, api.Grade, cell=cell, notebook=submitted)
             for cell in (*notebook.solution_cells, *notebook.task_cells):
-                find_or_add(book.db, api.Comment, cell=cell, notebook=submitted)
-            book.db.commit()
+                find_or_add(db, api.Comment, cell=cell, notebook=submitted)
+            db.commit()
+
+    change(db_url, register)
 
 
 def register_notebook_cells(
@@ -150,34 +136,28 @@ def register_notebook_cells(
     Raises:
         CourseError: as ``write``.
     """
-    persist(lambda: _add_cells(assignment, cells, db_url), db_url, patience_s)
 
-
-def _add_cells(assignment: Assignment, cells: Sequence[Cell], db_url: str) -> None:
-    prepare_database(db_url)
-    with api.Gradebook(db_url) as book:
-        if book.db.query(api.SubmittedAssignment).join(api.Assignment).filter_by(name=assignment.name).count() == 0:
+    def add_cells(db: Any) -> None:
+        if db.query(api.SubmittedAssignment).join(api.Assignment).filter_by(name=assignment.name).count() == 0:
             return
-        notebook = _sync_questions(book.db, assignment, db_url)
+        notebook = _sync_questions(db, assignment)
         for cell in cells:
             if cell.solution:
-                find_or_add(book.db, api.SolutionCell, name=cell.grade_id, notebook=notebook)
-            known = book.db.query(api.SourceCell).filter_by(name=cell.grade_id, notebook=notebook).count()
+                find_or_add(db, api.SolutionCell, name=cell.grade_id, notebook=notebook)
+            known = db.query(api.SourceCell).filter_by(name=cell.grade_id, notebook=notebook).count()
             if not known and (cell.grade or cell.solution or cell.locked):
-                book.db.add(api.SourceCell(name=cell.grade_id, notebook=notebook, cell_type=cell.cell_type))
-        book.db.commit()
+                db.add(api.SourceCell(name=cell.grade_id, notebook=notebook, cell_type=cell.cell_type))
+
+    change(db_url, add_cells, patience_s)
 
 
-def _write_all(records: Sequence[GradeRecord], assignment: Assignment, db_url: str) -> None:
-    prepare_database(db_url)
-    with api.Gradebook(db_url) as book:
-        notebook = _sync_questions(book.db, assignment, db_url)
-        rows = _Rows.load(book.db, notebook)
-        for number, record in enumerate(records, 1):
-            _write_one(book.db, notebook, rows, record, assignment)
-            if number % _RECORDS_PER_COMMIT == 0:
-                book.db.commit()
-        book.db.commit()
+def _write_all(db: Any, records: Sequence[GradeRecord], assignment: Assignment) -> None:
+    notebook = _sync_questions(db, assignment)
+    rows = _Rows.load(db, notebook)
+    for number, record in enumerate(records, 1):
+        _write_one(db, notebook, rows, record, assignment)
+        if number % _RECORDS_PER_COMMIT == 0:
+            db.commit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +198,7 @@ class _Rows:
         return self.notebooks[name]
 
 
-def _sync_questions(db: Any, assignment: Assignment, db_url: str) -> Any:
+def _sync_questions(db: Any, assignment: Assignment) -> Any:
     """Return the notebook of an assignment, with exactly one graded cell for each question."""
     name = assignment.name
     notebook = find_or_add(db, api.Notebook, name=name, assignment=find_or_add(db, api.Assignment, name=name))
@@ -229,7 +209,7 @@ def _sync_questions(db: Any, assignment: Assignment, db_url: str) -> Any:
             cell.max_score = questions[name].points
         elif any(grade.manual_score is not None for grade in cell.grades):
             message = f"it has scores given by hand for {name!r}, which is no longer a question of {assignment.name}"
-            raise CourseError(message, hide_password(db_url))
+            raise CourseError(message, db.get_bind().url.render_as_string(hide_password=True))
         else:
             for row in (*cell.grades, cell):
                 db.delete(row)

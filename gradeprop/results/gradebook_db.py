@@ -2,37 +2,22 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic.script import ScriptDirectory
-from nbgrader import api
+from nbgrader import api as api  # for the other modules
 from nbgrader.dbutil import ALEMBIC_DIR
-from sqlalchemy import Connection, create_engine, inspect, make_url, text
+from sqlalchemy import Connection, create_engine, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from traitlets.config.loader import PyFileConfigLoader
 
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import CoursePaths
 
-__all__ = [
-    "PATIENCE_S",
-    "add_row",
-    "api",
-    "autograded_folder",
-    "count_students",
-    "exchange",
-    "exists",
-    "find_or_add",
-    "hide_password",
-    "persist",
-    "prepare_database",
-    "require_same_version",
-    "students",
-    "url",
-]
+T = TypeVar("T")
 
 PATIENCE_S = 20.0
 """how long another program may hold the database; SQLite itself waits five seconds each time"""
@@ -46,8 +31,8 @@ def url(course: CoursePaths) -> str:
     Raises:
         CourseError: nbgrader_config.py cannot be run.
     """
-    db_url = _course_directory(course).get("db_url")
-    return db_url if isinstance(db_url, str) else f"sqlite:///{course.gradebook}"
+    db_url = _setting(course, "CourseDirectory", "db_url")
+    return f"sqlite:///{course.gradebook}" if db_url is None else db_url
 
 
 def autograded_folder(course: CoursePaths) -> Path | None:
@@ -58,13 +43,8 @@ def autograded_folder(course: CoursePaths) -> Path | None:
     Raises:
         CourseError: nbgrader_config.py cannot be run.
     """
-    name = _course_directory(course).get("autograded_directory")
-    return course.root / name if isinstance(name, str) else None
-
-
-def _course_directory(course: CoursePaths) -> Any:
-    """Return the settings of nbgrader's CourseDirectory in nbgrader_config.py; empty without the file."""
-    return _config(course).get("CourseDirectory", {})
+    name = _setting(course, "CourseDirectory", "autograded_directory")
+    return None if name is None else course.root / name
 
 
 def exchange(course: CoursePaths) -> tuple[str, str]:
@@ -73,17 +53,18 @@ def exchange(course: CoursePaths) -> tuple[str, str]:
     Raises:
         CourseError: nbgrader_config.py cannot be run.
     """
-    root, course_id = _config(course).get("Exchange", {}).get("root"), _course_directory(course).get("course_id")
-    return root if isinstance(root, str) else "", course_id if isinstance(course_id, str) else ""
+    return _setting(course, "Exchange", "root") or "", _setting(course, "CourseDirectory", "course_id") or ""
 
 
-def _config(course: CoursePaths) -> Any:
+def _setting(course: CoursePaths, section: str, name: str) -> str | None:
+    """Return a text that nbgrader_config.py sets; None if it does not, or there is no such file."""
     if not (file := course.root / _CONFIG).is_file():
-        return {}
+        return None
     try:
-        return PyFileConfigLoader(_CONFIG, path=str(course.root)).load_config()
+        found = PyFileConfigLoader(_CONFIG, path=str(course.root)).load_config().get(section, {}).get(name)
     except Exception as error:  # the file is a program and may raise anything
         raise CourseError(f"{type(error).__name__}: {error}", file) from error
+    return found if isinstance(found, str) else None
 
 
 def exists(db_url: str) -> bool:
@@ -99,15 +80,12 @@ def students(db_url: str) -> frozenset[str]:
     """
     if not exists(db_url):
         return frozenset()
-    engine = create_engine(db_url)
     try:
-        with contextlib.closing(engine.connect()) as connection:
+        with connect(db_url) as connection:
             ids = [*map(str.casefold, connection.execute(text("SELECT id FROM student")).scalars())]
             return frozenset((*ids, *(each.partition("@")[0] for each in ids)))
     except (SQLAlchemyError, ModuleNotFoundError):  # no tables yet; writing to it reports any other reason
         return frozenset()
-    finally:
-        engine.dispose()
 
 
 def count_students(db_url: str) -> int:
@@ -117,8 +95,7 @@ def count_students(db_url: str) -> int:
         CourseError: it cannot be read, or belongs to another version of nbgrader.
     """
     try:
-        engine = create_engine(db_url)
-        with contextlib.closing(engine.connect()) as connection:
+        with connect(db_url) as connection:
             require_same_version(connection, db_url)
             return int(connection.scalar(text("SELECT COUNT(*) FROM student")) or 0)
     except (SQLAlchemyError, ModuleNotFoundError) as error:
@@ -135,8 +112,21 @@ def hide_password(db_url: str) -> str:
         return f"db_url in {_CONFIG}"
 
 
-def persist(write: Callable[[], None], db_url: str, patience_s: float) -> None:
-    """Call ``write``, and repeat it while another program holds the database: SQLite has one writer.
+@contextlib.contextmanager
+def connect(db_url: str) -> Iterator[Connection]:
+    """Open a connection for the duration of the context."""
+    engine = create_engine(db_url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def change(db_url: str, work: Callable[[Any], T], patience_s: float = PATIENCE_S) -> T:
+    """Call ``work`` with a session of the gradebook, which is created if there is none; commit, and return its result.
+
+    It is called again while another program holds the database: SQLite has one writer.
 
     Raises:
         CourseError: the database stays locked, cannot be written, or its driver is missing.
@@ -144,7 +134,11 @@ def persist(write: Callable[[], None], db_url: str, patience_s: float) -> None:
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            return write()
+            prepare_database(db_url)
+            with api.Gradebook(db_url) as book:
+                result = work(book.db)
+                book.db.commit()
+                return result
         except ModuleNotFoundError as error:
             message = (
                 f"{error.name} is not installed; run pip install 'gradeprop[postgres]', "
@@ -164,6 +158,20 @@ def persist(write: Callable[[], None], db_url: str, patience_s: float) -> None:
                 )
                 raise CourseError(message, hide_password(db_url)) from error
             time.sleep(0.2)
+
+
+def select_of_assignment(kind: Any, assignment: str, *columns: Any) -> Any:
+    """Select student, cell and these columns from the grades or comments of an assignment."""
+    one, notebook = api.SubmittedAssignment, api.SubmittedNotebook
+    return (
+        select(one.student_id, api.BaseCell.name, *columns)
+        .select_from(kind)
+        .join(api.BaseCell, api.BaseCell.id == kind.cell_id)
+        .join(notebook, notebook.id == kind.notebook_id)
+        .join(one, one.id == notebook.assignment_id)
+        .join(api.Assignment, api.Assignment.id == one.assignment_id)
+        .where(api.Assignment.name == assignment)
+    )
 
 
 def find_or_add(db: Any, kind: Any, **keys: Any) -> Any:
@@ -186,19 +194,15 @@ def prepare_database(db_url: str) -> None:
     Raises:
         CourseError: the database belongs to another version of nbgrader.
     """
-    engine = create_engine(db_url)
-    try:
-        with contextlib.closing(engine.connect()) as connection, connection.begin():
-            tables = inspect(connection).get_table_names()
-            if not tables:
-                connection.execute(text(f"CREATE TABLE {_VERSION_TABLE} (version_num VARCHAR(32) NOT NULL)"))
-            # SQLite commits each table at once, so a killed process may have left it empty
-            if tables in ([], [_VERSION_TABLE]) and _version(connection) is None:
-                connection.execute(text(f"INSERT INTO {_VERSION_TABLE} VALUES (:version)"), {"version": _our_version()})
-            if not tables or _VERSION_TABLE in tables:
-                require_same_version(connection, db_url)
-    finally:
-        engine.dispose()
+    with connect(db_url) as connection, connection.begin():
+        tables = inspect(connection).get_table_names()
+        if not tables:
+            connection.execute(text(f"CREATE TABLE {_VERSION_TABLE} (version_num VARCHAR(32) NOT NULL)"))
+        # SQLite commits each table at once, so a killed process may have left it empty
+        if tables in ([], [_VERSION_TABLE]) and _version(connection) is None:
+            connection.execute(text(f"INSERT INTO {_VERSION_TABLE} VALUES (:version)"), {"version": _our_version()})
+        if not tables or _VERSION_TABLE in tables:
+            require_same_version(connection, db_url)
 
 
 def require_same_version(connection: Connection, db_url: str) -> None:

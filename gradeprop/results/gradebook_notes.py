@@ -67,15 +67,11 @@ def read_notes(session: Any) -> Notes:
     return Notes({(note.student, note.assignment, note.kind): note for note in notes})
 
 
-def write_note(session: Any, note: Note) -> None:
-    """Write a note in place of the one for the same student, assignment and kind; the caller commits."""
-    remove_note(session, note)
-    note = note._replace(written=datetime.now(UTC).replace(tzinfo=None, microsecond=0))
-    session.execute(_TABLE.insert().values(note._asdict()))
-
-
-def remove_note(session: Any, note: Note) -> bool:
-    """Remove the note for a student, assignment and kind; return False if there is none."""
+def write_note(session: Any, note: Note, undo: bool = False) -> None:
+    """Replace the note for the same student, assignment and kind, or only remove it; the caller commits."""
     _TABLE.create(session.connection(), checkfirst=True)
     same = (_TABLE.c.student == note.student) & (_TABLE.c.assignment == note.assignment) & (_TABLE.c.kind == note.kind)
-    return bool(session.execute(_TABLE.delete().where(same)).rowcount)
+    session.execute(_TABLE.delete().where(same))
+    if not undo:
+        written = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+        session.execute(_TABLE.insert().values(note._replace(written=written)._asdict()))

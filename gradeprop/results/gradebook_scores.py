@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, select
+from sqlalchemy import select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
@@ -22,13 +22,11 @@ from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course import config
 from gradeprop.results import late_penalty
-from gradeprop.results.gradebook_db import api, hide_password, require_same_version
+from gradeprop.results.gradebook_db import api, connect, hide_password, require_same_version, select_of_assignment
 from gradeprop.results.gradebook_db import url as gradebook_url
 from gradeprop.results.gradebook_notes import Notes, read_notes
 from gradeprop.results.late_penalty import Lateness
 from gradeprop.results.score import AssignmentScores, CellGrade, StudentScore, combine
-
-__all__ = ["AssignmentScores", "StudentScore", "policies_of", "read", "read_course", "read_session"]
 
 Policies = Mapping[str, LatePolicy]
 
@@ -55,8 +53,6 @@ def read(db_url: str, names: Sequence[str] = (), policies: Policies | None = Non
     """Read the scores of these assignments, or of all that have a submission; nothing is written.
 
     Args:
-        db_url: the address of the gradebook.
-        names: assignments; all that have a submission if empty.
         policies: late policy of each assignment; without them, the penalties are those that the database has.
 
     Raises:
@@ -64,17 +60,13 @@ def read(db_url: str, names: Sequence[str] = (), policies: Policies | None = Non
     """
     if (file := re.match(r"sqlite:///(.+)", db_url)) and not Path(file[1]).is_file():
         raise CourseError("there is no gradebook yet; gradeprop grade creates it", file[1])
-    engine = create_engine(db_url)
     try:
-        with engine.connect() as connection:
+        with connect(db_url) as connection, Session(connection) as session:
             require_same_version(connection, db_url)
-        with Session(engine) as session:
             return read_session(session, names, hide_password(db_url), policies)
     except DatabaseError as error:
         message = f"the gradebook cannot be read: {str(error).splitlines()[0]}"
         raise CourseError(message, hide_password(db_url)) from error
-    finally:
-        engine.dispose()
 
 
 def read_session(
@@ -83,10 +75,7 @@ def read_session(
     """Read scores as ``read`` does, from an open database.
 
     Args:
-        session: a session of SQLAlchemy.
-        names: assignments; all that have a submission if empty.
         where: the address of the database, for messages.
-        policies: as in ``read``.
 
     Raises:
         CourseError: the database lacks one of the assignments.
@@ -128,7 +117,7 @@ class _Book:
         return found
 
     def submitter(self, assignment: str, student: str) -> str:
-        """Return whose submission counts for a student: of a group, the one that arrived last; "" if there is none."""
+        """Return the student whose submission counts: of a group, the one that arrived last; "" if there is none."""
         rows = self.submissions[assignment]
         group = [one for one in sorted({student, *self.notes.group(student, assignment)}) if one in rows]
         return max(group, key=lambda one: (rows[one].timestamp or datetime.min, one == student), default="")
@@ -205,27 +194,12 @@ def _grades(session: Any, assignment: str) -> dict[str, _Grades]:
     """Return the grades and the comments of everyone, by student."""
     found = defaultdict[str, _Grades](_Grades)
     grade, comment = api.Grade, api.Comment
-    rows = _of_assignment(
-        grade, assignment, grade.auto_score, grade.manual_score, grade.score, grade.needs_manual_grade
-    )
+    columns = (grade.auto_score, grade.manual_score, grade.score, grade.needs_manual_grade)
+    rows = select_of_assignment(grade, assignment, *columns)
     for student, cell, auto, manual, score, needs_person in session.execute(rows):
         points = None if auto is None and manual is None else float(score)
         found[student].cells[cell] = CellGrade(points, needs_person)
-    for student, cell, text in session.execute(_of_assignment(comment, assignment, comment.manual_comment)):
+    for student, cell, text in session.execute(select_of_assignment(comment, assignment, comment.manual_comment)):
         if text:
             found[student].comments[cell] = text
     return found
-
-
-def _of_assignment(kind: Any, assignment: str, *columns: Any) -> Any:
-    """Select student, cell and these columns from the grades or comments of an assignment."""
-    one, notebook = api.SubmittedAssignment, api.SubmittedNotebook
-    return (
-        select(one.student_id, api.BaseCell.name, *columns)
-        .select_from(kind)
-        .join(api.BaseCell, api.BaseCell.id == kind.cell_id)
-        .join(notebook, notebook.id == kind.notebook_id)
-        .join(one, one.id == notebook.assignment_id)
-        .join(api.Assignment, api.Assignment.id == one.assignment_id)
-        .where(api.Assignment.name == assignment)
-    )

@@ -21,8 +21,8 @@ _AFTER = ("not graded yet", "reason", "problems")
 def write_csv(graded: Iterable[Graded], file: Path, unattributed: Iterable[Unattributed] = ()) -> None:
     """Write one row per record, sorted by student; a score that is not complete is an empty cell, never 0.
 
-    A student whose newer submission needs attention keeps the points of the one before. What could not be assigned to
-    a student comes last.
+    A student whose newer submission needs attention keeps the points of the earlier one. Unattributed submissions
+    come last.
     """
     rows = sorted(graded, key=lambda pair: (pair[0].student.casefold(), pair[0].key))
     questions = list(dict.fromkeys(name for _, score in rows for name in score.max_points))

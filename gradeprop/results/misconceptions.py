@@ -21,8 +21,8 @@ class Misconception(NamedTuple):
 def find_misconceptions(graded: Iterable[GradeRecord], answers: Sequence[KnownAnswer]) -> list[Misconception]:
     """Return the misconceptions of a class, the most frequent first.
 
-    A failed check shows the wrong answer whose ``message`` its own contains and which loses points in its question; of
-    several, the one with the longest message. Messages that fit no wrong answer show none.
+    A failed check shows a wrong answer if its message contains that of the answer, and the answer loses points in the
+    same question; of several, the one with the longest message is taken.
     """
     wrong = sorted((each for each in answers if each.is_wrong and each.message), key=lambda each: -len(each.message))
     students: dict[str, dict[str, GradeRecord]] = defaultdict(dict)

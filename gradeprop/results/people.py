@@ -6,18 +6,16 @@ since they are computed; ``refresh`` brings files up to date.
 
 import difflib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import CoursePaths, student_key
 from gradeprop.results import gradebook, gradebook_db
-from gradeprop.results.gradebook_db import PATIENCE_S, add_row, api, find_or_add, persist, prepare_database
-from gradeprop.results.gradebook_notes import Kind, Note, Notes, read_notes, remove_note, write_note
-
-T = TypeVar("T")
+from gradeprop.results.gradebook_db import add_row, api, change, find_or_add
+from gradeprop.results.gradebook_notes import Kind, Note, Notes, read_notes, write_note
 
 
 class Person(NamedTuple):
@@ -58,12 +56,12 @@ def fold(text: str) -> str:
 def everyone(course: CoursePaths) -> list[Person]:
     """Return all students of the gradebook, by id; none if there is no gradebook."""
     url = gradebook_db.url(course)
-    return _change(url, _people) if gradebook_db.exists(url) else []
+    return change(url, _people) if gradebook_db.exists(url) else []
 
 
 def notes(course: CoursePaths) -> Notes:
     """Return all decisions that the gradebook has."""
-    return _change(gradebook_db.url(course), read_notes)
+    return change(gradebook_db.url(course), read_notes)
 
 
 def find(course: CoursePaths, text: str) -> Person:
@@ -118,7 +116,7 @@ def import_roster(
         CourseError: two rows are the same student, or the gradebook cannot be written.
     """
     url = gradebook_db.url(course)
-    return _change(url, lambda session: _import(session, roster, str(file or gradebook_db.hide_password(url))))
+    return change(url, lambda session: _import(session, roster, str(file or gradebook_db.hide_password(url))))
 
 
 def _import(session: Any, roster: Sequence[tuple[Person, frozenset[str]]], where: str) -> Imported:
@@ -155,10 +153,9 @@ def extend(course: CoursePaths, student: str, assignment: str, by: timedelta | N
     def write(session: Any) -> None:
         row = _submission(session, student, assignment)
         row.extension = by
-        note = Note(student, assignment, "extended", reason=reason)
-        write_note(session, note) if by else remove_note(session, note)
+        write_note(session, Note(student, assignment, "extended", reason=reason), undo=not by)
 
-    _change(gradebook_db.url(course), write)
+    change(gradebook_db.url(course), write)
 
 
 def set_arrival(course: CoursePaths, student: str, assignment: str, time: datetime) -> None:
@@ -171,7 +168,7 @@ def set_arrival(course: CoursePaths, student: str, assignment: str, time: dateti
     def write(session: Any) -> None:
         _submission(session, student, assignment).timestamp = time
 
-    _change(gradebook_db.url(course), write)
+    change(gradebook_db.url(course), write)
 
 
 def due_date(course: CoursePaths, assignment: str) -> datetime | None:
@@ -181,7 +178,7 @@ def due_date(course: CoursePaths, assignment: str) -> datetime | None:
         row = session.query(api.Assignment).filter_by(name=assignment).one_or_none()
         return row.duedate if row else None
 
-    return _change(gradebook_db.url(course), look)
+    return change(gradebook_db.url(course), look)
 
 
 def decide(
@@ -201,10 +198,9 @@ def decide(
 
     def write(session: Any) -> None:
         for student in students:
-            note = Note(student, assignment, kind, value, reason)
-            remove_note(session, note) if undo else write_note(session, note)
+            write_note(session, Note(student, assignment, kind, value, reason), undo)
 
-    _change(gradebook_db.url(course), write)
+    change(gradebook_db.url(course), write)
 
 
 def mark_late(course: CoursePaths, assignment: str, late: Mapping[str, bool]) -> None:
@@ -217,9 +213,9 @@ def mark_late(course: CoursePaths, assignment: str, late: Mapping[str, bool]) ->
     def write(session: Any) -> None:
         for student, is_late in late.items():
             note = Note(student, assignment, "late", reason="according to the platform")
-            write_note(session, note) if is_late else remove_note(session, note)
+            write_note(session, note, undo=not is_late)
 
-    _change(gradebook_db.url(course), write)
+    change(gradebook_db.url(course), write)
 
 
 def _submission(session: Any, student: str, assignment: str) -> Any:
@@ -232,17 +228,3 @@ def _submission(session: Any, student: str, assignment: str) -> Any:
 def _people(session: Any) -> list[Person]:
     rows = session.query(api.Student).order_by(api.Student.id)
     return [Person(*(getattr(row, name) or "" for name in Person._fields)) for row in rows]
-
-
-def _change(db_url: str, work: Callable[[Any], T]) -> T:
-    """Call a function with an open gradebook, and commit what it has changed."""
-    results: list[T] = []
-
-    def once() -> None:
-        prepare_database(db_url)
-        with api.Gradebook(db_url) as book:
-            results.append(work(book.db))
-            book.db.commit()
-
-    persist(once, db_url, PATIENCE_S)
-    return results[-1]

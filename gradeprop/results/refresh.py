@@ -7,18 +7,17 @@ assignment. Exports compute the scores themselves.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import msgspec
-from sqlalchemy import create_engine, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import select, update
 
 from gradeprop.core import storage
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.models import GradeRecord, Unattributed
 from gradeprop.core.paths import CoursePaths, student_key
-from gradeprop.core.storage import write_bytes
 from gradeprop.results import feedback, gradebook, gradebook_db, gradebook_scores, grades_csv
-from gradeprop.results.gradebook_db import PATIENCE_S, api, persist
+from gradeprop.results.gradebook_db import api, change
 from gradeprop.results.gradebook_scores import Policies
 from gradeprop.results.score import AssignmentScores, Graded, StudentScore, of_record
 from gradeprop.results.unattributed import read_unattributed
@@ -34,10 +33,8 @@ def refresh(
     """Store the penalties of the whole course; write grades.csv and the pages of one assignment.
 
     Args:
-        course: of the assignment.
-        assignment: whose table and pages are written.
         records: of everyone; read from disk if not given.
-        unattributed: submissions that belong to nobody yet; read from disk if not given.
+        unattributed: read from disk if not given.
         db_url: another gradebook than the course's.
 
     Returns:
@@ -57,7 +54,7 @@ def refresh(
     for record, score in graded:
         file, page = paths.student(record.key).feedback, feedback.page(assignment, record, score).encode()
         if (file.parent.is_dir() or score.submitted_by) and not (file.is_file() and file.read_bytes() == page):
-            write_bytes(page, file)
+            storage.write_bytes(page, file)
     return graded
 
 
@@ -133,7 +130,7 @@ def _in_name_of(record: GradeRecord, score: StudentScore) -> GradeRecord:
     return msgspec.structs.replace(record, student=score.student, key=student_key(score.student))
 
 
-def settle_penalties(db_url: str, policies: Policies, patience_s: float = PATIENCE_S) -> list[AssignmentScores]:
+def settle_penalties(db_url: str, policies: Policies) -> list[AssignmentScores]:
     """Store every late penalty that has changed where nbgrader shows it, and return the scores of the whole course.
 
     Raises:
@@ -146,25 +143,18 @@ def settle_penalties(db_url: str, policies: Policies, patience_s: float = PATIEN
         for score in one.scores
         if one.name in policies and policies[one.name].is_strict
     }
-    persist(lambda: _store_penalties(db_url, wanted), db_url, patience_s)
+    change(db_url, lambda session: _store_penalties(session, wanted))
     return scores
 
 
-def _store_penalties(db_url: str, wanted: dict[tuple[str, str], float]) -> None:
+def _store_penalties(session: Any, wanted: dict[tuple[str, str], float]) -> None:
     notebook, one = api.SubmittedNotebook, api.SubmittedAssignment
     query = (
         select(notebook.id, api.Assignment.name, one.student_id, notebook.late_submission_penalty)
         .join(one, one.id == notebook.assignment_id)
         .join(api.Assignment, api.Assignment.id == one.assignment_id)
     )
-    engine = create_engine(db_url)
-    try:
-        with Session(engine) as session:
-            for row, assignment, student, stored in session.execute(query).all():
-                penalty = wanted.get((assignment, student), stored)
-                if (penalty or None) != (stored or None):
-                    values = {"late_submission_penalty": penalty or None}
-                    session.execute(update(notebook).where(notebook.id == row).values(values))
-            session.commit()
-    finally:
-        engine.dispose()
+    for row, assignment, student, stored in session.execute(query).all():
+        penalty = wanted.get((assignment, student), stored)
+        if (penalty or None) != (stored or None):
+            session.execute(update(notebook).where(notebook.id == row).values(late_submission_penalty=penalty or None))

@@ -117,9 +117,7 @@ def combine(
 
     Args:
         base: the student, the questions, and the lateness.
-        grades: by question.
         policy: of the assignment; None if it has none, so that the stored penalty counts.
-        stored_penalty: as the gradebook has it.
     """
     known = {name: grade.points for name in base.max_points if (grade := grades.get(name)) and grade.points is not None}
     unsure = [name for name in base.max_points if name not in known or grades[name].needs_person]

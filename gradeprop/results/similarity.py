@@ -31,7 +31,7 @@ _RUN = 10
 """tokens in a row that are compared"""
 _MIN_RUNS = 60
 _CLASS = 20
-"""students from which on what half of them have is common knowledge"""
+"""number of students from which on runs that half of them have do not count"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,7 @@ class SimilarGroup:
 
 
 def identical_files(files: Mapping[str, Sequence[Path]]) -> list[IdenticalGroup]:
-    """Group the students who submitted the same bytes under the same file name, the largest group first.
-
-    Args:
-        files: the files of each student.
-    """
+    """Group the students who submitted the same bytes under the same file name, the largest group first."""
     groups: dict[tuple[str, bytes], list[str]] = defaultdict(list)
     for student, each in files.items():
         for file in each:
@@ -141,22 +137,17 @@ def merge(groups: Iterable[IdenticalGroup]) -> list[IdenticalGroup]:
 
 def group(pairs: Sequence[SimilarPair]) -> list[SimilarGroup]:
     """Join the pairs that share a student, so that each student is in one group; the most similar group first."""
-    leaders: dict[str, str] = {}
-
-    def leader(student: str) -> str:
-        while (above := leaders.setdefault(student, student)) != student:
-            leaders[student] = student = leaders[above]
-        return student
-
-    for pair in pairs:
-        leaders[leader(pair.second)] = leader(pair.first)
-    students: dict[str, list[str]] = defaultdict(list)
-    closest: dict[str, SimilarPair] = {}
-    for student in sorted(leaders):
-        students[leader(student)].append(student)
-    for pair in sorted(pairs, key=lambda pair: -pair.similarity):
-        closest.setdefault(leader(pair.first), pair)
-    found = [SimilarGroup(tuple(names), closest[first]) for first, names in students.items()]
+    students = sorted({name for pair in pairs for name in (pair.first, pair.second)})
+    places = [(students.index(pair.first), students.index(pair.second)) for pair in pairs]
+    edges = sparse.coo_array((np.ones(len(pairs)), np.array(places, int).reshape(-1, 2).T), shape=2 * (len(students),))
+    _, labels = sparse.csgraph.connected_components(edges, directed=False)
+    members: dict[int, list[str]] = defaultdict(list)
+    for student, label in zip(students, labels, strict=True):
+        members[label].append(student)
+    closest: dict[int, SimilarPair] = {}
+    for pair, (first, _) in sorted(zip(pairs, places, strict=True), key=lambda both: -both[0].similarity):
+        closest.setdefault(labels[first], pair)
+    found = [SimilarGroup(tuple(names), closest[label]) for label, names in members.items()]
     return sorted(found, key=lambda each: (-each.similarity, each.students))
 
 

@@ -1,9 +1,9 @@
 """The student's side: untrusted folders, zips and downloads → safe copies.
 
-discovery          paths on the command line → submissions, and whose they are
+discovery          paths on the command line → submissions, and their students
 inbox              folder that submissions arrive in → each student's latest
 lms_downloads      bulk download of a platform → submissions
-identity           owner, name and platform's id → is it the student's?
+identity           owner, name and platform's id → doubts about the student
 reader             the only code that opens a student's files: one entry for each, by descriptor
 zip_reader         entries of a zip                entry    one file, as it is opened, copied or refused
 intake             entries → safe copy, limited and hashed
@@ -15,10 +15,3 @@ tolerant_json      what Python's json module reads, at a bounded cost
 notebook_answers   cells → answers, text outside of them, and a report of other changes
 arrival_time       arrival time, as recorded by the system that received the submission
 """
-
-from gradeprop.submissions.arrival_time import read_arrival_time
-from gradeprop.submissions.discovery import find_submissions
-from gradeprop.submissions.intake import take
-from gradeprop.submissions.lms_downloads import open_lms_download
-
-__all__ = ["find_submissions", "open_lms_download", "read_arrival_time", "take"]

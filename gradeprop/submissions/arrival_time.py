@@ -32,7 +32,12 @@ def last_change(folder: Path) -> datetime:
     Raises:
         SubmissionError: the folder cannot be read.
     """
-    return datetime.fromtimestamp(reader.state(folder)[2] / 1e9, UTC).replace(tzinfo=None)
+    return change_time(reader.state(folder))
+
+
+def change_time(state: reader.State) -> datetime:
+    """Return the time of the last change in the state of a submission, naive UTC."""
+    return datetime.fromtimestamp(state[2] / 1e9, UTC).replace(tzinfo=None)
 
 
 def trusted_time(claim: datetime | None, changed: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""Find the submissions in the paths that a command receives, and whose they are.
+"""Find the submissions in the paths that a command receives, and their students.
 
 <class>/<student>/  <class>/<student>.zip       a class; other files in it are named and left out
 <class>/<student>/<hw>/                         the same, as nbgrader lays it out
@@ -36,7 +36,7 @@ class Found:
     unattributed: tuple[Unattributed, ...] = ()
     """possible submissions that a person must assign to a student"""
     notes: tuple[str, ...] = ()
-    """sentences on files that are no submissions"""
+    """sentences on files that are not submissions"""
     owners: Mapping[Path, int] = field(default_factory=dict)
     """the user id that owned each submission when it was attributed"""
 
@@ -53,9 +53,7 @@ def find_submissions(
     If there are several paths, none is a class: the inner folder of a submission must not be taken for a student.
 
     Args:
-        paths: folders and archives.
-        assignment: names the requested files.
-        student: whose the one submission is; a person's word, so nothing is doubted.
+        student: the student of the only submission, as a person says, so that nothing is doubted.
         students: ids of the gradebook, in lower case.
         ids_of: for students who are named otherwise.
 

@@ -1,7 +1,7 @@
-"""Decide who a submission belongs to: from the account that owns it, the platform's id, and its name together.
+"""Decide which student a submission is of: from the account that owns it, the platform's id, and its name together.
 
 A name alone is a claim: any account can create a folder or zip in another student's name. The kernel knows the owner,
-and the platform writes its ids. Where these contradict the name, a person decides.
+and the platform writes its ids. If these contradict the name, a person decides.
 """
 
 import contextlib

@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from gradeprop.core.errors import SubmissionError
@@ -44,8 +44,8 @@ class Arrival:
     @property
     def time(self) -> datetime:
         """When it arrived, naive UTC. The student chooses the time in the name; the kernel's is trusted."""
-        changed = datetime.fromtimestamp(self.state[2] / 1e9, UTC).replace(tzinfo=None)
-        return arrival_time.trusted_time(arrival_time.parse_time(self.name_time), changed)
+        claim = arrival_time.parse_time(self.name_time)
+        return arrival_time.trusted_time(claim, arrival_time.change_time(self.state))
 
     @property
     def is_complete(self) -> bool:

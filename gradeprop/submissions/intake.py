@@ -10,7 +10,7 @@ import hashlib
 import re
 import shutil
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,15 +21,7 @@ from gradeprop.core.own_modules import own_modules
 from gradeprop.core.paths import STUDENT_CODE, CoursePaths, student_key
 from gradeprop.core.sanitize import filename
 from gradeprop.submissions import layout, validation
-from gradeprop.submissions.entry import (
-    MAX_ENTRIES,
-    Entry,
-    Refused,
-    Unreadable,
-    copy_file,
-    is_ignored,
-    refusal,
-)
+from gradeprop.submissions.entry import MAX_ENTRIES, Entry, Refused, Unreadable, copy_file, is_ignored, refusal
 from gradeprop.submissions.reader import entries
 from gradeprop.submissions.text import to_utf8
 
@@ -46,10 +38,6 @@ def take(path: Path, student: str, assignment: Assignment, into: Path, owner: in
     """Make a safe copy of a submission in the folder ``into``, which then contains nothing else.
 
     Args:
-        path: a folder or zip.
-        student: whose it is.
-        assignment: names the requested files and the limits.
-        into: the folder of the copy.
         owner: the user id that owned ``path`` when it was attributed to the student.
 
     Raises:
@@ -71,11 +59,7 @@ def take(path: Path, student: str, assignment: Assignment, into: Path, owner: in
             digests[target] = copy.digests[name]
             (final / target).parent.mkdir(parents=True, exist_ok=True)
             (copy.folder / name).rename(final / target)
-        as_packed, notes = dict(digests), list(found.notes)
-        for name in sorted(digests):
-            if (remark := to_utf8(final / name)) is not None:
-                digests[name] = hashlib.sha256((final / name).read_bytes()).digest()
-                notes += [f"{filename(name)} {remark}"] if remark else []
+        as_packed, notes = dict(digests), [*found.notes, *_convert_texts(final, digests)]
         final.replace(into)
     except OSError as error:
         raise JailError(f"a submission could not be copied to {into}: {error.strerror}") from error
@@ -96,6 +80,15 @@ def take(path: Path, student: str, assignment: Assignment, into: Path, owner: in
         problems=tuple(problems),
         attention=" ".join(filter(None, [found.doubt, *copy.doubts(files)])),
     )
+
+
+def _convert_texts(folder: Path, digests: dict[str, bytes]) -> Iterator[str]:
+    """Convert text files to UTF-8, with their new SHA-256 in ``digests``; yield sentences on them for the student."""
+    for name in sorted(digests):
+        if (remark := to_utf8(folder / name)) is not None:
+            digests[name] = hashlib.sha256((folder / name).read_bytes()).digest()
+            if remark:
+                yield f"{filename(name)} {remark}"
 
 
 def _stubs(assignment: Assignment, copy: "_Copy") -> frozenset[bytes]:

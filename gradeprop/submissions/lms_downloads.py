@@ -131,8 +131,6 @@ def open_lms_download(
     """Unpack a platform's download for the duration of the context; yield None if ``path`` is not a download.
 
     Args:
-        path: a folder or zip.
-        assignment: names the required files and the limits.
         within: the folder to unpack into, on a disk that has room for the class.
         skip: names at the top level to ignore.
 
@@ -228,12 +226,11 @@ class _Unpacking:
         submissions, attempts, late = [], {}, set[str]()
         for student, files in self._files.items():
             attempts[student] = max(named.attempt for named, _ in files)
+            if any(named.late for named, _ in files):
+                late.add(student)
             try:
-                late |= {student} if any(named.late for named, _ in files) else set()
-                latest = [pair for pair in files if pair[0].attempt == attempts[student]]
-                submission = _write_submission(
-                    _latest_files(student, files, latest), self._assignment, self._into / student_key(student)
-                )
+                latest = _latest_files(student, files, attempts[student])
+                submission = _write_submission(latest, self._assignment, self._into / student_key(student))
                 submissions.append((submission, student))
             except Refused as refused:
                 self._leave_out(f"The submission of {student}", f"was left out: {refused}.")
@@ -244,7 +241,7 @@ class _Unpacking:
 
 
 def _latest_files(
-    student: str, files: Iterable[tuple[ParsedName, Entry]], latest: Sequence[tuple[ParsedName, Entry]]
+    student: str, files: Sequence[tuple[ParsedName, Entry]], attempt: str
 ) -> Sequence[tuple[ParsedName, Entry]]:
     """Return the files of a student's latest attempt.
 
@@ -255,7 +252,7 @@ def _latest_files(
     if len(before) > 1:
         names = " and ".join(f"{filename(each)}_{filename(student)}" for each in before[:2])
         raise Refused(f"files begin with {names}, which may be two students; rename one of them")
-    return [pair for pair in latest if pair[0].file]
+    return [(named, entry) for named, entry in files if named.attempt == attempt and named.file]
 
 
 def _write_submission(files: Sequence[tuple[ParsedName, Entry]], assignment: Assignment, folder: Path) -> Path:

@@ -37,7 +37,6 @@ def entries(path: Path, owner: int | None = None) -> Iterator[Iterator[Entry]]:
     """List the entries of a folder or zip.
 
     Args:
-        path: the folder or zip.
         owner: the user id that owned it when it was attributed to its student.
 
     Raises:

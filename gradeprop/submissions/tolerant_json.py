@@ -1,4 +1,4 @@
-"""JSON of strangers: read what Python's json module reads, at a cost that is bounded before anything is decoded.
+"""Untrusted JSON: read what Python's json module reads, at a cost that is bounded before anything is decoded.
 
 Python accepts what JSON forbids: NaN, half a surrogate pair, UTF-16. Editors write it. Here it is repaired, and decoded
 by msgspec, since the json module needs up to thirty times the memory of its input.

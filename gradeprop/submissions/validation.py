@@ -32,7 +32,6 @@ def find_problems(folder: Path, files: Sequence[str], expected: Mapping[str, str
     """Describe required files that are missing or cannot be read.
 
     Args:
-        folder: the safe copy.
         files: relative names of regular files in ``folder``, of bounded size.
         expected: required files: name → description; "a or b" requires one of the two.
     """

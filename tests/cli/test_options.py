@@ -7,8 +7,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from gradeprop.cli.main import load_commands, main
+from gradeprop.cli.main import main
 from gradeprop.cli.options import pairs
+from tests.reference.commands import load_commands
 
 SLOW = ("torch", "numpy", "nbgrader", "distributed", "rich", "gradeprop.jail", "gradeprop.judge", "gradeprop.grading")
 

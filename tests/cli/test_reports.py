@@ -6,10 +6,10 @@ from typing import Any
 import jsonschema
 from click.testing import CliRunner, Result
 
-from gradeprop.cli import reports
 from gradeprop.cli.main import main
 from gradeprop.core.paths import AssignmentPaths
 from tests.factory import submission
+from tests.reference import reports
 
 
 def run(*arguments: str) -> Result:

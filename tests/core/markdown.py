@@ -1,4 +1,4 @@
-"""Markdown that tries to act in the browser of whoever reads it, and a look at what became of it."""
+"""Markdown that tries to act in its reader's browser, and a look at the result."""
 
 import html
 import re

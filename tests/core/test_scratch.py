@@ -136,7 +136,7 @@ def test_a_name_that_is_taken_is_left_alone(tmp_path: Path, precious: Path, take
 @ROOT_ONLY
 @pytest.mark.parametrize(("attacker", "grader"), [(EVE, 0), (EVE, ADA), (0, ADA)])
 def test_a_folder_of_somebody_else_is_left_alone(shared: Path, precious: Path, attacker: int, grader: int) -> None:
-    """Whoever makes a folder of our name first can neither see our files in it nor have us remove what they link to."""
+    """A user who makes a folder of our name first neither sees our files nor has us remove the targets of links."""
     home = shared / f"gradeprop-{grader}"
 
     def squat() -> None:

@@ -75,7 +75,7 @@ def test_a_download_is_checked_and_used_for_grades(photos: AssignmentPaths, tmp_
     assert status == 1
     assert "data set photos: HTTP Error 404" in said
     (tmp_path / "www" / "photos.bin").write_bytes(CONTENT)
-    assert "gradeprop data photos gets it, or says where it can be had: toy cannot be" in run(photos, "data")[1]
+    assert "gradeprop data photos downloads it, or says where to get it: toy cannot be" in run(photos, "data")[1]
     folder = tmp_path / "cache" / "gradeprop" / "photos"
     status, said = run(photos, "data", "photos")
     assert status == 0

@@ -88,7 +88,7 @@ def test_an_older_grade_stands_until_a_person_decides(
     files = store.folders.student("ada")
     assert [file.name for file in files.held.iterdir()] == ["report.pdf"]
     assert (files.submitted / "student_code.py").read_text() == RIGHT
-    assert "The grade below is for the one before." in files.feedback.read_text()
+    assert "The grade below is for the earlier submission." in files.feedback.read_text()
     (row,) = [row for row in rows(toy) if row["student"] == "ada"]
     assert (row["status"], row["automatic part"]) == ("needs_attention", "10")
     (scores,) = gradebook_scores.read(f"sqlite:///{toy.course.gradebook}", ["toy"])

@@ -225,7 +225,7 @@ class Arena:
             shutil.rmtree(folder)
 
     def _aim(self, path: Path) -> None:
-        """Tell the attack where everything lies: it is a student who has found out."""
+        """Tell the attack where everything is, like a student who has found out."""
         if path.is_dir() and not path.is_symlink() and (path / "student_code.py").exists():
             (path / "target.json").write_text(json.dumps(self.target()))
 

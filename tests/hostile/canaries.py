@@ -13,7 +13,7 @@ _NUMBERS = {"U8": "B", "I8": "b", "I16": "h", "I32": "i", "I64": "q", "F32": "f"
 
 
 def canary() -> str:
-    """A word that stands nowhere else; its letters lie far enough from hexadecimal."""
+    """A word that occurs nowhere else; its letters are far enough from hexadecimal."""
     return "kzq" + "".join(secrets.choice("ghijklmnopqrstuvwxyz") for _ in range(13))
 
 

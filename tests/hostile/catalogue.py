@@ -15,7 +15,7 @@ The docstring says in its first line what is tried. Lines that may occur anywher
 
 An attack that reaches what it wanted says so, by a line ``SAW: that a file exists`` in what it prints or raises: such
 lines must be those declared for the tier, word for word, and no others. It finds ``target.json`` beside itself, which
-says where everything lies (``Arena.target``): a student may have found that out.
+says where everything is (``Arena.target``): a student may have found that out.
 """
 
 import ast

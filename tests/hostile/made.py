@@ -99,7 +99,7 @@ def make_a_folder_of_links(folder: Path) -> Path:
 
 
 def make_a_link_in_the_place_of_the_folder(folder: Path) -> Path:
-    """Hands in a symbolic link to the neighbour's folder."""
+    """Submits a symbolic link to the neighbour's folder."""
     # reads "is neither a folder nor a regular file; submit a folder or a zip."
     (folder / "eve").symlink_to(folder.parent / "ada")
     return folder / "eve"
@@ -198,7 +198,7 @@ def make_times_that_are_forged(folder: Path) -> Path:
 
 
 def make_results_where_the_grader_looks(folder: Path) -> Path:
-    """Hands in the very tree that the grader keeps: autograded/, record.json, a gradebook and a feedback page of 20."""
+    """Submits the very tree that the grader keeps: autograded/, record.json, a gradebook and a feedback page of 20."""
     # reads "student_code.py is missing"
     names = ("autograded/tensors/eve/record.json", "record.json", "run.json", "submitted/record.json", "gradebook.db")
     record = '{"schema": 1, "student": "eve", "status": "graded", "points": 20, "possible": 20}'
@@ -206,7 +206,7 @@ def make_results_where_the_grader_looks(folder: Path) -> Path:
 
 
 def make_a_resubmission_of_nothing(folder: Path) -> Path:
-    """An empty folder handed in over a full score, in the hope that the old one stays."""
+    """An empty folder, submitted after a full score, in the hope that the old one stays."""
     # reads "The submission contains no usable file."
     return folder
 

@@ -1,4 +1,4 @@
-"""Run every attack under both tiers, as whoever calls and, called by root, as an ordinary user too; write the table.
+"""Run every attack under both tiers, as the calling user and, for root, as an ordinary user too; write the table.
 
     python -m tests.hostile.report [FILE…]    →  docs/results/hostile.md, and the same on the terminal
 
@@ -101,7 +101,7 @@ def head(rows: list[dict[str, str]], users: list[str]) -> list[str]:
         "run ended in time, the student was told why in plain words, and the record of the neighbour graded next was",
         "the same, times aside; what a row says besides is excepted. The attacks know the tasks of a small course;",
         "they were submitted to it and to the assignments of the course, whose time limit was cut to 40 s.",
-        f"Versions, as root or whoever made this table: {versions}.",
+        f"Versions, as root or the user who made this table: {versions}.",
         "",
         "“stopped; sees …” is what a tier is known not to stop, “takes …” where it needs longer than the limit.",
         "Again: `make hostile`.",

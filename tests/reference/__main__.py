@@ -1,8 +1,7 @@
 """Write the pages of docs/reference: ``python -m tests.reference``."""
 
-from gradeprop.cli import reports
 from tests.conftest import REPOSITORY
-from tests.reference import checks, commands, configuration
+from tests.reference import checks, commands, configuration, reports
 
 PAGES = {
     "commands.md": commands.page,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from gradeprop.cli.main import load_commands, main
+from gradeprop.cli.main import main
 
 _GROUPS = {
     "Students": ("check", "bring-forward", "submit"),
@@ -25,6 +25,12 @@ students in the folder of an assignment. The exit status is 0 if all went well, 
 a person, and 2 if the command cannot be read. Lists of objects that `--json` prints are described by
 [reports.schema.json](reports.schema.json).
 """
+
+
+def load_commands() -> dict[str, click.Command]:
+    """Return all commands by name."""
+    ctx = click.Context(main)
+    return {name: command for name in main.list_commands(ctx) if (command := main.get_command(ctx, name))}
 
 
 def page() -> str:

@@ -7,7 +7,6 @@ import msgspec
 import pytest
 
 from gradeprop.check import __all__ as exported
-from gradeprop.cli.main import load_commands
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course.config import read_assignment
 from gradeprop.course.known_answers import read_known_answers
@@ -24,7 +23,7 @@ def test_a_page_is_what_is_generated(name: str) -> None:
 
 
 def test_every_command_is_on_the_page() -> None:
-    assert commands.documented() == set(load_commands())
+    assert commands.documented() == set(commands.load_commands())
 
 
 @pytest.mark.parametrize(("path", "lines"), commands.examples().items())

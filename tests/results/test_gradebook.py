@@ -66,7 +66,7 @@ def test_a_question_without_a_score_is_not_a_zero(url: str) -> None:
 def test_a_score_by_hand_is_asked_for_again_only_after_a_new_submission(url: str) -> None:
     gradebook.write([record()], HW, url)
     give_by_hand(url, "why", 3)
-    gradebook.write([record(net=2)], HW, url)  # the checks were mended
+    gradebook.write([record(net=2)], HW, url)  # the checks were fixed
     assert grades(url)["why"] == (None, 3, False)
     gradebook.write([record(sha256="b" * 64)], HW, url)
     assert grades(url)["why"] == (None, 3, True)

@@ -9,7 +9,7 @@ from nbgrader.api import Gradebook
 from gradeprop.core.assignment import LatePolicy
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.results import gradebook, gradebook_scores, people
-from gradeprop.results.gradebook_scores import StudentScore
+from gradeprop.results.score import StudentScore
 from tests.results.gradebooks import HW, PATH, give_by_hand, record
 
 DUE = datetime(2026, 5, 1, 12)

@@ -124,7 +124,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], Found, Found]] = {
     "code that was changed": (changed(TRAIN, CODE.replace("3", "30")), {}, {TRAIN: ["EPOCHS = 30  # more is better"]}),
     "in the cell of a check": (changed(CHECK, 'check("lenet")\n# it fails!'), {}, {CHECK: ["# it fails!"]}),
     "only spaces changed": (changed(ASKED, QUESTION.replace("\n\n", "\n \n").replace(" ", "  ")), {}, {}),
-    "wrapped anew": (changed(ASKED, QUESTION.replace(" ", "\n")), {}, {}),
+    "wrapped again": (changed(ASKED, QUESTION.replace(" ", "\n")), {}, {}),
     "text deleted": (changed(ASKED, QUESTION.splitlines()[0]), {}, {}),
     "blank cells": (inserted(WHY + 1, md(" \n"), code("")), {}, {}),
     "names lost": (nameless(released(*GIVEN), "id"), BOTH, {}),

@@ -8,8 +8,8 @@ from gradeprop.core.assignment import Assignment
 from gradeprop.core.errors import CourseError
 from gradeprop.integrations.lms.platforms import Platform, as_they_are
 from gradeprop.integrations.lms.roster import Roster
-from gradeprop.results.gradebook_scores import AssignmentScores
 from gradeprop.results.grades_csv import short
+from gradeprop.results.score import AssignmentScores
 
 
 @dataclass(frozen=True, slots=True)

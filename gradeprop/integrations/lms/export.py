@@ -19,16 +19,13 @@ from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Record
 from gradeprop.core.paths import CoursePaths
 from gradeprop.core.sanitize import for_csv_cell
-from gradeprop.core.storage import write_bytes
 from gradeprop.course.config import read_assignment
 from gradeprop.integrations.lms.columns import Column, ExportOptions, columns_of, point_warnings, selected
 from gradeprop.integrations.lms.platforms import Platform
 from gradeprop.integrations.lms.roster import Roster, list_names, read_roster
 from gradeprop.results import gradebook_scores
-from gradeprop.results.gradebook_scores import AssignmentScores, StudentScore
 from gradeprop.results.grades_csv import short
-
-__all__ = ["Change", "Export", "ExportOptions", "build_export", "prepare_export"]
+from gradeprop.results.score import AssignmentScores, StudentScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +65,7 @@ class Export:
         Raises:
             JailError: a file cannot be written.
         """
-        write_bytes(self.data, self.file)
+        storage.write_bytes(self.data, self.file)
         storage.write(self.past, self.past_file)
         return self.file
 

@@ -1,7 +1,7 @@
 """The students in a file that a platform exported, or in any CSV with a header: names, ids and e-mail addresses.
 
 The gradebook's id of a student is the name of the folder with the submission. Downloads of Canvas and Moodle name a
-student by the platform's own number, so that is kept, too.
+student by the platform's own number, so that number is stored as well.
 """
 
 import csv
@@ -14,7 +14,6 @@ from gradeprop.core.errors import CourseError
 from gradeprop.integrations.lms.roster import read_csv_bytes
 from gradeprop.results.people import Person, fold
 
-_ENCODINGS = ("utf-8-sig", "cp1252")
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "id": ("SIS Login ID", "Username", "Anmeldename", "Nom d'utilisateur", "Nombre de usuario", "Login", "Login ID",
            "SIS User ID", "Student ID", "ID number", "ID-Nummer", "OrgDefinedId", "SID", "ID", "Student", "Identifier",
@@ -89,11 +88,7 @@ def _plain(text: str) -> str:
 
 def _table(file: Path) -> list[list[str]]:
     """Read a table with its header, whatever its separator and encoding."""
-    data = read_csv_bytes(file, "save the table as CSV")
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = data.decode("utf-16", errors="replace")
-    else:
-        text = next(decoded for name in _ENCODINGS if (decoded := _decoded(data, name)) is not None)
+    text = _decoded(read_csv_bytes(file, "save the table as CSV"))
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     try:
@@ -105,8 +100,10 @@ def _table(file: Path) -> list[list[str]]:
     return table
 
 
-def _decoded(data: bytes, encoding: str) -> str | None:
+def _decoded(data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", errors="replace")
     try:
-        return data.decode(encoding, "strict" if encoding != _ENCODINGS[-1] else "replace")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return None
+        return data.decode("cp1252", errors="replace")

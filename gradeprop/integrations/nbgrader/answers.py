@@ -29,7 +29,6 @@ def insert(notebook: Any, submitted: SubmittedNotebook, where: str) -> None:
 
     Args:
         notebook: the released notebook; changed.
-        submitted: the cells of the submission.
         where: the submitted file, for sentences on what is not shown.
     """
     found = compare(from_notebook(notebook), submitted)

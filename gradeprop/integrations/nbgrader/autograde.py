@@ -125,10 +125,7 @@ def _grade(converter: Any, staged: Path) -> None:
     course = CoursePaths.find(Path(converter.coursedir.root))
     assignment = read_assignment(course, converter.coursedir.assignment_id)
     paths = course.assignment(assignment.name)
-    runs = assignment.notebook.run != "never"
-    released = (
-        release.build_release(assignment, course) if runs else {paths.notebook.name: release.released_notebook(paths)}
-    )
+    released = staging.released_files(course, assignment)
     named = _submissions(converter, assignment.name)
     arrivals = {student: write_trusted_timestamp(path, paths.arrival(student)) for path, student in named}
     dataset = require_dataset(assignment, os.environ.get("GRADEPROP_DATASET") or "auto")

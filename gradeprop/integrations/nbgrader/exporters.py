@@ -8,10 +8,11 @@ from traitlets import Bool, Dict, Float, Unicode
 
 from gradeprop.core.errors import GradepropError
 from gradeprop.core.paths import CoursePaths
-from gradeprop.integrations.lms.export import ExportOptions, build_export
+from gradeprop.integrations.lms.columns import ExportOptions
+from gradeprop.integrations.lms.export import build_export
 from gradeprop.integrations.lms.platforms import BLACKBOARD, BRIGHTSPACE, CANVAS, GENERIC, MOODLE, Platform
 from gradeprop.results import gradebook_db, gradebook_scores
-from gradeprop.results.gradebook_scores import AssignmentScores
+from gradeprop.results.score import AssignmentScores
 
 
 class _PlatformExporter(ExportPlugin):  # type: ignore[misc]

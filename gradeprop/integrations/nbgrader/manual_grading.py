@@ -12,7 +12,6 @@ from pathlib import Path
 
 from gradeprop.core.assignment import Assignment
 from gradeprop.core.paths import CoursePaths
-from gradeprop.course import release
 from gradeprop.integrations.nbgrader import staging
 from gradeprop.results import gradebook_db
 from gradeprop.results.score import Graded
@@ -33,18 +32,12 @@ def is_missing(course: CoursePaths, assignment: Assignment, student: str) -> boo
 
 
 def write_notebooks(
-    course: CoursePaths,
-    assignment: Assignment,
-    graded: Iterable[Graded],
-    tick: Callable[[], None] = lambda: None,
+    course: CoursePaths, assignment: Assignment, graded: Iterable[Graded], tick: Callable[[], None]
 ) -> None:
     """Write the notebook of each submission, in place of an older one.
 
     Args:
-        course: of the assignment.
-        assignment: with its settings for running notebooks.
         graded: each record, with the score that has the student's id in the gradebook.
-        tick: called after each submission.
 
     Raises:
         CourseError: the notebook of the assignment cannot be released.
@@ -52,8 +45,8 @@ def write_notebooks(
     paths = course.assignment(assignment.name)
     released: dict[str, bytes] = {}
     for record, score in graded:
-        if not score.submitted_by and (notebook := notebook_of(course, assignment, score.student)):
-            released = released or _released(course, assignment)
+        if notebook := notebook_of(course, assignment, score.student):
+            released = released or staging.released_files(course, assignment)
             notebook.parent.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=notebook.parent.parent, prefix=".staging-") as scratch:
                 folder = Path(scratch) / assignment.name
@@ -62,11 +55,3 @@ def write_notebooks(
                 shutil.rmtree(notebook.parent, ignore_errors=True)
                 folder.rename(notebook.parent)
         tick()
-
-
-def _released(course: CoursePaths, assignment: Assignment) -> dict[str, bytes]:
-    """Return the files of the release that staging needs."""
-    if assignment.notebook.run != "never":
-        return release.build_release(assignment, course)
-    paths = course.assignment(assignment.name)
-    return {paths.notebook.name: release.released_notebook(paths)}

@@ -19,7 +19,8 @@ import nbformat
 from gradeprop.core import sanitize
 from gradeprop.core.assignment import Assignment, Question
 from gradeprop.core.models import GradeRecord
-from gradeprop.core.paths import GIVEN, PUBLIC_CHECKS, StudentPaths
+from gradeprop.core.paths import GIVEN, PUBLIC_CHECKS, CoursePaths, StudentPaths
+from gradeprop.course import release
 from gradeprop.course.config import data_folder
 from gradeprop.integrations.nbgrader import answers
 from gradeprop.jail import run_notebook
@@ -37,17 +38,25 @@ _DATA = "/jail/data"
 _SECRET, _MAX_SECRET_BYTES = "submission_secret.txt", 1024
 
 
+def released_files(course: CoursePaths, assignment: Assignment) -> dict[str, bytes]:
+    """Return the files of the release that ``stage`` needs: the notebook, and everything else only if it is run.
+
+    Raises:
+        CourseError: the release cannot be built.
+    """
+    if assignment.notebook.run != "never":
+        return release.build_release(assignment, course)
+    paths = course.assignment(assignment.name)
+    return {paths.notebook.name: release.released_notebook(paths)}
+
+
 def stage(
     folder: Path, released: Mapping[str, bytes], record: GradeRecord, assignment: Assignment, paths: StudentPaths
 ) -> None:
     """Fill a new folder for one graded submission.
 
     Args:
-        folder: created here.
-        released: the files of the release; the notebook alone is enough if it is not run.
-        record: the grade of the submission.
-        assignment: with its settings for running notebooks.
-        paths: the stored submission.
+        released: see ``released_files``.
     """
     folder.mkdir(parents=True)
     notebook_name = f"{assignment.name}.ipynb"

@@ -59,7 +59,7 @@ class CanvasTarget:
 
     def members(self) -> Roster:
         """Return the students of the course."""
-        columns = ("id", "login_id", "sis_user_id", "integration_id", "email", "name")
+        columns = (*API.id_columns, *API.name_columns)
         with self._whole_course():
             users = list(self._course.get_users(enrollment_type=["student"], include=["email"], per_page=100))
         rows = tuple(tuple(str(getattr(user, column, None) or "") for column in columns) for user in users)

@@ -69,7 +69,7 @@ class GithubTarget:
         """Send a request about a student's repository.
 
         Raises:
-            RejectedError: there is no such repository, or it does not take the page.
+            RejectedError: there is no such repository, or it rejects the page.
             UnreachableError: GitHub is busy or fails.
             PlatformError: it does not accept the token.
         """

@@ -11,9 +11,12 @@ import msgspec
 
 from gradeprop.core.errors import JailError
 from gradeprop.core.models import Record
+from gradeprop.core.storage import read_bytes
 from gradeprop.grading.run_lock import RunLock
 
 _NAME = "journal.jsonl"
+
+State = Literal["sending", "sent", "rejected"]
 
 
 class Entry(Record, frozen=True, kw_only=True):
@@ -26,7 +29,7 @@ class Entry(Record, frozen=True, kw_only=True):
     """the student's id on the platform"""
     what: str
     """the score as a fraction of the maximum, or the name of a file"""
-    state: Literal["sending", "sent", "rejected"]
+    state: State
     at: str
     reason: str = ""
 
@@ -42,11 +45,7 @@ class Journal:
         """
         self.folder, self.column, self._file = folder, column, folder / _NAME
         self._entries: dict[str, list[Entry]] = defaultdict(list)
-        try:
-            lines = self._file.read_bytes().splitlines() if self._file.exists() else []
-        except OSError as error:
-            raise JailError(f"{self._file} cannot be read: {error.strerror}") from error
-        for line in lines:
+        for line in read_bytes(self._file).splitlines() if self._file.exists() else ():
             with contextlib.suppress(msgspec.MsgspecError):  # the end of a killed push
                 entry = msgspec.json.decode(line, type=Entry)
                 if entry.column == column:
@@ -57,7 +56,7 @@ class Journal:
         """Admit one push at a time.
 
         Raises:
-            JailError: another one is at work, or the folder cannot be written.
+            JailError: another one is running, or the folder cannot be written.
         """
         with RunLock(self.folder) as lock:
             yield
@@ -71,9 +70,7 @@ class Journal:
         """Return what the platform has confirmed last."""
         return next((entry.what for entry in reversed(self._entries[student]) if entry.state == "sent"), None)
 
-    def note(
-        self, student: str, user: str, what: str, state: Literal["sending", "sent", "rejected"], reason: str = ""
-    ) -> None:
+    def note(self, student: str, user: str, what: str, state: State, reason: str = "") -> None:
         """Add a line.
 
         Raises:

@@ -103,15 +103,13 @@ class LtiTarget:
         """Find the line item, or create it.
 
         Args:
-            settings: the section ``[lti]`` of push.toml.
             key: our private key, as PEM.
             titles: what the line item may be called.
             max_points: of a new line item.
             name: of the assignment, which a new line item gets as its resource id.
-            create: whether to create one if there is none.
 
         Raises:
-            CourseError: the key is none, or there is no such line item.
+            CourseError: the key is not a private RSA key, or there is no such line item.
             PlatformError: the platform refuses.
         """
         public_key(key, settings.private_key)
@@ -135,7 +133,7 @@ class LtiTarget:
 
     def members(self) -> Roster:
         """Return the students of the course."""
-        columns = ("user_id", "lis_person_sourcedid", "email", "name")
+        columns = (*LTI.id_columns, *LTI.name_columns)
         rows = [
             tuple(str(member.get(column) or "") for column in columns)
             for member in self._pages(
@@ -200,7 +198,7 @@ def public_key(key: str, where: Path | str) -> str:
     """Return the public key that belongs to a private one, as PEM and as JWK: platforms ask for one of them.
 
     Raises:
-        CourseError: it is no private RSA key.
+        CourseError: it is not a private RSA key.
     """
     try:
         jwk = JWK.from_pem(key.encode())

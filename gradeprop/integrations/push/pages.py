@@ -13,38 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gradeprop.core.errors import CourseError, JailError, RejectedError
-from gradeprop.core.paths import AssignmentPaths, StudentPaths
+from gradeprop.core.errors import CourseError, RejectedError
+from gradeprop.core.paths import AssignmentPaths
 from gradeprop.core.sanitize import for_csv_cell
-from gradeprop.core.storage import write_bytes
+from gradeprop.core.storage import read_bytes, write_bytes
 from gradeprop.integrations.lms.roster import Roster
 from gradeprop.integrations.push.journal import Journal
 from gradeprop.integrations.push.scores import Delivery, State, send_all
-from gradeprop.integrations.push.web import patiently
+from gradeprop.integrations.push.web import retry
 from gradeprop.results.gradebook import student_id
 from gradeprop.results.score import Graded
 
-FEEDBACK = "feedback.html"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One file for one student."""
-
-    name: str
-    file: Path
-
-    def read(self) -> bytes:
-        """Return the content.
-
-        Raises:
-            JailError: the file cannot be read.
-        """
-        try:
-            return self.file.read_bytes()
-        except OSError as error:
-            raise JailError(f"{self.file} cannot be read: {error.strerror}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +36,7 @@ class StudentPages:
     """the student's name, as the name of a folder"""
     other_ids: tuple[str, ...]
     """the id in the learning platform and the e-mail address, if the gradebook has them"""
-    pages: tuple[Page, ...]
+    pages: tuple[Path, ...]
 
 
 def collect_pages(
@@ -77,17 +57,11 @@ def collect_pages(
         if record.status != "graded" or not student.feedback.is_file():
             on_hold.append(record.student)
             continue
-        pages = tuple(_pages(paths, student, student_id(record.key)))
-        found.append(StudentPages(record.student, record.key, score.other_ids, pages))
+        pages = filter(Path.is_file, (student.feedback, paths.notebook_feedback(student_id(record.key))))
+        found.append(StudentPages(record.student, record.key, score.other_ids, tuple(pages)))
     if not found:
         raise CourseError("nobody has a grade yet, so there are no feedback pages", paths.autograded)
     return found, on_hold
-
-
-def _pages(paths: AssignmentPaths, student: StudentPaths, name: str) -> Iterator[Page]:
-    yield Page(FEEDBACK, student.feedback)
-    if (notebook := paths.notebook_feedback(name)).is_file():
-        yield Page(notebook.name, notebook)
 
 
 def moodle_zip(
@@ -113,7 +87,7 @@ def moodle_zip(
                 name = f"Participant_{number}_assignfeedback_file_/{page.name}"
                 info = zipfile.ZipInfo(name, _EPOCH)
                 info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-                archive.writestr(info, page.read())
+                archive.writestr(info, read_bytes(page))
     return data.getvalue(), left_out
 
 
@@ -148,7 +122,7 @@ def write_folder(everyone: Sequence[StudentPages], folder: Path, tick: Callable[
     for one in everyone:
         tick()
         for page in one.pages:
-            write_bytes(page.read(), folder / one.key / page.name)
+            write_bytes(read_bytes(page), folder / one.key / page.name)
         mails = [name for name in (*one.other_ids, one.student) if "@" in name]
         files = "; ".join(f"{one.key}/{page.name}" for page in one.pages)
         table.writerow(map(for_csv_cell, [one.student, *(mails[:1] or [""]), files]))
@@ -164,11 +138,9 @@ class PageTarget(Protocol):
 
     def users(self, everyone: Sequence[StudentPages]) -> Mapping[str, str]:
         """Return the student's id on the platform, for those who are there: student → id."""
-        ...
 
     def has(self, user: str, name: str, data: bytes) -> bool:
         """Return True if the student has this file already."""
-        ...
 
     def send_page(self, user: str, name: str, data: bytes) -> None:
         """Send a file to one student.
@@ -177,7 +149,6 @@ class PageTarget(Protocol):
             RejectedError: the platform rejects it for this student.
             PlatformError: the platform refuses or fails.
         """
-        ...
 
 
 def plan_pages(target: PageTarget, everyone: Sequence[StudentPages], assignment: str) -> list[Delivery]:
@@ -186,7 +157,7 @@ def plan_pages(target: PageTarget, everyone: Sequence[StudentPages], assignment:
     deliveries = []
     for one in everyone:
         for page in one.pages:
-            user, data = users.get(one.student, ""), page.read()
+            user, data = users.get(one.student, ""), read_bytes(page)
             name = page_name(assignment, page, data)
             there = bool(user) and _has(target, user, name, data)
             state = State.NOT_LISTED if not user else State.THERE if there else State.TO_SEND
@@ -197,14 +168,14 @@ def plan_pages(target: PageTarget, everyone: Sequence[StudentPages], assignment:
 def _has(target: PageTarget, user: str, name: str, data: bytes) -> bool:
     """Return True if the student has the page; a student whom the platform rejects has none, as sending will show."""
     try:
-        return patiently(lambda: target.has(user, name, data))
+        return retry(lambda: target.has(user, name, data))
     except RejectedError:
         return False
 
 
-def page_name(assignment: str, page: Page, data: bytes) -> str:
+def page_name(assignment: str, page: Path, data: bytes) -> str:
     """Name a page by its content, so that a platform's list of names says what was delivered."""
-    return f"{assignment}-{page.file.stem}-{hashlib.sha256(data).hexdigest()[:8]}.html"
+    return f"{assignment}-{page.stem}-{hashlib.sha256(data).hexdigest()[:8]}.html"
 
 
 def send_pages(
@@ -221,7 +192,9 @@ def send_pages(
         PlatformError: the platform refuses every request, or does not answer; what was sent before is noted.
     """
     contents = {
-        (one.student, page_name(assignment, page, data := page.read())): data for one in everyone for page in one.pages
+        (one.student, page_name(assignment, page, data := read_bytes(page))): data
+        for one in everyone
+        for page in one.pages
     }
 
     def send(one: Delivery) -> None:

@@ -7,8 +7,8 @@ from enum import StrEnum
 from gradeprop.core.errors import CourseError, RejectedError
 from gradeprop.integrations.push.journal import Journal
 from gradeprop.integrations.push.target import Target
-from gradeprop.integrations.push.web import WAITS_S, patiently
-from gradeprop.results.gradebook_scores import AssignmentScores, StudentScore
+from gradeprop.integrations.push.web import retry
+from gradeprop.results.score import AssignmentScores, StudentScore
 
 _DIGITS = 4
 _ROUNDING = 1.5e-4
@@ -74,10 +74,10 @@ def plan(target: Target, scores: AssignmentScores, journal: Journal, options: Pu
         )
         raise CourseError(message, scores.name)
     students = [score for score in scores.scores if score.student not in options.left_out]
-    roster = patiently(target.members)
+    roster = retry(target.members)
     rows = roster.find_rows((score.student, score.other_ids) for score in students)
     users = {student: roster.rows[row][0] for student, row in rows.items()}
-    there = patiently(target.grades)
+    there = retry(target.grades)
     scale, column = max_points / whole, target.max_points or max_points
 
     def delivery(score: StudentScore) -> Delivery:
@@ -118,23 +118,19 @@ def _compare(goal: float, found: float | str | None, tried: set[str], options: P
 
 
 def push(
-    target: Target,
-    deliveries: Sequence[Delivery],
-    journal: Journal,
-    tick: Callable[[], None],
-    waits_s: tuple[float, ...] = WAITS_S,
+    target: Target, deliveries: Sequence[Delivery], journal: Journal, tick: Callable[[], None]
 ) -> Iterator[Delivery]:
     """Send what is to be sent, and yield every delivery with what became of it; a score twice does no harm.
 
     Raises:
         PlatformError: the platform refuses every request, or does not answer; what was sent before is noted.
-        JailError: another push is at work, or the journal cannot be written.
+        JailError: another push is running, or the journal cannot be written.
     """
 
     def send(one: Delivery) -> None:
         assert one.points is not None
         points = one.points
-        patiently(lambda: target.send(one.user, points, one.max_points), waits_s)
+        retry(lambda: target.send(one.user, points, one.max_points))
 
     return send_all(send, deliveries, journal, tick)
 

@@ -27,7 +27,6 @@ class Target(Protocol):
         Raises:
             PlatformError: the platform refuses.
         """
-        ...
 
     def grades(self) -> Mapping[str, float | str] | None:
         """Return the grades that are there, as a fraction of the maximum, or ``EXCUSED``; None if it does not tell.
@@ -35,7 +34,6 @@ class Target(Protocol):
         Raises:
             PlatformError: the platform refuses.
         """
-        ...
 
     def send(self, user: str, points: float, max_points: float) -> None:
         """Send one score.
@@ -45,16 +43,13 @@ class Target(Protocol):
             UnreachableError: another try may succeed.
             PlatformError: the platform refuses every request, for example because a token has expired.
         """
-        ...
 
 
 def choose(titles: Sequence[str], known: Mapping[str, str], where: str | Path, or_else: str = "") -> str:
     """Return the id of the column with one of these titles.
 
     Args:
-        titles: ours.
         known: the platform's: id → title.
-        where: the platform, for messages.
         or_else: what else a person may do.
 
     Raises:

@@ -12,7 +12,7 @@ from gradeprop.core.errors import PlatformError, UnreachableError
 
 T = TypeVar("T")
 TIMEOUT_S = 60.0
-WAITS_S = (1.0, 5.0, 20.0)
+_WAITS_S = (1.0, 5.0, 20.0)
 """seconds between tries"""
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -62,13 +62,13 @@ def is_busy(status: int) -> bool:
     return status in _BUSY
 
 
-def patiently(call: Callable[[], T], waits_s: tuple[float, ...] = WAITS_S) -> T:
+def retry(call: Callable[[], T]) -> T:
     """Call until the platform answers.
 
     Raises:
         UnreachableError: it did not, in several tries.
     """
-    for wait_s in waits_s:
+    for wait_s in _WAITS_S:
         try:
             return call()
         except UnreachableError:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from gradeprop.core.errors import CourseError
 from gradeprop.course.config import read_assignment
-from gradeprop.integrations.lms.export import ExportOptions, prepare_export
+from gradeprop.integrations.lms.columns import ExportOptions
+from gradeprop.integrations.lms.export import prepare_export
 from gradeprop.integrations.lms.platforms import BLACKBOARD, CANVAS, MOODLE, PLATFORMS, Platform
 from gradeprop.integrations.lms.roster import read_roster
 from gradeprop.results import gradebook

@@ -11,7 +11,7 @@ def my_assignment_size(size: int, kernel: int, stride: int = 1, padding: int = 0
         padding: pixels added at each of the two ends.
 
     Returns:
-        An int: at how many places the kernel lies wholly within the padded side.
+        An int: the number of places at which the whole kernel is within the padded side.
 
     Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, relationship 6.
     """

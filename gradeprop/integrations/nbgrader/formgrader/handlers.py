@@ -77,7 +77,7 @@ class SubmissionsHandler(_Handler):
 
     @guarded
     def get(self, assignment: str) -> None:
-        """Answer with the page; submissions that belong to nobody yet are on it, too."""
+        """Answer with the page, which also lists unattributed submissions."""
         course = Path(self.coursedir.root)
         unattributed = read_unattributed(CoursePaths(course).assignment(assignment))
         about = {"course_dir": str(course), "assignment_id": assignment, "base_url": self.base_url}

@@ -1,4 +1,4 @@
-"""Gives its process a name of bytes that are no text, so that whoever watches its memory stumbles over it.
+"""Gives its process a name of bytes that are not text, so that the process that watches its memory fails on it.
 
 A run that the grader's own side ends is ours to repeat, and never a zero: nothing a student does may look like that.
 """

@@ -1,6 +1,6 @@
-"""Sends empty tensors of shapes such as (2^62, 4, 0), which overflow whoever computes their size.
+"""Sends empty tensors of shapes such as (2^62, 4, 0), whose size overflows when it is computed.
 
-A check that breaks is the instructor's to mend, and the record held back: no zero. So a size must not break one.
+A check that breaks is the instructor's to fix, and the record is on hold: no zero. So a size must not break one.
 """
 
 import json

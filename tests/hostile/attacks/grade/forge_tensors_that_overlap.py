@@ -1,4 +1,4 @@
-"""Sends tensors that lie over each other, before their blob, and beyond its end."""
+"""Sends tensors that overlap, begin before their blob, or end beyond it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Sets a tracer on every frame that is called, and mends the dictionary that a probe is about to return."""
+"""Sets a tracer on every frame that is called, and changes the dictionary that a probe is about to return."""
 
 import sys
 import threading

@@ -1,4 +1,4 @@
-"""Announces a frame of a billion numbers, so that whoever reads it sets that much memory aside, and drips it slowly."""
+"""Announces a frame of a billion numbers, so that the reader reserves that much memory, and sends it slowly."""
 
 import os
 import struct

@@ -1,4 +1,4 @@
-"""Takes leases and locks on files of Python that everybody opens, so that whoever does waits for this process.
+"""Takes leases and locks on Python's own files, so that every process that opens one waits for this one.
 
 A lease for writing keeps others from opening a file for as long as 45 s.
 """

@@ -1,6 +1,6 @@
-"""Feeds the output to whoever reads it byte by byte, 256 packets at a time, while it holds on to all memory it can get.
+"""Feeds the output to its reader byte by byte, 256 packets at a time, while it holds on to all memory it can get.
 
-The one who reads is also the one who keeps time and counts memory.
+The reader also keeps time and counts memory.
 """
 
 import ctypes

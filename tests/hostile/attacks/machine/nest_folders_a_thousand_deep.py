@@ -1,4 +1,4 @@
-"""Nests folders deeper than whoever counts or deletes them can follow by recursion."""
+"""Nests folders deeper than a program that counts or deletes them by recursion can follow."""
 
 import os
 

@@ -1,6 +1,6 @@
 """Writes into folders that cannot be listed, and below a path that is longer than any name may be.
 
-Whoever clears up without rights of root must make such a folder readable first, or it stays for ever.
+Cleaning up without the rights of root must make such a folder readable first, or it is never removed.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Makes folders deeper than any program can walk by recursion, so that whoever clears up fails, for everybody after."""
+"""Makes folders deeper than any recursive program can walk, so that cleaning up fails for every later submission."""
 
 import os
 

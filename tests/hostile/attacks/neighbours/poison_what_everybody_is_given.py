@@ -1,4 +1,4 @@
-"""Rewrites the helpers that come with the assignment, and their compiled twins, for whoever imports them next."""
+"""Rewrites the helpers that come with the assignment, and their compiled twins, for the next submission that imports them."""
 
 import glob
 import importlib.util

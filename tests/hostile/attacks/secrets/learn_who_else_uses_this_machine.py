@@ -1,4 +1,4 @@
-"""Reads users, groups, mail, history, keys and the names of other machines from where they usually lie."""
+"""Reads users, groups, mail, history, keys and the names of other machines from their usual places."""
 
 import grp
 import os

@@ -1,4 +1,4 @@
-"""Looks for files, processes, sockets and settings of whoever was graded before, and leaves some for the next."""
+"""Looks for files, processes, sockets and settings of the submission graded before, and leaves some for the next."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Takes a datagram socket from socketpair, where socket is refused, and writes to sockets that lie in folders.
+"""Takes a datagram socket from socketpair, where socket is refused, and writes to sockets in folders.
 
 A system log or a service manager listens there. Whether the kernel looked at the name shows by the error: a file that
 is no socket refuses the connection, a name that is out of reach is not there.

@@ -1,4 +1,4 @@
-"""Lies beside conftest.py, pytest.ini, sitecustomize.py, torch.py, gradeprop.py and twelve more that end the process.
+"""Comes with conftest.py, pytest.ini, sitecustomize.py, torch.py, gradeprop.py and twelve more that end the process.
 
 Only its own folder in the jail has them; the judge looks for no module where students' files are.
 """
