@@ -150,11 +150,7 @@ class CoursePaths:
 
 
 def refuse_odd_path(folder: Path) -> None:
-    """Refuse a path for a course in which SQLite's addresses, pytest or nbgrader would read a character otherwise.
-
-    Raises:
-        CourseError: names the characters.
-    """
+    """Raise a CourseError for the path of a course that SQLite, pytest or nbgrader would read otherwise."""
     if odd := [char for char in _ODD if char in str(folder)]:
         raise CourseError(f"the path of a course must not contain {' '.join(odd)}; rename or move the folder", folder)
 
