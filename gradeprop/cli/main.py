@@ -55,7 +55,7 @@ class CommandGroup(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
             if near := difflib.get_close_matches(args[0], _MODULES, 1):
-                raise click.UsageError(f"{error.message.rstrip('.')}; did you mean {near[0]}?", ctx) from None
+                raise click.UsageError(f"{error.message.rstrip('.')}; did you mean {near[0]}?", error.ctx) from error
             raise
 
     def invoke(self, ctx: click.Context) -> object:

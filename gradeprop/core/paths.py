@@ -34,6 +34,7 @@ REPORT, REPORT_JSON, ANONYMOUS_REPORT = "report.html", "report.json", "report-an
 UNATTRIBUTED = "unattributed.json"
 
 _OURS = frozenset({GRADES, REPORT, REPORT_JSON, ANONYMOUS_REPORT, UNATTRIBUTED})
+_ODD = "?[]$"  # an address of SQLite ends at ?, pytest takes [] for parameters, and nbgrader fills in $NAME
 _MAX_KEY_BYTES = 120  # file systems allow 255; nbgrader and we append to it
 
 
@@ -69,10 +70,11 @@ class CoursePaths:
         """Find the course that contains the folder ``start``.
 
         Raises:
-            CourseError: neither ``start`` nor a folder above it contains source/course.toml.
+            CourseError: neither ``start`` nor a folder above it contains source/course.toml, or its path is odd.
         """
         for folder in (start.resolve(), *start.resolve().parents):
             if (folder / "source" / "course.toml").is_file():
+                refuse_odd_path(folder)
                 return cls(folder)
         message = "neither this folder nor one above it contains source/course.toml; is this a course?"
         raise CourseError(message, start.resolve())
@@ -146,6 +148,12 @@ class CoursePaths:
 
     def assignment(self, name: str) -> "AssignmentPaths":
         return AssignmentPaths(self, name)
+
+
+def refuse_odd_path(folder: Path) -> None:
+    """Raise a CourseError for the path of a course that SQLite, pytest or nbgrader would read otherwise."""
+    if odd := [char for char in _ODD if char in str(folder)]:
+        raise CourseError(f"the path of a course must not contain {' '.join(odd)}; rename or move the folder", folder)
 
 
 def holds_any(folder: Path, files: Iterable[str]) -> bool:

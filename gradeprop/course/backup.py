@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from gradeprop.core.errors import CourseError
-from gradeprop.core.paths import CoursePaths
+from gradeprop.core.paths import CoursePaths, refuse_odd_path
 
 _NOT_KEPT = {"data", "demo", "build", "dist", "node_modules"}  # and hidden folders: what can be made or fetched again
 _RUNNING = (".lock", ".grading-")
@@ -81,8 +81,9 @@ def restore_backup(archive: Path, folder: Path, tick: Callable[[], None]) -> int
     """Unpack a backup into a new or empty folder; return the number of files.
 
     Raises:
-        CourseError: the folder is not empty, or the archive is damaged or not a backup.
+        CourseError: the folder is not empty or has an odd path, or the archive is damaged or not a backup.
     """
+    refuse_odd_path(folder.resolve())
     if folder.exists() and any(folder.iterdir()):
         raise CourseError("is not empty; a backup is restored to a new folder, so that nothing is overwritten", folder)
     count = 0
@@ -93,5 +94,6 @@ def restore_backup(archive: Path, folder: Path, tick: Callable[[], None]) -> int
                 count += 1
                 tick()
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise CourseError(f"cannot be restored after {count} files: {error}", archive) from error
+        reason = getattr(error, "strerror", None) or error
+        raise CourseError(f"cannot be restored after {count} files: {reason}", archive) from error
     return count

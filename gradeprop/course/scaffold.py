@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gradeprop.core.errors import CourseError
-from gradeprop.core.paths import AssignmentPaths, CoursePaths, tree
+from gradeprop.core.paths import AssignmentPaths, CoursePaths, refuse_odd_path, tree
 from gradeprop.core.storage import write_bytes
 from gradeprop.course import known_answers
 from gradeprop.course.config import read_course
@@ -42,8 +42,9 @@ def new_course(folder: Path, title: str) -> CoursePaths:
     """Write a course without assignments into a folder that is new or empty, but for hidden files such as .git.
 
     Raises:
-        CourseError: the folder contains other files; nothing is written.
+        CourseError: the folder contains other files, or its path cannot be used; nothing is written.
     """
+    refuse_odd_path(folder.resolve())
     if folder.exists() and (found := [file.name for file in folder.iterdir() if not file.name.startswith(".")]):
         raise CourseError(f"is not empty: it contains {min(found)}", folder)
     values = {

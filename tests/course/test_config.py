@@ -1,10 +1,13 @@
 """What instructors write is read, and a slip names the file."""
 
+from pathlib import Path
+
 import pytest
 
 from gradeprop.core.errors import CourseError
 from gradeprop.core.paths import AssignmentPaths, CoursePaths
 from gradeprop.course.config import read_assignment, read_course
+from gradeprop.course.scaffold import new_course
 from tests.conftest import REPOSITORY
 
 
@@ -90,6 +93,18 @@ def test_an_assignment_without_a_folder_is_told(toy: AssignmentPaths) -> None:
     toy.toml.unlink()
     with pytest.raises(CourseError, match="source/toy/assignment.toml does not exist"):
         read_course(toy.course)
+
+
+@pytest.mark.parametrize("name", ["what?", "[2026] nets", "US$"])
+def test_a_path_that_sqlite_or_pytest_would_read_otherwise_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(CourseError, match="the path of a course must not contain"):
+        new_course(tmp_path / name, "Nets")
+    assert not (tmp_path / name).exists()
+    course = new_course(tmp_path / "C# 50% 'ü' ;", "Nets")
+    assert CoursePaths.find(course.given) == course
+    course.root.rename(tmp_path / name)
+    with pytest.raises(CourseError, match="rename or move the folder"):
+        CoursePaths.find(tmp_path / name / "source")
 
 
 def test_a_folder_outside_a_course_is_told(tmp_path) -> None:

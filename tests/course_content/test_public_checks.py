@@ -187,6 +187,14 @@ def test_in_the_course_itself_the_solution_is_found_one_folder_up(capsys) -> Non
     assert (status, said.splitlines()[-1]) == (0, "3 public checks passed.")
 
 
+def test_a_folder_may_have_any_name(tiny: Path, capsys) -> None:
+    folder = tiny / "hw [1] $HOME 50%"
+    folder.mkdir()
+    shutil.copy(tiny / "public_checks.py", folder)
+    (folder / "student_code.py").write_text("def count(*_):\n    return 55\n")
+    assert "passed" in run(folder, capsys)[1]
+
+
 def test_a_check_is_one_line_and_what_it_found_another(tiny: Path, capsys) -> None:
     (tiny / "student_code.py").write_text("def count():\n    print('hello')\n    return 50\n")
     status, said = run(tiny, capsys)

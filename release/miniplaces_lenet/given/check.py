@@ -82,7 +82,7 @@ def _run(questions: tuple[str, ...] | list[str], folder: Path, modules: Iterable
     if answer := first_look(folder, questions):
         output.write(heading(folder / "student_code.py", own) + answer)
         return 1
-    options = ["--assert=plain", f"--rootdir={folder}", "-c", os.devnull, "-W", "ignore"]
+    options = ["--assert=plain", "--rootdir=.", "-c", os.devnull, "-W", "ignore"]
     options += ["-p", "given.check_process", "-p", "no:terminal", "-p", "no:cacheprovider"]
     options += [f"--imported={own}"]
     options += ["-p", "no:unraisableexception"]  # it would search all objects at the end, for half a second
