@@ -148,7 +148,12 @@ def _attributed(
     doubtful, owners, sound = list[Unattributed](), dict[Path, int](), list[identity.Claim]()
     ids = ids_of({student for _, student in claims})
     for path, student in claims:
-        owners[path] = path.lstat().st_uid
+        try:
+            owners[path] = path.lstat().st_uid
+        except OSError as error:  # it was there a moment ago
+            reason = f"{filename(path.name)} cannot be read: {error.strerror}."
+            doubtful.append(Unattributed(path=str(path), reason=reason))
+            continue
         names = dict.fromkeys((student, ids.get(student, student)))
         owned = identity.doubt_about_owner(names, owners[path], students, collector)
         if doubt := owned or identity.doubt_about_text(path):
@@ -216,28 +221,27 @@ def _in_submitted(path: Path) -> bool:
 
 
 def _nbgrader_folder(path: Path, assignment: Assignment) -> Path:
-    """Return the folder of this assignment if a student's folder has one, and no work beside it.
-
-    A folder that cannot be read is returned as it is: intake reports it, and nobody else waits for it.
-    """
-    inner = path / assignment.name
-    try:
-        if path.is_symlink() or not path.is_dir() or inner.is_symlink() or not inner.is_dir():
-            return path
-        return path if any(_is_work(entry.name, assignment) for entry in list_folder(path)) else inner
-    except (OSError, SubmissionError):
-        return path
+    """Return the folder of this assignment if a student's folder has one, and no work beside it."""
+    inside = _inside(path)
+    has_inner = any(entry.is_folder and entry.name == assignment.name for entry in inside)
+    has_work = any(_is_work(entry.name, assignment) for entry in inside)
+    return path / assignment.name if has_inner and not has_work else path
 
 
 def _other_assignments(path: Path, assignment: Assignment) -> bool:
     """Return True if a student's folder has only the folders of other assignments."""
     course = Path(assignment.root) / "source"
-    try:
-        names = [entry.name for entry in list_folder(path) if not entry.name.startswith(".")]
-    except SubmissionError:  # intake reports it
-        return False
+    names = [entry.name for entry in _inside(path) if not entry.name.startswith(".")]
     known = [name for name in names if (course / name / "assignment.toml").is_file()]
     return bool(names) and assignment.name not in names and len(known) == len(names)
+
+
+def _inside(path: Path) -> list[Member]:
+    """List what is in a student's folder; nothing if it is none, or cannot be read, which intake reports."""
+    try:
+        return list_folder(path)
+    except SubmissionError:
+        return []
 
 
 def _holds_work(path: Path, assignment: Assignment) -> bool:

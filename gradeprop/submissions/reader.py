@@ -186,7 +186,11 @@ def _list_folder(root: int, parts: tuple[str, ...], max_entries: int) -> list[tu
     try:
         with os.scandir(folder) as found:
             names = sorted(entry.name for entry, _ in zip(found, range(max_entries), strict=False))
-        return [(name, os.stat(name, dir_fd=folder, follow_symlinks=False)) for name in names]
+        listed = list[tuple[str, os.stat_result]]()
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile: that must not hide the others
+                listed.append((name, os.stat(name, dir_fd=folder, follow_symlinks=False)))
+        return listed
     finally:
         os.close(folder)
 

@@ -248,6 +248,60 @@ def test_a_second_submission_in_anothers_name_does_not_hold_theirs_back(
     assert run_as(grader, look)
 
 
+@pytest.mark.parametrize("inner", ["", "toy"])
+def test_a_folder_that_the_grader_may_not_read_stops_nobody(
+    inner: str, place: Path, grader: int, toy_assignment: Assignment
+) -> None:
+    drop = place / "drop"
+    give(submission(drop / "daemon"), ADA)
+    locked = give(submission(drop / "nobody" / inner), EVE)
+    locked.chmod(0)
+    (drop / "nobody").chmod(0o755 if inner else 0)
+    drop.chmod(0o777)
+
+    def look() -> None:
+        found = find_submissions([drop], toy_assignment)
+        assert [student for _, student in found.submissions] == ["daemon", "nobody"]
+        eve = found.submissions[1][0]
+        if grader:
+            with pytest.raises(SubmissionError, match="cannot be read: Permission denied"):
+                intake.take(eve, "nobody", toy_assignment, place / "mine" / "nobody", EVE)
+
+    assert run_as(grader, look)
+
+
+def test_files_that_come_and_go_while_the_class_is_listed_stop_nobody(
+    place: Path, grader: int, toy_assignment: Assignment
+) -> None:
+    """A folder becomes a pipe, a link, nothing, and a folder again."""
+    drop = place / "drop"
+    give(submission(drop / "daemon"), ADA)
+    give(zip_file(drop / "bin.zip", {"student_code.py": RIGHT}), GRADER)
+    drop.chmod(0o777)
+    path = drop / "nobody.zip"
+
+    def churn() -> None:
+        path.mkdir()
+        (path / "toy").mkdir()
+        path.rename(drop / "nobody")
+        (drop / "nobody" / "toy").rmdir()
+        (drop / "nobody").rmdir()
+        os.mkfifo(path)
+        path.unlink()
+        path.symlink_to(drop / "daemon")
+        path.unlink()
+
+    def look() -> None:
+        inbox, end = Inbox(drop, "toy", lambda sentence: None), time.monotonic() + 4
+        while time.monotonic() < end:
+            found = find_submissions([drop], toy_assignment)
+            assert {"daemon", "bin"} <= {student for _, student in found.submissions}
+            assert {"daemon", "bin"} <= {arrival.student for arrival in inbox.latest()}
+
+    with meanwhile(EVE, churn):
+        assert run_as(grader, look)
+
+
 def test_two_accounts_that_claim_one_student_are_both_left_to_a_person(place: Path, grader: int) -> None:
     drop = place / "drop"
     give(submission(drop / "s1234567"), ADA)
