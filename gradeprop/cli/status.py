@@ -76,9 +76,9 @@ def _waiting(one: AssignmentStatus) -> dict[str, list[str]]:
 
 
 _WHAT_TO_DO = {
-    "attention": "need attention: look at each submission, then grade again",
-    "review": "need review: a check is broken; gradeprop verify {} names its line",
-    "not graded": "were not graded, because the machine failed: grade again",
+    "attention": "waiting for attention: look at each submission, then grade again",
+    "review": "waiting for review: a check is broken; gradeprop verify {} names its line",
+    "not graded": "not graded, because the machine failed: grade again",
 }
 
 

@@ -41,7 +41,7 @@ def test_each_state_is_counted_and_named(graded: AssignmentPaths) -> None:
         *("toy", "15", "no", "2", "2"),
         "1 attention, 1 review, 1 not graded",
     ]
-    assert "toy: 1 need attention: look at each submission, then grade again: bob" in shown.output
+    assert "toy: 1 waiting for attention: look at each submission, then grade again: bob" in shown.output
     assert "gradeprop verify toy names its line: cleo" in shown.output
     assert "the machine failed: grade again: dan" in shown.output
 
