@@ -70,7 +70,7 @@ def test_a_slip_in_a_cell_names_the_cell_and_its_line_in_the_file(tmp_path: Path
         (b'{"nbformat": 4}', "not a notebook: "),
         (b'{"cells": [1], "metadata": {}, "nbformat": 4}', "not a notebook: "),
         (b'{"cells": 1, "metadata": {}, "nbformat": 4}', "not a notebook: "),
-        (b"\xff", "cannot be read"),
+        (b"\xff", "is not UTF-8 text"),
     ],
 )
 def test_what_is_no_notebook_is_said(data: bytes, says: str, tmp_path: Path) -> None:
