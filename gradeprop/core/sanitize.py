@@ -4,6 +4,7 @@ for_terminal        output of the command line
 for_markdown        notebook cells
 for_markdown_line   one line in a notebook cell
 for_csv_cell        tables that a spreadsheet opens
+without_formula     tables that go back to the platform they came from
 filename            names of files, in any sentence
 with_pictures       notebook cells, with the pictures in them
 safe_pictures       PNG, JPEG and GIF outputs of a notebook cell
@@ -167,7 +168,11 @@ def filename(name: str) -> str:
 
 def for_csv_cell(text: str) -> str:
     """Prefix text that a spreadsheet would take for a formula; replace what a terminal obeys."""
-    text = _IN_TABLES.sub("\N{REPLACEMENT CHARACTER}", text)
+    return without_formula(_IN_TABLES.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
+def without_formula(text: str) -> str:
+    """Prefix text that a spreadsheet would take for a formula, and keep the rest: a platform must know it again."""
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 

@@ -18,7 +18,7 @@ from gradeprop.core import models, storage
 from gradeprop.core.errors import CourseError
 from gradeprop.core.models import Record
 from gradeprop.core.paths import CoursePaths
-from gradeprop.core.sanitize import for_csv_cell
+from gradeprop.core.sanitize import without_formula
 from gradeprop.course.config import read_assignment
 from gradeprop.integrations.lms.columns import Column, ExportOptions, columns_of, point_warnings, selected
 from gradeprop.integrations.lms.platforms import Platform
@@ -209,7 +209,7 @@ class _Table:
         kept = [index for index, title in enumerate(titles) if title in self.platform.student_columns]
         last_title, last = self.platform.last_column or ("", "")
         end = [last] if last else []
-        headers = (for_csv_cell(column.header) for column in self.columns)
+        headers = (without_formula(column.header) for column in self.columns)
         yield [*(header[index] for index in kept), *headers, *([last_title] if last else [])]
         if self.platform.points_row:
             points = [str(short(column.max_points)) for column in self.columns]
@@ -224,7 +224,7 @@ class _Table:
         assert self.roster
         new = [column for column in self.columns if column.index is None]
         owners = {row: student for student, row in self.rows.items()}
-        yield [*self.roster.header, *(for_csv_cell(column.header) for column in new)]
+        yield [*self.roster.header, *(without_formula(column.header) for column in new)]
         for number, row in enumerate(self.roster.rows):
             cells = [self._safe(title, cell) for title, cell in zip(self.roster.titles, row, strict=True)]
             student = owners.get(number)
@@ -237,7 +237,7 @@ class _Table:
 
     def _safe(self, title: str, cell: str) -> str:
         """Return a cell of the roster; logins and ids stay as they are, since the platform looks for them."""
-        return cell if title in self.platform.id_columns or cell == "-" else for_csv_cell(cell)
+        return cell if title in self.platform.id_columns or cell == "-" else without_formula(cell)
 
     def _cell(self, column: Column, student: str) -> str:
         """Return the grade of a student; without a submission, or if it is one to keep, the roster's own cell."""
