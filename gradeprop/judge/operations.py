@@ -30,7 +30,7 @@ _REFUSED = frozenset({"resize", "_embedding_bag"})
 """of torch's core, but they reach memory that is not theirs"""
 _GIVEN = frozenset({"Tensor", "List[Tensor]"})
 """types of what an operation may give"""
-_CUTTING = frozenset({"split", "unbind"})
+_CUTTING = frozenset({"split", "unsafe_split", "unbind"})
 """give as many tensors as the sizes say"""
 _PLACES = frozenset({"device", "layout", "pin_memory", "generator"})
 """arguments that say where a tensor is, or whose chance it follows: ours are used"""

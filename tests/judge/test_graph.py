@@ -202,7 +202,7 @@ PRODUCT = ["aten.mm.default", [{"$t": 50}, {"$t": 50}], {}, [51]]
 SUM = ["aten.sum.default", [{"$t": 0}], {}, [50]]
 WIDE, EMPTY = (["aten.expand.default", [{"$t": 50}, shape], {}, [51]] for shape in ([10**6], [1 << 60, 0]))
 CUT = ["aten.unbind.int", [{"$t": 51}], {}, [52]]
-SPLIT = ["aten.split.Tensor", [{"$t": 51}, 1], {"dim": 0}, [52]]
+SPLIT, UNSAFE = ([f"aten.{name}.Tensor", [{"$t": 51}, 1], {"dim": 0}, [52]] for name in ("split", "unsafe_split"))
 FORGED = {
     "a file": with_operation("aten.from_file.default", "/etc/passwd", False, 10),
     "no operation of torch's own": with_operation("torchvision.nms.default", {"$t": 0}),
@@ -220,6 +220,7 @@ FORGED = {
     "a list of ten billion numbers": with_operation("aten.mul.left_t", [1], 10**10, results=()),
     "a tensor cut into a million": changed(lambda content: content.update(operations=[SUM, WIDE, CUT], output=52)),
     "nothing cut into a million": changed(lambda content: content.update(operations=[SUM, EMPTY, SPLIT], output=52)),
+    "another cut": changed(lambda content: content.update(operations=[SUM, WIDE, UNSAFE], output=52)),
     "operations without end": changed(
         lambda content: content.update(operations=content["operations"] + [ZEROS] * graph.MAX_OPERATIONS)
     ),
