@@ -23,6 +23,7 @@ import safetensors.torch
 import torch
 
 from gradeprop.core.models import ProbeResult
+from gradeprop.core.observations import probe_seed
 from gradeprop.core.paths import CoursePaths
 from gradeprop.course.config import load_module, read_assignment
 from gradeprop.guest import draw, runner
@@ -42,7 +43,7 @@ class Observations:
 
     @functools.cache  # noqa: B019  (lives as long as the kernel)
     def __call__(self, name: str) -> Seen:
-        drawn = draw.Draw(self.seed, name, self.home, self.inputs)
+        drawn = draw.Draw(probe_seed(self.seed, name), name, self.home, self.inputs)
         status, message, values, blob = runner.run_probe(self.probes[name], self.module, drawn, _BUDGET)
         tensors = safetensors.torch.load(blob) if blob else {}
         raw = {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in values.items()}

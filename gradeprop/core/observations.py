@@ -1,8 +1,9 @@
 """The observations file: tensors in safetensors format, measured before they are read.
 
-The jail writes it, the judge reads it; this module is all that the two share.
+The jail writes it, the judge reads it; this module is all that the two share, with the seeds of the probes.
 """
 
+import hashlib
 import math
 from collections.abc import Mapping
 from typing import Annotated, Literal, NamedTuple, get_args
@@ -37,6 +38,11 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     dtype: Dtype
     shape: Annotated[tuple[_Size, ...], Meta(max_length=MAX_DIMENSIONS)]
     data_offsets: tuple[_Size, _Size]
+
+
+def probe_seed(run_seed: int, probe: str) -> int:
+    """Return the seed of one probe, which does not tell the seed of the run: the judge draws from that one, too."""
+    return int.from_bytes(hashlib.sha256(f"{run_seed}:{probe}".encode()).digest()[:4])
 
 
 def unpack(blob: bytes, max_header_bytes: int = MAX_BLOB_BYTES) -> dict[str, RawTensor]:

@@ -5,7 +5,6 @@ import nothing of ours, so what probes share is here, as methods.
 """
 
 import codecs
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -46,9 +45,9 @@ class Draw:
         submission: the folder of the submission.
     """
 
-    def __init__(self, run_seed: int, probe: str, home: Path, inputs: dict[str, Tensor]) -> None:
-        self.seed = int.from_bytes(hashlib.sha256(f"{run_seed}:{probe}".encode()).digest()[:4])
-        self.generator = torch.Generator().manual_seed(self.seed)
+    def __init__(self, seed: int, probe: str, home: Path, inputs: dict[str, Tensor]) -> None:
+        self.seed = seed
+        self.generator = torch.Generator().manual_seed(seed)
         self.submission = home / "submission"
         self._folders, self._count, self._inputs = home / "draws" / probe, 0, inputs
 

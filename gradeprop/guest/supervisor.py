@@ -54,7 +54,7 @@ def _run_job(job: int, home: Path, setting: dict[str, Any], ids: tuple[int, int]
     except Exception as error:
         return {"broken": f"{type(error).__name__}: {error}"}
     inputs = runner.load_inputs(framing.read(job, spec["inputs"]))
-    draws = [Draw(spec["seed"], name, home, inputs) for name in spec["names"]]
+    draws = [Draw(seed, name, home, inputs) for name, seed in zip(spec["names"], spec["seeds"], strict=True)]
     return _JobRun(job, home, setting, spec, probes, draws).run()
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from gradeprop.core.assignment import Limits
 from gradeprop.core.errors import CourseError, JailError
+from gradeprop.core.observations import probe_seed
 from gradeprop.guest import framing
 
 MIB = 1 << 20
@@ -128,7 +129,8 @@ def _parts(job: Job, names: tuple[str, ...]) -> Iterator[bytes]:
         raise JailError(f"{bad[0]!r} is not a name inside the submission")  # intake rejects such names
     spec = {
         "files": [(name, len(content)) for name, content in files.items()],
-        "probes": len(job.probes), "inputs": len(job.inputs), "names": names, "seed": job.seed,
+        "probes": len(job.probes), "inputs": len(job.inputs), "names": names,
+        "seeds": [probe_seed(job.seed, name) for name in names],  # the seed of the run tells what the judge draws
         "limits": msgspec.to_builtins(job.limits),
     }  # fmt: skip
     parts = [*files.values(), job.probes, job.inputs]

@@ -138,7 +138,7 @@ def _observe(
     tensors: dict[str, observations.RawTensor] = {}
     for name, probe in runner.load_probes(paths.probes.read_bytes()).items():
         self_test.begin(name, home)
-        source, caught = draw.Draw(seed, name, home, inputs), list[BaseException]()
+        source, caught = draw.Draw(observations.probe_seed(seed, name), name, home, inputs), list[BaseException]()
         ended = runner.run_probe(self_test.catching(probe, caught), solution, source, _MAX_BYTES)
         status, message, returned, blob = ended
         probes.append(self_test.probe_result(name, status, message, caught, paths))
@@ -169,7 +169,8 @@ def _run_one(
     ):
         (Path(home) / "submission").mkdir()
         try:
-            return runner.run_probe(probe, solution, draw.Draw(seed, name, Path(home), inputs), _MAX_BYTES)
+            source = draw.Draw(observations.probe_seed(seed, name), name, Path(home), inputs)
+            return runner.run_probe(probe, solution, source, _MAX_BYTES)
         finally:
             os.chdir(folder)
 

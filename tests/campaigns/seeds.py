@@ -33,6 +33,7 @@ import torch
 
 from gradeprop.core.assignment import DatasetRequirements
 from gradeprop.core.models import CheckResult, ProbeResult
+from gradeprop.core.observations import probe_seed
 from gradeprop.core.paths import STUDENT_CODE, AssignmentPaths, CoursePaths, StudentPaths
 from gradeprop.course import known_answers
 from gradeprop.course.config import load_module, read_assignment
@@ -107,7 +108,7 @@ class Campaign:
         shutil.rmtree(answer.home / "draws", ignore_errors=True)
         for name, probe in self._probes.items():
             with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
-                source = draw.Draw(seed, name, answer.home, {})
+                source = draw.Draw(probe_seed(seed, name), name, answer.home, {})
                 status, message, returned, blob = runner.run_probe(probe, answer.module, source, 1 << 30)
             found.append(ProbeResult(name=name, status=status, message=message))
             values[name] = {key: msgspec.Raw(json.dumps(value).encode()) for key, value in returned.items()}

@@ -8,11 +8,12 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from gradeprop.core.observations import probe_seed
 from gradeprop.guest.draw import Draw, decode, values
 
 
 def draw(tmp_path: Path, seed: int = 1, probe: str = "p") -> Draw:
-    return Draw(seed, probe, tmp_path, {"images": torch.zeros(2)})
+    return Draw(probe_seed(seed, probe), probe, tmp_path, {"images": torch.zeros(2)})
 
 
 def test_draws_depend_on_the_seed_and_the_probe_only(tmp_path: Path) -> None:
@@ -23,7 +24,7 @@ def test_draws_depend_on_the_seed_and_the_probe_only(tmp_path: Path) -> None:
 
 def test_draws_stay_what_they_are() -> None:
     """Records are repeated from their seed, so a draw may never change."""
-    d = Draw(7, "lenet_twin", Path("nowhere"), {})
+    d = Draw(probe_seed(7, "lenet_twin"), "lenet_twin", Path("nowhere"), {})
     assert d.seed == 2757589110
     assert d.integers(0, 1000, 3).tolist() == [306, 466, 753]
     assert values(7, 3).tolist() == pytest.approx([-0.6013928, -1.0122098, -0.3022692], abs=1e-6)

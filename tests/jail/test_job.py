@@ -4,8 +4,11 @@ import sys
 
 import pytest
 
+from gradeprop.core.assignment import Limits
 from gradeprop.core.errors import CourseError, JailError
+from gradeprop.core.observations import probe_seed
 from gradeprop.jail import Jail
+from gradeprop.jail.job import Job, _parts
 from tests.jail.conftest import ONE, ask, result_of, submit
 
 
@@ -43,6 +46,15 @@ def test_a_data_loader_with_workers_works_where_no_process_can_be_started_too(ja
 def test_the_same_seed_draws_the_same(jail: Jail) -> None:
     code = "def it(draw): return [draw.seed, draw.normal(2).tolist(), draw.integers(0, 9, 3).tolist(), id(None) * 0]"
     assert ask(jail, code) == ask(jail, code)
+
+
+def test_the_seed_of_the_run_does_not_go_in() -> None:
+    """The judge draws from it, too: who knows it can prepare an answer for the images of the accuracy checks."""
+    run = Job({"student_code.py": b"x = 1"}, {}, ONE.encode(), b"", 8765432109876543210, Limits())
+    sent = b"".join(_parts(run, ("it",)))
+    assert str(probe_seed(run.seed, "it")).encode() in sent
+    assert str(run.seed).encode() not in sent
+    assert run.seed.to_bytes(8, "little") not in sent
 
 
 def test_sys_exit_is_an_error_of_the_code(jail: Jail) -> None:
