@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from gradeprop.core import observations, storage
 from gradeprop.core.errors import CourseError, JailError
 from gradeprop.core.models import JailRun, ProbeResult
 from gradeprop.core.paths import AssignmentPaths, StudentPaths
-from gradeprop.course.config import load_module
+from gradeprop.course.config import load_module, read_assignment
 from gradeprop.guest import draw, runner, syscalls
 from gradeprop.judge import self_test
 from gradeprop.judge.observed import Expected, Observed
@@ -133,14 +134,19 @@ def _observe(
     paths: AssignmentPaths, solution: ModuleType, inputs: dict[str, Tensor], seed: int, home: Path, files: StudentPaths
 ) -> None:
     (home / "submission").mkdir(parents=True)
+    limits, began_s = read_assignment(paths.course, paths.name).limits, time.process_time()
     probes: list[ProbeResult] = []
     values: dict[str, dict[str, msgspec.Raw]] = {}
     tensors: dict[str, observations.RawTensor] = {}
     for name, probe in runner.load_probes(paths.probes.read_bytes()).items():
         self_test.begin(name, home)
+        probe_began_s = time.process_time()
         source, caught = draw.Draw(observations.probe_seed(seed, name), name, home, inputs), list[BaseException]()
         ended = runner.run_probe(self_test.catching(probe, caught), solution, source, _MAX_BYTES)
         status, message, returned, blob = ended
+        now_s = time.process_time()
+        if status == "ok" and (slow := self_test.exceeded(limits, now_s - probe_began_s, now_s - began_s)):
+            status, message = "error", slow
         probes.append(self_test.probe_result(name, status, message, caught, paths))
         values[name] = {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in returned.items()}
         tensors |= {f"{name}/{key}": tensor for key, tensor in (observations.unpack(blob) if blob else {}).items()}

@@ -1,6 +1,7 @@
 """Errors of the instructor's that show on the reference solution, before any submission is judged.
 
 a probe that fails for the reference         every check that uses it is broken
+a limit that the reference exceeds           the same: every submission would exceed it, too
 a check that the reference does not pass     is broken
 a check that needs submitted files           must not break; the reference has none, so it need not pass
 """
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from gradeprop.core.assignment import Limits
 from gradeprop.core.models import CheckResult, ProbeResult, ProbeStatus
 from gradeprop.core.paths import AssignmentPaths
 from gradeprop.course.config import read_assignment
@@ -52,6 +54,23 @@ def catching(probe: runner.Probe, caught: list[BaseException]) -> runner.Probe:
             raise
 
     return run
+
+
+def exceeded(limits: Limits, probe_s: float, wall_s: float) -> str:
+    """Say which limit is too low for the reference, by its processor time, which other programs do not lengthen.
+
+    Args:
+        limits: of a submission.
+        probe_s: seconds of one probe.
+        wall_s: seconds of all probes so far.
+    """
+    for name, limit, seconds, what in (
+        ("probe-s", limits.probe_s, probe_s, "it takes"),
+        ("wall-s", limits.wall_s, wall_s, "it ends after"),
+    ):
+        if seconds > limit:
+            return f"{what} {seconds:.2g} s for the reference solution; {name} in [limits] is {limit:g}"
+    return ""
 
 
 def probe_result(

@@ -27,6 +27,10 @@ MISTAKES = {  # file, line, text, what is there by mistake, the checks that it b
         *("grader_tests/toy/probes.py", 10, '"guess": ', '"text": draw.text("nots.txt"), "guess": '),
         *({HELD}, "nots.txt is not among the files that [submission] in assignment.toml lists"),
     ),
+    "a limit that nobody can keep": (
+        *("source/toy/assignment.toml", 0, "probe-s = 3.0", "probe-s = 0.000001"),
+        *({DOUBLES, SHAPE, HELD}, "s for the reference solution; probe-s in [limits] is 1e-06"),
+    ),
     "a typo in the solution": (
         *("source/student_code.py", 7, "return 2 * x", "return 2 * y"),
         *({DOUBLES, SHAPE, HELD}, "NameError: name 'y' is not defined"),
