@@ -180,8 +180,9 @@ def run_jobs(
     if len(graded) < len(jobs):
         sys.exit(128 + signal.SIGINT)
     course, assignment = store.settings.course, store.settings.assignment
-    write_notebooks(course, assignment, graded, {job.key for job in jobs if job.need != "nothing"})
-    return print_results(course, assignment, graded, unattributed, as_json)
+    unchanged = {job.key for job in jobs if job.need == "nothing"}
+    write_notebooks(course, assignment, graded, {job.key for job in jobs} - unchanged)
+    return print_results(course, assignment, graded, unattributed, as_json, unchanged)
 
 
 def plan_jobs(store: "Store", found: "Found | None", how: "How", students: Sequence[str] = ()) -> list["Job"]:

@@ -6,7 +6,7 @@ it takes as long as all else that most commands need.
 
 import contextlib
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -21,11 +21,11 @@ from gradeprop.core.sanitize import for_terminal
 if TYPE_CHECKING:
     from rich.console import Console
 
+_LARGE = 40
+"""submissions; a table of more is read for what has changed"""
 _UNSAFE = (
     "ran without a jail (--unsafe). Their code could do all that you can, and forge any grade, also a classmate's."
 )
-
-
 _WHAT_TO_DO = """\
 Look at each submission: complete or rename its files, or ask the student to submit again; then run the same command.
 To grade one as it is:            gradeprop grade ASSIGNMENT PATH --student NAME --as-is
@@ -93,10 +93,12 @@ def print_results(
     graded: Sequence[GradeRecord],
     unattributed: Sequence[Unattributed] = (),
     as_json: bool = False,
+    unchanged: Collection[str] = (),
 ) -> int:
     """Print the table of a run, the files that it wrote, and the submissions that need attention; return their number.
 
-    With ``as_json`` all of it is one list of objects.
+    With ``as_json`` all of it is one list of objects. In a large class the table leaves out the grades whose keys are in
+    ``unchanged``.
 
     Raises:
         click.ClickException: a submission got no grade.
@@ -106,7 +108,7 @@ def print_results(
     if as_json:
         print_json(list(_lines(course.assignment(assignment.name), graded, unattributed)))
     else:
-        _print_tables(course, assignment, graded, attention)
+        _print_tables(course, assignment, graded, attention, unchanged if len(graded) > _LARGE else ())
     waits = [record for record in graded if record.status not in ("graded", "needs_attention")]
     if waits:
         raise click.ClickException(f"{len(waits)} of {len(graded)} on hold. The first: {_one_line(waits[0].reason)}")
@@ -123,7 +125,11 @@ def _lines(
 
 
 def _print_tables(
-    course: CoursePaths, assignment: Assignment, graded: Sequence[GradeRecord], attention: Sequence[tuple[str, str]]
+    course: CoursePaths,
+    assignment: Assignment,
+    graded: Sequence[GradeRecord],
+    attention: Sequence[tuple[str, str]],
+    left_out: Collection[str],
 ) -> None:
     from gradeprop.cli.scores import score_columns, waiting_answers
     from gradeprop.results import refresh
@@ -133,8 +139,14 @@ def _print_tables(
     rows = [
         [score.label, *cells, _status(record), main_remark(record)]
         for (record, score), cells in zip(pairs, texts, strict=True)
+        if record.key not in left_out or record.status != "graded"
     ]
-    print_table(("student", *titles, "status", "main remark"), rows, assignment.title)
+    if rows:
+        print_table(("student", *titles, "status", "main remark"), rows, assignment.title)
+    if len(rows) < len(pairs):
+        click.echo(
+            f"{len(pairs) - len(rows)} unchanged grades are not listed; gradeprop scores {assignment.name} has all"
+        )
     for what, where in _written(course, assignment, graded):
         click.echo(f"{what:10}{where}")
     if sentence := waiting_answers(assignment, pairs):

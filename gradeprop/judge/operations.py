@@ -130,19 +130,20 @@ def read_operations(listed: Sequence[Any], output: int) -> list[Operation]:
     Raises:
         NotComputable: the output needs an operation that does not only compute.
     """
-    found, needed = list[Operation](), {output}
+    found, needed, refused = list[Operation](), {output}, None
     for name, args, kwargs, results in reversed(listed):
         in_place = (match := _NAME.fullmatch(name)) is not None and match[1].endswith("_")
         beside = not in_place and needed.isdisjoint(map(int, results))
         try:
             operation = Operation.decode(name, args, kwargs, results)
-        except NotComputable:
-            if not beside:
-                raise
+        except NotComputable as error:
+            refused = refused if beside else error
             continue
         operation.beside = beside
         needed |= set() if beside else {*operation.given()}
         found.append(operation)
+    if refused:
+        raise refused  # the first of the network: its message is the one that helps
     return found[::-1]
 
 

@@ -149,10 +149,17 @@ class Convolutions(TorchDispatchMode):
 
 
 def convolved(student, draw, stride, padding):
-    """One call with drawn values and sizes: several channels and maps; image, kernel and result are not square."""
+    """One call with drawn values and sizes: several channels and maps; image, kernel and result are not square.
+
+    The last step down ends at the last row, padding included; the last step to the right leaves columns over.
+    """
     channels, maps, height, wider, rows, columns = draw.integers(2, 5, 6).tolist()
-    image = draw.normal(channels, 7 + height, 10 + height + wider)
-    kernel, bias = draw.normal(maps, channels, rows, columns + 2 * (rows == columns)), draw.normal(maps)
+    columns += 2 * (rows == columns)
+    height, width = 7 + height, 10 + height + wider
+    height -= (height + 2 * padding - rows) % stride
+    width += stride > 1 and (width + 2 * padding - columns) % stride == 0
+    image = draw.normal(channels, height, width)
+    kernel, bias = draw.normal(maps, channels, rows, columns), draw.normal(maps)
     given = image.clone()
     with Convolutions() as library:
         result = student.convolve(given, kernel, bias, stride, padding)

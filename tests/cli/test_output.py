@@ -49,6 +49,17 @@ def test_the_table_shows_points_status_and_the_costliest_mistake(
     assert f"pages     {toy.autograded}/*/feedback.html\ntable     {toy.grades_csv}\ngradebook sqlite:///" in shown
 
 
+def test_a_large_class_lists_what_has_changed(
+    wide: None, toy: AssignmentPaths, toy_assignment: Assignment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    graded = [record(f"s{number:02}") for number in range(41)]
+    output.print_results(toy.course, toy_assignment, graded, unchanged={f"s{number:02}" for number in range(40)})
+    shown = capsys.readouterr().out
+    assert "│ s40 " in shown
+    assert "│ s00 " not in shown
+    assert "40 unchanged grades are not listed; gradeprop scores toy has all\n" in shown
+
+
 def test_a_submission_on_hold_is_an_error_with_its_reason(
     wide: None, toy: AssignmentPaths, toy_assignment: Assignment, capsys: pytest.CaptureFixture[str]
 ) -> None:
