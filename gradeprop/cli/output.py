@@ -97,7 +97,7 @@ def print_results(
 ) -> int:
     """Print the table of a run, the files that it wrote, and the submissions that need attention; return their number.
 
-    With ``as_json`` all of it is one list of objects. In a large class the table leaves out the grades whose keys are in
+    With ``as_json`` all of it is one list of objects. In a large class, the table leaves out grades whose keys are in
     ``unchanged``.
 
     Raises:
