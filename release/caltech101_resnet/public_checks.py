@@ -123,8 +123,9 @@ def until_shapes_do_not_fit():
 @pytest.mark.question("lenet")
 def test_the_maps_of_the_lenet_have_the_sizes_of_the_table():
     """The two convolutions give maps of the size in the docstring."""
+    model = student_code.CaltechLeNet()
     with Layers() as layers, until_shapes_do_not_fit():
-        student_code.CaltechLeNet()(torch.randn(2, 3, 64, 64))
+        model(torch.randn(2, 3, 64, 64))
     shapes = [list(given.shape)[1:] for _, given in layers.conv2d]
     right = [[32, 64, 64], [64, 16, 16]], [[32, 60, 60], [64, 11, 11]]
     assert shapes in right, f"The convolutions give maps of {shapes}; the table says {right[0]}."
@@ -350,8 +351,9 @@ def test_a_block_gives_maps_of_its_stride():
     """A block with stride 2 halves the map, in its first convolution."""
     x = torch.randn(2, 8, 6, 6)
     for channels, stride in ((12, 2), (8, 2), (12, 1), (8, 1)):
+        block = student_code.BasicBlock(8, channels, stride=stride)
         with Layers() as layers:
-            shape = list(student_code.BasicBlock(8, channels, stride=stride)(x.clone()).shape)
+            shape = list(block(x.clone()).shape)
         right = [2, channels, 6 // stride, 6 // stride]
         assert shape == right, f"BasicBlock(8, {channels}, stride={stride}) makes {shape} of [2, 8, 6, 6]; not {right}."
         sides = {given.shape[-1] for _, given in layers.conv2d}
@@ -407,8 +409,9 @@ def test_what_is_added_may_be_negative():
 @pytest.mark.question("resnet")
 def test_the_maps_of_resnet_shrink_as_in_the_table():
     """ResNet-18's maps are 32, then 16, 8, 4 and 2 pixels wide; a ReLU and a max pool follow the first layer."""
+    model = student_code.ResNet18().eval()
     with Layers() as layers, until_shapes_do_not_fit(), torch.no_grad():
-        student_code.ResNet18().eval()(torch.randn(2, 3, 64, 64))
+        model(torch.randn(2, 3, 64, 64))
     sides = list(dict.fromkeys(given.shape[-1] for _, given in layers.conv2d))
     assert sides == [32, 16, 8, 4, 2], (
         f"Your maps are {sides} pixels wide, one after the other; expected 32, 16, 8, 4, 2."

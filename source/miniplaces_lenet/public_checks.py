@@ -186,8 +186,9 @@ def test_other_sizes_and_classes_work():
 @pytest.mark.question("lenet")
 def test_the_layers_of_lenet_are_joined_as_in_the_table():
     """A ReLU follows every layer but the last, and the pooling takes the maximum."""
+    model = student_code.LeNet()  # which may run a few layers on its own
     with Layers() as layers, torch.no_grad():
-        logits, _ = student_code.LeNet()(3 * torch.randn(4, 3, 32, 32))
+        logits, _ = model(3 * torch.randn(4, 3, 32, 32))
     for number, (given, _) in enumerate((*layers.conv2d[1:], *layers.linear), start=1):
         assert given.min() >= 0, f"Negative values come after layer {number} of the five: is there a ReLU?"
     largest, kept = layers.conv2d[0][1].relu().amax((2, 3)), layers.conv2d[1][0].amax((2, 3))
@@ -317,14 +318,14 @@ class Watch:
         self.loaders = small_loaders(batch_size)
         return self.loaders
 
-    def train_model(self, model, loader, optimizer, criterion, epoch):
+    def train_model(self, model, train_loader, optimizer, criterion, epoch):
         """Record model, loader and optimizer of a training epoch."""
         self.optimizers.append(optimizer)
-        return self.note("train", model, loader, criterion)
+        return self.note("train", model, train_loader, criterion)
 
-    def test_model(self, model, loader, criterion):
+    def test_model(self, model, test_loader, criterion):
         """Record model and loader of a measurement."""
-        return self.note("test", model, loader, criterion)
+        return self.note("test", model, test_loader, criterion)
 
     def note(self, kind, model, loader, criterion):
         """Record a call; return numbers in place of loss and accuracy."""
