@@ -439,8 +439,10 @@ class Notebook(torch.optim.Optimizer):
         self.weight, self.steps = model.weight, []
 
     def step(self, closure=None):
-        """Note the gradient."""
+        """Note the gradient, after the closure that computes it if there is one; return what the closure does."""
+        loss = None if closure is None else closure()
         self.steps.append(0 if self.weight.grad is None else round(self.weight.grad.item()))
+        return loss
 
 
 def toy_loader():

@@ -219,11 +219,13 @@ class Watch(torch.optim.SGD):
     """SGD that records the learning rate, the momentum and the norm of the gradient at each step."""
 
     def step(self, closure=None):
-        """Record, then step."""
+        """Record, after the closure that computes the gradients if there is one, then step."""
+        loss = None if closure is None else closure()
         group = self.param_groups[0]
         length = sum(float(p.grad.pow(2).sum()) for g in self.param_groups for p in g["params"]) ** 0.5
         self.seen = [*getattr(self, "seen", []), (group["lr"], group["momentum"], length)]
-        return super().step(closure)
+        super().step()
+        return loss
 
 
 def small(*more, bias=True):

@@ -45,6 +45,7 @@ def _import_when_used(name: str) -> None:
 def serve(modules: list[str], forks: bool) -> None:
     """In the waiting process: import, then become pytest, or let a fork do it, for each request."""
     sys.modules.setdefault("torch._dynamo", _LazyDynamo("torch._dynamo"))
+    os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # compiling takes minutes; what is compiled computes the same
     for module in modules:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
