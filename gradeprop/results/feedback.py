@@ -1,6 +1,5 @@
 """The page that a student reads: one HTML file without scripts, which loads nothing from elsewhere."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -8,7 +7,6 @@ from itertools import starmap
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -46,32 +44,13 @@ class Group(NamedTuple):
     """of the reason in the list at the top of the page; 0 if the message is shown here"""
 
 
-def write_feedback(assignment: Assignment, record: GradeRecord, file: Path, score: StudentScore | None = None) -> None:
-    """Write the feedback page, unless the file has the page of this record and score already.
-
-    Args:
-        score: as the gradebook has it; without it, the record alone counts.
+def write_feedback(assignment: Assignment, record: GradeRecord, file: Path) -> None:
+    """Write the feedback page of a new record; ``refresh`` adds what the gradebook knows.
 
     Raises:
         JailError: the file cannot be written.
     """
-    score = score or of_record(assignment, record)
-    stamp = _stamp(assignment, record, score)
-    if not (file.is_file() and file.read_bytes().endswith(stamp)):
-        write_bytes(page(assignment, record, score).encode() + stamp, file)
-
-
-def _stamp(assignment: Assignment, record: GradeRecord, score: StudentScore) -> bytes:
-    """Return a comment with the hash of everything that a page shows, so that comparing pages takes no rendering."""
-    shown = msgspec.structs.replace(record, wall_s=0.0, cpu_s=0.0, seen="")
-    digest = hashlib.sha256(msgspec.json.encode((assignment, shown, score), order="deterministic") + _templates())
-    return f"<!-- {digest.hexdigest()} -->\n".encode()
-
-
-@cache
-def _templates() -> bytes:
-    files = (*sorted((Path(__file__).parent / "templates").iterdir()), Path(__file__))
-    return b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)
+    write_bytes(page(assignment, record).encode(), file)
 
 
 def page(assignment: Assignment, record: GradeRecord, score: StudentScore | None = None) -> str:

@@ -52,9 +52,9 @@ def refresh(
     graded = pair(assignment, records, _of(assignment, scores))
     grades_csv.write_csv(graded, paths.grades_csv, read_unattributed(paths) if unattributed is None else unattributed)
     for record, score in graded:
-        file = paths.student(record.key).feedback
-        if file.parent.is_dir() or score.submitted_by:
-            feedback.write_feedback(assignment, record, file, score)
+        file, page = paths.student(record.key).feedback, feedback.page(assignment, record, score).encode()
+        if (file.parent.is_dir() or score.submitted_by) and not (file.is_file() and file.read_bytes() == page):
+            storage.write_bytes(page, file)
     return graded
 
 
