@@ -276,7 +276,7 @@ def test_a_table_that_knows_changed_images_is_flagged_by_its_size(tmp_path: Path
     held_out_logits(network, answers, prepare, show, blocks())
     assert "The network has 6,552 numbers where the network that was asked for has 1,450" in show.flagged
     held_out_logits(network, answers, prepare, show := Show())
-    assert show.flagged == ""
+    assert "numbers" not in show.flagged
 
 
 def test_images_change_by_little_and_every_time_otherwise() -> None:
