@@ -61,7 +61,7 @@ def solutions(ctx: click.Context, assignment: str, folder: Path | None) -> None:
     course = CoursePaths.find(ctx.obj)
     one = read_assignment(course, assignment)
     to = folder or course.root / "solutions" / assignment
-    if to.resolve() == course.root or any(to.resolve().is_relative_to(own) for own in course.own_folders):
+    if to.resolve() == course.root or course.owns(to):
         raise click.UsageError(f"{to} is a folder of the course, and the solutions would replace files in it.")
     for file in write_solutions(one, course, to):
         click.echo(str(file))

@@ -204,7 +204,7 @@ def _find(
     from gradeprop.submissions.identity import identified
     from gradeprop.submissions.lms_downloads import open_lms_download
 
-    if student is None and (own := [path for path in paths if _is_ours(path, course)]):
+    if student is None and (own := [*filter(course.owns, paths)]):
         raise SubmissionError(f"{own[0]} is a folder of the course, which holds no submissions.")
     download, ids_of = None, partial(people.ids_of, course)
     students = gradebook_db.students(gradebook_db.url(course))
@@ -225,10 +225,6 @@ def _find(
     found_in = f"{paths[0].name} is a download from {download.platform} with {count} student{'s' * (count != 1)}"
     click.echo(found_in, err=True)
     return Found(submissions, download.unattributed)
-
-
-def _is_ours(path: Path, course: CoursePaths) -> bool:
-    return any(path.resolve().is_relative_to(folder) for folder in course.own_folders)
 
 
 def _is_one_students(course: CoursePaths, path: Path, students: Collection[str]) -> bool:

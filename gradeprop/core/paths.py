@@ -59,10 +59,10 @@ class CoursePaths:
 
     root: Path
 
-    @property
-    def own_folders(self) -> "tuple[Path, ...]":
-        """The folders that hold what instructors write and what is generated from it; no submission is in them."""
-        return tuple(self.root / name for name in ("source", "grader_tests", "release", "autograded"))
+    def owns(self, path: Path) -> bool:
+        """Return True within a folder of what instructors write, or of what is made from it: no submission is there."""
+        folders = (self.root / name for name in ("source", "grader_tests", "release", "autograded"))
+        return any(path.resolve().is_relative_to(folder) for folder in folders)
 
     @classmethod
     def find(cls, start: Path) -> "CoursePaths":
