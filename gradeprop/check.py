@@ -13,6 +13,7 @@ from gradeprop.judge.assertions import (
     assert_equal,
     fail,
     is_close,
+    letters,
     same_values,
 )
 from gradeprop.judge.networks import (
@@ -62,6 +63,7 @@ __all__ = [
     "held_out_logits",
     "identity",
     "is_close",
+    "letters",
     "logits_differ",
     "measure_accuracy",
     "missing_hint",

@@ -168,6 +168,7 @@ class Draw:
     parameters = staticmethod(networks.parameters)
     left_out = staticmethod(networks.left_out)
     losses = staticmethod(networks.losses)
+    another_default_decay = staticmethod(networks.another_default_decay)
     step_without_gradient = staticmethod(networks.step_without_gradient)
     repeats = staticmethod(networks.repeats)
     scalar = staticmethod(networks.scalar)

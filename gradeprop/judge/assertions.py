@@ -64,6 +64,11 @@ def assert_close(
         fail(_join(f"{share}{what} differ{'' if share else 's'} from what was expected, by up to {off:.3g}.", hint))
 
 
+def letters(text: str) -> str:
+    """Return the letters and digits of a text in lower case: case, spaces and punctuation are a matter of taste."""
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
+
+
 def is_close(got: Tensor, expected: Tensor) -> bool:
     """Return True if shapes agree and all elements do within 1e-3, relative above 1: another order of additions.
 

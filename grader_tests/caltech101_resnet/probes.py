@@ -207,15 +207,6 @@ def probe_improved_steps(student, draw):
     return {"losses": draw.losses(model, optimizer, criterion, images, labels, 10, draw.seed)}
 
 
-UNASKED = 0.01 * (1 + 1e-9)  # in place of AdamW's default of 0.01, to tell it from a 0.01 that the code asks for
-
-
-def adamw_with_another_default():
-    """A context in which AdamW's weight decay is UNASKED if nobody chooses one."""
-    defaults = tuple(UNASKED if value == 0.01 else value for value in torch.optim.AdamW.__init__.__defaults__)
-    return mock.patch.object(torch.optim.AdamW.__init__, "__defaults__", defaults)
-
-
 def default_decay(optimizer):
     """Return True if the weights decay by what the optimizer does unasked: AdamW's 0.01."""
     parameter = inspect.signature(type(optimizer)).parameters.get("weight_decay")
@@ -225,7 +216,7 @@ def default_decay(optimizer):
 
 def probe_improvements(student, draw):
     log_probabilities, labels = torch.log_softmax(draw.normal(6, 101), 1), draw.integers(0, 101, 6)
-    with adamw_with_another_default():
+    with draw.another_default_decay():
         model, optimizer, criterion = student.improved_setup()
         by_itself = default_decay(optimizer)
     draw.initialize(model, torch.zeros(2, 3, 64, 64))

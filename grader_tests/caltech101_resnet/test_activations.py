@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from gradeprop.check import CheckFailed, drawn_values, fail
+from gradeprop.check import CheckFailed, drawn_values, fail, letters
 
 PERIOD = 9973  # of the values that the probes fill in
 ACTIVATIONS = (torch.relu, lambda x: x, torch.tanh, torch.sigmoid, F.leaky_relu, F.elu, F.gelu, F.silu)
@@ -168,8 +168,3 @@ def test_the_maps_can_be_compared(observed, expected):
         fail('The maps are smoothed: a map should be seen as it is, interpolation="nearest".')
     if letters(expected("drawn_maps").text("title")) not in letters(seen.text("titles")):
         fail("The title is not in the figure.")
-
-
-def letters(text):
-    """The letters and digits of a text: case, spaces and lines are a matter of taste."""
-    return "".join(letter for letter in text.casefold() if letter.isalnum())

@@ -546,16 +546,12 @@ def augment_varies(student, draw):
         return False
 
 
-UNASKED = 0.01 * (1 + 1e-9)  # in place of AdamW's default of 0.01, to tell it from a 0.01 that the code asks for
-
-
-def setup_and_decay(student):
+def setup_and_decay(student, draw):
     """The setup, and True if its weight decay is the one that AdamW has if nobody chooses another."""
-    defaults = tuple(UNASKED if value == 0.01 else value for value in torch.optim.AdamW.__init__.__defaults__)
-    with mock.patch.object(torch.optim.AdamW.__init__, "__defaults__", defaults):
+    with draw.another_default_decay() as unasked:
         model, optimizer, criterion = student.regularised_setup()
     decays = {group.get("weight_decay", 0) for group in optimizer.param_groups}
-    return model, optimizer, criterion, isinstance(optimizer, torch.optim.AdamW) and decays == {UNASKED}
+    return model, optimizer, criterion, isinstance(optimizer, torch.optim.AdamW) and decays == {unasked}
 
 
 def probe_regularised(student, draw):
@@ -583,7 +579,7 @@ def probe_regularised_steps(student, draw):
 
 
 def probe_regularisers(student, draw):
-    model, optimizer, criterion, is_default = setup_and_decay(student)
+    model, optimizer, criterion, is_default = setup_and_decay(student, draw)
     draw.initialize(model, torch.zeros(2, 1, 32, 32))
     log_probabilities, labels = torch.log_softmax(draw.normal(6, 10), 1), draw.integers(0, 10, 6)
     loss = criterion(log_probabilities, labels)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gradeprop.check import fail, same_values
+from gradeprop.check import fail, letters, same_values
 
 NAMES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
 
@@ -47,11 +47,6 @@ def test_axes_are_labelled(observed, expected):
             fail(f"The x axis of {name} has no label.")
         if not line.text("y_label").strip() and not letters(line.text("title")).replace(title(expected), ""):
             fail(f"The y axis of {name} has no label.")
-
-
-def letters(text):
-    """The letters and digits of a text: case, spaces and punctuation are a matter of taste."""
-    return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
 def title(expected):

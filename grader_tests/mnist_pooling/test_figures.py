@@ -5,7 +5,7 @@ import functools
 import pytest
 import torch
 
-from gradeprop.check import fail, same_values
+from gradeprop.check import fail, letters, same_values
 
 QUANTITIES = ("loss", "accuracy")
 MODELS = ("Network 7a", "Network 7b", "Network 7c")
@@ -30,11 +30,6 @@ def find(observed, expected):
 
 def tails(values):
     return values, values[1:]
-
-
-def letters(text):
-    """The letters and digits of a text: case, spaces and punctuation are a matter of taste."""
-    return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
 def headed(line):
