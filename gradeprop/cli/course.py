@@ -20,7 +20,8 @@ from gradeprop.course.config import read_assignment, read_course
     "solutions_of",
     multiple=True,
     metavar="EARLIER",
-    help="Hand out the shared functions of an EARLIER assignment, solved. After its deadline; see docs/release.md.",
+    help="Hand out the shared functions of an EARLIER assignment, solved, after its deadline; "
+    "see gradeprop docs release.",
 )
 @click.pass_context
 def release(ctx: click.Context, assignment: str | None, check: bool, solutions_of: tuple[str, ...]) -> None:
@@ -107,7 +108,9 @@ def new(ctx: click.Context, name: str, undo: bool) -> None:
         ("solution", f"{course.solution}, in the section {name}"),
     ):
         click.echo(f"{what:16}{where}")
-    click.echo(f"Next: gradeprop verify {name}, then gradeprop release {name}. How to go on: docs/check-writer.md.")
+    click.echo(
+        f"Next: gradeprop verify {name}, then gradeprop release {name}. How to go on: gradeprop docs check-writer."
+    )
     click.echo(f"To remove it again: gradeprop new {name} --undo")
 
 

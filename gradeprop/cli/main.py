@@ -21,6 +21,7 @@ _COMMANDS = {  # module of this package → its commands
     "verify": ("verify",),
     "demo": ("demo",),
     "doctor": ("doctor",),
+    "docs": ("docs",),
     "data": ("data",),
     "status": ("status",),
     "scores": ("scores",),

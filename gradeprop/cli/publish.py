@@ -193,7 +193,7 @@ def package_gradescope(
     data, file = gradescope.package(course, one, settings), to or Path(f"{one.name}-gradescope.zip")
     write_bytes(data, file)
     click.echo(f"{file}: {len(data) / 2**20:.1f} MiB, held-out images of {settings.dataset or 'no data set'}")
-    click.echo(f"Set the autograder points to {one.points:g}. Next steps: docs/gradescope.md.")
+    click.echo(f"Set the autograder points to {one.points:g}. Next steps: gradeprop docs gradescope.")
 
 
 @package.command("github", epilog=example("gradeprop package github mnist_lenet --organisation my-course"))
@@ -216,4 +216,4 @@ def package_github(ctx: click.Context, assignment: str, organisation: str, to: P
     for name, text in files.items():
         write_bytes(text.encode(), folder / name)
         click.echo(f"{folder / name}")
-    click.echo("Where each file belongs, and who may change it: docs/github.md.")
+    click.echo("Where each file belongs, and who may change it: gradeprop docs github.")

@@ -36,7 +36,7 @@ _ADVICE = {
 def push() -> None:
     """Send grades to a platform through its API.
 
-    The file push.toml says where the course is; see docs/lms.md.
+    The file push.toml says where the course is; see gradeprop docs lms.
     """
 
 

@@ -148,7 +148,7 @@ class DoctorReport:
 
 def json_option(command: Any) -> Any:
     """Add ``--json``, passed as ``as_json``."""
-    text = "Print JSON in place of tables; docs/reference/reports.schema.json describes it."
+    text = "Print JSON in place of tables; gradeprop docs reference/reports.schema.json describes it."
     return click.option("--json", "as_json", is_flag=True, help=text)(command)
 
 

@@ -33,7 +33,7 @@ def linux_sentence(command: str) -> str:
     """Say that a command needs Linux, and where to get it."""
     return (
         f"{command} needs Linux, and this is {sys.platform}: run it in a container or, on Windows, in WSL 2; "
-        "see docs/platforms.md. check, bring-forward, submit and release work here."
+        "see gradeprop docs platforms. check, bring-forward, submit and release work here."
     )
 
 

@@ -45,4 +45,4 @@ def test_the_zip_is_written_where_it_was_asked_for(
     done = package(toy, "gradescope", "toy")
     assert done.exit_code == 0, done.output
     assert (tmp_path / "toy-gradescope.zip").is_file()
-    assert "Set the autograder points to 10. Next steps: docs/gradescope.md." in done.output
+    assert "Set the autograder points to 10. Next steps: gradeprop docs gradescope." in done.output

@@ -13,6 +13,7 @@ _GROUPS = {
     "A course and its assignments": ("init", "data", "new", "verify", "release", "solutions", "doctor", "demo"),
     "Grading": ("grade", "watch", "status", "scores", "report", "roster", "student"),
     "Scores and pages to others": ("export", "push", "feedback", "package"),
+    "Help": ("docs",),
     "Backup": ("backup", "restore"),
 }
 _HEAD = """\

@@ -76,7 +76,9 @@ def read_settings(course: CoursePaths) -> PushSettings:
     try:
         return msgspec.toml.decode(course.push_toml.read_bytes(), type=PushSettings)
     except FileNotFoundError:
-        raise CourseError("the file does not exist; docs/lms.md shows what belongs in it", course.push_toml) from None
+        raise CourseError(
+            "the file does not exist; gradeprop docs lms shows what belongs in it", course.push_toml
+        ) from None
     except msgspec.MsgspecError as error:
         raise CourseError(str(error), course.push_toml) from error
 
@@ -88,7 +90,7 @@ def section(found: T | None, name: str, course: CoursePaths) -> T:
         CourseError: the file has no such section.
     """
     if found is None:
-        raise CourseError(f"has no section [{name}]; docs/lms.md shows what belongs in it", course.push_toml)
+        raise CourseError(f"has no section [{name}]; gradeprop docs lms shows what belongs in it", course.push_toml)
     return found
 
 

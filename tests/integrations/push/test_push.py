@@ -252,7 +252,7 @@ BAD = {
 
 @pytest.mark.parametrize("text", BAD)
 def test_settings_that_do_not_fit_are_a_sentence(text: str, course: Course) -> None:
-    assert "push.toml: the file does not exist; docs/lms.md shows" in push(course, "canvas", "toy").output
+    assert "push.toml: the file does not exist; gradeprop docs lms shows" in push(course, "canvas", "toy").output
     course.paths.push_toml.write_text(text)
     done = push(course, "canvas", "toy")
     assert done.exit_code == 1
