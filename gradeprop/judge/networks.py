@@ -114,9 +114,9 @@ def assert_repeatable(seen: Seen, size: tuple[int | None, int], again: str, alon
         fail(f"All {noun}s get the same logits.")
     if not is_close(seen.tensor("again"), first):
         fail(f"The same batch got other logits the second time: {again}")
-    if len(seen.tensor("alone")) != len(first):
+    if (alone_logits := seen.tensor("alone")).shape[:1] != first.shape[:1]:
         fail(f"For one {noun} the logits have another shape than (1, {first.shape[1]}): does a squeeze remove n?")
-    if not is_close(seen.tensor("alone"), first):
+    if not is_close(alone_logits, first):
         fail(f"{'An' if noun[0] in 'aeiou' else 'A'} {noun} got other logits alone than in a batch: {alone}")
     if seen.number("changed") != 0:
         fail(f"The {noun}s that went in were changed in place.")

@@ -58,6 +58,8 @@ FIRST = torch.arange(20.0).reshape(2, 10)
         ({"first": torch.ones(2, 10)}, "All images get the same logits"),
         ({"again": FIRST + 1}, "The same batch got other logits the second time: why again"),
         ({"alone": FIRST.flip(0)}, "An image got other logits alone than in a batch: why alone"),
+        ({"alone": FIRST.reshape(20)}, r"For one image the logits have another shape than \(1, 10\)"),
+        ({"alone": torch.tensor(0.5)}, "For one image the logits have another shape"),
         ({"changed": torch.tensor(0.5)}, "The images that went in were changed in place"),
         ({"first": torch.ones(2, 9)}, "first has the shape"),
     ],
