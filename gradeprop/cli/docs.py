@@ -17,7 +17,7 @@ _INSTALLED = "share/doc/gradeprop/index.md"
 @click.command(epilog=example("gradeprop docs", "gradeprop docs troubleshooting"))
 @click.argument("page", required=False)
 def docs(page: str | None) -> None:
-    """Show a PAGE of the documentation; without one, list the pages."""
+    """Show a PAGE of the documentation, or list the pages."""
     pages = find_pages()
     if page is None:
         width = max(map(len, pages))

@@ -31,7 +31,7 @@ def test_every_command_and_option_has_a_help_text() -> None:
     groups = [command for command in ours if isinstance(command, click.Group)]
     commands = [*(command for command in ours if command not in groups), *groups]
     commands += [command for group in groups for command in group.commands.values()]
-    assert len(commands) == 41
+    assert len(commands) == 42
     for command in commands:
         assert command.help, command.name
         options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
@@ -40,7 +40,7 @@ def test_every_command_and_option_has_a_help_text() -> None:
 
 def test_the_list_of_commands_has_whole_sentences() -> None:
     listed = CliRunner().invoke(main, ["--help"]).output.partition("Commands:\n")[2].splitlines()
-    assert len(listed) == 24
+    assert len(listed) == 25
     assert all(line.endswith(".") and not line.endswith("...") for line in listed)
 
 

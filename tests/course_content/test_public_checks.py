@@ -169,7 +169,7 @@ def test_usual_mistakes_are_named(folder: Path, capsys) -> None:
     assert not missed, said
 
 
-@pytest.mark.parametrize(("assignment", "question", "right", "mistake", "message"), MORE)
+@pytest.mark.parametrize(("assignment", "question", "right", "mistake", "message"), MORE[:: 4 if LEFT_OUT else 1])
 def test_a_mistake_that_leaves_every_shape_right_is_named(
     tmp_path: Path, capsys, assignment: str, question: str, right: str, mistake: str, message: str
 ) -> None:

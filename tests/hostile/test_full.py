@@ -8,7 +8,7 @@ from tests.hostile.arena import Arena
 from tests.hostile.catalogue import Attack, all_attacks
 
 TIER = "full"
-CHOSEN = slice(None, None, 1 if "ALL_TESTS" in os.environ else 3)
+CHOSEN = slice(None, None, 1 if "ALL_TESTS" in os.environ else 5)
 
 
 @pytest.mark.parametrize("attack", all_attacks()[CHOSEN], ids=str)
