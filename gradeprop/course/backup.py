@@ -1,5 +1,6 @@
 """Back up a course into one file, and restore it: material, submissions, grades and the gradebook."""
 
+import contextlib
 import io
 import os
 import re
@@ -70,7 +71,10 @@ def write_backup(course: CoursePaths, files: list[Path], target: Path, tick: Cal
 def _copy_of_database(file: Path) -> bytes:
     """Return the bytes of an SQLite database as of one moment, whatever is being written to it."""
     try:
-        with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as source, sqlite3.connect(":memory:") as copy:
+        with (
+            contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as source,
+            contextlib.closing(sqlite3.connect(":memory:")) as copy,
+        ):
             source.backup(copy)
             return copy.serialize()
     except sqlite3.Error as error:

@@ -1,5 +1,6 @@
 """What ``gradeprop doctor`` finds besides the jail; tests/cli/test_main.py has the jail."""
 
+import contextlib
 import importlib.metadata
 import json
 import sqlite3
@@ -47,7 +48,7 @@ def test_the_gradebook_is_read(toy: AssignmentPaths) -> None:
     with gradebook_db.api.Gradebook(address) as gradebook:
         gradebook.add_student("ada")
     assert findings(toy, "gradebook")[0].found.endswith("gradebook.db has 1 students")
-    with sqlite3.connect(toy.course.gradebook) as connection:
+    with contextlib.closing(sqlite3.connect(toy.course.gradebook)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = 'older'")
     (one,) = findings(toy, "gradebook")
     assert one.state == "problem"

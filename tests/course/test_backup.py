@@ -1,5 +1,6 @@
 """A backup holds everything that cannot be made again, and a course that was restored from it goes on."""
 
+import contextlib
 import sqlite3
 import tarfile
 from pathlib import Path
@@ -14,7 +15,7 @@ from gradeprop.course.config import read_course
 
 @pytest.fixture
 def course(toy: AssignmentPaths) -> AssignmentPaths:
-    with sqlite3.connect(toy.course.gradebook) as database:
+    with contextlib.closing(sqlite3.connect(toy.course.gradebook)) as database, database:
         database.execute("create table student (id text)")
         database.execute("insert into student values ('ada')")
     for file in ("autograded/toy/ada/record.json", "autograded/toy/.lock", "autograded/.arrivals/toy/ada", ".venv/x"):
@@ -45,7 +46,7 @@ def test_a_restored_course_has_grades_and_gradebook_and_nothing_that_can_be_made
     assert (new / "autograded/.arrivals/toy/ada").read_text() == "kept"
     for name in ("autograded/toy/.lock", ".venv", "link", "course-2026-01-31.tar.gz"):
         assert not (new / name).exists(), name
-    with sqlite3.connect(new / "gradebook.db") as database:
+    with contextlib.closing(sqlite3.connect(new / "gradebook.db")) as database, database:
         assert database.execute("select id from student").fetchall() == [("ada",)]
     assert "toy" in read_course(CoursePaths(new)).assignments
 

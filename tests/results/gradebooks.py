@@ -1,5 +1,6 @@
 """Records of a small assignment, and their scores as nbgrader's own API reads them back."""
 
+import contextlib
 import os
 import sqlite3
 import sys
@@ -49,7 +50,7 @@ def give_by_hand(url: str, cell: str, points: float, student: str = "ada") -> No
 
 def rows(url: str) -> list[str]:
     """Return the whole database as SQL."""
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+    with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database, database:
         dump = sorted(database.iterdump())
     database.close()
     return dump
@@ -57,6 +58,6 @@ def rows(url: str) -> list[str]:
 
 def set_version(url: str, version: str = "167914646830") -> None:
     """Make it a gradebook of another version of nbgrader."""
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+    with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database, database:
         database.execute("UPDATE alembic_version SET version_num = ?", [version])
     database.close()

@@ -1,5 +1,6 @@
 """The connection to nbgrader's database: locked, damaged, new, of another version, or misconfigured."""
 
+import contextlib
 import sqlite3
 import threading
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.results.gradebooks import HW, PATH, grades, record, rows, set_version
 
 def test_a_database_that_stays_locked_is_said_so(url: str) -> None:
     gradebook.write([record()], HW, url)
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as other:
+    with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as other, other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(CourseError, match="stays locked by another program"):
             gradebook.write([record(net=1)], HW, f"{url}?timeout=0.05", patience_s=0.3)
@@ -66,7 +67,7 @@ def test_a_gradebook_of_another_version_is_left_as_it_is(url: str) -> None:
 
 
 def test_a_version_table_that_a_killed_process_left_empty_is_filled(url: str) -> None:
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+    with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database, database:
         database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
     database.close()
     gradebook.write([record()], HW, url)
@@ -74,7 +75,7 @@ def test_a_version_table_that_a_killed_process_left_empty_is_filled(url: str) ->
 
 
 def test_tables_of_another_program_are_not_read(url: str) -> None:
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+    with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database, database:
         database.execute("CREATE TABLE grade (points INTEGER)")
     database.close()
     with pytest.raises(CourseError, match="its tables have no version"):

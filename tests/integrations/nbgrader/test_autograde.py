@@ -1,5 +1,6 @@
 """``nbgrader autograde`` with our configuration: a class of honest and dishonest submissions, from all sides."""
 
+import contextlib
 import os
 import sqlite3
 from datetime import datetime, timedelta
@@ -304,7 +305,7 @@ def test_a_gradebook_that_cannot_be_written_is_a_sentence_and_nothing_is_lost(tm
     nbgrader(toy, "generate_assignment", "toy")
     submit(toy, "ada")
     nbgrader(toy, "autograde", "toy")
-    with sqlite3.connect(toy.course.gradebook) as database:
+    with contextlib.closing(sqlite3.connect(toy.course.gradebook)) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '167914646830'")
     database.close()
     done = nbgrader(toy, "autograde", "toy", "--force", check=False)
@@ -312,6 +313,6 @@ def test_a_gradebook_that_cannot_be_written_is_a_sentence_and_nothing_is_lost(tm
     assert "nbgrader db upgrade" in done.stderr
     assert "Traceback" not in done.stderr
     assert record(toy, "ada").points == 10
-    with sqlite3.connect(toy.course.gradebook) as database:
+    with contextlib.closing(sqlite3.connect(toy.course.gradebook)) as database, database:
         assert database.execute("SELECT sum(auto_score) FROM grade").fetchone() == (10,)
     database.close()
