@@ -134,18 +134,27 @@ def line(line: Any, figure: Any) -> dict[str, Any]:
     """Return what a reader sees of one line of a matplotlib figure.
 
     Returns:
-        ``x``, ``y`` and ``label`` of the line; ``called``: its name in a legend, "" if no legend names it;
-        ``x_label``, ``y_label``: of its axes, of axes that share theirs, of its subfigure, or of the figure.
+        ``x``, ``y`` and ``label`` of the line, x as its ticks are labelled; ``called``: its name in a legend, "" if no
+        legend names it; ``x_label``, ``y_label``: of its axes, of axes that share theirs, of its subfigure, or of the
+        figure.
     """
     axes = line.axes
     return {
-        "x": floats(line.get_xdata()),
+        "x": [x + _shift_of_ticks(axes) for x in floats(line.get_xdata(orig=False))],
         "y": floats(line.get_ydata()),
         "label": str(line.get_label()),
         "called": _name_in_legend(line, figure),
         "x_label": _axis_label(axes, figure, "x"),
         "y_label": _axis_label(axes, figure, "y"),
     }
+
+
+def _shift_of_ticks(axes: Any) -> float:
+    """Return how much more the labels of the x axis say than their places: 1 after ``xticks(range(3), [1, 2, 3])``."""
+    ticks = zip(axes.get_xticks(), axes.get_xticklabels(), strict=False)
+    texts = [(place, text.get_text()) for place, text in ticks]
+    shifts = {float(text) - place for place, text in texts if text.isdecimal()}
+    return shifts.pop() if len(shifts) == 1 else 0.0
 
 
 def _name_in_legend(line: Any, figure: Any) -> str:

@@ -80,9 +80,9 @@ def repeats(model, draw):
 
 
 def answers(model, images):
-    """The logits of the images one by one: that a network mixes them is reported elsewhere."""
+    """The logits of the images one by one: that a network mixes them, or loses n, is reported elsewhere."""
     with torch.no_grad():
-        logits = torch.cat([model(image[None].clone()) for image in images])
+        logits = torch.cat([model(image[None].clone()).reshape(1, -1) for image in images])
     return {"images": images, "state": model.state_dict(), "logits": logits}
 
 
@@ -99,8 +99,9 @@ def probe_lenet(student, draw):
 
 
 def probe_lenet_classes(student, draw):
-    classes = int(draw.integers(11, 40, 1))
-    return {"classes": classes, **graph(student.SmallLeNet(num_classes=classes), some_images(draw), draw)}
+    classes, images = int(draw.integers(11, 40, 1)), some_images(draw)
+    model = draw.fill(draw.initialize(student.SmallLeNet(num_classes=classes), images))  # its last layer may be zero
+    return {"classes": classes, **graph(model, images, draw)}
 
 
 def probe_lenet_answers(student, draw):
@@ -174,11 +175,21 @@ def probe_regularised_answers(student, draw):
 def probe_dropout(student, draw):
     images = draw.normal(6, 1, 28, 28)
     found = graph(fill(without_dropout(student, images, draw), draw, images), images, draw)
-    for name, probability in (("none", 0.0), ("half", 0.5), ("all", 1.0)):
-        model = fill(draw.initialize(student.RegularisedLeNet(dropout=probability), images), draw, images).train()
-        pair = [model(images).nan_to_num(), model(images).nan_to_num()]  # a hand-made dropout of 1 may give 0 / 0
-        found[name] = torch.stack(pair)
-    return found
+    return {
+        **found,
+        "none": trained_twice(student, draw, images, 0.0),
+        "half": trained_twice(student, draw, images, 0.5),
+    }
+
+
+def probe_dropout_of_all(student, draw):
+    return {"all": trained_twice(student, draw, draw.normal(6, 1, 28, 28), 1.0)}
+
+
+def trained_twice(student, draw, images, dropout):
+    """Two answers in training mode, (2, n, 10); a hand-made dropout of 1 may give 0 / 0."""
+    model = fill(draw.initialize(student.RegularisedLeNet(dropout=dropout), images), draw, images).train()
+    return torch.stack([model(images).nan_to_num(), model(images).nan_to_num()])
 
 
 # ---------------------------------------------------------------- flip
@@ -273,7 +284,10 @@ def probe_compare(student, draw):
     millions = {id(model): parameters[name] / 1e6 for name, model in models.items()}
     n_test = int(draw.integers(200, 900, 1))
     shuffled = {name: copy.deepcopy(histories[name]) for name in sorted(histories, reverse=True)}
-    stand_ins = {"count_model_params": lambda model: millions[id(model)], "standard_error": lambda p, n: p / n}
+    stand_ins = {
+        "count_model_params": lambda model: millions[id(model)],
+        "standard_error": lambda accuracy, n: accuracy / n,
+    }
     with mock.patch.multiple(student, create=True, **stand_ins):
         table = student.compare(models, shuffled, n_test)
     asked = {"order": list(models), "parameters": list(parameters.values()), "n_test": n_test}

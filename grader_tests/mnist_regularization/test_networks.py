@@ -338,7 +338,10 @@ def test_dropout_is_the_probability_to_drop(observed, expected):
     """``dropout`` is the probability that a value is set to 0: with 0 nothing is random, with 1 nothing is left."""
     seen = observed("dropout")
     network_of(seen, expected("dropout").tensor("images"))
-    none, everything = seen.tensor("none", shape=(2, 6, 10)), seen.tensor("all", shape=(2, 6, 10))
+    none, everything = (
+        seen.tensor("none", shape=(2, 6, 10)),
+        observed("dropout_of_all").tensor("all", shape=(2, 6, 10)),
+    )
     if not (varies(seen.tensor("half", shape=(2, 6, 10))) or varies(none)):
         fail("No dropout is at work.")
     alike = [bool((logits[0].double().std(0) < 1e-3).all()) for logits in (none, everything)]

@@ -105,6 +105,8 @@ class LeNet5(nn.Module):
     linear      (n, 84)           then ReLU
     linear      (n, num_classes)  logits: no softmax, the loss applies it
 
+    61,706 parameters with ten classes, biases included, and all of them learn. No dropout here.
+
     Source: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998,
     section II.B.
     """
@@ -122,7 +124,8 @@ class CustomMLP(nn.Module):
     """A fully connected network of LeNet-5's size, to compare with.
 
     At least two hidden layers, a non-linearity after each and none after the logits, and a parameter count within 5 %
-    of LeNet-5's 61,706. You choose the widths: find them with pencil and paper.
+    of LeNet-5's 61,706. All parameters learn, and none has more than two dimensions: no convolutions. You choose the
+    widths: find them with pencil and paper.
     """
 
     def __init__(self) -> None:
@@ -277,9 +280,9 @@ class RegularisedLeNet(nn.Module):
     may omit its bias.
 
     Args:
-        dropout: the probability that a hidden value, or a whole map, is set to 0 while training. You choose
-            which of them it acts on (usually the 84 values after the last ReLU, and the 120 before), but never the
-            logits, and never in evaluation mode.
+        dropout: the probability that a hidden value, or a whole map, is set to 0 while training, from 0 to 1, both
+            included. You choose which of them it acts on (usually the 84 values after the last ReLU, and the 120
+            before), but never the logits, and never in evaluation mode.
 
     Source: Ioffe, Szegedy, "Batch normalization", 2015, section 3.2 (before the non-linearity); Srivastava et al.,
     "Dropout", 2014.

@@ -48,6 +48,8 @@ def assert_logits(model):
     assert list(logits.shape) == [7, 10], (
         f"7 images gave an output of shape {list(logits.shape)}; it should be [7, 10]."
     )
+    alone = list(model(torch.zeros(1, 1, 28, 28)).shape)
+    assert alone == [1, 10], f"One image gave an output of shape {alone}, not [1, 10]: does a squeeze remove n?"
     for rows in (logits, logits.exp()):  # of a softmax, and of a log-softmax
         sums_to_one = torch.allclose(rows.sum(1), torch.ones(7), atol=1e-4)
         assert not sums_to_one, "Each row sums to 1: return the logits; the loss applies the softmax itself."

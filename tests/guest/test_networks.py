@@ -40,6 +40,16 @@ def test_parameters_are_described_with_the_norm_of_their_gradient() -> None:
     ]
 
 
+def test_a_line_is_where_its_ticks_say() -> None:
+    figure, (plain, renamed, words) = plt.subplots(1, 3)
+    plain.plot([3, 2, 1])
+    renamed.plot([3, 2, 1])
+    renamed.set_xticks([0, 2], ["1", "3"])
+    words.plot(["1", "2", "3"], [3, 2, 1])
+    found = [DRAW.line(axes.get_lines()[0], figure)["x"] for axes in (plain, renamed, words)]
+    assert found == [[0, 1, 2], [1, 2, 3], [1, 2, 3]]
+
+
 def test_parameters_that_the_optimiser_lacks_are_named() -> None:
     model = nn.Linear(2, 1)
     assert DRAW.left_out(torch.optim.SGD([model.weight], lr=1), model) == ["bias"]
