@@ -453,7 +453,7 @@ def limit_weight_norm(model: nn.Module, largest: float = 3.5) -> None:
 
 
 def pooling_optimizer(model: nn.Module) -> torch.optim.Optimizer:
-    """Return stochastic gradient descent with momentum, and an L2 penalty on the last layer only.
+    """Return stochastic gradient descent with plain momentum, not Nesterov's, and an L2 penalty on the last layer only.
 
     The penalty adds 0.001 · w to the gradient of each weight w of the last layer, the one that returns the logits, and
     nothing to the gradients of other layers. The biases of the last layer may be penalised or not. Learning rate and
