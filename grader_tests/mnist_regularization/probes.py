@@ -273,7 +273,10 @@ def probe_compare(student, draw):
     millions = {id(model): parameters[name] / 1e6 for name, model in models.items()}
     n_test = int(draw.integers(200, 900, 1))
     shuffled = {name: copy.deepcopy(histories[name]) for name in sorted(histories, reverse=True)}
-    stand_ins = {"count_model_params": lambda model: millions[id(model)], "standard_error": lambda accuracy, n: accuracy / n}
+    stand_ins = {
+        "count_model_params": lambda model: millions[id(model)],
+        "standard_error": lambda accuracy, n: accuracy / n,
+    }
     with mock.patch.multiple(student, create=True, **stand_ins):
         table = student.compare(models, shuffled, n_test)
     asked = {"order": list(models), "parameters": list(parameters.values()), "n_test": n_test}
