@@ -678,7 +678,7 @@ def limit_weight_norm(model: nn.Module, largest: float = 3.5) -> None:
 
 
 def pooling_optimizer(model: nn.Module) -> torch.optim.Optimizer:
-    """Return stochastic gradient descent with momentum, and an L2 penalty on the last layer only.
+    """Return gradient descent (SGD) with plain momentum, not Nesterov's, and an L2 penalty on the last layer only.
 
     The penalty adds 0.001 · w to the gradient of each weight w of the last layer, the one that returns the logits, and
     nothing to the gradients of other layers. The biases of the last layer may be penalised or not. Learning rate and
@@ -801,8 +801,8 @@ def plot_maps(maps: Tensor, title: str) -> Figure:
         maps: (c, h, w), such as the output of a layer for one image; with one map, an image itself.
 
     Returns:
-        The figure: c pictures of h×w pixels in the order of the maps, drawn without smoothing, under the title. A
-        colour bar is welcome, and a number above each map.
+        The figure: c pictures of h×w pixels in the order of the maps, drawn without smoothing, under the title. Let
+        matplotlib turn values into colours (``cmap``). A colour bar is welcome, and a number above each map.
 
     To make all maps visible, draw 0 in white, with two colours for the signs if some values are negative ("PuOr" from
     -v to v), and one otherwise ("gray_r" from 0 to v). If v is the largest value, one strong map leaves the others

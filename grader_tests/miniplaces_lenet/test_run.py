@@ -145,7 +145,8 @@ def same_numbers(a, b, off):
 
 
 def coarse(lines):
-    return any(len(line.strip().partition(".")[2]) < 2 for line in lines)
+    """Return True if no line has two digits after the point; where 16.70 is written as 16.7, others have them."""
+    return all(len(line.strip().partition(".")[2]) < 2 for line in lines)
 
 
 @pytest.mark.points(2, question="results")

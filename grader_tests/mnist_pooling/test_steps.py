@@ -10,8 +10,8 @@ from gradeprop.check import fail
 # ---------------------------------------------------------------- schedule
 
 
-def off(seen, ours, name, tolerance=1e-9):
-    """(step, got, right) wherever the student's value is not the reference's."""
+def off(seen, ours, name, tolerance=1e-6):
+    """(step, got, right) wherever the student's value, maybe of float32, is not the reference's."""
     steps, right = ours.numbers("steps"), ours.numbers(name)
     got = seen.numbers(name, len(steps))
     return [(int(step), a, b) for step, a, b in zip(steps, got, right, strict=True) if not abs(a - b) <= tolerance]

@@ -183,6 +183,9 @@ def test_the_bands_are_those_of_the_configurations() -> None:
     solution = importlib.import_module("student_code")
     names = [configuration.name for configuration in solution.CONFIGURATIONS]
     assert all(list(held["bands"]) == names for held in TOML["held-out"].values())
+    (told,) = (text for cell in NOTEBOOK.cells if "The grader compares `results.txt`" in (text := cell.source))
+    ranges = [f"{low:g} to {high:g}" for low, high in TOML["held-out"]["sample"]["bands"].values()]
+    assert f"{', '.join(ranges[:-1])}, and {ranges[-1]} %" in told
 
 
 def test_the_leaderboard_is_sorted_and_keeps_to_the_caps() -> None:
