@@ -409,16 +409,24 @@ def probe_results(student, draw):
 # ---------------------------------------------------------------- own
 
 
+def own_network(student, draw, images):
+    """Return an OwnNetwork that has moved: one with scales or layers that start at zero hands on nothing before."""
+    model = draw.initialize(student.OwnNetwork(), images)
+    for parameter in model.parameters():
+        parameter.data.add_(0.001 * draw.normal(*parameter.shape))
+    return model
+
+
 def probe_own(student, draw):
     images = draw.normal(4, 3, 32, 32)
-    model = draw.initialize(student.OwnNetwork(), images)
+    model = own_network(student, draw, images)
     nn.functional.cross_entropy(model(images), draw.integers(0, 100, 4)).backward()
     return {"parameters": draw.parameters(model), "logits": model(images)}
 
 
 def probe_own_repeats(student, draw):
     images = draw.normal(4, 3, 32, 32)
-    model = draw.initialize(student.OwnNetwork(), images).eval()
+    model = own_network(student, draw, images).eval()
     return {**repeats(draw, model, images.clone()), **graph(draw, model, images)}
 
 
