@@ -805,8 +805,9 @@ def improved_setup() -> tuple[nn.Module, torch.optim.Optimizer, Callable[[Tensor
 
     Returns:
         (model, optimizer, criterion), ready for ``train_model``. The model turns pictures (n, 3, 64, 64) into logits
-        (n, 101), without softmax or log-softmax. The optimizer holds all parameters of the model. The criterion takes
-        (logits, labels), labels int64 (n,), and returns one number.
+        (n, 101), without softmax or log-softmax, and uses all of its layers: the gradient reaches every parameter. The
+        optimizer holds all of them, and its learning rate does not make the loss explode. The criterion takes (logits,
+        labels), labels int64 (n,), and returns one number.
     """
     raise NotImplementedError("Task 5.4: improve the LeNet")
 

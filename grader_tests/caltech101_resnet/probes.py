@@ -194,8 +194,11 @@ def probe_improved(student, draw):
 
 def probe_improved_step(student, draw):
     model, optimizer, criterion = student.improved_setup()
-    logits = model.train()(draw.normal(4, 3, 64, 64))
-    loss = criterion(logits, draw.integers(0, 101, 4))
+    images, labels = draw.normal(4, 3, 64, 64), draw.integers(0, 101, 4)
+    for parameter in draw.initialize(model, images).parameters():
+        # a scale that starts at zero lets no gradient through until it has moved
+        parameter.data.add_(0.001 * draw.normal(*parameter.shape))
+    loss = criterion(model.train()(images), labels)
     loss.backward()
     optimizer.step()
     return {"loss": draw.scalar(loss), "parameters": draw.parameters(model)}

@@ -5,11 +5,11 @@ from torch.nn import functional as F  # noqa: N812
 
 from gradeprop.check import CheckFailed, assert_gradients, fail, is_close, shape_of
 
-# parameters: as in the table, with biases in the convolutions, with shortcuts that have no parameters
+# parameters: as in the table, with biases in any convolution, with shortcuts that have no parameters
 BLOCKS = {
-    "same": ("64→64", 64, {73_984, 74_112}),
-    "halved": ("64→128, stride 2", 128, {230_144, 230_272, 230_400, 230_528, 221_696, 221_952}),
-    "second": ("128→128", 128, {295_424, 295_680}),
+    "same": ("64→64", 64, {73_984 + 64 * k for k in range(3)}),
+    "halved": ("64→128, stride 2", 128, {n + 128 * k for n, most in ((230_144, 4), (221_696, 3)) for k in range(most)}),
+    "second": ("128→128", 128, {295_424 + 128 * k for k in range(3)}),
 }
 # mistakes that leave a parameter without gradient
 NO_GRADIENT = {"no skip", "first norm thrown away", "no last norm", "one convolution twice", "one norm twice"}

@@ -5,6 +5,7 @@ import re
 
 import pytest
 import torch
+from given import caltech
 from torch.nn import functional as F  # noqa: N812
 
 from gradeprop.check import (
@@ -55,7 +56,8 @@ def test_the_improved_setup_can_be_trained(observed, network):
     seen.number("loss")
     assert_gradients(seen.items("parameters"))
     losses = observed("improved_steps").numbers("losses", 10)
-    if max(losses) > 2 * abs(losses[0]):  # a fair recipe may rise a little; 1.0 for AdamW's rate: 4 to 9 times
+    # without the notebook's warm-up: RMSprop with 0.001 and AdamW with 0.01 rise up to 10 times, Adam with 0.1 8,000
+    if max(losses) > 50 * abs(losses[0]):
         rose = f"from {losses[0]:.3g} to {max(losses):.3g}"
         fail(f"In 10 steps on one batch the loss rose {rose}: is the learning rate too large?")
     network("improved")
@@ -121,7 +123,7 @@ def test_something_is_improved(observed, expected, network):
         )
 
 
-MEAN, STD = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+MEAN, STD = (torch.tensor(values).view(3, 1, 1) for values in (caltech.MEAN, caltech.STD))
 
 
 def normalized(images):
@@ -148,8 +150,11 @@ def graded(network, answers, steps, points, show, like=None):
 def test_the_improved_network_is_accurate(observed, answers, bars, points, show):
     """The improved network with your weights classifies pictures it has never seen."""
     network = trained_network(observed("weights_improved"))
-    if network.numbers > MOST:
-        fail(f"The network has {network.numbers:,} parameters; at most 2,000,000 are allowed.")
+    total = sum(network.weights[name].numel() for name in network.parameters)
+    others = network.numbers - total  # statistics of BatchNorms, and constants: too few for a table of the pictures
+    if total > MOST or others > MOST / 4:
+        others = f" and {others:,} other numbers" * (total <= MOST)
+        fail(f"The network has {total:,} parameters{others}; at most 2,000,000 parameters are allowed.")
     low, high = bars["improved"]
     steps = [(low + (high - low) * k / 3, given) for k, given in enumerate((5, 8, 12, 15))]
     graded(network, answers, steps, points, show)

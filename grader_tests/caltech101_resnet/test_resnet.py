@@ -18,9 +18,10 @@ from gradeprop.check import (
 )
 
 PERIOD = 9973  # of the values that the probes fill in
-# shortcuts may have no parameters; the first layer, the blocks and the projections may have biases
-FREE = {11_054_501 + first + blocks for first in (0, 64) for blocks in (0, 3840)}
-RESNET = {11_228_325 + first + blocks + last for first in (0, 64) for blocks in (0, 3840) for last in (0, 896)} | FREE
+# shortcuts may have no parameters; the first layer, either convolution of the blocks, and projections may have biases
+BIASES = [first + blocks for first in (0, 64) for blocks in (0, 1920, 3840)]
+FREE = {11_054_501 + biases for biases in BIASES}
+RESNET = {11_228_325 + biases + last for biases in BIASES for last in (0, 896)} | FREE
 SHAPES = ((64, 32, 32), (64, 16, 16), (128, 8, 8), (256, 4, 4), (512, 2, 2), (101,))
 NONE = frozenset()
 

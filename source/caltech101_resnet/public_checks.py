@@ -183,6 +183,9 @@ def test_the_improved_setup_is_ready_for_training():
     assert not missed, f"The optimizer does not hold {missed[0]}: was it made with this model's parameters?"
     loss = criterion(model(torch.randn(4, 3, 64, 64)), torch.arange(4))
     assert loss.dim() == 0, f"The loss has the shape {list(loss.shape)}; it should be one number."
+    loss.backward()
+    for name, p in model.named_parameters():
+        assert p.grad is not None, f"{name} gets no gradient: is this layer used in forward()?"
 
 
 @pytest.mark.question("improve")
@@ -197,7 +200,7 @@ def test_the_improved_setup_learns():
         optimizer.step()
         losses.append(loss.item())
     values = ", ".join(f"{loss:.3g}" for loss in losses)
-    assert max(losses) <= 2 * abs(losses[0]), f"The loss of five steps was {values}: is the learning rate too large?"
+    assert max(losses) <= 50 * abs(losses[0]), f"The loss of five steps was {values}: is the learning rate too large?"
 
 
 def spreads(model):
@@ -243,11 +246,11 @@ def test_the_maps_have_the_right_shapes():
     """first_activations returns 32 and 64 maps per picture, none of them negative, without gradients."""
     first, second = student_code.first_activations(student_code.CaltechLeNet(), torch.randn(2, 3, 64, 64))
     for name, maps, right in (("first", first, (32, (64, 60))), ("second", second, (64, (16, 11)))):
-        n, channels, height, _ = maps.shape
-        assert (n, channels) == (2, right[0]), (
-            f"The {name} maps have the shape {list(maps.shape)}; {right[0]} per picture."
-        )
-        assert height in right[1], f"The {name} maps are {height} pixels high: return those before pooling."
+        shape = list(maps.shape)
+        expected = [2, right[0], right[1][0], right[1][0]]
+        fits = len(shape) == 4 and shape[:2] == expected[:2]
+        assert fits, f"The {name} maps of 2 pictures have the shape {shape}; expected {expected}."
+        assert shape[2] in right[1], f"The {name} maps are {shape[2]} pixels high: return those before pooling."
         assert maps.min() >= 0, f"The {name} maps have negative values: return those after the ReLU."
         assert not maps.requires_grad, f"The {name} maps carry gradients: detach them, or use torch.no_grad()."
 
@@ -341,7 +344,7 @@ def test_blocks_have_as_many_parameters_as_the_paper_counts():
     """A block 64→64 has 73,984 parameters, 64→128 with stride 2 has 230,144."""
     for sizes, right in (((64, 64, 1), 73_984), ((64, 128, 2), 230_144)):
         n = count(student_code.BasicBlock(*sizes), (64, 8, 8))
-        free = n == 221_696  # the paper's option A, a shortcut without parameters
+        free = n in (221_696, 221_824, 221_952)  # the paper's option A, a shortcut without parameters
         biases = n in [right + sizes[1] * k for k in (1, 2, 3)]
         assert n == right or free or biases, f"BasicBlock{sizes} has {n:,} parameters; expected {right:,}."
 
@@ -377,6 +380,7 @@ def test_the_layers_of_a_block_are_joined_as_in_the_table():
 def still_block(shift):
     """Return a block whose convolutions are zero and whose BatchNorms only add a number."""
     block = student_code.BasicBlock(8, 8).eval()
+    block(torch.zeros(2, 8, 6, 6))  # lazy layers have no weights before
     for p in block.parameters():
         p.data.zero_()
     for layer in block.modules():
@@ -410,6 +414,9 @@ def test_what_is_added_may_be_negative():
 def test_the_maps_of_resnet_shrink_as_in_the_table():
     """ResNet-18's maps are 32, then 16, 8, 4 and 2 pixels wide; a ReLU and a max pool follow the first layer."""
     model = student_code.ResNet18().eval()
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_parameters()  # a scale of your own changes the values that are compared below
     with Layers() as layers, until_shapes_do_not_fit(), torch.no_grad():
         model(torch.randn(2, 3, 64, 64))
     sides = list(dict.fromkeys(given.shape[-1] for _, given in layers.conv2d))
@@ -425,7 +432,9 @@ def test_resnet_has_as_many_parameters_as_the_paper_counts():
     """ResNet-18 gives logits, has 11,228,325 parameters, and all of them learn."""
     model = student_code.ResNet18()
     n = count(model)
-    right = (11_228_325, 11_229_221, 11_232_229, 11_233_125, 11_054_501, 11_058_405)  # some with biases
+    biases = [first + blocks for first in (0, 64) for blocks in (0, 1920, 3840)]
+    right = [11_228_325 + more + projections for more in biases for projections in (0, 896)]
+    right += [11_054_501 + more for more in biases]  # the paper's option A, shortcuts without parameters
     assert n in right, f"Your ResNet18 has {n:,} parameters, {n - right[0]:+,} from 11,228,325."
     assert_logits(model)
     assert_learns_everywhere(model)
