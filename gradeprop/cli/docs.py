@@ -35,7 +35,7 @@ def find_pages() -> dict[str, Path]:
     Raises:
         click.ClickException: neither has them.
     """
-    folder = _CLONE if _CLONE.is_dir() else _installed()
+    folder = _CLONE if (_CLONE.parent / "pyproject.toml").is_file() else _installed()
     files = [*folder.glob("*.md"), *folder.glob("assignments/*.md"), *folder.glob("reference/*")]
     return {file.relative_to(folder).as_posix().removesuffix(".md"): file for file in sorted(files, key=_order)}
 

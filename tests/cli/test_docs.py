@@ -36,6 +36,6 @@ def test_an_installed_package_has_the_pages_of_the_clone(monkeypatch: pytest.Mon
     installed = tmp_path / docs._INSTALLED
     assert installed.is_file()
     pages = docs.find_pages()
-    monkeypatch.setattr(docs, "_CLONE", tmp_path / "nowhere")
+    monkeypatch.setattr(docs, "_CLONE", tmp_path / "docs")
     monkeypatch.setattr(docs, "_installed", lambda: installed.parent)
     assert docs.find_pages().keys() == pages.keys()
