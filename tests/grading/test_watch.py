@@ -203,7 +203,7 @@ def test_what_may_not_be_read_waits_and_is_no_zero(opened: Opened, tmp_path: Pat
     submission(tmp_path / "zoe", RIGHT).chmod(0)
     seen = Seen(opened, tmp_path)
     assert seen.once() == []
-    assert seen.said == ["zoe cannot be read (Permission denied); it waits."]
+    assert seen.said == ["zoe cannot be read: Permission denied. It waits."]
     (tmp_path / "zoe").chmod(0o755)
     assert seen.once() == [("zoe", 10)]
 
