@@ -5,9 +5,11 @@ the notebook that people grade by hand is the released one, with the student's a
 everything that the student wrote elsewhere. A cell is found by its name, its text, its id, or its position.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any
 
 from gradeprop.core.sanitize import filename
@@ -21,6 +23,8 @@ _MAX_COMPARED = 200_000
 _MAX_COMPARED_TOGETHER = 2_000_000
 _MIN_LINE = 12
 """characters of a line that is unlikely to occur in two places by chance"""
+_DIAGRAM = re.compile(r'!\[([^\[\]]*)\]\([\w./-]+\.svg\)|<img alt="([^"]*)" src="data:image/svg\+xml;base64,[\w+/=]*">')
+"""as the instructor's notebook links it, or as ``course.diagrams`` embeds it in the release"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +172,8 @@ def _long_lines(source: str) -> set[str]:
 
 
 def _words(source: str) -> str:
-    return " ".join(source.split())
+    """Return the words of a text, one space between them; a diagram counts by its text: the release contains it."""
+    return " ".join(_DIAGRAM.sub(lambda diagram: diagram[1] or unescape(diagram[2] or ""), source).split())
 
 
 def _additions(released: ReleasedCell, submitted: str) -> str:

@@ -1,6 +1,7 @@
 """A submitted notebook is compared with the whole release: nothing that a student wrote is lost without a word."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ import nbformat
 import pytest
 from nbformat import v4 as nbf
 
+from gradeprop.course.config import read_course
 from gradeprop.course.notebook import Cell, read_cells
 from gradeprop.submissions import notebook_answers, notebook_cells
 from gradeprop.submissions.notebook_answers import from_course, from_notebook
+from tests.conftest import REPOSITORY
 
 META = {"schema_version": 3, "grade": False, "locked": False, "task": False}
 QUESTION = "### Where the parameters are (10 points)\n\n1. Which layer of LeNet-5 holds most of its parameters?"
@@ -225,3 +228,17 @@ def test_the_sentences_are_limited(tmp_path: Path, cells: Sequence[Cell]) -> Non
 def test_without_cells_there_is_nothing_to_say(tmp_path: Path, cells: Sequence[Cell]) -> None:
     assert notebook_answers.find_problems(cells, submit(tmp_path, [])) == []
     assert notebook_answers.find_problems([], submit(tmp_path, released())) == []
+
+
+@pytest.mark.parametrize("name", read_course(REPOSITORY).assignments)
+def test_a_notebook_as_it_is_handed_out_has_nothing_unusual(name: str, tmp_path: Path) -> None:
+    """Nor has one with an older drawing of a diagram; what is added beside one counts."""
+    paths = REPOSITORY.assignment(name)
+    cells, text = read_cells(paths.notebook), (paths.release / paths.notebook.name).read_text(encoding="utf-8")
+    assert "data:image/svg+xml;base64," in text
+    (tmp_path / "older.ipynb").write_text(re.sub("(svg\\+xml;base64,)[^\\\\]+", r"\1QUJD", text), encoding="utf-8")
+    (tmp_path / "added.ipynb").write_text(re.sub("(<img alt=)", r"My answer is here. \1", text, count=1), "utf-8")
+    for file in (paths.release / paths.notebook.name, tmp_path / "older.ipynb"):
+        assert notebook_answers.find_problems(cells, notebook_cells.read(file)) == []
+    (sentence,) = notebook_answers.find_problems(cells, notebook_cells.read(tmp_path / "added.ipynb"))
+    assert "My answer is here." in sentence
