@@ -39,7 +39,7 @@ class Person:
             "IPYTHONDIR": str(self.home / ".ipython"),
             "MPLCONFIGDIR": str(self.home / ".matplotlib"),
         }
-        course = {"GRADEPROP_DATASET": "sample", "GRADEPROP_EPOCHS": "1", "PYTHONPATH": str(REPOSITORY), "PATH": path}
+        course = {"GRADEPROP_DATASET": "sample", "GRADEPROP_EPOCHS": "1", "PATH": path}
         return {**os.environ, **mine, **jupyter, **course}
 
     def settle(self, extra: str = "") -> None:
