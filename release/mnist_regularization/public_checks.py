@@ -42,9 +42,18 @@ def assert_learns_everywhere(model):
         assert p.grad is not None, f"{name} gets no gradient: a layer that forward() does not use counts for nothing."
 
 
+def begun(model):
+    """The model after some training, as it were: a layer may start with zeros."""
+    model(torch.randn(2, 1, 28, 28))  # lazy layers become layers
+    for p in model.parameters():
+        if not p.any():
+            torch.nn.init.normal_(p, std=0.1)
+    return model
+
+
 def assert_logits(model):
     """A row of logits per image: nothing follows them."""
-    logits = model.eval()(100 * torch.randn(7, 1, 28, 28))
+    logits = begun(model).eval()(100 * torch.randn(7, 1, 28, 28))
     assert list(logits.shape) == [7, 10], (
         f"7 images gave an output of shape {list(logits.shape)}; it should be [7, 10]."
     )
@@ -161,7 +170,7 @@ def test_evaluation_mode_is_not_random():
 @pytest.mark.question("regularised_lenet")
 def test_training_mode_uses_both():
     """In training mode dropout is random, and BatchNorm updates its running averages."""
-    model, x = student_code.RegularisedLeNet(dropout=0.5), torch.randn(8, 1, 28, 28)
+    model, x = begun(student_code.RegularisedLeNet(dropout=0.5)), torch.randn(8, 1, 28, 28)
     before = model.eval()(x)
     model.train()
     first, second = model(x), model(x)
@@ -173,7 +182,7 @@ def test_training_mode_uses_both():
 @pytest.mark.question("regularised_lenet")
 def test_dropout_is_the_probability_to_drop():
     """With dropout=0 nothing is random."""
-    model, x = student_code.RegularisedLeNet(dropout=0.0).train(), torch.randn(8, 1, 28, 28)
+    model, x = begun(student_code.RegularisedLeNet(dropout=0.0)).train(), torch.randn(8, 1, 28, 28)
     first, second = model(x), model(x)
     assert torch.allclose(first, second), "dropout=0.0 still gives random logits: is the argument used?"
     assert first.std(0).max() > 1e-4, (
