@@ -36,12 +36,8 @@ def find_pages() -> dict[str, Path]:
         click.ClickException: neither has them.
     """
     folder = _CLONE if (_CLONE.parent / "pyproject.toml").is_file() else _installed()
-    files = [*folder.glob("*.md"), *folder.glob("assignments/*.md"), *folder.glob("reference/*")]
-    return {file.relative_to(folder).as_posix().removesuffix(".md"): file for file in sorted(files, key=_order)}
-
-
-def _order(file: Path) -> tuple[int, str]:
-    return len(file.parts), str(file)
+    files = [file for pattern in ("*.md", "assignments/*.md", "reference/*") for file in sorted(folder.glob(pattern))]
+    return {file.relative_to(folder).as_posix().removesuffix(".md"): file for file in files}
 
 
 def _installed() -> Path:
